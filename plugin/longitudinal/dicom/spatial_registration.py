@@ -1,0 +1,232 @@
+"""Spatial Registration objects (REG) as the domain reads them.
+
+A REG establishes a Registered RCS, "the REG's frame". Each item of a *Spatial* Registration maps points of
+the item's frame into it (PS3.3 C.20.2.1.1); each item of a *Deformable* one maps points of the REG's frame
+into the item's (PS3.3 C.20.3.1.1). Nothing here raises on what a file holds: what cannot be used is refused
+with a reason.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pydicom import Dataset
+from pydicom.uid import DeformableSpatialRegistrationStorage, SpatialRegistrationStorage
+
+from longitudinal.dicom.registration_matrix import (
+    RefusedError,
+    declared_type_mismatch,
+    items,
+    read_matrix_sequence,
+    text,
+)
+from longitudinal.dicom.registration_refusal import REFUSALS, Refusal
+from longitudinal.geometry import affine
+
+__all__ = [
+    "REFUSALS",
+    "REGISTRATION_SOP_CLASSES",
+    "Refusal",
+    "Registration",
+    "RegistrationItem",
+    "read_registration",
+]
+
+REGISTRATION_SOP_CLASSES = frozenset(
+    {str(SpatialRegistrationStorage), str(DeformableSpatialRegistrationStorage)}
+)
+
+
+@dataclass(frozen=True, eq=False)
+class RegistrationItem:
+    """One item of a (Deformable) Registration Sequence.
+
+    Attributes
+    ----------
+    number
+        1-based over the sequence; with the SOP Instance UID it names the transform.
+    frame_of_reference_uid
+        Frame of the item; None when only `referenced_sop_instance_uids` tell it.
+    referenced_sop_instance_uids
+        Images the item is about, in the order of the file.
+    matrix
+        (4, 4) float64, mm, *REG's frame from item's frame*; None where refused or deformable.
+    matrix_type
+        As declared: RIGID, RIGID_SCALE or AFFINE; None when the file says nothing known.
+    own_frame
+        The identity item: it names the images of the REG's own frame and is no transform.
+    refusal, detail
+        Why the item is not used; `detail` alone is a remark on an item that is used.
+    """
+
+    number: int
+    frame_of_reference_uid: str | None
+    referenced_sop_instance_uids: tuple[str, ...] = ()
+    matrix: affine.Matrix | None = None
+    matrix_type: str | None = None
+    own_frame: bool = False
+    refusal: Refusal | None = None
+    detail: str = ""
+
+    @property
+    def method(self) -> str:
+        """What the numbers are, whatever is declared: rigid, affine or deformable."""
+        return "rigid" if self.matrix is not None and affine.is_rigid(self.matrix) else "affine"
+
+
+@dataclass(frozen=True, eq=False)
+class Registration:
+    """A registration object: the frame it establishes and its items.
+
+    Attributes
+    ----------
+    frame_of_reference_uid
+        The REG's own frame; None when only `referenced_sop_instance_uids` tell it.
+    referenced_sop_instance_uids
+        Images of the REG's own frame, from an identity item without a Frame of Reference UID: the way images
+        without any frame are registered.
+    created
+        ISO 8601, with the offset when the file has one; None when unknown.
+    refusal, detail
+        Why no item at all is used.
+    """
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    patient_id: str
+    frame_of_reference_uid: str | None
+    referenced_sop_instance_uids: tuple[str, ...] = ()
+    items: tuple[RegistrationItem, ...] = ()
+    content_label: str = ""
+    content_description: str = ""
+    creator_name: str = ""
+    manufacturer: str = ""
+    created: str | None = None
+    refusal: Refusal | None = None
+    detail: str = ""
+
+    @property
+    def transform_items(self) -> tuple[RegistrationItem, ...]:
+        """Items that are transforms: neither refused nor the identity item of the REG's own frame."""
+        return tuple(item for item in self.items if item.refusal is None and not item.own_frame)
+
+
+def read_registration(dataset: Dataset) -> Registration:
+    """Read a Spatial Registration object.
+
+    Parameters
+    ----------
+    dataset
+        The whole object, as pydicom reads it.
+
+    Returns
+    -------
+    Registration
+        With a reason where the object or an item of it cannot be used.
+    """
+    registration = _read_header(dataset)
+    if registration.sop_class_uid not in REGISTRATION_SOP_CLASSES:
+        detail = f"SOP Class UID {registration.sop_class_uid or 'absent'}"
+        return replace(registration, refusal=Refusal.NOT_A_REGISTRATION, detail=detail)
+    sequence = items(dataset, "RegistrationSequence")
+    if not sequence:
+        detail = "Registration Sequence is absent or empty"
+        return replace(registration, refusal=Refusal.NO_REGISTRATION, detail=detail)
+    read = [_read_matrix_item(number, item) for number, item in enumerate(sequence, start=1)]
+    return _judge_frames(registration, read)
+
+
+def _read_header(dataset: Dataset) -> Registration:
+    return Registration(
+        sop_instance_uid=text(dataset, "SOPInstanceUID") or "",
+        sop_class_uid=text(dataset, "SOPClassUID") or "",
+        study_instance_uid=text(dataset, "StudyInstanceUID") or "",
+        series_instance_uid=text(dataset, "SeriesInstanceUID") or "",
+        patient_id=text(dataset, "PatientID") or "",
+        frame_of_reference_uid=text(dataset, "FrameOfReferenceUID"),
+        content_label=text(dataset, "ContentLabel") or "",
+        content_description=text(dataset, "ContentDescription") or "",
+        creator_name=text(dataset, "ContentCreatorName") or "",
+        manufacturer=text(dataset, "Manufacturer") or "",
+        created=_created(dataset),
+    )
+
+
+def _created(dataset: Dataset) -> str | None:
+    """When the content was made; Content Date is type 1 of the module, the rest is for files that lack it."""
+    for prefix in ("Content", "InstanceCreation", "Series"):
+        date, time = text(dataset, f"{prefix}Date"), text(dataset, f"{prefix}Time") or ""
+        offset = text(dataset, "TimezoneOffsetFromUTC") or ""
+        if date is None:
+            continue
+        for value, layout in (
+            (f"{date}{time[:6]}{offset}", "%Y%m%d%H%M%S%z"),
+            (f"{date}{time[:6]}", "%Y%m%d%H%M%S"),
+        ):
+            try:
+                return datetime.strptime(value, layout).isoformat()
+            except ValueError:
+                continue
+    return None
+
+
+def _read_matrix_item(number: int, item: Dataset) -> RegistrationItem:
+    empty = RegistrationItem(
+        number=number,
+        frame_of_reference_uid=text(item, "FrameOfReferenceUID"),
+        referenced_sop_instance_uids=_referenced_images(item),
+    )
+    try:
+        matrix, matrix_type = read_matrix_sequence(item)
+    except RefusedError as refused:
+        return replace(empty, refusal=refused.refusal, detail=refused.detail)
+    matrix.setflags(write=False)
+    detail = declared_type_mismatch(matrix, matrix_type)
+    return replace(empty, matrix=matrix, matrix_type=matrix_type, detail=detail)
+
+
+def _referenced_images(item: Dataset) -> tuple[str, ...]:
+    references = (text(image, "ReferencedSOPInstanceUID") for image in items(item, "ReferencedImageSequence"))
+    return tuple(uid for uid in references if uid)
+
+
+def _judge_frames(registration: Registration, read: list[RegistrationItem]) -> Registration:
+    """Find the identity item of the REG's own frame; refuse items that name no frame, or the same one."""
+    own = registration.frame_of_reference_uid
+    unnamed = next((item for item in read if _is_unnamed_identity(item)), None)
+    images = unnamed.referenced_sop_instance_uids if unnamed is not None else ()
+    judged = tuple(
+        replace(item, own_frame=True) if item is unnamed else _judge_item(item, own, bool(own or images))
+        for item in read
+    )
+    return replace(registration, referenced_sop_instance_uids=images, items=judged)
+
+
+def _is_unnamed_identity(item: RegistrationItem) -> bool:
+    return (
+        item.matrix is not None
+        and affine.is_identity(item.matrix)
+        and item.frame_of_reference_uid is None
+        and bool(item.referenced_sop_instance_uids)
+    )
+
+
+def _judge_item(item: RegistrationItem, own: str | None, own_frame_known: bool) -> RegistrationItem:
+    if item.refusal is not None:
+        return item
+    if not item.frame_of_reference_uid and not item.referenced_sop_instance_uids:
+        return _refuse(
+            item, Refusal.NO_FRAME, "the item has no Frame of Reference UID and references no image"
+        )
+    if not own_frame_known:
+        return _refuse(item, Refusal.NO_FRAME, "the object has no Frame of Reference UID of its own")
+    if own is not None and item.frame_of_reference_uid == own:
+        if item.matrix is not None and affine.is_identity(item.matrix):
+            return replace(item, own_frame=True)
+        return _refuse(item, Refusal.SAME_FRAME, "the item moves the object's own frame")
+    return item
+
+
+def _refuse(item: RegistrationItem, refusal: Refusal, detail: str) -> RegistrationItem:
+    return replace(item, matrix=None, refusal=refusal, detail=detail)

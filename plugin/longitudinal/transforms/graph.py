@@ -1,0 +1,262 @@
+"""Frames of Reference joined by transforms, and the best way from one frame to every other.
+
+Between two frames one transform is preferred and the rest are alternatives; a path uses preferred transforms
+only, forwards or backwards, and its expected error is the sum along it - unknown when one of them is.
+"""
+
+import heapq
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from longitudinal.geometry import affine
+from longitudinal.transforms.model import Transform
+
+SHARED_FRAME = "sharedFrame"
+UNKNOWN = "unknown"
+
+_METHODS_BY_FREEDOM = ("rigid", "landmarks", "affine", "deformable")
+
+
+@dataclass(frozen=True, eq=False)
+class Edge:
+    """One transform between two frames.
+
+    Attributes
+    ----------
+    id
+        SOP Instance UID of the REG + "." + item number.
+    transform
+        Maps points of `source_frame` into `target_frame`.
+    expected_error_mm
+        Expected error of a mapped point in mm, the same both ways; None when nobody measured it.
+    error_source
+        declared, forwardBackward, landmarks, local or unknown.
+    origin
+        person, vendor or automatic.
+    created
+        ISO 8601; None when unknown.
+    method
+        rigid, affine, deformable or landmarks.
+
+    Raises
+    ------
+    ValueError
+        A negative or non-finite expected error, or an edge from a frame to itself.
+    """
+
+    id: str
+    source_frame: str
+    target_frame: str
+    transform: Transform
+    expected_error_mm: float | None = None
+    error_source: str = UNKNOWN
+    reviewed: bool = False
+    origin: str = "vendor"
+    created: str | None = None
+    rejected: bool = False
+    method: str = "rigid"
+
+    def __post_init__(self) -> None:
+        if self.source_frame == self.target_frame:
+            raise ValueError("an edge joins two different frames")
+        error = self.expected_error_mm
+        if error is not None and not (math.isfinite(error) and error >= 0):
+            raise ValueError("an expected error is a finite number of millimetres, not negative, or None")
+
+    @cached_property
+    def inverse_transform(self) -> Transform:
+        """Maps points of `target_frame` into `source_frame`."""
+        return self.transform.inverse()
+
+
+def _age_key(created: str | None) -> float:
+    """Sorts the newest first and the unknown last; a time without an offset counts as UTC."""
+    try:
+        moment = datetime.fromisoformat(created or "")
+    except ValueError:
+        return math.inf
+    return -(moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def preference(edge: Edge) -> tuple[bool, float, bool, float, str]:
+    """Sort key among the transforms of two frames, the preferred one first.
+
+    Reviewed, then smaller known error, then person or vendor before automatic, then newest, then UID.
+    """
+    error = math.inf if edge.expected_error_mm is None else edge.expected_error_mm
+    return (not edge.reviewed, error, edge.origin == "automatic", _age_key(edge.created), edge.id)
+
+
+@dataclass(frozen=True)
+class Step:
+    """An edge as a path walks it."""
+
+    edge: Edge
+    forward: bool
+
+    @property
+    def from_frame(self) -> str:
+        """The frame the step leaves."""
+        return self.edge.source_frame if self.forward else self.edge.target_frame
+
+    @property
+    def to_frame(self) -> str:
+        """The frame the step enters."""
+        return self.edge.target_frame if self.forward else self.edge.source_frame
+
+    @property
+    def transform(self) -> Transform:
+        """Maps points of `from_frame` into `to_frame`."""
+        return self.edge.transform if self.forward else self.edge.inverse_transform
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """The way from one frame to another; no steps at all within one frame."""
+
+    source_frame: str
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def target_frame(self) -> str:
+        """The frame the path ends in."""
+        return self.steps[-1].to_frame if self.steps else self.source_frame
+
+    @property
+    def edge_ids(self) -> tuple[str, ...]:
+        """Ids of the transforms in the order they are applied."""
+        return tuple(step.edge.id for step in self.steps)
+
+    @cached_property
+    def expected_error_mm(self) -> float | None:
+        """Sum along the path in mm; None when one is unknown, and within one frame: nobody measured that."""
+        errors = [step.edge.expected_error_mm for step in self.steps]
+        known = [error for error in errors if error is not None]
+        return sum(known) if errors and len(known) == len(errors) else None
+
+    @property
+    def error_source(self) -> str:
+        """Where the expected error comes from; of several, the source of the largest part."""
+        if not self.steps:
+            return SHARED_FRAME
+        if self.expected_error_mm is None:
+            return UNKNOWN
+        return max(self.steps, key=lambda step: step.edge.expected_error_mm or 0.0).edge.error_source
+
+    @property
+    def method(self) -> str | None:
+        """The freest method along the path; None within one frame."""
+        methods = [step.edge.method for step in self.steps]
+        return max(methods, key=_freedom) if methods else None
+
+    @property
+    def reviewed(self) -> bool:
+        """Whether a person accepted every transform of the path."""
+        return all(step.edge.reviewed for step in self.steps)
+
+    @cached_property
+    def matrix(self) -> affine.Matrix | None:
+        """(4, 4) target from source, the product along the path; None when a step is not linear."""
+        product = np.eye(4)
+        for step in self.steps:
+            matrix = step.transform.matrix
+            if matrix is None:
+                return None
+            product = matrix @ product
+        return product
+
+    def map_points(self, points: ArrayLike) -> affine.Points:
+        """Map (n, 3) points in mm into `target_frame`; a row is NaN where a step does not reach."""
+        matrix = self.matrix
+        if matrix is not None:
+            return affine.apply(matrix, points)
+        mapped: affine.Points = np.asarray(points, dtype=np.float64)
+        for step in self.steps:
+            mapped = step.transform.map_points(mapped)
+        return mapped
+
+
+def _freedom(method: str) -> int:
+    known = method in _METHODS_BY_FREEDOM
+    return _METHODS_BY_FREEDOM.index(method) if known else len(_METHODS_BY_FREEDOM)
+
+
+Cost = tuple[int, float, int]
+"""Number of edges with an unknown error, sum of the known errors in mm, number of edges."""
+
+
+def _extend(cost: Cost, edge: Edge) -> Cost:
+    unknown, known, length = cost
+    error = edge.expected_error_mm
+    return (unknown + (error is None), known + (error or 0.0), length + 1)
+
+
+class FrameGraph:
+    """All transforms of a patient; immutable, and free to be shared between threads.
+
+    Parameters
+    ----------
+    edges
+        In any order; rejected ones are left out.
+    """
+
+    def __init__(self, edges: Iterable[Edge]) -> None:
+        ranked: dict[frozenset[str], list[Edge]] = {}
+        for edge in edges:
+            if not edge.rejected:
+                ranked.setdefault(frozenset((edge.source_frame, edge.target_frame)), []).append(edge)
+        self._ranked = {pair: tuple(sorted(group, key=preference)) for pair, group in ranked.items()}
+        self._steps: dict[str, list[Step]] = {}
+        for group in self._ranked.values():
+            for step in (Step(group[0], forward=True), Step(group[0], forward=False)):
+                self._steps.setdefault(step.from_frame, []).append(step)
+        self._paths: dict[str, Mapping[str, Path]] = {}
+
+    def between(self, frame: str, other: str) -> tuple[Edge, ...]:
+        """Transforms between two frames in either direction, the preferred one first."""
+        return self._ranked.get(frozenset((frame, other)), ())
+
+    def preferred(self, frame: str, other: str) -> Edge | None:
+        """The transform that paths use between two frames."""
+        return next(iter(self.between(frame, other)), None)
+
+    def alternatives(self, frame: str, other: str) -> tuple[Edge, ...]:
+        """The transforms between two frames that stand back for the preferred one."""
+        return self.between(frame, other)[1:]
+
+    def paths_from(self, source_frame: str) -> Mapping[str, Path]:
+        """The best path to every frame that can be reached, `source_frame` itself among them.
+
+        Best is the fewest unknown errors, then the smallest sum of known ones, then the fewest transforms,
+        then the ids: the answer does not depend on the order of the edges.
+        """
+        paths = self._paths.get(source_frame)
+        if paths is None:
+            paths = self._paths[source_frame] = MappingProxyType(self._search(source_frame))
+        return paths
+
+    def _search(self, source_frame: str) -> dict[str, Path]:
+        """Dijkstra on cost tuples; the ids in the key make it deterministic."""
+        found: dict[str, Path] = {}
+        queue: list[tuple[Cost, tuple[str, ...], str, tuple[Step, ...]]] = [
+            ((0, 0.0, 0), (), source_frame, ())
+        ]
+        while queue:
+            cost, ids, frame, steps = heapq.heappop(queue)
+            if frame in found:
+                continue
+            found[frame] = Path(source_frame, steps)
+            for step in self._steps.get(frame, ()):
+                if step.to_frame not in found:
+                    longer = (*steps, step)
+                    heapq.heappush(
+                        queue, (_extend(cost, step.edge), (*ids, step.edge.id), step.to_frame, longer)
+                    )
+        return found
