@@ -4,17 +4,30 @@ A matrix is sixteen decimal strings in row-major order (PS3.3 C.20.2.1.1). What 
 read from the bytes: no rounding, and no exception on text that is no number.
 """
 
+import struct
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
+from pydicom.datadict import dictionary_VR
 
 from longitudinal.dicom.registration_refusal import Refusal
 from longitudinal.geometry import affine
 
 MATRIX_TYPES = ("RIGID", "RIGID_SCALE", "AFFINE")
+
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    NotImplementedError,
+    EOFError,
+    struct.error,
+)
+"""What pydicom raises, lazily, on values it cannot convert."""
 
 _REFUSAL_OF_FAULT = {
     affine.MatrixFault.SHAPE: (Refusal.BAD_MATRIX, "the matrix has not 16 values"),
@@ -34,9 +47,17 @@ class RefusedError(Exception):
         self.detail = detail
 
 
+def value_of(dataset: Dataset, keyword: str) -> Any:
+    """The value of an attribute; None when it is absent or pydicom cannot read it."""
+    try:
+        return dataset.get(keyword)
+    except _UNREADABLE:
+        return None
+
+
 def items(dataset: Dataset, keyword: str) -> list[Dataset]:
     """Items of a sequence; an absent, empty or wrongly encoded one has none."""
-    value = dataset.get(keyword)
+    value = value_of(dataset, keyword)
     if value is None or isinstance(value, str | bytes) or not isinstance(value, Iterable):
         return []
     return [item for item in value if isinstance(item, Dataset)]
@@ -44,24 +65,24 @@ def items(dataset: Dataset, keyword: str) -> list[Dataset]:
 
 def text(dataset: Dataset, keyword: str) -> str | None:
     """A string value without its padding; None when absent or empty."""
-    try:
-        value = dataset.get(keyword)
-    except (ValueError, TypeError, LookupError):
-        return None
+    value = value_of(dataset, keyword)
     stripped = "" if value is None else str(value).strip(" \0")
     return stripped or None
 
 
 def numbers(dataset: Dataset, keyword: str) -> NDArray[np.float64]:
-    """Numbers of a DS attribute as written, (n,) float64; text that is no number is NaN."""
+    """Numbers of an attribute, (n,) float64; those of a DS as written, text that is no number as NaN."""
     return np.array([_number(value) for value in _raw_values(dataset, keyword)], dtype=np.float64)
 
 
 def _raw_values(dataset: Dataset, keyword: str) -> Sequence[Any]:
-    element: Any = dataset.get_item(keyword) if keyword in dataset else None
-    value: Any = element.value if element is not None else None
-    if isinstance(value, bytes):
-        value = value.decode("ascii", errors="replace")
+    if keyword not in dataset:
+        return []
+    if dictionary_VR(keyword) == "DS":
+        value: Any = dataset.get_item(keyword).value
+        value = value.decode("ascii", errors="replace") if isinstance(value, bytes) else value
+    else:
+        value = value_of(dataset, keyword)
     if isinstance(value, str):
         return value.split("\\")
     if value is None:

@@ -7,13 +7,20 @@ with a reason.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, time
 
 from pydicom import Dataset
 from pydicom.uid import DeformableSpatialRegistrationStorage, SpatialRegistrationStorage
 
+from longitudinal.dicom.dates import read_date, read_time, read_timezone
+from longitudinal.dicom.deformable_registration import (
+    DisplacementField,
+    read_displacement_field,
+    read_pre_and_post,
+)
 from longitudinal.dicom.registration_matrix import (
     RefusedError,
+    check_matrix,
     declared_type_mismatch,
     items,
     read_matrix_sequence,
@@ -25,6 +32,7 @@ from longitudinal.geometry import affine
 __all__ = [
     "REFUSALS",
     "REGISTRATION_SOP_CLASSES",
+    "DisplacementField",
     "Refusal",
     "Registration",
     "RegistrationItem",
@@ -50,6 +58,8 @@ class RegistrationItem:
         Images the item is about, in the order of the file.
     matrix
         (4, 4) float64, mm, *REG's frame from item's frame*; None where refused or deformable.
+    field
+        Of a deformable item with a grid, *item's frame from REG's frame*; None where refused or linear.
     matrix_type
         As declared: RIGID, RIGID_SCALE or AFFINE; None when the file says nothing known.
     own_frame
@@ -62,6 +72,7 @@ class RegistrationItem:
     frame_of_reference_uid: str | None
     referenced_sop_instance_uids: tuple[str, ...] = ()
     matrix: affine.Matrix | None = None
+    field: DisplacementField | None = None
     matrix_type: str | None = None
     own_frame: bool = False
     refusal: Refusal | None = None
@@ -70,7 +81,9 @@ class RegistrationItem:
     @property
     def method(self) -> str:
         """What the numbers are, whatever is declared: rigid, affine or deformable."""
-        return "rigid" if self.matrix is not None and affine.is_rigid(self.matrix) else "affine"
+        if self.matrix is None:
+            return "deformable"
+        return "rigid" if affine.is_rigid(self.matrix) else "affine"
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,10 +93,11 @@ class Registration:
     Attributes
     ----------
     frame_of_reference_uid
-        The REG's own frame; None when only `referenced_sop_instance_uids` tell it.
+        The REG's own frame as the object calls it; None when only `referenced_sop_instance_uids` tell it.
     referenced_sop_instance_uids
-        Images of the REG's own frame, from an identity item without a Frame of Reference UID: the way images
-        without any frame are registered.
+        Images of the REG's own frame, from an identity item without a Frame of Reference UID. Images without
+        a frame are registered that way, and the UID above is then a mere name that no image bears. The own
+        frame is `frame_of_reference_uid` where images of the patient bear it, else the frame of these images.
     created
         ISO 8601, with the offset when the file has one; None when unknown.
     refusal, detail
@@ -113,7 +127,7 @@ class Registration:
 
 
 def read_registration(dataset: Dataset) -> Registration:
-    """Read a Spatial Registration object.
+    """Read a Spatial or Deformable Spatial Registration object.
 
     Parameters
     ----------
@@ -129,12 +143,14 @@ def read_registration(dataset: Dataset) -> Registration:
     if registration.sop_class_uid not in REGISTRATION_SOP_CLASSES:
         detail = f"SOP Class UID {registration.sop_class_uid or 'absent'}"
         return replace(registration, refusal=Refusal.NOT_A_REGISTRATION, detail=detail)
-    sequence = items(dataset, "RegistrationSequence")
+    deformable = registration.sop_class_uid == DeformableSpatialRegistrationStorage
+    keyword = "DeformableRegistrationSequence" if deformable else "RegistrationSequence"
+    sequence = items(dataset, keyword)
     if not sequence:
-        detail = "Registration Sequence is absent or empty"
+        detail = f"{keyword} is absent or empty"
         return replace(registration, refusal=Refusal.NO_REGISTRATION, detail=detail)
-    read = [_read_matrix_item(number, item) for number, item in enumerate(sequence, start=1)]
-    return _judge_frames(registration, read)
+    read = _read_deformable_item if deformable else _read_matrix_item
+    return _judge_frames(registration, [read(number, item) for number, item in enumerate(sequence, start=1)])
 
 
 def _read_header(dataset: Dataset) -> Registration:
@@ -155,19 +171,12 @@ def _read_header(dataset: Dataset) -> Registration:
 
 def _created(dataset: Dataset) -> str | None:
     """When the content was made; Content Date is type 1 of the module, the rest is for files that lack it."""
+    zone = read_timezone(text(dataset, "TimezoneOffsetFromUTC") or "")
     for prefix in ("Content", "InstanceCreation", "Series"):
-        date, time = text(dataset, f"{prefix}Date"), text(dataset, f"{prefix}Time") or ""
-        offset = text(dataset, "TimezoneOffsetFromUTC") or ""
-        if date is None:
-            continue
-        for value, layout in (
-            (f"{date}{time[:6]}{offset}", "%Y%m%d%H%M%S%z"),
-            (f"{date}{time[:6]}", "%Y%m%d%H%M%S"),
-        ):
-            try:
-                return datetime.strptime(value, layout).isoformat()
-            except ValueError:
-                continue
+        day = read_date(text(dataset, f"{prefix}Date") or "")
+        clock = read_time(text(dataset, f"{prefix}Time") or "") or time()
+        if day is not None:
+            return datetime.combine(day, clock, zone).isoformat()
     return None
 
 
@@ -186,6 +195,25 @@ def _read_matrix_item(number: int, item: Dataset) -> RegistrationItem:
     return replace(empty, matrix=matrix, matrix_type=matrix_type, detail=detail)
 
 
+def _read_deformable_item(number: int, item: Dataset) -> RegistrationItem:
+    empty = RegistrationItem(
+        number=number,
+        frame_of_reference_uid=text(item, "SourceFrameOfReferenceUID"),
+        referenced_sop_instance_uids=_referenced_images(item),
+    )
+    try:
+        field = read_displacement_field(item)
+        if field is not None:
+            return replace(empty, field=field)
+        pre, post = read_pre_and_post(item)
+        matrix = affine.invert(affine.compose(post, pre))
+        check_matrix(matrix)
+    except RefusedError as refused:
+        return replace(empty, refusal=refused.refusal, detail=refused.detail)
+    matrix.setflags(write=False)
+    return replace(empty, matrix=matrix)
+
+
 def _referenced_images(item: Dataset) -> tuple[str, ...]:
     references = (text(image, "ReferencedSOPInstanceUID") for image in items(item, "ReferencedImageSequence"))
     return tuple(uid for uid in references if uid)
@@ -194,22 +222,23 @@ def _referenced_images(item: Dataset) -> tuple[str, ...]:
 def _judge_frames(registration: Registration, read: list[RegistrationItem]) -> Registration:
     """Find the identity item of the REG's own frame; refuse items that name no frame, or the same one."""
     own = registration.frame_of_reference_uid
-    unnamed = next((item for item in read if _is_unnamed_identity(item)), None)
+    named = any(own and item.frame_of_reference_uid == own and _is_identity(item) for item in read)
+    unnamed = None if named else next((item for item in read if _is_unnamed_identity(item)), None)
     images = unnamed.referenced_sop_instance_uids if unnamed is not None else ()
-    judged = tuple(
-        replace(item, own_frame=True) if item is unnamed else _judge_item(item, own, bool(own or images))
-        for item in read
+    known = bool(own or images)
+    judged = (
+        replace(item, own_frame=True) if item is unnamed else _judge_item(item, own, known) for item in read
     )
-    return replace(registration, referenced_sop_instance_uids=images, items=judged)
+    return replace(registration, referenced_sop_instance_uids=images, items=tuple(judged))
+
+
+def _is_identity(item: RegistrationItem) -> bool:
+    return item.matrix is not None and affine.is_identity(item.matrix)
 
 
 def _is_unnamed_identity(item: RegistrationItem) -> bool:
-    return (
-        item.matrix is not None
-        and affine.is_identity(item.matrix)
-        and item.frame_of_reference_uid is None
-        and bool(item.referenced_sop_instance_uids)
-    )
+    named = item.frame_of_reference_uid is not None
+    return _is_identity(item) and not named and bool(item.referenced_sop_instance_uids)
 
 
 def _judge_item(item: RegistrationItem, own: str | None, own_frame_known: bool) -> RegistrationItem:
@@ -222,11 +251,11 @@ def _judge_item(item: RegistrationItem, own: str | None, own_frame_known: bool) 
     if not own_frame_known:
         return _refuse(item, Refusal.NO_FRAME, "the object has no Frame of Reference UID of its own")
     if own is not None and item.frame_of_reference_uid == own:
-        if item.matrix is not None and affine.is_identity(item.matrix):
+        if _is_identity(item):
             return replace(item, own_frame=True)
         return _refuse(item, Refusal.SAME_FRAME, "the item moves the object's own frame")
     return item
 
 
 def _refuse(item: RegistrationItem, refusal: Refusal, detail: str) -> RegistrationItem:
-    return replace(item, matrix=None, refusal=refusal, detail=detail)
+    return replace(item, matrix=None, field=None, refusal=refusal, detail=detail)
