@@ -1,0 +1,38 @@
+# Everything starts here: `make help` lists the commands.
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint format lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what is missing: Debian's Orthanc packages and the Python environment
+	@scripts/setup.sh runtime
+
+run: setup ## Orthanc in the foreground with the plugin (HTTP_PORT=8042 DICOM_PORT=4242)
+	@exec $(BIN)/python scripts/run.py
+
+test: setup ## install what tests need and run all of them (ARGS="-k resolve" narrows)
+	@scripts/setup.sh test
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup ## style, types, import directions, unused or undeclared dependencies
+	@scripts/setup.sh test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	PYTHONPATH=plugin $(BIN)/lint-imports
+	$(BIN)/deptry plugin
+
+format: setup ## rewrite the sources in the house style
+	@scripts/setup.sh test
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: setup ## pin pyproject.toml anew into requirements.lock and requirements-test.lock
+	@scripts/lock.sh
+
+clean: ## remove the Python environment and caches (var/, with its images and password, stays)
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
