@@ -95,9 +95,8 @@ class Registration:
     frame_of_reference_uid
         The REG's own frame as the object calls it; None when only `referenced_sop_instance_uids` tell it.
     referenced_sop_instance_uids
-        Images of the REG's own frame, from an identity item without a Frame of Reference UID. Images without
-        a frame are registered that way, and the UID above is then a mere name that no image bears. The own
-        frame is `frame_of_reference_uid` where images of the patient bear it, else the frame of these images.
+        Images of the REG's own frame, from its identity item. They are what names the frame of images without
+        a Frame of Reference UID; the UID above is then a mere name that no image bears.
     created
         ISO 8601, with the offset when the file has one; None when unknown.
     refusal, detail
@@ -222,12 +221,14 @@ def _referenced_images(item: Dataset) -> tuple[str, ...]:
 def _judge_frames(registration: Registration, read: list[RegistrationItem]) -> Registration:
     """Find the identity item of the REG's own frame; refuse items that name no frame, or the same one."""
     own = registration.frame_of_reference_uid
-    named = any(own and item.frame_of_reference_uid == own and _is_identity(item) for item in read)
-    unnamed = None if named else next((item for item in read if _is_unnamed_identity(item)), None)
-    images = unnamed.referenced_sop_instance_uids if unnamed is not None else ()
+    named = next(
+        (item for item in read if own and item.frame_of_reference_uid == own and _is_identity(item)), None
+    )
+    identity = named or next((item for item in read if _is_unnamed_identity(item)), None)
+    images = identity.referenced_sop_instance_uids if identity is not None else ()
     known = bool(own or images)
     judged = (
-        replace(item, own_frame=True) if item is unnamed else _judge_item(item, own, known) for item in read
+        replace(item, own_frame=True) if item is identity else _judge_item(item, own, known) for item in read
     )
     return replace(registration, referenced_sop_instance_uids=images, items=tuple(judged))
 

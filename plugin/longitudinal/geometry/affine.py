@@ -89,11 +89,16 @@ def is_rigid(matrix: Matrix, tolerance: float = RIGID_TOLERANCE) -> bool:
 
 
 def is_rigid_scale(matrix: Matrix, tolerance: float = RIGID_TOLERANCE) -> bool:
-    """Whether the map is a rotation followed by scales along the axes (PS3.17 P, type RIGID_SCALE).
+    """Whether the map is a rotation and scales along three perpendicular axes (type RIGID_SCALE).
 
-    The standard multiplies the scales on the left, so the rows stay perpendicular, not the columns.
+    PS3.3 C.20.2.1.2 says no more than that, so the scales may stand on either side of the rotation: the rows
+    are perpendicular then, or the columns.
     """
     linear = matrix[:3, :3]
+    return _has_perpendicular_rows(linear, tolerance) or _has_perpendicular_rows(linear.T, tolerance)
+
+
+def _has_perpendicular_rows(linear: Matrix, tolerance: float) -> bool:
     lengths = np.linalg.norm(linear, axis=1)
     if not np.all(lengths > 0):
         return False

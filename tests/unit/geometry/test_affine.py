@@ -45,12 +45,13 @@ def test_kinds_of_matrices(matrix, rigid, rigid_scale):
     assert affine.is_rigid_scale(matrix) is rigid_scale
 
 
-def test_scales_stand_left_of_the_rotation():
+def test_scales_stand_on_either_side_of_the_rotation():
     turn = np.eye(4)
     turn[:2, :2] = [[0.8, -0.6], [0.6, 0.8]]
     scale = np.diag([2.0, 1.0, 1.0, 1.0])
     assert affine.is_rigid_scale(scale @ turn)
-    assert not affine.is_rigid_scale(turn @ scale)
+    assert affine.is_rigid_scale(turn @ scale)
+    assert not affine.is_rigid_scale(turn @ scale @ turn)
 
 
 @pytest.mark.parametrize(

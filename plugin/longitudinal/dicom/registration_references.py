@@ -1,0 +1,92 @@
+"""The images a registration object of ours references, and the frames they name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydicom import Dataset
+from pydicom.sequence import Sequence as DicomSequence
+
+SERIES_FRAME = "series:"
+"""Prefix of the frame of a series whose images have no Frame of Reference UID."""
+
+
+@dataclass(frozen=True)
+class ReferencedImage:
+    """An image as a registration object references it."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    series_instance_uid: str
+    study_instance_uid: str
+
+
+@dataclass(frozen=True)
+class RegisteredFrame:
+    """One end of a transform: a Frame of Reference UID or ``series:<SeriesInstanceUID>``, and images in it.
+
+    The images of a frame without a UID are what names it; those of any other frame are for the reader.
+
+    Raises
+    ------
+    ValueError
+        A frame without a UID has no images, or images of another series.
+    """
+
+    frame: str
+    images: tuple[ReferencedImage, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.has_uid:
+            return
+        series = self.frame.removeprefix(SERIES_FRAME)
+        if not self.images or any(image.series_instance_uid != series for image in self.images):
+            raise ValueError(f"the frame {self.frame} is named by images of its series, and by them alone")
+
+    @property
+    def has_uid(self) -> bool:
+        """Whether the frame is a Frame of Reference UID."""
+        return not self.frame.startswith(SERIES_FRAME)
+
+
+def reference_images(item: Dataset, frame: RegisteredFrame) -> None:
+    """Name the images of a frame in an item (Referenced Image Sequence, PS3.3 table 10-3)."""
+    if frame.images:
+        item.ReferencedImageSequence = DicomSequence([_reference(image) for image in frame.images])
+
+
+def _reference(image: ReferencedImage) -> Dataset:
+    reference = Dataset()
+    reference.ReferencedSOPClassUID = image.sop_class_uid
+    reference.ReferencedSOPInstanceUID = image.sop_instance_uid
+    return reference
+
+
+def list_references(dataset: Dataset, images: Sequence[ReferencedImage]) -> None:
+    """Common Instance Reference (PS3.3 C.12.2): the own study by series, other studies apart."""
+    own = dataset.StudyInstanceUID
+    here = _by_series([image for image in images if image.study_instance_uid == own])
+    if here:
+        dataset.ReferencedSeriesSequence = here
+    others = DicomSequence()
+    for study in dict.fromkeys(
+        image.study_instance_uid for image in images if image.study_instance_uid != own
+    ):
+        item = Dataset()
+        item.StudyInstanceUID = study
+        item.ReferencedSeriesSequence = _by_series(
+            [image for image in images if image.study_instance_uid == study]
+        )
+        others.append(item)
+    if others:
+        dataset.StudiesContainingOtherReferencedInstancesSequence = others
+
+
+def _by_series(images: Sequence[ReferencedImage]) -> DicomSequence:
+    series_items = DicomSequence()
+    for series in dict.fromkeys(image.series_instance_uid for image in images):
+        item = Dataset()
+        item.SeriesInstanceUID = series
+        members = dict.fromkeys(image for image in images if image.series_instance_uid == series)
+        item.ReferencedInstanceSequence = DicomSequence([_reference(image) for image in members])
+        series_items.append(item)
+    return series_items
