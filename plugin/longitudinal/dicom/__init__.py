@@ -1,0 +1,1 @@
+"""Datasets to domain and back. Knows pydicom and numpy, never Orthanc."""

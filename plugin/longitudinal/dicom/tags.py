@@ -1,0 +1,228 @@
+r"""The tags of one instance in Orthanc's short JSON form, and the same form read from a file.
+
+``{"0020,0032": "a\\b\\c", "5200,9230": [{...}, {...}], ...}``: keys are lower-case hexadecimal. Values are
+strings with backslashes between multiple values, None where Orthanc cuts a long or binary value, and lists of
+such mappings for sequences.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from os import PathLike
+from typing import Any, BinaryIO
+
+import pydicom
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.multival import MultiValue
+from pydicom.tag import BaseTag, Tag
+
+from longitudinal.dicom.tag_names import READ_TAGS
+
+Tags = Mapping[str, Any]
+
+_PADDING = " \0\t\r\n"
+_LARGEST_INTEGER = 2**31 - 1  # VR IS, PS3.5 6.2
+
+
+class BadValueError(ValueError):
+    """A value that cannot be read as what its VR promises; becomes the reason code ``badValue``."""
+
+
+def text(tags: Tags, key: str) -> str:
+    """Give a value without padding; "" when absent, empty, cut or a sequence.
+
+    >>> text({"0008,0060": "MR "}, "0008,0060")
+    'MR'
+    """
+    value = tags.get(key)
+    return value.strip(_PADDING) if isinstance(value, str) else ""
+
+
+def texts(tags: Tags, key: str) -> tuple[str, ...]:
+    """Give the values of a multiple value, each without padding; () when absent or empty."""
+    value = text(tags, key)
+    return tuple([part.strip(_PADDING) for part in value.split("\\")]) if value else ()
+
+
+def numbers(tags: Tags, key: str) -> tuple[float, ...]:
+    r"""Read the numbers of a DS, FD, FL, IS, US... element; () when absent or empty.
+
+    Raises
+    ------
+    BadValueError
+        One of them is not a finite number, or the value was cut.
+
+    >>> numbers({"0028,0030": " 0.5\\0.75 "}, "0028,0030")
+    (0.5, 0.75)
+    """
+    value = tags.get(key)
+    if value is None:
+        if key in tags:
+            raise BadValueError(f"({key}) is too long or binary")
+        return ()
+    if not isinstance(value, str):
+        raise BadValueError(f"({key}) is a sequence")
+    value = value.strip(_PADDING)
+    if not value:
+        return ()
+    try:
+        parsed = tuple([float(part) for part in value.split("\\")])
+    except ValueError:
+        raise BadValueError(f"({key}) is not a number: {value[:40]!r}") from None
+    # float() takes 1_0 for 10, and the sum of finite numbers of the sizes below is finite
+    if "_" in value or not math.isfinite(math.fsum(parsed)):
+        raise BadValueError(f"({key}) is not a finite number: {value[:40]!r}")
+    return parsed
+
+
+def number(tags: Tags, key: str) -> float:
+    """Read the first number; NaN when absent or empty.
+
+    Raises
+    ------
+    BadValueError
+        As `numbers`.
+    """
+    found = numbers(tags, key)
+    return found[0] if found else math.nan
+
+
+def number_if_valid(tags: Tags, key: str) -> float:
+    """Read the first number of a value that geometry can do without; NaN when absent or malformed."""
+    value = tags.get(key)
+    if not isinstance(value, str) or not value:
+        return math.nan
+    try:
+        found = float(value.partition("\\")[0].strip(_PADDING))
+    except ValueError:
+        return math.nan
+    return found if math.isfinite(found) else math.nan
+
+
+def integer(tags: Tags, key: str) -> int | None:
+    """Read a whole number; None when absent or empty. "1.0" is read, as real files have it.
+
+    Raises
+    ------
+    BadValueError
+        It is not a whole number of 32 bits.
+    """
+    found = number(tags, key)
+    if math.isnan(found):
+        return None
+    if found != int(found) or abs(found) > _LARGEST_INTEGER:
+        raise BadValueError(f"({key}) is not a whole number: {found!r}")
+    return int(found)
+
+
+def integer_if_valid(tags: Tags, key: str) -> int | None:
+    """Read a whole number that geometry can do without; None when absent or malformed."""
+    try:
+        return integer(tags, key)
+    except BadValueError:
+        return None
+
+
+def sequence(tags: Tags, key: str) -> Sequence[Tags]:
+    """Give the items of a sequence; [] when absent or no sequence."""
+    value = tags.get(key)
+    return value if isinstance(value, list) else []
+
+
+def item(tags: Tags, key: str) -> Tags:
+    """Give the first item of a sequence; {} when there is none."""
+    value = tags.get(key)
+    return value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else _NO_TAGS
+
+
+_NO_TAGS: Tags = {}
+
+
+def tags_from_dataset(dataset: pydicom.Dataset, keep: frozenset[str] = READ_TAGS) -> dict[str, Any]:
+    """Put a dataset into Orthanc's short JSON form.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        Read with ``stop_before_pixels``; malformed values may stand in it.
+    keep : frozenset of str
+        The tags to copy, at any depth; by default those the readers of this package ask for.
+
+    Returns
+    -------
+    dict
+        Values that are malformed stand as they are written, for the typed getters to refuse.
+    """
+    wanted = _KEYS if keep is READ_TAGS else _keys_of(keep)
+    found: dict[str, Any] = {}
+    for element_tag in dataset.keys() & wanted.keys():
+        element: Any = dataset.get_item(element_tag)  # still raw where nobody has asked for it
+        if isinstance(element, RawDataElement) and _vr(element) in _WRITTEN_AS_ASCII:
+            # as it stands: pydicom raises on malformed numbers
+            found[wanted[element_tag]] = (element.value or b"").decode("latin-1").strip(_PADDING)
+        elif element is not None:
+            found[wanted[element_tag]] = _short_value(dataset, element_tag, keep)
+    return found
+
+
+def read_file_tags(source: BinaryIO | str | PathLike[str] | bytes) -> dict[str, Any]:
+    """Read the short JSON form from a DICOM file, an open one or its bytes.
+
+    Raises
+    ------
+    pydicom.errors.InvalidDicomError
+        It is no DICOM file.
+    """
+    opened = BytesIO(source) if isinstance(source, bytes) else source
+    return tags_from_dataset(pydicom.dcmread(opened, stop_before_pixels=True))
+
+
+_WRITTEN_AS_ASCII = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"})
+
+
+def _keys_of(keep: frozenset[str]) -> dict[BaseTag, str]:
+    return {Tag(int(key.replace(",", ""), 16)): key for key in keep}
+
+
+_KEYS = _keys_of(READ_TAGS)
+
+
+def _vr(element: RawDataElement) -> str | None:
+    if element.VR is not None and element.VR != "UN":
+        return element.VR
+    try:
+        return dictionary_VR(element.tag)
+    except KeyError:
+        return None
+
+
+def _short_value(dataset: pydicom.Dataset, element_tag: BaseTag, keep: frozenset[str]) -> Any:
+    """Turn one element into a string, a list of items or None."""
+    try:
+        element = dataset[element_tag]
+    except Exception:  # pydicom raises many kinds; what it cannot read is as good as cut
+        return None
+    if element.VR == "SQ":
+        return [tags_from_dataset(entry, keep) for entry in element.value or []]
+    return _joined_text(element)
+
+
+def _joined_text(element: DataElement) -> str | None:
+    value = element.value
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        return None
+    if isinstance(value, (MultiValue, list, tuple)):
+        return "\\".join([_written(part) for part in value])
+    return _written(value)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, BaseTag):
+        return f"{value.group:04x},{value.elem:04x}"
+    # repr keeps every bit of a double; DS and IS know how they were written
+    return repr(value) if type(value) is float else str(value).strip(_PADDING)
