@@ -1,0 +1,52 @@
+"""The PythonScript of Orthanc: finds the Python environment, then calls `longitudinal.host.start()`.
+
+Whatever goes wrong here is said in Orthanc's log, and Orthanc goes on without the plugin.
+"""
+
+import json
+import site
+import sys
+import traceback
+from pathlib import Path
+
+import orthanc
+
+PLUGIN = Path(__file__).resolve().parent
+
+
+class NoEnvironmentError(Exception):
+    """There is no environment for the Python that Orthanc runs; the message says how to make one."""
+
+
+def environment() -> Path:
+    """Return where the libraries are: the setting `Longitudinal.Environment`, else `.venv` beside `plugin/`."""
+    section = json.loads(orthanc.GetConfiguration()).get("Longitudinal")
+    named = section.get("Environment") if isinstance(section, dict) else None
+    return PLUGIN.parent / (named if isinstance(named, str) and named else ".venv")
+
+
+def add_libraries(folder: Path) -> None:
+    """Make the packages installed in the environment `folder` importable, before those of the system."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    packages = folder / "lib" / version / "site-packages"
+    if not packages.is_dir():
+        raise NoEnvironmentError(
+            f"no Python environment at {packages}. Run `make setup` in {PLUGIN.parent}, or name another one "
+            f"in the setting Longitudinal.Environment. It must be one of {version}, which this Orthanc runs"
+        )
+    site.addsitedir(str(packages))
+    # Debian's own numpy or pydicom, where installed, are older than the ones the plugin is tested with
+    sys.path.sort(key=lambda entry: entry.endswith("dist-packages"))
+
+
+try:
+    if str(PLUGIN) not in sys.path:
+        sys.path.insert(0, str(PLUGIN))
+    add_libraries(environment())
+    from longitudinal import host
+
+    host.start()
+except Exception as error:  # Orthanc must go on, whatever it is
+    if not isinstance(error, NoEnvironmentError):
+        orthanc.LogError(traceback.format_exc())
+    orthanc.LogError(f"orthanc-longitudinal is NOT running: {error}")
