@@ -219,6 +219,11 @@ class FrameGraph:
                 self._steps.setdefault(step.from_frame, []).append(step)
         self._paths: dict[str, Mapping[str, Path]] = {}
 
+    @property
+    def edges(self) -> tuple[Edge, ...]:
+        """Every transform that is not rejected, the preferred ones first."""
+        return tuple(sorted((edge for group in self._ranked.values() for edge in group), key=preference))
+
     def between(self, frame: str, other: str) -> tuple[Edge, ...]:
         """Transforms between two frames in either direction, the preferred one first."""
         return self._ranked.get(frozenset((frame, other)), ())
