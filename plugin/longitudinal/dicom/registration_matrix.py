@@ -4,7 +4,6 @@ A matrix is sixteen decimal strings in row-major order (PS3.3 C.20.2.1.1). What 
 read from the bytes: no rounding, and no exception on text that is no number.
 """
 
-import struct
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,17 +16,6 @@ from longitudinal.dicom.registration_refusal import Refusal
 from longitudinal.geometry import affine
 
 MATRIX_TYPES = ("RIGID", "RIGID_SCALE", "AFFINE")
-
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    NotImplementedError,
-    EOFError,
-    struct.error,
-)
-"""What pydicom raises, lazily, on values it cannot convert."""
 
 _REFUSAL_OF_FAULT = {
     affine.MatrixFault.SHAPE: (Refusal.BAD_MATRIX, "the matrix has not 16 values"),
@@ -51,7 +39,7 @@ def value_of(dataset: Dataset, keyword: str) -> Any:
     """The value of an attribute; None when it is absent or pydicom cannot read it."""
     try:
         return dataset.get(keyword)
-    except _UNREADABLE:
+    except Exception:  # pydicom reads lazily, and what it raises on damaged bytes is no closed list
         return None
 
 

@@ -9,6 +9,10 @@ import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydicom import Dataset
+from pydicomrt.reg.check import check_deformable_reg_iod, check_spatial_reg_iod
+from pydicomrt.reg.parser import get_deformable_registrations, get_spatial_registrations
+
 from longitudinal.dicom.deformable_registration import DisplacementField
 from longitudinal.dicom.registration_writer import (
     NOT_REVIEWED,
@@ -23,9 +27,6 @@ from longitudinal.dicom.registration_writer import (
 )
 from longitudinal.dicom.spatial_registration import read_registration
 from longitudinal.geometry import affine
-from pydicom import Dataset
-from pydicomrt.reg.check import check_deformable_reg_iod, check_spatial_reg_iod
-from pydicomrt.reg.parser import get_deformable_registrations, get_spatial_registrations
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 EARLIER_STUDY, LATER_STUDY = "1.2.3.10", "1.2.3.20"
@@ -347,3 +348,28 @@ def test_a_frame_is_not_registered_to_itself():
 def test_a_series_frame_is_named_by_its_own_images(images):
     with pytest.raises(ValueError, match="images of its series"):
         RegisteredFrame("series:1.2.3.20.1", images)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    deformable=st.booleans(),
+    damage=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=4)), min_size=1, max_size=5),
+    kept=st.floats(0.3, 1.5),
+)
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_files_are_refused_and_never_raise(deformable, damage, kept):
+    data = bytearray(DAMAGEABLE[deformable])
+    for where, patch in damage:
+        at = 160 + int(where * (len(data) - 170))
+        data[at : at + len(patch)] = patch
+    try:
+        dataset = pydicom.dcmread(io.BytesIO(bytes(data[: int(kept * len(data))])), force=True)
+    except Exception:  # not even a dataset: that is told before anybody asks for a registration
+        return
+    registration = read_registration(dataset)
+    for item in registration.items:
+        usable = (item.matrix is not None) != (item.field is not None)
+        assert usable == (item.refusal is None)
+
+
+DAMAGEABLE = {False: file_bytes(write()), True: file_bytes(write(make_field(pre=RIGID, post=SHEARED)))}
