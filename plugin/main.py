@@ -19,7 +19,7 @@ class NoEnvironmentError(Exception):
 
 
 def environment() -> Path:
-    """Return where the libraries are: the setting `Longitudinal.Environment`, else `.venv` beside `plugin/`."""
+    """Return where the libraries are: `Longitudinal.Environment` if set, else `.venv` beside `plugin/`."""
     section = json.loads(orthanc.GetConfiguration()).get("Longitudinal")
     named = section.get("Environment") if isinstance(section, dict) else None
     return PLUGIN.parent / (named if isinstance(named, str) and named else ".venv")
