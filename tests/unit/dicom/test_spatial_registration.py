@@ -2,20 +2,18 @@
 
 import csv
 import io
-import os
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
-from longitudinal.dicom.spatial_registration import REFUSALS, Refusal, read_registration
-from longitudinal.geometry import affine
 from pydicom import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import SpatialRegistrationStorage
 
-DATA = Path(os.environ.get("LONGITUDINAL_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"LONGITUDINAL_TEST_DATA: no test data at {DATA}")
+from longitudinal.dicom.spatial_registration import REFUSALS, Refusal, read_registration
+from longitudinal.geometry import affine
+from tests.data import data
 
 TURN_90_ABOUT_Z = [0, -1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
 SHIFT_10_ALONG_X = [1, 0, 0, 10, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
@@ -54,19 +52,18 @@ def make_registration(*items, frame="1.2.3.1"):
 
 
 def read_truth():
-    path = DATA / "openms_dicom" / "patient01" / "truth_points_study1_to_study2_LPSmm.csv"
+    path = data("openms_dicom/patient01") / "truth_points_study1_to_study2_LPSmm.csv"
     with path.open(newline="") as file:
         rows = np.array([[float(value) for value in row] for row in list(csv.reader(file))[1:]])
     return rows[:, :3], rows[:, 3:]
 
 
-@needs_data
 @pytest.mark.parametrize(
     ("name", "method", "mean_mm", "max_mm"),
     [("openms_p01_RIGID.dcm", "rigid", 0.12, 0.30), ("openms_p01_AFFINE.dcm", "affine", 0.01, 0.01)],
 )
 def test_matrix_of_other_software_maps_item_frame_into_registered_frame(name, method, mean_mm, max_mm):
-    registration = read_registration(pydicom.dcmread(DATA / "reg_independent" / name))
+    registration = read_registration(pydicom.dcmread(data("reg_independent") / name))
     study1, study2 = read_truth()
     (item,) = registration.transform_items
     assert (item.number, item.method, item.refusal) == (1, method, None)
@@ -76,7 +73,6 @@ def test_matrix_of_other_software_maps_item_frame_into_registered_frame(name, me
     assert errors.max() <= max_mm
 
 
-@needs_data
 @pytest.mark.parametrize(
     ("name", "refusal"),
     [
@@ -86,7 +82,7 @@ def test_matrix_of_other_software_maps_item_frame_into_registered_frame(name, me
 )
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_malformed_objects_are_refused_with_a_reason(name, refusal):
-    registration = read_registration(pydicom.dcmread(DATA / "reg_malformed" / name, force=True))
+    registration = read_registration(pydicom.dcmread(data("reg_malformed") / name, force=True))
     refusals = {registration.refusal, *(item.refusal for item in registration.items)} - {None}
     assert refusals == {refusal}
     assert registration.transform_items == ()

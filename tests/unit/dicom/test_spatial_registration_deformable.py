@@ -5,11 +5,12 @@ import io
 import numpy as np
 import pydicom
 import pytest
-from longitudinal.dicom.spatial_registration import Refusal, read_registration
-from longitudinal.geometry import affine
 from pydicom import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import DeformableSpatialRegistrationStorage
+
+from longitudinal.dicom.spatial_registration import Refusal, read_registration
+from longitudinal.geometry import affine
 
 TURN_90_ABOUT_Z = [0, -1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
 SHIFT_10_ALONG_X = [1, 0, 0, 10, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]

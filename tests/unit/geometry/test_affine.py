@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from longitudinal.geometry import affine
 
 B_FROM_A = np.array([[0.0, -1, 0, 10], [1, 0, 0, 20], [0, 0, 1, 30], [0, 0, 0, 1]])

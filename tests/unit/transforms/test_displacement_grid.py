@@ -1,21 +1,18 @@
 """Displacement grids against values computed by hand and by a slow loop, and against their own inverses."""
 
 import itertools
-import os
-from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from longitudinal.dicom.deformable_registration import DisplacementField
 from longitudinal.dicom.spatial_registration import read_registration
 from longitudinal.geometry import affine
 from longitudinal.transforms.displacement_grid import INVERSE_TOLERANCE_MM, DisplacementGrid
-
-DATA = Path(os.environ.get("LONGITUDINAL_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"LONGITUDINAL_TEST_DATA: no test data at {DATA}")
+from tests.data import data
 
 OBLIQUE = np.array([0.8, 0.6, 0, -0.6, 0.8, 0])
 TURN_90_ABOUT_Z = np.array([[0.0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
@@ -177,18 +174,15 @@ def test_inverse_maps_every_image_back(seed, amplitude, angle, shift):
     assert grid.inverse().inverse() is grid
 
 
-@needs_data
 def test_grid_of_other_software_hits_the_landmarks():
-    registration = read_registration(
-        pydicom.dcmread(DATA / "reg_independent" / "elastix_lung_DEFORMABLE.dcm")
-    )
+    registration = read_registration(pydicom.dcmread(data("reg_independent/elastix_lung_DEFORMABLE.dcm")))
     (item,) = registration.transform_items
     assert (item.method, item.frame_of_reference_uid) == (
         "deformable",
         "2.25.1317543028890205250883952209151984354",
     )
     baseline, followup = (
-        np.loadtxt(DATA / "elastix_3dct_lung" / f"landmarks_{name}_physical_mm.txt")
+        np.loadtxt(data("elastix_3dct_lung") / f"landmarks_{name}_physical_mm.txt")
         for name in ("baseline", "followup")
     )
     grid = DisplacementGrid(item.field)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from longitudinal.dicom.deformable_registration import DisplacementField
 from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.grid_storage import encode_field

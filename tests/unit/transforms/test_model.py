@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from longitudinal.transforms.model import Affine, Rigid, linear
 
 SHEAR = np.array([[1.0, 0.2, 0, 5], [0, 1.1, 0, -3], [0, 0, 0.9, 2], [0, 0, 0, 1]])
