@@ -34,6 +34,18 @@ from longitudinal.geometry.image_plane import Planes
 
 _NO_TAGS: Tags = {}
 
+_GROUPS = (
+    tag.PLANE_POSITION_SEQUENCE,
+    tag.PLANE_ORIENTATION_SEQUENCE,
+    tag.PIXEL_MEASURES_SEQUENCE,
+    tag.FRAME_CONTENT_SEQUENCE,
+    tag.CARDIAC_SYNCHRONIZATION_SEQUENCE,
+    tag.MR_ECHO_SEQUENCE,
+    tag.MR_DIFFUSION_SEQUENCE,
+    tag.SEGMENT_IDENTIFICATION_SEQUENCE,
+    *FRAME_TYPE_SEQUENCES,
+)
+
 
 def multi_frame_planes(tags: Tags) -> Planes:
     """Read one plane per frame.
@@ -59,7 +71,7 @@ class _FrameReader:
     """Reads one frame after the other; what is the same for all of them is read once."""
 
     def __init__(self, tags: Tags, shared: Tags) -> None:
-        self._shared = shared
+        self._shared = {key: item(shared, key) for key in _GROUPS}
         self._size = matrix_size(tags)
         self._instance_number = optional_integer(tags, tag.INSTANCE_NUMBER)
         self._zone = read_timezone(text(tags, tag.TIMEZONE_OFFSET_FROM_UTC))
@@ -93,7 +105,7 @@ class _FrameReader:
 
     def _group(self, frame: Tags, key: str) -> Tags:
         """Give the frame's own functional group, else the shared one, else {}."""
-        return item(frame, key) or item(self._shared, key)
+        return (item(frame, key) if key in frame else _NO_TAGS) or self._shared[key]
 
     def _fingerprint(self, frame: Tags) -> int:
         """Tell frames apart by frame type, complex component and segment."""

@@ -282,30 +282,30 @@ class StackSet:
         points : array_like, shape (k, 3)
             LPS, mm, each in the frame of its stack; NaN is answered by ``within_reach`` False.
         """
-        return self._locate(self._search.take(np.asarray(stack_index, np.intp), axis=0), points)
+        search = self._search.take(np.asarray(stack_index, np.intp), axis=1)
+        return self._locate(search, points)
 
     def _locate(self, search: Floats, points: ArrayLike) -> Located:
-        """Locate points, given the rows of ``_search`` of their stacks; the hot path, in few array steps."""
-        point = np.asarray(points, np.float64)
+        """Locate points, given the columns of ``_search`` of their stacks; the hot path."""
+        point = np.asarray(points, np.float64).T
         with np.errstate(invalid="ignore"):  # infinite coordinates
-            along = np.einsum("ki,ki->k", search[:, 0:3], point) - search[:, 3]
+            along = np.einsum("ik,ik->k", search[0:3], point) - search[3]
             # fmin and fmax drop NaN, which then means the last plane
-            clipped = np.fmax(np.fmin(along, search[:, 4]), 0.0)
-            plane = self._bounds.searchsorted(clipped + search[:, 5], side="right") - 1
-            packed = self._packed.take(plane, axis=0)
-            measures = packed[:, 3:18].reshape(-1, 5, 3)
-            measured = np.einsum("kij,kj->ki", measures, point - packed[:, 0:3])
-            holds = np.abs(measured[:, 1:5] - packed[:, 18:22]) <= packed[:, 22:26]
-        within = holds[:, 2]
+            clipped = np.fmax(np.fmin(along, search[4]), 0.0)
+            plane = self._bounds.searchsorted(clipped + search[5], side="right") - 1
+            packed = self._packed.take(plane, axis=0).T.copy()
+            measures = packed[3:18].reshape(5, 3, -1)
+            measured = np.einsum("ijk,jk->ik", measures, point - packed[0:3])
+            holds = np.abs(measured[1:5] - packed[18:22]) <= packed[22:26]
         return Located(
             plane=plane,
-            slice_index=plane - search[:, 6].astype(np.intp),
-            row=measured[:, 1],
-            column=measured[:, 2],
-            distance_mm=measured[:, 0],
-            within_reach=within,
-            inside=holds[:, 0] & holds[:, 1],
-            in_gap=within & ~holds[:, 3],
+            slice_index=plane - search[6].astype(np.intp),
+            row=measured[1],
+            column=measured[2],
+            distance_mm=measured[0],
+            within_reach=holds[2],
+            inside=holds[0] & holds[1],
+            in_gap=holds[2] & ~holds[3],
         )
 
     def _prepare_search(self, stacks: Sequence[Stack]) -> None:
@@ -315,18 +315,18 @@ class StackSet:
         """
         first, last = self.start[:-1], self.start[1:] - 1
         offsets = _joined([stack.offsets for stack in stacks], np.float64)
-        search = np.empty((len(stacks), 7))
-        search[:, 0:3] = np.array([stack.normal for stack in stacks], np.float64).reshape(-1, 3)
-        search[:, 3] = offsets[first]
-        search[:, 4] = offsets[last] - offsets[first]
+        search = np.empty((7, len(stacks)))
+        search[0:3] = np.array([stack.normal for stack in stacks], np.float64).reshape(-1, 3).T
+        search[3] = offsets[first]
+        search[4] = offsets[last] - offsets[first]
         # one mm between the stacks, so that rounding cannot lead into the neighbour
-        search[:, 5] = np.concatenate(([0.0], np.cumsum(search[:, 4] + 1.0)))[:-1]
-        search[:, 6] = first
-        per_plane = np.repeat(search[:, 3:6], np.diff(self.start), axis=0)
-        bounds = offsets - per_plane[:, 0]
+        search[5] = np.concatenate(([0.0], np.cumsum(search[4] + 1.0)))[:-1]
+        search[6] = first
+        lowest, _, place = np.repeat(search[3:6], np.diff(self.start), axis=1)
+        bounds = offsets - lowest
         bounds[1:] = (bounds[1:] + bounds[:-1]) / 2
         bounds[first] = -0.5
-        self._search, self._bounds = search, bounds + per_plane[:, 2]
+        self._search, self._bounds = search, bounds + place
 
     def _pack(self, stacks: Sequence[Stack]) -> Floats:
         """Put what an answer needs of each plane in one row, so that one gather fetches it.
