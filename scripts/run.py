@@ -3,6 +3,7 @@
 Nothing that already runs is ever stopped: a port that is taken is named with its owner.
 """
 
+import contextlib
 import json
 import os
 import pwd
@@ -42,18 +43,27 @@ def user_name(uid: int) -> str:
         return f"uid {uid}"
 
 
+def holds_any(process: Path, files: set[str]) -> bool:
+    """Tell whether the process with this /proc folder has one of `files` open; False where that is hidden."""
+    try:
+        links = list((process / "fd").iterdir())
+    except OSError:  # ended meanwhile, or another user's
+        return False
+    for link in links:
+        with contextlib.suppress(OSError):  # closed meanwhile
+            if os.readlink(link) in files:
+                return True
+    return False
+
+
 def port_owners(port: int) -> list[str]:
     """Return who listens on `port`: "pid 123 (command line)", or the user where that is hidden from us."""
     inodes = listening_inodes(port)
-    wanted = {f"socket:[{inode}]" for inode in inodes}
+    sockets = {f"socket:[{inode}]" for inode in inodes}
     owners = []
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            held = {os.readlink(link) for link in (process / "fd").iterdir()}
+        if holds_any(process, sockets):
             command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-        except OSError:  # ended meanwhile, or another user's
-            continue
-        if held & wanted:
             owners.append(f"pid {process.name} ({command[:200]})")
     return owners or [f"a process of user {user_name(uid)}" for uid in sorted(set(inodes.values()))]
 

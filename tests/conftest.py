@@ -1,6 +1,7 @@
 """What all tests share: the fake `orthanc`, and a loud word about tests that found no data."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,11 @@ def fake_orthanc() -> Iterator[FakeOrthanc]:
     """Stand in for `import orthanc` during one test; verified at its end."""
     with installed() as fake:
         yield fake
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Look for doctests in the plugin only: here some files are scripts that run inside Orthanc."""
+    return True if collection_path.suffix == ".py" and not collection_path.match("test_*.py") else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,0 +1,66 @@
+"""plugin/main.py inside a real Orthanc: loaded by two settings, and never in Orthanc's way."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.data import ROOT
+from tests.orthanc.conftest import StartOrthanc
+
+NOT_RUNNING = "orthanc-longitudinal is NOT running"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Make a copy of the project's layout with a stub of `longitudinal.host` that says it was started."""
+    package = tmp_path / "checkout" / "plugin" / "longitudinal"
+    package.mkdir(parents=True)
+    shutil.copy(ROOT / "plugin" / "main.py", package.parent)
+    (package / "__init__.py").touch()
+    set_host(package, "import msgspec, numpy, pydicom\northanc.LogWarning('numpy of ' + numpy.__file__)")
+    return package.parent.parent
+
+
+def set_host(package: Path, body: str) -> None:
+    lines = "".join(f"    {line}\n" for line in body.splitlines())
+    (package / "host.py").write_text(f"import orthanc\ndef start():\n{lines}")
+
+
+def test_the_environment_is_found_beside_the_plugin(checkout: Path, start_orthanc: StartOrthanc) -> None:
+    (checkout / ".venv").symlink_to(sys.prefix)
+    server = start_orthanc(script=checkout / "plugin" / "main.py")
+    assert f"numpy of {checkout}/.venv/lib/" in server.log
+    assert NOT_RUNNING not in server.log
+
+
+def test_the_environment_is_a_setting(checkout: Path, start_orthanc: StartOrthanc) -> None:
+    configuration = {"Longitudinal": {"Environment": sys.prefix}}
+    server = start_orthanc(script=checkout / "plugin" / "main.py", configuration=configuration)
+    assert f"numpy of {sys.prefix}/lib/" in server.log
+
+
+def test_a_missing_environment_is_named_with_the_remedy(checkout: Path, start_orthanc: StartOrthanc) -> None:
+    server = start_orthanc(script=checkout / "plugin" / "main.py")
+    assert f"{NOT_RUNNING}: no Python environment at {checkout}/.venv/lib/python" in server.log
+    assert f"Run `make setup` in {checkout}" in server.log
+    assert server.session.get("/system").ok
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("raise OSError('the sidecar is locked')", f"{NOT_RUNNING}: the sidecar is locked"),
+        ("import no_such_library", f"{NOT_RUNNING}: No module named 'no_such_library'"),
+    ],
+)
+def test_a_failing_start_is_logged_and_orthanc_goes_on(
+    checkout: Path, start_orthanc: StartOrthanc, body: str, message: str
+) -> None:
+    (checkout / ".venv").symlink_to(sys.prefix)
+    set_host(checkout / "plugin" / "longitudinal", body)
+    server = start_orthanc(script=checkout / "plugin" / "main.py")
+    assert message in server.log
+    assert "Traceback" in server.log
+    assert server.session.get("/system").ok
