@@ -27,4 +27,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     missing = [reason[reason.index(MISSING) :] for reason in reasons if MISSING in reason]
     if missing:
         terminalreporter.section("no test data", red=True, bold=True)
-        terminalreporter.write_line(f"{len(missing)} tests skipped: {missing[0]}", red=True, bold=True)
+        tests = "1 test" if len(missing) == 1 else f"{len(missing)} tests"
+        terminalreporter.write_line(f"{tests} skipped: {missing[0]}", red=True, bold=True)
