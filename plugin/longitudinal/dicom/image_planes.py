@@ -13,7 +13,7 @@ from longitudinal.dicom.reasons import REASONS, Reason
 from longitudinal.dicom.roles import Role, find_role
 from longitudinal.dicom.rt_dose import dose_planes
 from longitudinal.dicom.sop_classes import NUCLEAR_MEDICINE, PROJECTIONS, RT_DOSE, WHOLE_SLIDE
-from longitudinal.dicom.tags import BadValueError, Tags, integer, sequence, text, texts
+from longitudinal.dicom.tags import BadValueError, Tags, integer, text, texts
 from longitudinal.geometry.image_plane import Planes
 
 __all__ = ["REASONS", "ImagePlanes", "NotIndexable", "Reason", "Role", "read_planes"]
@@ -84,7 +84,7 @@ def _reader(tags: Tags) -> Callable[[Tags], Planes]:
         raise NotIndexableError(Reason.PROJECTION, "of this SOP class")
     if tag.ROWS not in tags and tag.IMAGE_POSITION_PATIENT not in tags:
         raise NotIndexableError(Reason.NOT_AN_IMAGE)
-    if "MOSAIC" in texts(tags, tag.IMAGE_TYPE) or len(sequence(tags, tag.MR_V_FRAME_SEQUENCE)) > 1:
+    if "MOSAIC" in texts(tags, tag.IMAGE_TYPE):
         raise NotIndexableError(Reason.MOSAIC)
     if sop_class == NUCLEAR_MEDICINE:
         return nuclear_medicine_planes

@@ -29,7 +29,7 @@ from longitudinal.dicom.plane_values import (
 )
 from longitudinal.dicom.reasons import Reason
 from longitudinal.dicom.roles import FRAME_TYPE_SEQUENCES
-from longitudinal.dicom.tags import Tags, item, sequence, text
+from longitudinal.dicom.tags import Tags, item, sequence, text, texts
 from longitudinal.geometry.image_plane import Planes
 
 _NO_TAGS: Tags = {}
@@ -77,7 +77,7 @@ class _FrameReader:
         self._zone = read_timezone(text(tags, tag.TIMEZONE_OFFSET_FROM_UTC))
         moment = acquisition_moment(tags)
         self._time = posix_seconds(moment) if moment else math.nan
-        self._of_object = [text(tags, key) for key in TELLING_APART]
+        self._of_object = ["/".join(texts(tags, key)) for key in TELLING_APART]
 
     def read(self, frame: Tags, number: int) -> PlaneValues:
         """Read the `PLANE` fields of the frame with this 1-based number."""
@@ -113,7 +113,7 @@ class _FrameReader:
         for key in FRAME_TYPE_SEQUENCES:
             kind = self._group(frame, key)
             if kind:
-                telling += text(kind, tag.FRAME_TYPE), text(kind, tag.COMPLEX_IMAGE_COMPONENT)
+                telling += "/".join(texts(kind, tag.FRAME_TYPE)), text(kind, tag.COMPLEX_IMAGE_COMPONENT)
         segment = self._group(frame, tag.SEGMENT_IDENTIFICATION_SEQUENCE)
         telling.append(text(segment, tag.REFERENCED_SEGMENT_NUMBER))
         return fingerprint(telling)

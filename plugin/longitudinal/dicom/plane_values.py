@@ -22,6 +22,7 @@ from longitudinal.dicom.tags import (
     number_if_valid,
     numbers,
     text,
+    texts,
 )
 from longitudinal.geometry.image_plane import PLANE, Planes
 
@@ -104,7 +105,7 @@ def common_values(tags: Tags, frame_number: int = 1) -> PlaneValues:
         optional(tags, tag.ECHO_TIME),
         optional(tags, tag.DIFFUSION_B_VALUE),
         optional(tags, tag.TRIGGER_TIME),
-        fingerprint([text(tags, key) for key in TELLING_APART]),
+        fingerprint(["/".join(texts(tags, key)) for key in TELLING_APART]),
     )
 
 

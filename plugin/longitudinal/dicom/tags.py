@@ -24,6 +24,9 @@ from longitudinal.dicom.tag_names import READ_TAGS
 Tags = Mapping[str, Any]
 
 _PADDING = " \0\t\r\n"
+_YEN = "\u00a5"
+"""What Orthanc 1.10 makes of the backslash between values where the character set is JIS X 0201."""
+
 _LARGEST_INTEGER = 2**31 - 1  # VR IS, PS3.5 6.2
 
 
@@ -43,7 +46,7 @@ def text(tags: Tags, key: str) -> str:
 
 def texts(tags: Tags, key: str) -> tuple[str, ...]:
     """Give the values of a multiple value, each without padding; () when absent or empty."""
-    value = text(tags, key)
+    value = text(tags, key).replace(_YEN, "\\")
     return tuple([part.strip(_PADDING) for part in value.split("\\")]) if value else ()
 
 
@@ -65,7 +68,7 @@ def numbers(tags: Tags, key: str) -> tuple[float, ...]:
         return ()
     if not isinstance(value, str):
         raise BadValueError(f"({key}) is a sequence")
-    value = value.strip(_PADDING)
+    value = value.strip(_PADDING).replace(_YEN, "\\")
     if not value:
         return ()
     try:
@@ -96,10 +99,10 @@ def number_if_valid(tags: Tags, key: str) -> float:
     if not isinstance(value, str) or not value:
         return math.nan
     try:
-        found = float(value.partition("\\")[0].strip(_PADDING))
+        found = float(value.replace(_YEN, "\\").partition("\\")[0].strip(_PADDING))
     except ValueError:
         return math.nan
-    return found if math.isfinite(found) else math.nan
+    return found if math.isfinite(found) and "_" not in value else math.nan
 
 
 def integer(tags: Tags, key: str) -> int | None:
@@ -171,13 +174,15 @@ def tags_from_dataset(dataset: pydicom.Dataset, keep: frozenset[str] = READ_TAGS
 def read_file_tags(source: BinaryIO | str | PathLike[str] | bytes) -> dict[str, Any]:
     """Read the short JSON form from a DICOM file, an open one or its bytes.
 
+    Files without preamble are read too, because Orthanc stores them: ask only for what it has stored.
+
     Raises
     ------
-    pydicom.errors.InvalidDicomError
-        It is no DICOM file.
+    OSError, EOFError, ValueError, NotImplementedError
+        It cannot be read as DICOM.
     """
     opened = BytesIO(source) if isinstance(source, bytes) else source
-    return tags_from_dataset(pydicom.dcmread(opened, stop_before_pixels=True))
+    return tags_from_dataset(pydicom.dcmread(opened, stop_before_pixels=True, force=True))
 
 
 _WRITTEN_AS_ASCII = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"})
