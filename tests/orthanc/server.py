@@ -249,6 +249,7 @@ class OrthancServer:
                 left.append(command_line(pid))
             kill(pid)
         process.wait(STOP_SECONDS)
+        wait_until(lambda: not session_members(process.pid), STOP_SECONDS, "the killed processes have ended")
         self._process = None
         self.running.remove(self)
         return left
