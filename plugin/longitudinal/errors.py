@@ -1,0 +1,154 @@
+"""One small tree of domain errors: a code of the API, an HTTP status, a title, and the fields at fault.
+
+`http/problem.py` alone turns them into responses (RFC 9457). "Outside the image" and "no path between frames" are
+results with a reason, not errors.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One field of a request that is wrong.
+
+    Parameters
+    ----------
+    field
+        JSON pointer (RFC 6901) into the body, or the name of the query argument.
+    detail
+        What is wrong and how to put it right.
+    """
+
+    field: str
+    detail: str
+
+
+class LongitudinalError(Exception):
+    """Anything a caller can be told about. Subclasses fix the code, the HTTP status and the title."""
+
+    code = "internalError"
+    status = 500
+    title = "The plugin failed"
+
+    def __init__(
+        self, detail: str, fields: Sequence[FieldError] = (), orthanc_ids: Sequence[str] = ()
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.fields = tuple(fields)
+        self.orthanc_ids = tuple(orthanc_ids)
+
+
+class InvalidSettings(LongitudinalError):
+    """The "Longitudinal" section of Orthanc's configuration is wrong; the plugin does not start."""
+
+    code = "invalidSettings"
+    title = "The Longitudinal section of Orthanc's configuration is wrong"
+
+
+class SidecarUnavailable(LongitudinalError):
+    """The sidecar database cannot be opened, read or written."""
+
+    code = "sidecarUnavailable"
+    status = 503
+    title = "The index cannot be read at the moment"
+
+
+class MalformedJson(LongitudinalError):
+    """The body is no JSON (RFC 8259), or nested deeper than any request of this API."""
+
+    code = "malformedJson"
+    status = 400
+    title = "The body is not valid JSON"
+
+
+class InvalidRequest(LongitudinalError):
+    """One or more fields are missing, unknown, of the wrong type or out of range; `fields` names every one."""
+
+    code = "invalidRequest"
+    status = 400
+    title = "The request has wrong fields"
+
+
+class BodyTooLarge(LongitudinalError):
+    """The body is larger than the settings allow."""
+
+    code = "bodyTooLarge"
+    status = 413
+    title = "The body is too large"
+
+
+class NotFound(LongitudinalError):
+    """No such route or resource, or one the caller may not see."""
+
+    code = "notFound"
+    status = 404
+    title = "No such resource"
+
+
+class MethodNotAllowed(LongitudinalError):
+    """The route exists, not with this method; `allowed` lists those it has."""
+
+    code = "methodNotAllowed"
+    status = 405
+    title = "The route does not have this method"
+
+    def __init__(self, detail: str, allowed: Sequence[str]) -> None:
+        super().__init__(detail)
+        self.allowed = tuple(allowed)
+
+
+class Ambiguous(LongitudinalError):
+    """One UID names two resources; `orthanc_ids` lists them."""
+
+    code = "ambiguous"
+    status = 409
+    title = "The identifier names more than one resource"
+
+
+class Conflict(LongitudinalError):
+    """The resource's state does not allow this."""
+
+    code = "conflict"
+    status = 409
+    title = "The resource is not in a state that allows this"
+
+
+class Unprocessable(LongitudinalError):
+    """The request is well formed but cannot be carried out; `fields` names why."""
+
+    code = "unprocessable"
+    status = 422
+    title = "The request cannot be carried out"
+
+
+class OutsideImage(Unprocessable):
+    """The clicked pixel is not on its image."""
+
+    code = "outsideImage"
+    title = "The pixel is not on the image"
+
+
+class NotIndexable(Unprocessable):
+    """The clicked instance has no place in the patient that the plugin could compute."""
+
+    code = "notIndexable"
+    title = "The instance has no usable geometry"
+
+
+class UnsupportedMediaType(LongitudinalError):
+    """The body's Content-Type is not one the route takes."""
+
+    code = "unsupportedMediaType"
+    status = 415
+    title = "The route does not take this kind of body"
+
+
+class Busy(LongitudinalError):
+    """All places for requests of this kind are taken; try again in `retry_after` seconds."""
+
+    code = "busy"
+    status = 503
+    title = "The server is busy"
+    retry_after = 1

@@ -1,0 +1,120 @@
+"""Start and stop: settings, sidecar, services, callbacks."""
+
+import json
+import logging
+import platform
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orthanc
+
+from longitudinal.host.log import forward_logging
+from longitudinal.host.orthanc_archive import OrthancArchive
+from longitudinal.host.rest import RestHost
+from longitudinal.http.links import link_builder
+from longitudinal.http.router import Router
+from longitudinal.http.routes.about import Versions, about_routes
+from longitudinal.http.routes.points import point_routes
+from longitudinal.ingest.on_stored import Ingest
+from longitudinal.points.ask import Asker
+from longitudinal.points.catalogue import Catalogue
+from longitudinal.settings import Settings, read_settings
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.writer import Writer
+
+LOGGER = logging.getLogger(__name__)
+
+_DEFAULT_HTTP_THREADS = 50
+_LEVELS = {
+    orthanc.ResourceType.PATIENT: "patients",
+    orthanc.ResourceType.STUDY: "studies",
+    orthanc.ResourceType.SERIES: "series",
+    orthanc.ResourceType.INSTANCE: "instances",
+}
+# Third argument of GetInstanceAdvancedJson: no limit; 256 silently answers null for long multi-value tags.
+_NO_LENGTH_LIMIT = 0
+
+
+def start() -> None:
+    """Read the settings, open the sidecar, register everything. Called once, from main.py.
+
+    Raises
+    ------
+    InvalidSettings, SidecarUnavailable
+        The plugin does not start; Orthanc goes on.
+    """
+    forward_logging()
+    configuration = json.loads(orthanc.GetConfiguration())
+    plugin = _Plugin(read_settings(configuration), configuration)
+    plugin.register()
+
+
+class _Plugin:
+    """Everything that lives as long as Orthanc does."""
+
+    def __init__(self, settings: Settings, configuration: dict[str, Any]) -> None:
+        path = _sidecar_path(settings, configuration)
+        readers = Readers(path)
+        catalogue = Catalogue(readers)
+        archive = OrthancArchive()
+        self._readers = readers
+        self._writer = Writer(path, catalogue.invalidate)
+        self._ingest = Ingest(self._writer, archive)
+        asker = Asker(readers, catalogue, archive, self._heal, link_builder(settings.root))
+        router = Router(
+            [
+                *about_routes(settings.root, readers, self._writer, _versions),
+                *point_routes(asker, settings.max_body),
+            ]
+        )
+        http_threads = int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS))
+        self._rest = RestHost(settings.root, router, http_threads)
+        LOGGER.info("The sidecar is %s", path)
+
+    def register(self) -> None:
+        """Hook into Orthanc. The writer runs from here on; in-process reads wait for ORTHANC_STARTED."""
+        self._writer.start()
+        orthanc.RegisterOnStoredInstanceCallback(self._on_stored)
+        orthanc.RegisterOnChangeCallback(self._on_change)
+        self._rest.register()
+
+    def _on_stored(self, dicom: Any, orthanc_id: str) -> None:
+        tags = dicom.GetInstanceAdvancedJson(
+            orthanc.DicomToJsonFormat.SHORT, orthanc.DicomToJsonFlags.NONE, _NO_LENGTH_LIMIT
+        )
+        self._ingest.stored(orthanc_id, tags)
+
+    def _on_change(self, change: int, level: int, orthanc_id: str) -> None:
+        if change == orthanc.ChangeType.DELETED:
+            self._ingest.deleted(_LEVELS[level], orthanc_id)
+        elif change == orthanc.ChangeType.ORTHANC_STOPPED:
+            self._stop()
+
+    def _heal(self, gone: Sequence[str]) -> None:
+        for orthanc_id in gone:
+            LOGGER.warning("Instance %s is gone from the archive; the index forgets it", orthanc_id)
+        for done in [self._ingest.deleted("instances", orthanc_id) for orthanc_id in gone]:
+            done.result()
+
+    def _stop(self) -> None:
+        self._rest.stop()
+        self._writer.stop()
+        self._readers.close()
+        left = [thread.name for thread in threading.enumerate() if thread.name.startswith("longitudinal")]
+        if left:
+            LOGGER.error("Threads still running at stop: %s", ", ".join(left))
+
+
+def _sidecar_path(settings: Settings, configuration: dict[str, Any]) -> Path:
+    if settings.sidecar_path is not None:
+        return Path(settings.sidecar_path)
+    folder = configuration.get("IndexDirectory") or configuration.get("StorageDirectory") or "OrthancStorage"
+    return Path(folder) / f"longitudinal-{configuration.get('Name') or 'Orthanc'}.sqlite"
+
+
+def _versions() -> Versions:
+    system = json.loads(orthanc.RestApiGet("/system"))
+    plugin = json.loads(orthanc.RestApiGet("/plugins/python"))
+    return Versions(system["Version"], plugin["Version"], platform.python_version())

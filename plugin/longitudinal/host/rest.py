@@ -1,0 +1,115 @@
+"""From Orthanc's HTTP threads to our thread pool and back, with a limit on how many may wait.
+
+Orthanc's HTTP threads have stacks of 100 KB, on which a nested JSON body or a numpy call can crash the server; the bodies
+of our routes run in a pool with stacks of 8 MB.
+"""
+
+import base64
+import binascii
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import unquote, unquote_plus
+
+import orthanc
+
+from longitudinal.errors import Busy, LongitudinalError
+from longitudinal.http.exchange import Request, Response
+from longitudinal.http.problem import response_of
+from longitudinal.http.router import Router
+
+_OK = 200
+
+
+class RestHost:
+    """Serves a router under a root.
+
+    Parameters
+    ----------
+    http_threads
+        Orthanc's HttpThreadsCount: at most half of them wait for our pool, and at most a quarter for routes that call
+        Orthanc back over loopback, each of which holds a second one. The next request gets 503 at once.
+    """
+
+    def __init__(self, root: str, router: Router, http_threads: int) -> None:
+        self._root = root
+        self._router = router
+        places = max(1, http_threads // 2)
+        self._places = threading.BoundedSemaphore(places)
+        self._call_backs = threading.BoundedSemaphore(max(1, http_threads // 4))
+        self._pool = ThreadPoolExecutor(max_workers=places, thread_name_prefix="longitudinal-http")
+
+    def register(self) -> None:
+        """Register the routes with Orthanc."""
+        orthanc.RegisterRestCallback(f"{re.escape(self._root)}(/.*)?", self._serve)
+
+    def stop(self) -> None:
+        """Finish what runs, refuse what comes."""
+        self._pool.shutdown(wait=True)
+
+    def _serve(self, output: Any, uri: str, **request: Any) -> None:
+        try:
+            response = self._answer(uri, request)
+        except Exception as error:
+            response = response_of(error)
+        _send(output, response)
+
+    def _answer(self, uri: str, raw: dict[str, Any]) -> Response:
+        request = _read(uri[len(self._root) :], raw)
+        try:
+            route, values = self._router.find(request.method, request.path)
+        except LongitudinalError as error:
+            return response_of(error)
+        if not self._places.acquire(blocking=False):
+            raise Busy("as many requests as this server has room for are under way; try again in a second")
+        try:
+            if not route.calls_back:
+                return self._pool.submit(self._router.run, route, values, request).result()
+            if not self._call_backs.acquire(blocking=False):
+                raise Busy("too many requests of this kind are under way; try again in a second")
+            try:
+                return self._pool.submit(self._router.run, route, values, request).result()
+            finally:
+                self._call_backs.release()
+        finally:
+            self._places.release()
+
+
+def _read(path: str, raw: dict[str, Any]) -> Request:
+    headers = raw.get("headers", {})
+    return Request(
+        method=raw["method"],
+        path=unquote(path).rstrip("/"),
+        query={unquote_plus(name): unquote_plus(value) for name, value in raw.get("get", {}).items()},
+        headers=headers,
+        body=bytes(raw.get("body", b"")),
+        user=_user(headers.get("authorization", "")),
+    )
+
+
+def _user(authorization: str) -> str:
+    """The user's name out of Basic credentials that Orthanc itself has checked (RFC 7617)."""
+    kind, _, credentials = authorization.partition(" ")
+    if kind.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(credentials).decode("utf-8", "replace").partition(":")[0]
+    except binascii.Error:
+        return ""
+
+
+def _send(output: Any, response: Response) -> None:
+    for name, value in response.headers.items():
+        output.SetHttpHeader(name, value)
+    if response.location is not None:
+        output.Redirect(response.location)
+    elif response.status == _OK:
+        output.AnswerBuffer(response.body, response.content_type)
+    else:
+        output.SetHttpHeader("Content-Type", response.content_type)
+        text = response.body.decode()
+        try:
+            output.SendHttpStatus(response.status, text, len(response.body))
+        except TypeError:  # python plugin >= 5.0 counts for itself
+            output.SendHttpStatus(response.status, response.body)

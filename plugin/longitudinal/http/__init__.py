@@ -1,0 +1,1 @@
+"""The routes: parse -> domain -> encode. Knows nothing of Orthanc's interpreter."""

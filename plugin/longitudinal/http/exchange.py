@@ -1,0 +1,41 @@
+"""A request and a response, free of any server."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request.
+
+    Attributes
+    ----------
+    path
+        Below the root, with a leading slash, no trailing one: "/points/resolve"; "" for the root itself.
+    query
+        Decoded arguments.
+    headers
+        Lower-case names.
+    user
+        Who acts, as Orthanc authenticated it; "" where authentication is off.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One response; `location` makes it a redirect."""
+
+    body: bytes = b""
+    status: int = 200
+    content_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+    location: str | None = None

@@ -1,0 +1,59 @@
+"""Errors -> RFC 9457 problem details. The only place that does it."""
+
+import logging
+
+import msgspec
+
+from longitudinal.errors import Busy, FieldError, LongitudinalError, MethodNotAllowed
+from longitudinal.http.exchange import Response
+
+LOGGER = logging.getLogger(__name__)
+PROBLEM_JSON = "application/problem+json"
+
+
+class ProblemField(msgspec.Struct, frozen=True):
+    """One wrong field: a JSON pointer or the name of a query argument, and what to do about it."""
+
+    field: str
+    detail: str
+
+
+class Problem(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True):
+    """RFC 9457 problem details; `code` is what a program should look at."""
+
+    code: str
+    status: int
+    title: str
+    detail: str
+    type: str = "about:blank"
+    errors: tuple[ProblemField, ...] = ()
+    orthanc_ids: tuple[str, ...] = ()
+
+
+def problem_of(error: LongitudinalError) -> Problem:
+    """The problem details of a domain error."""
+    return Problem(
+        code=error.code,
+        status=error.status,
+        title=error.title,
+        detail=error.detail,
+        errors=tuple(_field(field) for field in error.fields),
+        orthanc_ids=error.orthanc_ids,
+    )
+
+
+def response_of(error: Exception) -> Response:
+    """The response for anything a handler raised; what is not ours is logged with its traceback."""
+    if not isinstance(error, LongitudinalError):
+        LOGGER.error("A request failed", exc_info=error)
+        error = LongitudinalError("an error inside the plugin; Orthanc's log has the details")
+    headers = {}
+    if isinstance(error, Busy):
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, MethodNotAllowed):
+        headers["Allow"] = ", ".join(error.allowed)
+    return Response(msgspec.json.encode(problem_of(error)), error.status, PROBLEM_JSON, headers)
+
+
+def _field(error: FieldError) -> ProblemField:
+    return ProblemField(error.field, error.detail)

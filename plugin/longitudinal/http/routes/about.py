@@ -1,0 +1,82 @@
+"""GET /imaging and /imaging/health: what this is, and whether it can serve."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from longitudinal import __version__
+from longitudinal.http.exchange import Request, Response
+from longitudinal.http.router import Route
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.writer import Writer
+
+
+class About(msgspec.Struct, frozen=True):
+    """What answers here."""
+
+    name: str
+    version: str
+    notice: str
+    links: dict[str, str]
+
+
+class Health(msgspec.Struct, rename="camel", frozen=True):
+    """Whether the plugin can serve; `state` is "ok" or "failing", and `error` says why."""
+
+    state: Literal["ok", "failing"]
+    sidecar: str
+    instances: int
+    not_indexable: int
+    queued: int
+    error: str | None
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What runs here, as Orthanc tells it."""
+
+    orthanc: str
+    python_plugin: str
+    python: str
+
+
+def about_routes(
+    root: str, readers: Readers, writer: Writer, versions: Callable[[], Versions]
+) -> list[Route]:
+    """The routes that tell about the plugin itself."""
+
+    def about(_: Request) -> About:
+        links = {"health": f"{root}/health", "resolve": f"{root}/points/resolve"}
+        return About("orthanc-longitudinal", __version__, "Not for primary diagnosis.", links)
+
+    def health(_: Request) -> Response:
+        error, counts = writer.last_error, (0, 0)
+        try:
+            row = readers.connection().execute("SELECT count(*), count(reason) FROM instances").fetchone()
+            counts = (int(row[0]), int(row[1]))
+        except Exception as failure:  # whatever it is, health must say so
+            error = str(failure)
+        found = versions()
+        answer = Health(
+            state="ok" if error is None else "failing",
+            sidecar="ready" if error is None else "failing",
+            instances=counts[0],
+            not_indexable=counts[1],
+            queued=writer.backlog,
+            error=error,
+            versions={
+                "plugin": __version__,
+                "orthanc": found.orthanc,
+                "pythonPlugin": found.python_plugin,
+                "python": found.python,
+            },
+        )
+        return Response(msgspec.json.encode(answer), 200 if error is None else 503)
+
+    return [
+        Route("GET", "", about, "What this is, and where to go from here", answer=About),
+        Route("GET", "/health", health, "Whether the plugin can serve; 503 when it cannot", answer=Health),
+    ]

@@ -1,0 +1,1 @@
+"""From what the archive stores to rows of the sidecar."""

@@ -1,0 +1,147 @@
+"""One stored instance -> one InstanceRecord, whatever it is: nothing is refused, everything has planes or a reason."""
+
+import hashlib
+import logging
+from io import BytesIO
+
+import pydicom
+
+from longitudinal.archive import Archive, Parents
+from longitudinal.dicom.header import Header, read_header
+from longitudinal.dicom.image_planes import ImagePlanes, read_planes
+from longitudinal.dicom.spatial_registration import Refusal, Registration, RegistrationItem, read_registration
+from longitudinal.dicom.tags import Tags
+from longitudinal.sidecar.records import InstanceRecord, TransformRecord
+from longitudinal.transforms.displacement_grid import DisplacementGrid
+
+LOGGER = logging.getLogger(__name__)
+
+# PS3.4 B.5: Spatial Registration Storage and Deformable Spatial Registration Storage.
+REGISTRATION_SOP_CLASSES = frozenset({"1.2.840.10008.5.1.4.1.1.66.1", "1.2.840.10008.5.1.4.1.1.66.3"})
+
+
+def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord:
+    """Build the record of a stored instance from its tags.
+
+    Parameters
+    ----------
+    orthanc_id
+        The instance.
+    tags
+        Its tags in Orthanc's short form.
+    archive
+        Asked for the file of a registration object, and for parents where Orthanc's ids cannot be derived.
+
+    Raises
+    ------
+    KeyError
+        When the archive was asked and the instance is gone.
+    """
+    header = read_header(tags)
+    found = read_planes(tags)
+    transforms: tuple[TransformRecord, ...] = ()
+    role = planes = reason = None
+    detail = ""
+    if isinstance(found, ImagePlanes):
+        role, planes = str(found.role), found.planes.tobytes()
+    else:
+        reason, detail = str(found.reason), found.detail
+    if header.sop_class_uid in REGISTRATION_SOP_CLASSES:
+        transforms, refusal, why = _read_transforms(archive.file(orthanc_id))
+        reason, detail = refusal or reason, why or detail
+    parents = derive_parents(header, orthanc_id) or archive.parents(orthanc_id)
+    return InstanceRecord(
+        orthanc_id=orthanc_id,
+        orthanc_series=parents.series,
+        orthanc_study=parents.study,
+        orthanc_patient=parents.patient,
+        patient_id=header.patient_id or f"study:{header.study_instance_uid}",
+        patient_name=header.patient_name,
+        patient_birth_date=header.patient_birth_date,
+        patient_sex=header.patient_sex,
+        issuer_of_patient_id=header.issuer_of_patient_id,
+        study_instance_uid=header.study_instance_uid,
+        study_date=header.study_date,
+        study_time=header.study_time,
+        study_description=header.study_description,
+        accession_number=header.accession_number,
+        timezone_offset=header.timezone_offset,
+        series_instance_uid=header.series_instance_uid,
+        series_number=header.series_number,
+        series_description=header.series_description,
+        modality=header.modality,
+        sop_instance_uid=header.sop_instance_uid,
+        sop_class_uid=header.sop_class_uid,
+        instance_number=header.instance_number,
+        number_of_frames=header.number_of_frames or 1,
+        image_type="\\".join(header.image_type),
+        frame_of_reference_uid=_frame(header, found),
+        acquisition_date_time=header.acquisition_date_time,
+        time_source=header.time_source,
+        role=role,
+        reason=reason,
+        detail=detail,
+        planes=planes,
+        transforms=transforms,
+    )
+
+
+def derive_parents(header: Header, orthanc_id: str) -> Parents | None:
+    """Orthanc's ids of the patient, study and series, which are SHA-1 of the DICOM identifiers joined by "|".
+
+    None where the same rule does not give the instance's own id (identifiers that Orthanc normalised in its own way).
+    """
+    parts = (
+        header.patient_id,
+        header.study_instance_uid,
+        header.series_instance_uid,
+        header.sop_instance_uid,
+    )
+    ids = [_orthanc_id("|".join(parts[: depth + 1])) for depth in range(len(parts))]
+    if ids[3] != orthanc_id:
+        return None
+    return Parents(patient=ids[0], study=ids[1], series=ids[2])
+
+
+def _orthanc_id(text: str) -> str:
+    digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+    return "-".join(digest[start : start + 8] for start in range(0, len(digest), 8))
+
+
+def _frame(header: Header, found: object) -> str | None:
+    """The frame the planes lie in: a series without FrameOfReferenceUID is a frame of its own."""
+    if header.frame_of_reference_uid:
+        return header.frame_of_reference_uid
+    return f"series:{header.series_instance_uid}" if isinstance(found, ImagePlanes) else None
+
+
+def _read_transforms(file: bytes) -> tuple[tuple[TransformRecord, ...], str | None, str]:
+    """The items of a registration object, and why the object as a whole is refused."""
+    try:
+        registration = read_registration(pydicom.dcmread(BytesIO(file)))
+    except (
+        Exception
+    ) as error:  # pydicom raises what it likes on a damaged file; the object stays stored all the same
+        return (), str(Refusal.NOT_A_REGISTRATION), f"the file cannot be read: {error}"
+    items = tuple(_transform_record(registration, item) for item in registration.items if not item.own_frame)
+    refusal = None if registration.refusal is None else str(registration.refusal)
+    return items, refusal, registration.detail
+
+
+def _transform_record(registration: Registration, item: RegistrationItem) -> TransformRecord:
+    return TransformRecord(
+        item=item.number,
+        source_frame=item.frame_of_reference_uid,
+        source_references=item.referenced_sop_instance_uids,
+        target_frame=registration.frame_of_reference_uid,
+        target_references=registration.referenced_sop_instance_uids,
+        kind=item.method,
+        matrix=None if item.matrix is None else item.matrix.astype("<f8").tobytes(),
+        grid=None if item.field is None else DisplacementGrid(item.field).to_bytes(),
+        refusal=None if item.refusal is None else str(item.refusal),
+        detail=item.detail,
+        origin="vendor",
+        label=registration.content_label or "",
+        created=registration.created,
+        creator=registration.creator_name or "",
+    )

@@ -1,0 +1,1 @@
+"""The one question: where is this point of the body in every other scan of the patient?"""

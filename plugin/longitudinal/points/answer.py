@@ -1,0 +1,102 @@
+"""The answer to the one question, as it leaves the server (camelCase of the DICOM keywords)."""
+
+from typing import Literal
+
+import msgspec
+
+UnresolvedReason = Literal[
+    "needsAlignment", "notIndexed", "outsideCoverage", "notIndexable", "alignmentFailed", "outsideTransform"
+]
+ChosenBy = Literal["clicked", "only", "modality", "plane", "original", "voxel", "distance", "order"]
+UncertaintySource = Literal["sharedFrame", "declared", "forwardBackward", "landmarks", "local", "unknown"]
+Grade = Literal["green", "amber", "red", "unknown"]
+# Expected errors below which a match is green, and amber; docs/api.md says what they mean.
+GREEN_MM = 2.0
+AMBER_MM = 5.0
+
+
+class Point(msgspec.Struct, rename="camel", frozen=True):
+    """A point of a patient: LPS, mm, in one Frame of Reference."""
+
+    patient_id: str
+    frame_of_reference_uid: str
+    x: float
+    y: float
+    z: float
+
+
+class Links(msgspec.Struct, rename="camel", frozen=True):
+    """Where to look at the match; absolute paths on this server, null where it does not serve that."""
+
+    preview: str
+    frame: str
+    ohif: str | None
+
+
+class Match(msgspec.Struct, rename="camel", frozen=True):
+    """The same place in one study. `row`, `column` and `slice_index` are 0-based, `frame_number` is 1-based.
+
+    `x, y, z` is the point in the match's frame (LPS mm), `row, column` its orthogonal projection on the plane, `distance_mm`
+    signed along the plane's normal. `uncertainty_mm` is the expected error of the mapping there, null when not measured.
+    """
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    orthanc_instance_id: str
+    is_source: bool
+    frame_number: int
+    slice_index: int
+    row: float
+    column: float
+    frame_of_reference_uid: str
+    x: float
+    y: float
+    z: float
+    distance_mm: float
+    in_gap: bool
+    chosen_by: ChosenBy
+    other_series: int
+    study_date: str
+    acquisition_date_time: str | None
+    modality: str
+    series_description: str
+    path: tuple[str, ...]
+    alternatives: tuple[str, ...]
+    method: str
+    uncertainty_mm: float | None
+    uncertainty_source: UncertaintySource
+    grade: Grade
+    reviewed: bool
+    flags: tuple[str, ...]
+    links: Links
+
+
+class Unresolved(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True):
+    """A study (with `per: series`, a series) without a match, and why."""
+
+    study_instance_uid: str
+    reason: UnresolvedReason
+    detail: str
+    study_date: str = ""
+    series_instance_uid: str | None = None
+
+
+class Answer(msgspec.Struct, rename="camel", frozen=True):
+    """Every study of the patient that passes the filters, in exactly one of the two lists, in time order."""
+
+    point: Point
+    matches: list[Match]
+    unresolved: list[Unresolved]
+    flags: tuple[str, ...] = ()
+
+
+def grade_of(uncertainty_mm: float | None) -> Grade:
+    """Green, amber or red by the expected error; not measured is never green.
+
+    >>> grade_of(1.0), grade_of(3.0), grade_of(9.0), grade_of(None)
+    ('green', 'amber', 'red', 'unknown')
+    """
+    if uncertainty_mm is None:
+        return "unknown"
+    return "green" if uncertainty_mm <= GREEN_MM else "amber" if uncertainty_mm <= AMBER_MM else "red"

@@ -1,0 +1,191 @@
+"""From a question as it was asked to an answer that holds at this moment."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from longitudinal.archive import Archive
+from longitudinal.errors import Ambiguous, FieldError, NotFound, NotIndexable, OutsideImage
+from longitudinal.geometry.image_plane import patient_from_pixel
+from longitudinal.points.answer import Answer
+from longitudinal.points.catalogue import Catalogue
+from longitudinal.points.patient_index import PatientIndex
+from longitudinal.points.resolve import Filters, LinkBuilder, Source, resolve
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.patients import owners_of_instance, patient_key_of
+
+# The centre of the first pixel is 0, so its edge is half a pixel before.
+_EDGE = 0.5
+# Each round removes what turned out to be gone; an answer that is still stale after these is refused as gone.
+_HEAL_ROUNDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PixelQuestion:
+    """A pixel of an image: `frame_number` 1-based, `row` and `column` 0-based, fractional."""
+
+    sop_instance_uid: str
+    frame_number: int
+    row: float
+    column: float
+
+
+@dataclass(frozen=True, slots=True)
+class PointQuestion:
+    """A point of a patient: LPS mm in a frame of reference."""
+
+    patient_id: str
+    frame_of_reference_uid: str
+    point: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The filters as asked; studies by StudyInstanceUID or Orthanc id. `pointer` names the request in errors."""
+
+    studies: tuple[str, ...] | None = None
+    modalities: frozenset[str] | None = None
+    roles: frozenset[str] = field(default_factory=lambda: frozenset({"image"}))
+    first_date: str | None = None
+    last_date: str | None = None
+    per: Literal["study", "series"] = "study"
+    max_distance_mm: float | None = None
+    pointer: str = ""
+
+
+class Asker:
+    """Answers questions, and checks that what an answer names is still in the archive.
+
+    Parameters
+    ----------
+    heal
+        Takes Orthanc ids of instances that are gone and returns when the sidecar knows.
+    links
+        Builds the links of a match.
+    """
+
+    def __init__(
+        self,
+        readers: Readers,
+        catalogue: Catalogue,
+        archive: Archive,
+        heal: Callable[[Sequence[str]], None],
+        links: LinkBuilder,
+    ) -> None:
+        self._readers = readers
+        self._catalogue = catalogue
+        self._archive = archive
+        self._heal = heal
+        self._links = links
+
+    def ask(self, question: PixelQuestion | PointQuestion, wanted: Wanted) -> Answer:
+        """Answer one question.
+
+        Raises
+        ------
+        NotFound
+            Unknown instance, frame number, patient, frame of reference or study.
+        Ambiguous
+            The SOP Instance UID is stored more than once.
+        OutsideImage
+            The pixel is not on the image.
+        NotIndexable
+            The image has no place in the patient.
+        """
+        for _ in range(_HEAL_ROUNDS):
+            if isinstance(question, PixelQuestion):
+                index, source = self._source_of_pixel(question, wanted.pointer)
+            else:
+                index, source = self._source_of_point(question, wanted.pointer)
+            answer = resolve(index, source, _filters(index, wanted), self._links)
+            gone = self._gone(index, answer)
+            if not gone:
+                return answer
+            self._heal(gone)
+        raise NotFound("the images are being deleted at this moment; ask again")
+
+    def _gone(self, index: PatientIndex, answer: Answer) -> list[str]:
+        """The instances and registration objects of an answer that the archive no longer has."""
+        named = {match.orthanc_instance_id for match in answer.matches}
+        used = {transform for match in answer.matches for transform in match.path}
+        if used:
+            named.update(stored.orthanc_id for stored in index.transforms if stored.id in used)
+        has_instance = self._archive.has_instance
+        return [orthanc_id for orthanc_id in named if not has_instance(orthanc_id)]
+
+    def _source_of_pixel(self, question: PixelQuestion, pointer: str) -> tuple[PatientIndex, Source]:
+        uid = question.sop_instance_uid
+        owners = owners_of_instance(self._readers.connection(), uid)
+        if len(owners) > 1:
+            ids = [owner.orthanc_id for owner in owners]
+            raise Ambiguous(f"SOP Instance UID {uid} is stored {len(ids)} times", orthanc_ids=ids)
+        index = self._catalogue.patient(owners[0].patient_key) if owners else None
+        place = index.instances.get(uid) if index is not None else None
+        if index is None or not place:
+            raise _unknown(f"{pointer}/sopInstanceUid", f"no instance {uid} is indexed here")
+        series_number, instance = place[0]
+        series = index.series[series_number]
+        reason = series.instance_reasons[instance]
+        if reason is not None:
+            detail = f"instance {uid} cannot be placed in the patient: {reason}"
+            raise NotIndexable(detail, [FieldError(f"{pointer}/sopInstanceUid", reason)])
+        found = index.plane_of_frame(series_number, instance, question.frame_number)
+        if found is None:
+            raise _unknown(f"{pointer}/frameNumber", f"the instance has no frame {question.frame_number}")
+        plane, number = found
+        _check_inside(question, int(plane["rows"]), int(plane["columns"]), pointer)
+        point = patient_from_pixel(np.asarray(plane), question.row, question.column)
+        frame = series.instance_frames[instance] or ""
+        return index, Source(frame, point, number, question.row, question.column)
+
+    def _source_of_point(self, question: PointQuestion, pointer: str) -> tuple[PatientIndex, Source]:
+        key = patient_key_of(self._readers.connection(), question.patient_id)
+        index = None if key is None else self._catalogue.patient(key)
+        if index is None:
+            raise _unknown(f"{pointer}/patientId", f"no patient {question.patient_id} is indexed here")
+        frame = index.canonical_frame(question.frame_of_reference_uid)
+        if not index.knows_frame(frame):
+            detail = (
+                f"the patient has no images in {question.frame_of_reference_uid}, and no transform from it"
+            )
+            raise _unknown(f"{pointer}/frameOfReferenceUid", detail)
+        return index, Source(frame, np.array(question.point, dtype=np.float64))
+
+
+def _filters(index: PatientIndex, wanted: Wanted) -> Filters:
+    studies = None
+    if wanted.studies is not None:
+        names = {
+            name: study.key
+            for study in index.studies
+            for name in (study.study_instance_uid, study.orthanc_id)
+        }
+        missing = [number for number, name in enumerate(wanted.studies) if name not in names]
+        if missing:
+            errors = [
+                FieldError(f"{wanted.pointer}/studyInstanceUids/{number}", "is no study of this patient")
+                for number in missing
+            ]
+            raise NotFound("; ".join(f"{error.field} {error.detail}" for error in errors), errors)
+        studies = frozenset(names[name] for name in wanted.studies)
+    return Filters(
+        studies, wanted.modalities, wanted.roles, wanted.first_date, wanted.last_date, wanted.per, wanted.max_distance_mm
+    )  # fmt: skip
+
+
+def _check_inside(question: PixelQuestion, rows: int, columns: int, pointer: str) -> None:
+    errors = [
+        FieldError(
+            f"{pointer}/{name}", f"{value} is not on the image: {name} runs from -0.5 to {size - _EDGE}"
+        )
+        for name, value, size in (("row", question.row, rows), ("column", question.column, columns))
+        if not -_EDGE <= value <= size - _EDGE
+    ]
+    if errors:
+        raise OutsideImage("; ".join(error.detail for error in errors), errors)
+
+
+def _unknown(pointer: str, detail: str) -> NotFound:
+    return NotFound(detail, [FieldError(pointer, detail)])

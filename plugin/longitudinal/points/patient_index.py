@@ -1,0 +1,239 @@
+"""One patient in memory, immutable: studies in time order, stacks ready to be asked, frames joined by transforms."""
+
+import dataclasses
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from longitudinal.geometry.image_plane import PLANE
+from longitudinal.geometry.stack import StackSet
+from longitudinal.points.series_planes import SeriesPlanes
+from longitudinal.points.study_time import sort_key, study_time
+from longitudinal.transforms.graph import FrameGraph, Path
+from longitudinal.transforms.stored import StoredTransform
+
+_IDENTITY_COLUMNS = ("patient_birth_date", "patient_sex", "issuer_of_patient_id")
+
+
+@dataclass(frozen=True, slots=True)
+class StudyEntry:
+    """A study in time order; `series` are indices into `PatientIndex.series`."""
+
+    key: int
+    orthanc_id: str
+    study_instance_uid: str
+    study_date: str
+    study_description: str
+    acquisition_date_time: str | None
+    series: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FramePoints:
+    """A point of one frame mapped into every frame of the patient.
+
+    Attributes
+    ----------
+    points
+        (f, 3) LPS mm, in the order of `PatientIndex.frames`; NaN where there is no path or the path does not reach.
+    paths
+        For each frame the path, None where there is none.
+    """
+
+    points: NDArray[np.float64]
+    paths: tuple[Path | None, ...]
+
+
+class PatientIndex:
+    """Everything resolve asks of one patient.
+
+    Parameters
+    ----------
+    patient, studies
+        Rows of the sidecar.
+    series
+        The patient's series.
+    transforms
+        The transforms of the patient's registration objects, refused ones included.
+    """
+
+    def __init__(
+        self,
+        patient: sqlite3.Row,
+        studies: Sequence[sqlite3.Row],
+        series: Sequence[SeriesPlanes],
+        transforms: Sequence[StoredTransform],
+    ) -> None:
+        self.key: int = patient["key"]
+        self.patient_id: str = patient["patient_id"]
+        self.orthanc_id: str = patient["orthanc_id"]
+        self.identity_conflict = any(
+            len({row[column] for row in studies if row[column]}) > 1 for column in _IDENTITY_COLUMNS
+        )
+        self.transforms = tuple(transforms)
+        self.studies, self.series = _in_time_order(studies, series)
+        self.study_of_series = {i: s for s, study in enumerate(self.studies) for i in study.series}
+        self.graph = FrameGraph(entry.edge for entry in transforms if entry.edge is not None)
+        self._lay_out_stacks()
+        self._routes: dict[str, tuple[NDArray[np.float64], tuple[Path | None, ...], tuple[int, ...]]] = {}
+
+    def _lay_out_stacks(self) -> None:
+        """Flatten every stack of every series, in study order, into arrays with one element per stack."""
+        entries = [(i, entry) for i, series in enumerate(self.series) for entry in series.stacks]
+        offsets = np.cumsum([0] + [len(series.planes) for series in self.series])
+        planes = np.concatenate([series.planes for series in self.series] or [np.empty(0, PLANE)])
+        stacks = [
+            dataclasses.replace(entry.stack, order=entry.stack.order + offsets[i]) for i, entry in entries
+        ]
+        self.stack_set = StackSet.build(planes, stacks)
+        self.frames = tuple(dict.fromkeys(entry.frame for _, entry in entries))
+        frame_number = {frame: number for number, frame in enumerate(self.frames)}
+        self._plane_offsets = offsets
+        self.stack_series = np.array([i for i, _ in entries], dtype=np.intp)
+        self.stack_study = np.array([self.study_of_series[i] for i, _ in entries], dtype=np.intp)
+        self.stack_frame = np.array([frame_number[entry.frame] for _, entry in entries], dtype=np.intp)
+        self.stack_role = np.array([entry.role for _, entry in entries], dtype="U16")
+        self.stack_modality = np.array([self.series[i].modality for i, _ in entries], dtype="U16")
+        self.stack_is_original = np.array([entry.is_original for _, entry in entries], dtype=bool)
+        self.stack_is_image = self.stack_role == "image"
+        # Voxel volumes equal to three digits are the same: spacings are decimal strings.
+        self.stack_voxel = np.array(
+            [float(f"{entry.voxel_mm3:.3g}") for _, entry in entries], dtype=np.float64
+        )
+        self.stack_normal = np.array([entry.stack.normal for _, entry in entries], dtype=np.float64).reshape(
+            -1, 3
+        )
+
+    @cached_property
+    def instances(self) -> Mapping[str, list[tuple[int, int]]]:
+        """SOP Instance UID -> (index of the series, index of the instance in it), each place it is stored."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for series_number, series in enumerate(self.series):
+            for number, uid in enumerate(series.sop_instance_uids):
+                found.setdefault(uid, []).append((series_number, number))
+        return found
+
+    @cached_property
+    def aliases(self) -> Mapping[str, str]:
+        """FrameOfReferenceUID -> frame, for series with a UID per slice."""
+        return {uid: frame for series in self.series for uid, frame in series.aliases.items()}
+
+    def canonical_frame(self, frame_of_reference_uid: str) -> str:
+        """The frame a FrameOfReferenceUID stands for."""
+        return self.aliases.get(frame_of_reference_uid, frame_of_reference_uid)
+
+    def knows_frame(self, frame: str) -> bool:
+        """Whether the patient has images in the frame, or a transform from or to it."""
+        return frame in self.frames or len(self.graph.paths_from(frame)) > 1
+
+    def instance_of_plane(self, plane: int) -> tuple[SeriesPlanes, int]:
+        """The series and the index of the instance in it of `stack_set.planes[plane]`."""
+        source = int(self.stack_set.source_index[plane])
+        series_number = int(np.searchsorted(self._plane_offsets, source, side="right")) - 1
+        series = self.series[series_number]
+        return series, int(series.plane_instance[source - self._plane_offsets[series_number]])
+
+    def plane_of_frame(
+        self, series_number: int, instance: int, frame_number: int
+    ) -> tuple[np.void, int] | None:
+        """The plane of a frame (1-based) of an instance and its index in `stack_set.planes`; None if it has none."""
+        series = self.series[series_number]
+        members = np.flatnonzero(series.plane_instance == instance)
+        members = members[series.planes["frame_number"][members] == frame_number]
+        if not len(members):
+            return None
+        source = int(members[0]) + int(self._plane_offsets[series_number])
+        return series.planes[members[0]], int(self._plane_of_source[source])
+
+    @cached_property
+    def _plane_of_source(self) -> NDArray[np.intp]:
+        inverse = np.empty(len(self.stack_set.source_index), dtype=np.intp)
+        inverse[self.stack_set.source_index] = np.arange(len(inverse))
+        return inverse
+
+    def stack_of_plane(self, plane: int) -> int:
+        """The stack that `stack_set.planes[plane]` is in."""
+        return int(np.searchsorted(self.stack_set.start, plane, side="right")) - 1
+
+    def map_into_frames(self, frame: str, point: NDArray[np.float64]) -> FramePoints:
+        """Map one point of `frame` into every frame of the patient."""
+        matrices, paths, curved = self._route(frame)
+        points = matrices[:, :, :3] @ point + matrices[:, :, 3]
+        for number in curved:
+            path = paths[number]
+            assert path is not None
+            points[number] = path.map_points(point[None, :])[0]
+        return FramePoints(points, paths)
+
+    def map_direction(self, frame: str, direction: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A direction of `frame` as unit vectors (f, 3) in every frame; NaN where no linear path leads."""
+        mapped = self._route(frame)[0][:, :, :3] @ direction
+        length = np.sqrt(np.einsum("ij,ij->i", mapped, mapped))
+        return np.asarray(mapped / length[:, None])
+
+    def _route(self, frame: str) -> tuple[NDArray[np.float64], tuple[Path | None, ...], tuple[int, ...]]:
+        """Per frame: a (3, 4) matrix (NaN where there is none), the path, and which paths are no matrix."""
+        known = self._routes.get(frame)
+        if known is None:
+            found = self.graph.paths_from(frame)
+            paths = tuple(found.get(other) for other in self.frames)
+            matrices = np.full((len(self.frames), 3, 4), np.nan)
+            curved = []
+            for number, path in enumerate(paths):
+                if path is not None and path.matrix is not None:
+                    matrices[number] = path.matrix[:3]
+                elif path is not None:
+                    curved.append(number)
+            known = self._routes[frame] = (matrices, paths, tuple(curved))
+        return known
+
+
+def _in_time_order(
+    studies: Sequence[sqlite3.Row], series: Sequence[SeriesPlanes]
+) -> tuple[tuple[StudyEntry, ...], tuple[SeriesPlanes, ...]]:
+    """Studies by time, unknown last, then by UID; their series by number, then UID."""
+    mine: dict[int, list[SeriesPlanes]] = {}
+    for entry in series:
+        mine.setdefault(entry.study_key, []).append(entry)
+    timed = []
+    for row in studies:
+        members = sorted(mine.get(row["key"], []), key=_series_order)
+        timed.append((_time_of(row, members), row, members))
+    timed.sort(key=lambda item: (sort_key(item[0]), item[1]["study_instance_uid"], item[1]["orthanc_id"]))
+    ordered: list[SeriesPlanes] = []
+    entries = []
+    for time, row, members in timed:
+        first = len(ordered)
+        ordered.extend(members)
+        entries.append(
+            StudyEntry(
+                row["key"], row["orthanc_id"], row["study_instance_uid"], row["study_date"] or "",
+                row["study_description"] or "", time, tuple(range(first, len(ordered))),
+            )
+        )  # fmt: skip
+    return tuple(entries), tuple(ordered)
+
+
+def _series_order(series: SeriesPlanes) -> tuple[bool, int, str, str]:
+    number = series.series_number
+    return number is None, number or 0, series.series_instance_uid, series.orthanc_id
+
+
+def _time_of(study: sqlite3.Row, series: Sequence[SeriesPlanes]) -> str | None:
+    """Of the images with a place if there are any: a report made years later must not date the scan."""
+    with_place = [entry for entry in series if len(entry.planes)] or series
+    times = (
+        pair for entry in with_place for pair in zip(entry.instance_times, entry.time_sources, strict=True)
+    )
+    return study_time(times) or _study_date_time(study)
+
+
+def _study_date_time(study: sqlite3.Row) -> str | None:
+    date = study["study_date"] or ""
+    if len(date) != 8 or not date.isdigit():
+        return None
+    return f"{date[:4]}-{date[4:6]}-{date[6:]}"

@@ -1,0 +1,62 @@
+"""The "Longitudinal" section of Orthanc's configuration: typed, with defaults, refused when wrong.
+
+An unknown or wrong setting stops the plugin at start with a message that names it; Orthanc itself goes on.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from longitudinal.errors import InvalidSettings
+
+SECTION = "Longitudinal"
+
+_Root = Annotated[str, msgspec.Meta(pattern=r"^(/[A-Za-z0-9._-]+)+$", max_length=100)]
+_Positive = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="pascal"):
+    """What an administrator can set; docs/configuration.md has a line for each (a test holds that).
+
+    Attributes
+    ----------
+    root
+        Where the routes live.
+    sidecar_path
+        The index file. Default: `longitudinal-<Name>.sqlite` in Orthanc's IndexDirectory.
+    environment
+        The virtual environment with the plugin's libraries. Read by main.py. Default: found beside the plugin.
+    max_body_mi_b
+        Largest JSON body taken, in MiB.
+    """
+
+    root: _Root = "/imaging"
+    sidecar_path: str | None = None
+    environment: str | None = None
+    max_body: Annotated[int, msgspec.Meta(ge=1, le=64)] = msgspec.field(default=4, name="MaxBodyMiB")
+
+
+def read_settings(configuration: dict[str, Any]) -> Settings:
+    """Read the plugin's section out of Orthanc's whole configuration.
+
+    Raises
+    ------
+    InvalidSettings
+        When a setting is unknown or wrong; the detail names every one, and the fields too.
+    """
+    section = configuration.get(SECTION, {})
+    if not isinstance(section, dict):
+        raise InvalidSettings(f'"{SECTION}" must be a JSON object, for example {{"Root": "/imaging"}}')
+    wrong = []
+    known = {field.encode_name: field for field in msgspec.structs.fields(Settings)}
+    for name, value in section.items():
+        if name not in known:
+            wrong.append(f'"{SECTION}.{name}" is no setting; the settings are {", ".join(sorted(known))}')
+            continue
+        try:
+            msgspec.convert(value, known[name].type)
+        except msgspec.ValidationError as error:
+            wrong.append(f'"{SECTION}.{name}": {error}')
+    if wrong:
+        raise InvalidSettings("; ".join(wrong))
+    return msgspec.convert(section, Settings)

@@ -1,0 +1,56 @@
+"""The sidecar's schema, one migration a step, recorded in the transaction that makes it.
+
+`planes` of an instance is a packed array of `longitudinal.geometry.image_plane.PLANE`, one element per frame.
+Identifiers named `orthanc_id` are Orthanc's; `patient_id` is PatientID (0010,0020), or `study:<StudyInstanceUID>` where
+that is empty, since each such study is a patient of its own.
+"""
+
+from sqlite_utils import Database, Migrations
+
+MIGRATIONS = Migrations("longitudinal")
+
+_FIRST = (
+    """CREATE TABLE patients (
+        key INTEGER PRIMARY KEY, patient_id TEXT NOT NULL UNIQUE, orthanc_id TEXT NOT NULL, patient_name TEXT)""",
+    "CREATE INDEX patients_orthanc_id ON patients (orthanc_id)",
+    """CREATE TABLE studies (
+        key INTEGER PRIMARY KEY, orthanc_id TEXT NOT NULL UNIQUE, patient_key INTEGER NOT NULL REFERENCES patients (key),
+        study_instance_uid TEXT NOT NULL, study_date TEXT, study_time TEXT, study_description TEXT,
+        accession_number TEXT, timezone_offset TEXT, patient_birth_date TEXT, patient_sex TEXT,
+        issuer_of_patient_id TEXT)""",
+    "CREATE INDEX studies_patient ON studies (patient_key)",
+    "CREATE INDEX studies_uid ON studies (study_instance_uid)",
+    "CREATE INDEX studies_date ON studies (study_date)",
+    """CREATE TABLE series (
+        key INTEGER PRIMARY KEY, orthanc_id TEXT NOT NULL UNIQUE, study_key INTEGER NOT NULL REFERENCES studies (key),
+        series_instance_uid TEXT NOT NULL, series_number INTEGER, series_description TEXT, modality TEXT)""",
+    "CREATE INDEX series_study ON series (study_key)",
+    "CREATE INDEX series_uid ON series (series_instance_uid)",
+    "CREATE TABLE frames (key INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE)",
+    """CREATE TABLE series_frames (
+        frame_key INTEGER NOT NULL REFERENCES frames (key), series_key INTEGER NOT NULL REFERENCES series (key),
+        PRIMARY KEY (frame_key, series_key)) WITHOUT ROWID""",
+    "CREATE INDEX series_frames_series ON series_frames (series_key)",
+    """CREATE TABLE instances (
+        key INTEGER PRIMARY KEY, orthanc_id TEXT NOT NULL UNIQUE, series_key INTEGER NOT NULL REFERENCES series (key),
+        frame_key INTEGER REFERENCES frames (key), sop_instance_uid TEXT NOT NULL, sop_class_uid TEXT,
+        instance_number INTEGER, number_of_frames INTEGER, image_type TEXT, acquisition_date_time TEXT,
+        time_source TEXT, role TEXT, reason TEXT, detail TEXT, planes BLOB)""",
+    "CREATE INDEX instances_series ON instances (series_key)",
+    "CREATE INDEX instances_uid ON instances (sop_instance_uid)",
+    """CREATE TABLE transforms (
+        key INTEGER PRIMARY KEY, id TEXT NOT NULL, item INTEGER NOT NULL,
+        instance_key INTEGER NOT NULL REFERENCES instances (key),
+        source_frame TEXT, source_references TEXT, target_frame TEXT, target_references TEXT,
+        kind TEXT, matrix BLOB, grid BLOB, refusal TEXT, detail TEXT, origin TEXT, label TEXT, created TEXT,
+        creator TEXT, UNIQUE (instance_key, item))""",
+    "CREATE INDEX transforms_id ON transforms (id)",
+    "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
+)
+
+
+@MIGRATIONS()
+def m001_archive(db: Database) -> None:
+    """Patients down to instances, frames of reference, transforms read out of registration objects."""
+    for statement in _FIRST:
+        db.execute(statement)

@@ -1,0 +1,92 @@
+"""Reading the sidecar: who a UID belongs to, and everything known of one patient."""
+
+import sqlite3
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Where an identifier was found."""
+
+    patient_key: int
+    orthanc_id: str
+
+
+def owners_of_instance(connection: sqlite3.Connection, sop_instance_uid: str) -> list[Owner]:
+    """The stored instances with a SOP Instance UID; more than one when a UID was used twice."""
+    rows = connection.execute(
+        """SELECT s.patient_key, i.orthanc_id FROM instances i JOIN series e ON e.key = i.series_key
+        JOIN studies s ON s.key = e.study_key WHERE i.sop_instance_uid = ?""",
+        (sop_instance_uid,),
+    )
+    return [Owner(*row) for row in rows]
+
+
+def patient_key_of(connection: sqlite3.Connection, patient: str) -> int | None:
+    """The key of a patient named by PatientID (or `study:<uid>`) or by its Orthanc id; None if unknown."""
+    row = connection.execute("SELECT key FROM patients WHERE patient_id = ?", (patient,)).fetchone()
+    if row is None:
+        row = connection.execute("SELECT key FROM patients WHERE orthanc_id = ?", (patient,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def read_patient(connection: sqlite3.Connection, patient_key: int) -> sqlite3.Row | None:
+    """One patient's row."""
+    row: sqlite3.Row | None = connection.execute(
+        "SELECT * FROM patients WHERE key = ?", (patient_key,)
+    ).fetchone()
+    return row
+
+
+def read_studies(connection: sqlite3.Connection, patient_key: int) -> list[sqlite3.Row]:
+    """The studies of a patient, in no order."""
+    return connection.execute("SELECT * FROM studies WHERE patient_key = ?", (patient_key,)).fetchall()
+
+
+def read_series(connection: sqlite3.Connection, patient_key: int) -> list[sqlite3.Row]:
+    """The series of a patient's studies, in no order."""
+    return connection.execute(
+        "SELECT e.* FROM series e JOIN studies s ON s.key = e.study_key WHERE s.patient_key = ?",
+        (patient_key,),
+    ).fetchall()
+
+
+def read_instances(connection: sqlite3.Connection, series_key: int) -> list[sqlite3.Row]:
+    """The instances of a series with their frame's UID, in the order of InstanceNumber."""
+    return connection.execute(
+        """SELECT i.*, f.uid AS frame_uid FROM instances i LEFT JOIN frames f ON f.key = i.frame_key
+        WHERE i.series_key = ? ORDER BY i.instance_number, i.key""",
+        (series_key,),
+    ).fetchall()
+
+
+def read_transforms(connection: sqlite3.Connection, patient_key: int) -> list[sqlite3.Row]:
+    """The transforms of a patient's registration objects, refused ones included."""
+    return connection.execute(
+        """SELECT t.*, i.orthanc_id FROM transforms t JOIN instances i ON i.key = t.instance_key
+        JOIN series e ON e.key = i.series_key JOIN studies s ON s.key = e.study_key
+        WHERE s.patient_key = ? ORDER BY t.key""",
+        (patient_key,),
+    ).fetchall()
+
+
+def patients_with_frame(connection: sqlite3.Connection, frame_of_reference_uid: str) -> set[int]:
+    """The keys of the patients that have images in a frame of reference."""
+    rows = connection.execute(
+        """SELECT DISTINCT s.patient_key FROM frames f JOIN series_frames x ON x.frame_key = f.key
+        JOIN series e ON e.key = x.series_key JOIN studies s ON s.key = e.study_key WHERE f.uid = ?""",
+        (frame_of_reference_uid,),
+    )
+    return {int(row[0]) for row in rows}
+
+
+def instances_under(connection: sqlite3.Connection, level: str, orthanc_id: str) -> list[str]:
+    """The Orthanc ids of the instances below a resource ("patients", "studies", "series" or "instances")."""
+    column = {"patients": "p", "studies": "s", "series": "e", "instances": "i"}[level]
+    rows = connection.execute(
+        f"""SELECT i.orthanc_id FROM instances i JOIN series e ON e.key = i.series_key
+        JOIN studies s ON s.key = e.study_key JOIN patients p ON p.key = s.patient_key
+        WHERE {column}.orthanc_id = ?""",
+        (orthanc_id,),
+    )
+    return [row[0] for row in rows]

@@ -1,0 +1,68 @@
+"""What the sidecar keeps of one stored instance, and of one item of a registration object."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TransformRecord:
+    """One item of a Spatial Registration: source frame -> target frame, or why it is refused.
+
+    A frame is a FrameOfReferenceUID; where the item names none, the SOP Instance UIDs of the images it is for.
+    `matrix` is 16 packed float64, row-major, mapping source to target points (LPS mm); `grid` a packed displacement grid.
+    """
+
+    item: int
+    source_frame: str | None
+    source_references: tuple[str, ...]
+    target_frame: str | None
+    target_references: tuple[str, ...]
+    kind: str | None
+    matrix: bytes | None
+    grid: bytes | None
+    refusal: str | None
+    detail: str
+    origin: str
+    label: str
+    created: str | None
+    creator: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRecord:
+    """One stored instance: who and where it belongs, and its planes or the reason it has none.
+
+    `planes` is a packed PLANE array, one element per frame; exactly one of `planes` and `reason` is not None.
+    """
+
+    orthanc_id: str
+    orthanc_series: str
+    orthanc_study: str
+    orthanc_patient: str
+    patient_id: str
+    patient_name: str
+    patient_birth_date: str
+    patient_sex: str
+    issuer_of_patient_id: str
+    study_instance_uid: str
+    study_date: str
+    study_time: str
+    study_description: str
+    accession_number: str
+    timezone_offset: str
+    series_instance_uid: str
+    series_number: int | None
+    series_description: str
+    modality: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    instance_number: int | None
+    number_of_frames: int
+    image_type: str
+    frame_of_reference_uid: str | None
+    acquisition_date_time: str | None
+    time_source: str | None
+    role: str | None
+    reason: str | None
+    detail: str
+    planes: bytes | None
+    transforms: tuple[TransformRecord, ...] = ()
