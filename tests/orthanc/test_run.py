@@ -45,6 +45,8 @@ def test_it_prints_how_to_log_in_and_stops_by_interrupt(
     session = ServerSession(f"http://localhost:{http_port}", (printed[1], printed[2]))
     assert session.get("/system").json()["Name"] == "Longitudinal"
     assert {"python", "dicom-web", "gdcm"} <= set(session.get("/plugins").json())
+    assert "NOT running" not in output.read_text()
+    assert session.get("/imaging/health").status_code == 200
     for wrong in [None, (printed[1], ""), (printed[1], "orthanc")]:
         assert requests.get(f"{session.url}/system", auth=wrong, timeout=5).status_code == 401
     session.close()
