@@ -174,12 +174,13 @@ def tags_from_dataset(dataset: pydicom.Dataset, keep: frozenset[str] = READ_TAGS
 def read_file_tags(source: BinaryIO | str | PathLike[str] | bytes) -> dict[str, Any]:
     """Read the short JSON form from a DICOM file, an open one or its bytes.
 
-    Files without preamble are read too, because Orthanc stores them: ask only for what it has stored.
+    Files without preamble are read too, because Orthanc stores them. So ask only for what it has stored: of
+    other bytes pydicom makes an empty or a senseless dataset, or raises whatever it met.
 
     Raises
     ------
-    OSError, EOFError, ValueError, NotImplementedError
-        It cannot be read as DICOM.
+    OSError
+        The file cannot be opened.
     """
     opened = BytesIO(source) if isinstance(source, bytes) else source
     return tags_from_dataset(pydicom.dcmread(opened, stop_before_pixels=True, force=True))
