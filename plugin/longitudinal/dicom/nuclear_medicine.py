@@ -30,6 +30,7 @@ RECONSTRUCTIONS = frozenset({"RECON TOMO", "RECON GATED TOMO"})
 
 OTHER_VECTORS = (
     tag.ENERGY_WINDOW_VECTOR,
+    tag.DETECTOR_VECTOR,
     tag.PHASE_VECTOR,
     tag.ROTATION_VECTOR,
     tag.RR_INTERVAL_VECTOR,
@@ -97,7 +98,8 @@ def _slice_numbers(tags: Tags, count: int) -> Sequence[int]:
             raise BadValueError("SliceVector numbers a slice that cannot be")
         return vector
     slices = integer(tags, tag.NUMBER_OF_SLICES)
-    if slices not in (None, count) or any(len(set(numbers(tags, key))) > 1 for key in OTHER_VECTORS):
+    vectors = (*OTHER_VECTORS, tag.TIME_SLOT_VECTOR)
+    if slices not in (None, count) or any(len(set(numbers(tags, key))) > 1 for key in vectors):
         raise NotIndexableError(Reason.AMBIGUOUS_OFFSETS, "no SliceVector, and frames are not slices alone")
     return range(1, count + 1)
 
@@ -127,7 +129,7 @@ def _vector(tags: Tags, key: str, count: int) -> list[int] | None:
 
 
 def _fingerprints(tags: Tags, count: int, common: int) -> Sequence[int]:
-    """Tell frames of one slice apart by energy window, phase, rotation and heart beat."""
+    """Tell frames of one slice apart by energy window, detector, phase, rotation and heart beat."""
     vectors = [vector for key in OTHER_VECTORS if (vector := _vector(tags, key, count)) is not None]
     if not vectors:
         return np.full(count, common, np.uint32).tolist()
