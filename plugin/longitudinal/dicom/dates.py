@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 _DATE = re.compile(r"(\d{4})[.]?(\d\d)[.]?(\d\d)")  # with dots: ACR-NEMA, still accepted by PS3.5
 _TIME = re.compile(r"(\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.](\d{1,9}))?)?)?")
 _OFFSET = re.compile(r"([+-])(\d\d)(\d\d)")
-_LAST_OFFSET = timedelta(hours=14)  # PS3.3 C.12.1.1.8
+_LAST_OFFSET = timedelta(hours=14)  # PS3.5 6.2, DT
 
 
 def read_date(value: str) -> date | None:
