@@ -5,23 +5,26 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.geometry.stack import StackSet
+from longitudinal.points.answer import UncertaintySource
 from longitudinal.points.series_planes import SeriesPlanes
 from longitudinal.points.study_time import sort_key, study_time
 from longitudinal.transforms.graph import FrameGraph, Path
 from longitudinal.transforms.stored import StoredTransform
 
+_DATE_LENGTH = 8
 _IDENTITY_COLUMNS = ("patient_birth_date", "patient_sex", "issuer_of_patient_id")
 
 
 @dataclass(frozen=True, slots=True)
 class StudyEntry:
-    """A study in time order; `series` are indices into `PatientIndex.series`."""
+    """A study in time order; `study_date` as YYYY-MM-DD; `series` are indices into `PatientIndex.series`."""
 
     key: int
     orthanc_id: str
@@ -40,12 +43,25 @@ class FramePoints:
     ----------
     points
         (f, 3) LPS mm, in the order of `PatientIndex.frames`; NaN where there is no path or the path does not reach.
-    paths
-        For each frame the path, None where there is none.
+    ways
+        For each frame how it was reached, None where it was not.
     """
 
     points: NDArray[np.float64]
-    paths: tuple[Path | None, ...]
+    ways: tuple["Way | None", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A path between two frames as an answer tells it."""
+
+    path: Path
+    edge_ids: tuple[str, ...]
+    alternatives: tuple[str, ...]
+    method: str
+    uncertainty_mm: float | None
+    uncertainty_source: UncertaintySource
+    reviewed: bool
 
 
 class PatientIndex:
@@ -79,7 +95,7 @@ class PatientIndex:
         self.study_of_series = {i: s for s, study in enumerate(self.studies) for i in study.series}
         self.graph = FrameGraph(entry.edge for entry in transforms if entry.edge is not None)
         self._lay_out_stacks()
-        self._routes: dict[str, tuple[NDArray[np.float64], tuple[Path | None, ...], tuple[int, ...]]] = {}
+        self._routes: dict[str, tuple[NDArray[np.float64], tuple[Way | None, ...], tuple[int, ...]]] = {}
 
     def _lay_out_stacks(self) -> None:
         """Flatten every stack of every series, in study order, into arrays with one element per stack."""
@@ -97,7 +113,14 @@ class PatientIndex:
         self.stack_study = np.array([self.study_of_series[i] for i, _ in entries], dtype=np.intp)
         self.stack_frame = np.array([frame_number[entry.frame] for _, entry in entries], dtype=np.intp)
         self.stack_role = np.array([entry.role for _, entry in entries], dtype="U16")
+        self.study_of_series_array = np.array(
+            [self.study_of_series[i] for i in range(len(self.series))], dtype=np.intp
+        )
+        instances = [series.plane_instance for series in self.series] or [np.empty(0, np.intp)]
+        # Index in its series of the instance each plane of the stack set is a frame of.
+        self.plane_instance = np.concatenate(instances)[self.stack_set.source_index]
         self.stack_modality = np.array([self.series[i].modality for i, _ in entries], dtype="U16")
+        self.stack_modality_code = np.unique(self.stack_modality, return_inverse=True)[1]
         self.stack_is_original = np.array([entry.is_original for _, entry in entries], dtype=bool)
         self.stack_is_image = self.stack_role == "image"
         # Voxel volumes equal to three digits are the same: spacings are decimal strings.
@@ -130,13 +153,6 @@ class PatientIndex:
         """Whether the patient has images in the frame, or a transform from or to it."""
         return frame in self.frames or len(self.graph.paths_from(frame)) > 1
 
-    def instance_of_plane(self, plane: int) -> tuple[SeriesPlanes, int]:
-        """The series and the index of the instance in it of `stack_set.planes[plane]`."""
-        source = int(self.stack_set.source_index[plane])
-        series_number = int(np.searchsorted(self._plane_offsets, source, side="right")) - 1
-        series = self.series[series_number]
-        return series, int(series.plane_instance[source - self._plane_offsets[series_number]])
-
     def plane_of_frame(
         self, series_number: int, instance: int, frame_number: int
     ) -> tuple[np.void, int] | None:
@@ -161,13 +177,13 @@ class PatientIndex:
 
     def map_into_frames(self, frame: str, point: NDArray[np.float64]) -> FramePoints:
         """Map one point of `frame` into every frame of the patient."""
-        matrices, paths, curved = self._route(frame)
+        matrices, ways, curved = self._route(frame)
         points = matrices[:, :, :3] @ point + matrices[:, :, 3]
         for number in curved:
-            path = paths[number]
-            assert path is not None
-            points[number] = path.map_points(point[None, :])[0]
-        return FramePoints(points, paths)
+            way = ways[number]
+            assert way is not None
+            points[number] = way.path.map_points(point[None, :])[0]
+        return FramePoints(points, ways)
 
     def map_direction(self, frame: str, direction: NDArray[np.float64]) -> NDArray[np.float64]:
         """A direction of `frame` as unit vectors (f, 3) in every frame; NaN where no linear path leads."""
@@ -175,12 +191,12 @@ class PatientIndex:
         length = np.sqrt(np.einsum("ij,ij->i", mapped, mapped))
         return np.asarray(mapped / length[:, None])
 
-    def _route(self, frame: str) -> tuple[NDArray[np.float64], tuple[Path | None, ...], tuple[int, ...]]:
-        """Per frame: a (3, 4) matrix (NaN where there is none), the path, and which paths are no matrix."""
+    def _route(self, frame: str) -> tuple[NDArray[np.float64], tuple[Way | None, ...], tuple[int, ...]]:
+        """Per frame: a (3, 4) matrix (NaN where there is none), the way, and which ways are no matrix."""
         known = self._routes.get(frame)
         if known is None:
             found = self.graph.paths_from(frame)
-            paths = tuple(found.get(other) for other in self.frames)
+            paths = [found.get(other) for other in self.frames]
             matrices = np.full((len(self.frames), 3, 4), np.nan)
             curved = []
             for number, path in enumerate(paths):
@@ -188,8 +204,23 @@ class PatientIndex:
                     matrices[number] = path.matrix[:3]
                 elif path is not None:
                     curved.append(number)
-            known = self._routes[frame] = (matrices, paths, tuple(curved))
+            ways = tuple(None if path is None else self._way(path) for path in paths)
+            known = self._routes[frame] = (matrices, ways, tuple(curved))
         return known
+
+    def _way(self, path: Path) -> Way:
+        alternatives = (
+            edge.id for step in path.steps for edge in self.graph.alternatives(step.from_frame, step.to_frame)
+        )
+        return Way(
+            path=path,
+            edge_ids=path.edge_ids,
+            alternatives=tuple(alternatives),
+            method=path.method or "sharedFrame",
+            uncertainty_mm=path.expected_error_mm,
+            uncertainty_source=cast(UncertaintySource, path.error_source),
+            reviewed=bool(path.steps) and path.reviewed,
+        )
 
 
 def _in_time_order(
@@ -211,7 +242,7 @@ def _in_time_order(
         ordered.extend(members)
         entries.append(
             StudyEntry(
-                row["key"], row["orthanc_id"], row["study_instance_uid"], row["study_date"] or "",
+                row["key"], row["orthanc_id"], row["study_instance_uid"], _dashed(row["study_date"] or ""),
                 row["study_description"] or "", time, tuple(range(first, len(ordered))),
             )
         )  # fmt: skip
@@ -234,6 +265,9 @@ def _time_of(study: sqlite3.Row, series: Sequence[SeriesPlanes]) -> str | None:
 
 def _study_date_time(study: sqlite3.Row) -> str | None:
     date = study["study_date"] or ""
-    if len(date) != 8 or not date.isdigit():
-        return None
-    return f"{date[:4]}-{date[4:6]}-{date[6:]}"
+    return _dashed(date) if len(date) == _DATE_LENGTH and date.isdigit() else None
+
+
+def _dashed(date: str) -> str:
+    """DICOM's YYYYMMDD as YYYY-MM-DD; anything else as it stands."""
+    return f"{date[:4]}-{date[4:6]}-{date[6:]}" if len(date) == _DATE_LENGTH and date.isdigit() else date

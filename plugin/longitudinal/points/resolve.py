@@ -1,7 +1,7 @@
 """Where a point of a patient lies in every other study: one pure function over a `PatientIndex`."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,12 +20,13 @@ from longitudinal.points.answer import (
     grade_of,
 )
 from longitudinal.points.patient_index import FramePoints, PatientIndex, StudyEntry
-from longitudinal.transforms.graph import Path
 
 # PS3.3 C.7.6.2 names no planes; 30 degrees tells axial, coronal and sagittal apart and joins oblique ones to theirs.
 _SAME_PLANE_COSINE = np.cos(np.radians(30.0))
-# The rules of `per: study` in order; the clicked image's own modality and plane come first.
-_RULES: tuple[ChosenBy, ...] = ("modality", "plane", "original", "voxel", "distance", "order")
+# The rules of a choice in order; without a clicked image the first three fall away.
+_RULES: tuple[ChosenBy, ...] = ("clicked", "modality", "plane", "original", "voxel", "distance", "order")
+
+_IMAGE = frozenset({"image"})
 
 LinkBuilder = Callable[[StudyEntry, str, int, int], Links]
 
@@ -58,7 +59,7 @@ class Filters:
     studies
         Keys (`StudyEntry.key`) of the studies wanted; None for all.
     first_date, last_date
-        StudyDate as YYYYMMDD, inclusive; a study without a date fails either.
+        StudyDate as YYYY-MM-DD, inclusive; a study without a date fails either.
     max_distance_mm
         Narrows the reach of planes, never widens it.
     """
@@ -80,6 +81,16 @@ class _Reached:
     frame_points: FramePoints
     wanted: NDArray[np.bool_]
     answers: NDArray[np.bool_]
+    clicked: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Winners:
+    """The chosen stack of each group (study or series) that has one: its number, the rule, and how many series lost."""
+
+    stacks: NDArray[np.intp]
+    rules: list[ChosenBy]
+    other_series: list[int]
 
 
 def resolve(index: PatientIndex, source: Source, filters: Filters, links: LinkBuilder) -> Answer:
@@ -97,22 +108,23 @@ def resolve(index: PatientIndex, source: Source, filters: Filters, links: LinkBu
         Builds the links of a match from study, Orthanc instance id, frame number and index in the stack set.
     """
     reached = _reach(index, source, filters)
-    order, ranks = _rank(index, source, reached)
-    chosen: dict[int, list[int]] = {}
-    for stack in order:
-        chosen.setdefault(int(index.stack_study[stack]), []).append(int(stack))
+    winners = _choose(index, source, reached, filters.per)
+    found = _matches(index, source, reached, winners, filters.per, links)
     matches: list[Match] = []
     unresolved: list[Unresolved] = []
     for number, study in enumerate(index.studies):
         if not _passes(index, study, filters):
             continue
-        groups = _groups(index, study, chosen.get(number, []), filters.per)
-        for series_number, candidates in groups:
-            if candidates:
-                rule = _chosen_by(candidates, ranks, source, index)
-                matches.append(_match(index, source, reached, candidates, rule, study, links))
+        for group in study.series if filters.per == "series" and study.series else (None,):
+            match = (
+                None
+                if filters.per == "series" and group is None
+                else found.get(number if group is None else group)
+            )
+            if match is not None:
+                matches.append(match)
             else:
-                unresolved.append(_explain(index, study, series_number, reached))
+                unresolved.append(_explain(index, study, group, reached))
     x, y, z = source.point.tolist()
     return Answer(
         point=Point(index.patient_id, source.frame, x, y, z),
@@ -125,47 +137,65 @@ def resolve(index: PatientIndex, source: Source, filters: Filters, links: LinkBu
 def _reach(index: PatientIndex, source: Source, filters: Filters) -> _Reached:
     frame_points = index.map_into_frames(source.frame, source.point)
     located = index.stack_set.locate(frame_points.points[index.stack_frame])
-    wanted = (
-        np.isin(index.stack_role, list(filters.roles)) if filters.roles != {"image"} else index.stack_is_image
-    )
+    wanted = index.stack_is_image
+    if filters.roles != _IMAGE:
+        wanted = np.isin(index.stack_role, list(filters.roles))
     if filters.modalities is not None:
         wanted = wanted & np.isin(index.stack_modality, list(filters.modalities))
     answers = wanted & located.within_reach & located.inside
     if filters.max_distance_mm is not None:
         answers &= np.abs(located.distance_mm) <= filters.max_distance_mm
+    clicked = None
     if source.plane is not None:
         # The clicked pixel is on its plane by definition, whatever another plane at the same place would say.
-        answers[index.stack_of_plane(source.plane)] = True
-    return _Reached(located, frame_points, wanted, answers)
+        clicked = index.stack_of_plane(source.plane)
+        answers[clicked] = True
+    return _Reached(located, frame_points, wanted, answers, clicked)
 
 
-def _rank(
-    index: PatientIndex, source: Source, reached: _Reached
-) -> tuple[NDArray[np.intp], tuple[NDArray[np.float64], ...]]:
-    """The answering stacks, best first, and the value of every rule for every stack (smaller is better)."""
-    distance = np.abs(reached.located.distance_mm)
-    original = (~index.stack_is_original).astype(np.float64)
-    size = len(index.stack_study)
-    modality = plane = np.zeros(size)
-    clicked = np.ones(size)
-    if source.plane is not None:
-        stack = index.stack_of_plane(source.plane)
-        modality = (index.stack_modality != index.stack_modality[stack]).astype(np.float64)
-        turned = index.map_direction(source.frame, index.stack_normal[stack])[index.stack_frame]
-        cosine = np.abs(np.einsum("ij,ij->i", turned, index.stack_normal))
-        plane = (~(cosine >= _SAME_PLANE_COSINE)).astype(np.float64)
-        clicked[stack] = 0.0
-    ranks: tuple[NDArray[np.float64], ...] = (
-        modality,
-        plane,
-        original,
-        index.stack_voxel,
-        np.round(distance, 6).astype(np.float64),
-        np.arange(size, dtype=np.float64),
-    )
+def _choose(index: PatientIndex, source: Source, reached: _Reached, per: str) -> _Winners:
+    """The best answering stack of each group, after the rules in their order; the clicked stack before all."""
+    group = index.stack_study if per == "study" else index.stack_series
     answering = np.flatnonzero(reached.answers)
-    order = np.lexsort(tuple(rank[answering] for rank in reversed((clicked, *ranks))))
-    return answering[order], ranks
+    ranks = _ranks(index, source, reached)[:, answering]
+    order = np.lexsort((*ranks[::-1], group[answering]))
+    ranked, groups = answering[order], group[answering][order]
+    first = np.ones(len(ranked), dtype=bool)
+    first[1:] = groups[1:] != groups[:-1]
+    heads = np.flatnonzero(first)
+    sizes = np.diff(heads, append=len(ranked))
+    runners = np.minimum(heads + 1, len(ranked) - 1)
+    decided = (ranks[:, order[heads]] != ranks[:, order[runners]]).argmax(axis=0)
+    rules: list[ChosenBy] = [
+        _RULES[rule] if size > 1 else "only"
+        for rule, size in zip(decided.tolist(), sizes.tolist(), strict=True)
+    ]
+    stacks = ranked[heads]
+    if reached.clicked is not None:
+        rules[stacks.tolist().index(reached.clicked)] = "clicked"
+    other = np.zeros(len(heads), dtype=np.intp)
+    if per == "study":
+        series = np.flatnonzero(np.bincount(index.stack_series[answering]))
+        other = np.bincount(index.study_of_series_array[series])[index.stack_study[stacks]] - 1
+    return _Winners(stacks, rules, other.tolist())
+
+
+def _ranks(index: PatientIndex, source: Source, reached: _Reached) -> NDArray[np.float64]:
+    """(rules, stacks): the value of each of `_RULES` for each stack, smaller is better."""
+    ranks = np.zeros((len(_RULES), len(index.stack_study)))
+    if reached.clicked is not None:
+        ranks[0] = 1.0
+        ranks[0, reached.clicked] = 0.0
+        ranks[1] = index.stack_modality_code != index.stack_modality_code[reached.clicked]
+        turned = index.map_direction(source.frame, index.stack_normal[reached.clicked])[index.stack_frame]
+        cosine = np.abs(np.einsum("ij,ij->i", turned, index.stack_normal))
+        ranks[2] = ~(cosine >= _SAME_PLANE_COSINE)  # NaN where only a deformable path leads: not the same
+    ranks[3] = ~index.stack_is_original
+    ranks[4] = index.stack_voxel
+    # A nanometre is rounding, not a distance.
+    np.round(np.abs(reached.located.distance_mm), 6, out=ranks[5])
+    ranks[6] = np.arange(len(index.stack_study))
+    return ranks
 
 
 def _passes(index: PatientIndex, study: StudyEntry, filters: Filters) -> bool:
@@ -179,97 +209,44 @@ def _passes(index: PatientIndex, study: StudyEntry, filters: Filters) -> bool:
     return wanted is None or any(index.series[number].modality in wanted for number in study.series)
 
 
-def _groups(
-    index: PatientIndex, study: StudyEntry, candidates: list[int], per: str
-) -> Iterator[tuple[int | None, list[int]]]:
-    """The candidates of the study as one group, or one group a series."""
-    if per == "study" or not study.series:
-        yield None, candidates
-        return
-    for series_number in study.series:
-        yield series_number, [stack for stack in candidates if index.stack_series[stack] == series_number]
-
-
-def _chosen_by(
-    candidates: list[int], ranks: tuple[NDArray[np.float64], ...], source: Source, index: PatientIndex
-) -> ChosenBy:
-    """The first rule by which the chosen stack beats the runner-up."""
-    if source.plane is not None and candidates[0] == index.stack_of_plane(source.plane):
-        return "clicked"
-    if len(candidates) == 1:
-        return "only"
-    first, second = candidates[:2]
-    return next(rule for rule, rank in zip(_RULES, ranks, strict=True) if rank[first] != rank[second])
-
-
-def _match(
-    index: PatientIndex,
-    source: Source,
-    reached: _Reached,
-    candidates: list[int],
-    rule: ChosenBy,
-    study: StudyEntry,
-    links: LinkBuilder,
-) -> Match:
-    stack = candidates[0]
-    frame = int(index.stack_frame[stack])
-    path = reached.frame_points.paths[frame]
-    assert path is not None  # a frame without a path gives NaN, and NaN is within no reach
-    x, y, z = reached.frame_points.points[frame].tolist()
-    located, is_source = reached.located, rule == "clicked"
-    if is_source and source.plane is not None:
-        plane, row, column, distance, in_gap = source.plane, source.row, source.column, 0.0, False
-    else:
-        plane, row, column = (
-            int(located.plane[stack]),
-            float(located.row[stack]),
-            float(located.column[stack]),
-        )
-        distance, in_gap = float(located.distance_mm[stack]), bool(located.in_gap[stack])
-    series, instance = index.instance_of_plane(plane)
-    frame_number = int(index.stack_set.planes[plane]["frame_number"])
-    orthanc_id = series.orthanc_ids[instance]
-    return Match(
-        study_instance_uid=study.study_instance_uid,
-        series_instance_uid=series.series_instance_uid,
-        sop_instance_uid=series.sop_instance_uids[instance],
-        orthanc_instance_id=orthanc_id,
-        is_source=is_source,
-        frame_number=frame_number,
-        slice_index=plane - int(index.stack_set.start[stack]),
-        row=row,
-        column=column,
-        frame_of_reference_uid=index.frames[frame],
-        x=x,
-        y=y,
-        z=z,
-        distance_mm=distance,
-        in_gap=in_gap,
-        chosen_by=rule,
-        other_series=len(
-            {int(index.stack_series[other]) for other in candidates} - {int(index.stack_series[stack])}
-        ),
-        study_date=_dashed(study.study_date),
-        acquisition_date_time=study.acquisition_date_time,
-        modality=series.modality,
-        series_description=series.series_description,
-        path=path.edge_ids,
-        alternatives=_alternatives(index, path),
-        method=path.method or "sharedFrame",
-        uncertainty_mm=path.expected_error_mm,
-        uncertainty_source=path.error_source,  # type: ignore[arg-type]
-        grade=grade_of(path.expected_error_mm),
-        reviewed=bool(path.steps) and path.reviewed,
-        flags=("oneFramePerSlice",) if series.aliases else (),
-        links=links(study, orthanc_id, frame_number, plane),
-    )
-
-
-def _alternatives(index: PatientIndex, path: Path) -> tuple[str, ...]:
-    """The transforms that stand back for those of the path."""
-    return tuple(
-        edge.id for step in path.steps for edge in index.graph.alternatives(step.from_frame, step.to_frame)
-    )
+def _matches(
+    index: PatientIndex, source: Source, reached: _Reached, winners: _Winners, per: str, links: LinkBuilder
+) -> dict[int, Match]:
+    """The match of each winning stack by its group: the study's number, or the series' number."""
+    located, stacks = reached.located, winners.stacks
+    planes = located.plane[stacks]
+    columns = zip(
+        stacks.tolist(), index.stack_study[stacks].tolist(), index.stack_series[stacks].tolist(),
+        index.stack_frame[stacks].tolist(), planes.tolist(), index.plane_instance[planes].tolist(),
+        index.stack_set.planes["frame_number"][planes].tolist(), located.slice_index[stacks].tolist(),
+        located.row[stacks].tolist(), located.column[stacks].tolist(), located.distance_mm[stacks].tolist(),
+        located.in_gap[stacks].tolist(), winners.rules, winners.other_series, strict=True,
+    )  # fmt: skip
+    points = reached.frame_points.points.tolist()
+    found: dict[int, Match] = {}
+    for (
+        stack, study_number, series_number, frame, plane, instance, frame_number, slice_index, row, column, distance,
+        in_gap, rule, other_series,
+    ) in columns:  # fmt: skip
+        if rule == "clicked" and source.plane is not None:
+            plane, row, column, distance, in_gap = source.plane, source.row, source.column, 0.0, False
+            instance = int(index.plane_instance[plane])
+            frame_number = int(index.stack_set.planes[plane]["frame_number"])
+            slice_index = plane - int(index.stack_set.start[stack])
+        study, series = index.studies[study_number], index.series[series_number]
+        way = reached.frame_points.ways[frame]
+        assert way is not None  # a frame without a path gives NaN, and NaN is within no reach
+        orthanc_id = series.orthanc_ids[instance]
+        x, y, z = points[frame]
+        found[study_number if per == "study" else series_number] = Match(
+            study.study_instance_uid, series.series_instance_uid, series.sop_instance_uids[instance], orthanc_id,
+            rule == "clicked", frame_number, slice_index, row, column, index.frames[frame], x, y, z, distance, in_gap,
+            rule, other_series, study.study_date, study.acquisition_date_time, series.modality,
+            series.series_description, way.edge_ids, way.alternatives, way.method, way.uncertainty_mm,
+            way.uncertainty_source, grade_of(way.uncertainty_mm), way.reviewed, series.flags,
+            links(study, orthanc_id, frame_number, plane),
+        )  # fmt: skip
+    return found
 
 
 def _explain(
@@ -279,7 +256,7 @@ def _explain(
     members = study.series if series_number is None else (series_number,)
     reason, detail = _reason(index, members, reached)
     uid = None if series_number is None else index.series[series_number].series_instance_uid
-    return Unresolved(study.study_instance_uid, reason, detail, _dashed(study.study_date), uid)
+    return Unresolved(study.study_instance_uid, reason, detail, study.study_date, uid)
 
 
 def _reason(index: PatientIndex, members: tuple[int, ...], reached: _Reached) -> tuple[UnresolvedReason, str]:
@@ -291,7 +268,7 @@ def _reason(index: PatientIndex, members: tuple[int, ...], reached: _Reached) ->
         listed = ", ".join(f"{count} x {reason}" for reason, count in counts.most_common())
         return "notIndexable", listed or "no images of the roles and modalities asked for"
     frames = index.stack_frame[mine]
-    reachable = mine[[reached.frame_points.paths[frame] is not None for frame in frames]]
+    reachable = mine[[reached.frame_points.ways[frame] is not None for frame in frames]]
     if not len(reachable):
         return "needsAlignment", "no transform leads from the point's Frame of Reference to the study's"
     mapped = reachable[~np.isnan(reached.frame_points.points[index.stack_frame[reachable], 0])]
@@ -302,8 +279,3 @@ def _reason(index: PatientIndex, members: tuple[int, ...], reached: _Reached) ->
         nearest = float(np.abs(reached.located.distance_mm[inside]).min())
         return "outsideCoverage", f"the nearest plane is {nearest:.1f} mm away, further than it reaches"
     return "outsideCoverage", "the point is beside the images"
-
-
-def _dashed(date: str) -> str:
-    """DICOM's YYYYMMDD as YYYY-MM-DD."""
-    return f"{date[:4]}-{date[4:6]}-{date[6:]}" if len(date) == 8 and date.isdigit() else date

@@ -13,6 +13,7 @@ from longitudinal.geometry.stack import Stack, split_into_stacks
 
 # Cosine of about 0.6 degrees: rounding of direction cosines, not another orientation.
 _ONE_ORIENTATION_COSINE = 0.99995
+_ONE_FRAME_PER_SLICE = ("oneFramePerSlice",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,11 @@ class SeriesPlanes:
     stacks: tuple[SeriesStack, ...]
     reasons: Counter[str]
     aliases: dict[str, str]
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What a match in this series is flagged with."""
+        return _ONE_FRAME_PER_SLICE if self.aliases else ()
 
 
 def read_series_planes(series: sqlite3.Row, instances: Sequence[sqlite3.Row]) -> SeriesPlanes:

@@ -146,8 +146,8 @@ def _question(asked: ResolveRequest, pointer: str = "") -> tuple[PixelQuestion |
         studies=None if asked.study_instance_uids is None else tuple(asked.study_instance_uids),
         modalities=None if asked.modalities is None else frozenset(asked.modalities),
         roles=frozenset(asked.roles or ("image",)),
-        first_date=_undashed(asked.from_),
-        last_date=_undashed(asked.to),
+        first_date=_dashed(asked.from_),
+        last_date=_dashed(asked.to),
         per=asked.per,
         max_distance_mm=asked.max_distance_mm,
         pointer=pointer,
@@ -166,5 +166,7 @@ def _point(asked: ResolveRequest) -> PointQuestion:
     return PointQuestion(asked.patient_id or "", asked.frame_of_reference_uid or "", xyz)
 
 
-def _undashed(date: str | None) -> str | None:
-    return None if date is None else date.replace("-", "")
+def _dashed(date: str | None) -> str | None:
+    """YYYY-MM-DD of either form."""
+    plain = None if date is None else date.replace("-", "")
+    return plain and f"{plain[:4]}-{plain[4:6]}-{plain[6:]}"
