@@ -7,8 +7,10 @@ A functional group stands either in the item of its frame or once in the shared 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import timezone
 from functools import lru_cache
+from typing import Any, TypeVar
 
 from longitudinal.dicom import tag_names as tag
 from longitudinal.dicom.dates import posix_seconds, read_date_time, read_timezone
@@ -16,6 +18,7 @@ from longitudinal.dicom.header import acquisition_moment
 from longitudinal.dicom.plane_values import (
     TELLING_APART,
     NotIndexableError,
+    Pair,
     PlaneValues,
     build_planes,
     fingerprint,
@@ -28,23 +31,12 @@ from longitudinal.dicom.plane_values import (
     read_spacing,
 )
 from longitudinal.dicom.reasons import Reason
-from longitudinal.dicom.roles import FRAME_TYPE_SEQUENCES
 from longitudinal.dicom.tags import Tags, item, sequence, text, texts
 from longitudinal.geometry.image_plane import Planes
 
-_NO_TAGS: Tags = {}
+T = TypeVar("T")
 
-_GROUPS = (
-    tag.PLANE_POSITION_SEQUENCE,
-    tag.PLANE_ORIENTATION_SEQUENCE,
-    tag.PIXEL_MEASURES_SEQUENCE,
-    tag.FRAME_CONTENT_SEQUENCE,
-    tag.CARDIAC_SYNCHRONIZATION_SEQUENCE,
-    tag.MR_ECHO_SEQUENCE,
-    tag.MR_DIFFUSION_SEQUENCE,
-    tag.SEGMENT_IDENTIFICATION_SEQUENCE,
-    *FRAME_TYPE_SEQUENCES,
-)
+_NO_TAGS: Tags = {}
 
 
 def multi_frame_planes(tags: Tags) -> Planes:
@@ -71,52 +63,85 @@ class _FrameReader:
     """Reads one frame after the other; what is the same for all of them is read once."""
 
     def __init__(self, tags: Tags, shared: Tags) -> None:
-        self._shared = {key: item(shared, key) for key in _GROUPS}
+        self._shared = shared
+        self._of_shared: dict[str, Any] = {}
         self._size = matrix_size(tags)
         self._instance_number = optional_integer(tags, tag.INSTANCE_NUMBER)
         self._zone = read_timezone(text(tags, tag.TIMEZONE_OFFSET_FROM_UTC))
         moment = acquisition_moment(tags)
         self._time = posix_seconds(moment) if moment else math.nan
         self._of_object = ["/".join(texts(tags, key)) for key in TELLING_APART]
+        self._fingerprints: dict[tuple[str, ...], int] = {}
 
     def read(self, frame: Tags, number: int) -> PlaneValues:
         """Read the `PLANE` fields of the frame with this 1-based number."""
-        position = self._group(frame, tag.PLANE_POSITION_SEQUENCE)
-        orientation = self._group(frame, tag.PLANE_ORIENTATION_SEQUENCE)
-        measures = self._group(frame, tag.PIXEL_MEASURES_SEQUENCE)
-        content = self._group(frame, tag.FRAME_CONTENT_SEQUENCE)
-        moment = text(content, tag.FRAME_ACQUISITION_DATE_TIME)
-        heart = self._group(frame, tag.CARDIAC_SYNCHRONIZATION_SEQUENCE)
+        spacing, thickness = self._group(frame, tag.PIXEL_MEASURES_SEQUENCE, _measures)
+        moment, temporal_position = self._group(frame, tag.FRAME_CONTENT_SEQUENCE, _content)
         return (
-            read_position(position),
-            read_orientation(orientation),
-            read_spacing(measures),
+            self._group(frame, tag.PLANE_POSITION_SEQUENCE, read_position),
+            self._group(frame, tag.PLANE_ORIENTATION_SEQUENCE, read_orientation),
+            spacing,
             *self._size,
-            optional(measures, tag.SLICE_THICKNESS),
+            thickness,
             number,
             self._instance_number,
             _frame_seconds(moment, self._zone) if moment else self._time,
-            optional_integer(content, tag.TEMPORAL_POSITION_INDEX),
-            optional(self._group(frame, tag.MR_ECHO_SEQUENCE), tag.EFFECTIVE_ECHO_TIME),
-            optional(self._group(frame, tag.MR_DIFFUSION_SEQUENCE), tag.DIFFUSION_B_VALUE),
-            optional(heart, tag.NOMINAL_CARDIAC_TRIGGER_DELAY_TIME),
+            temporal_position,
+            self._group(frame, tag.MR_ECHO_SEQUENCE, _echo_time),
+            self._group(frame, tag.MR_DIFFUSION_SEQUENCE, _b_value),
+            self._group(frame, tag.CARDIAC_SYNCHRONIZATION_SEQUENCE, _trigger_time),
             self._fingerprint(frame),
         )
 
-    def _group(self, frame: Tags, key: str) -> Tags:
-        """Give the frame's own functional group, else the shared one, else {}."""
-        return (item(frame, key) if key in frame else _NO_TAGS) or self._shared[key]
+    def _group(self, frame: Tags, key: str, read: Callable[[Tags], T]) -> T:
+        """Read a functional group: the frame's own, else the shared one, else of no tags."""
+        if key in frame and (own := item(frame, key)):
+            return read(own)
+        if key not in self._of_shared:
+            self._of_shared[key] = read(item(self._shared, key))
+        value: T = self._of_shared[key]
+        return value
 
     def _fingerprint(self, frame: Tags) -> int:
         """Tell frames apart by frame type, complex component and segment."""
-        telling = [*self._of_object]
-        for key in FRAME_TYPE_SEQUENCES:
-            kind = self._group(frame, key)
-            if kind:
-                telling += "/".join(texts(kind, tag.FRAME_TYPE)), text(kind, tag.COMPLEX_IMAGE_COMPONENT)
-        segment = self._group(frame, tag.SEGMENT_IDENTIFICATION_SEQUENCE)
-        telling.append(text(segment, tag.REFERENCED_SEGMENT_NUMBER))
-        return fingerprint(telling)
+        telling = (
+            *self._group(frame, tag.MR_IMAGE_FRAME_TYPE_SEQUENCE, _frame_type),
+            *self._group(frame, tag.CT_IMAGE_FRAME_TYPE_SEQUENCE, _frame_type),
+            *self._group(frame, tag.PET_FRAME_TYPE_SEQUENCE, _frame_type),
+            self._group(frame, tag.SEGMENT_IDENTIFICATION_SEQUENCE, _segment),
+        )
+        if telling not in self._fingerprints:
+            self._fingerprints[telling] = fingerprint([*self._of_object, *telling])
+        return self._fingerprints[telling]
+
+
+def _measures(group: Tags) -> tuple[Pair, float]:
+    return read_spacing(group), optional(group, tag.SLICE_THICKNESS)
+
+
+def _content(group: Tags) -> tuple[str, int]:
+    moment = text(group, tag.FRAME_ACQUISITION_DATE_TIME)
+    return moment, optional_integer(group, tag.TEMPORAL_POSITION_INDEX)
+
+
+def _echo_time(group: Tags) -> float:
+    return optional(group, tag.EFFECTIVE_ECHO_TIME)
+
+
+def _b_value(group: Tags) -> float:
+    return optional(group, tag.DIFFUSION_B_VALUE)
+
+
+def _trigger_time(group: Tags) -> float:
+    return optional(group, tag.NOMINAL_CARDIAC_TRIGGER_DELAY_TIME)
+
+
+def _frame_type(group: Tags) -> tuple[str, str]:
+    return "/".join(texts(group, tag.FRAME_TYPE)), text(group, tag.COMPLEX_IMAGE_COMPONENT)
+
+
+def _segment(group: Tags) -> str:
+    return text(group, tag.REFERENCED_SEGMENT_NUMBER)
 
 
 @lru_cache(maxsize=1024)  # frames of one volume often share it

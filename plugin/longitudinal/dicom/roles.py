@@ -10,6 +10,11 @@ from longitudinal.dicom.tags import Tags, item, sequence, text, texts
 
 _LOCALIZER_TYPES = frozenset({"LOCALIZER", "SCOUT"})
 _SCREEN_TYPES = frozenset({"SCREEN SAVE", "SCREENSAVE", "SCREEN_SAVE"})
+_FRAME_TYPE_SEQUENCES = (
+    tag.MR_IMAGE_FRAME_TYPE_SEQUENCE,
+    tag.CT_IMAGE_FRAME_TYPE_SEQUENCE,
+    tag.PET_FRAME_TYPE_SEQUENCE,
+)
 
 
 class Role(StrEnum):
@@ -56,14 +61,7 @@ def _all_frames_localize(tags: Tags) -> bool:
 
 
 def _frame_type(frame: Tags) -> tuple[str, ...]:
-    for key in FRAME_TYPE_SEQUENCES:
+    for key in _FRAME_TYPE_SEQUENCES:
         if key in frame:
             return texts(item(frame, key), tag.FRAME_TYPE)
     return ()
-
-
-FRAME_TYPE_SEQUENCES = (
-    tag.MR_IMAGE_FRAME_TYPE_SEQUENCE,
-    tag.CT_IMAGE_FRAME_TYPE_SEQUENCE,
-    tag.PET_FRAME_TYPE_SEQUENCE,
-)

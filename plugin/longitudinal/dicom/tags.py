@@ -28,6 +28,7 @@ _YEN = "\u00a5"
 """What Orthanc 1.10 makes of the backslash between values where the character set is JIS X 0201."""
 
 _LARGEST_INTEGER = 2**31 - 1  # VR IS, PS3.5 6.2
+_SHORT = 10  # characters that cannot exceed it
 
 
 class BadValueError(ValueError):
@@ -96,13 +97,16 @@ def number(tags: Tags, key: str) -> float:
 def number_if_valid(tags: Tags, key: str) -> float:
     """Read the first number of a value that geometry can do without; NaN when absent or malformed."""
     value = tags.get(key)
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or "_" in value:
         return math.nan
     try:
-        found = float(value.replace(_YEN, "\\").partition("\\")[0].strip(_PADDING))
+        found = float(value)
     except ValueError:
-        return math.nan
-    return found if math.isfinite(found) and "_" not in value else math.nan
+        try:
+            found = float(value.replace(_YEN, "\\").partition("\\")[0].strip(_PADDING))
+        except ValueError:
+            return math.nan
+    return found if math.isfinite(found) else math.nan
 
 
 def integer(tags: Tags, key: str) -> int | None:
@@ -123,6 +127,9 @@ def integer(tags: Tags, key: str) -> int | None:
 
 def integer_if_valid(tags: Tags, key: str) -> int | None:
     """Read a whole number that geometry can do without; None when absent or malformed."""
+    value = tags.get(key)
+    if isinstance(value, str) and len(value) < _SHORT and value.isascii() and value.isdigit():
+        return int(value)  # nearly always
     try:
         return integer(tags, key)
     except BadValueError:
