@@ -288,15 +288,14 @@ class StackSet:
     def _locate(self, search: Floats, points: ArrayLike) -> Located:
         """Locate points, given the columns of ``_search`` of their stacks; the hot path."""
         point = np.asarray(points, np.float64).T
-        with np.errstate(invalid="ignore"):  # infinite coordinates
-            along = np.einsum("ik,ik->k", search[0:3], point) - search[3]
-            # fmin and fmax drop NaN, which then means the last plane
-            clipped = np.fmax(np.fmin(along, search[4]), 0.0)
-            plane = self._bounds.searchsorted(clipped + search[5], side="right") - 1
-            packed = self._packed.take(plane, axis=0).T.copy()
-            measures = packed[3:18].reshape(5, 3, -1)
-            measured = np.einsum("ijk,jk->ik", measures, point - packed[0:3])
-            holds = np.abs(measured[1:5] - packed[18:22]) <= packed[22:26]
+        along = np.einsum("ik,ik->k", search[0:3], point) + search[3]
+        # fmin and fmax drop NaN, which then means the last plane
+        clipped = np.fmax(np.fmin(along, search[5]), search[4])
+        plane = self._bounds.searchsorted(clipped, side="right") - 1
+        packed = self._packed.take(plane, axis=0).T.copy()
+        measures = packed[3:18].reshape(5, 3, -1)
+        measured = np.einsum("ijk,jk->ik", measures, point - packed[0:3])
+        holds = np.abs(measured[1:5] - packed[18:22]) <= packed[22:26]
         return Located(
             plane=plane,
             slice_index=plane - search[6].astype(np.intp),
@@ -311,22 +310,23 @@ class StackSet:
     def _prepare_search(self, stacks: Sequence[Stack]) -> None:
         """Lay the stacks one behind the other on one axis, each plane beginning half way to the one before.
 
-        Per stack: normal, lowest offset, extent, place on the axis, first plane.
+        Per stack: normal, shift of an offset onto the axis, where its planes begin and end there, first plane.
         """
         first, last = self.start[:-1], self.start[1:] - 1
         offsets = _joined([stack.offsets for stack in stacks], np.float64)
+        extents = offsets[last] - offsets[first]
+        # one mm between the stacks, so that rounding cannot lead into the neighbour
+        places = np.concatenate(([0.0], np.cumsum(extents + 1.0)))[:-1]
         search = np.empty((7, len(stacks)))
         search[0:3] = np.array([stack.normal for stack in stacks], np.float64).reshape(-1, 3).T
-        search[3] = offsets[first]
-        search[4] = offsets[last] - offsets[first]
-        # one mm between the stacks, so that rounding cannot lead into the neighbour
-        search[5] = np.concatenate(([0.0], np.cumsum(search[4] + 1.0)))[:-1]
+        search[3] = places - offsets[first]
+        search[4] = places
+        search[5] = places + extents
         search[6] = first
-        lowest, _, place = np.repeat(search[3:6], np.diff(self.start), axis=1)
-        bounds = offsets - lowest
+        bounds = offsets + np.repeat(search[3], np.diff(self.start))
         bounds[1:] = (bounds[1:] + bounds[:-1]) / 2
-        bounds[first] = -0.5
-        self._search, self._bounds = search, bounds + place
+        bounds[first] = places - 0.5
+        self._search, self._bounds = search, bounds
 
     def _pack(self, stacks: Sequence[Stack]) -> Floats:
         """Put what an answer needs of each plane in one row, so that one gather fetches it.
