@@ -64,6 +64,19 @@ make_environment() {
     cp "$lock" "$stamp"
 }
 
+# A viewer is no reason to fail: without it, all the rest works.
+fetch_ohif() {
+    [ "${OHIF:-yes}" != no ] || return 0
+    .venv/bin/python scripts/ohif.py --check && return 0
+    if [ -z "${OHIF_TARBALL:-}" ] && ! command -v npm >/dev/null && command -v apt-get >/dev/null; then
+        echo "make setup: installing npm, to fetch OHIF with (OHIF=no make setup leaves both out)"
+        # in a subshell, which as_root may end
+        (as_root apt-get update -qq && as_root env DEBIAN_FRONTEND=noninteractive \
+            apt-get install --yes -qq --no-install-recommends npm >/dev/null) || true
+    fi
+    .venv/bin/python scripts/ohif.py || echo "make setup: going on without OHIF; run it again to try again"
+}
+
 if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
     install_packages
 elif ! command -v Orthanc >/dev/null; then
@@ -71,3 +84,4 @@ elif ! command -v Orthanc >/dev/null; then
     exit 1
 fi
 make_environment
+fetch_ohif

@@ -26,6 +26,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
         The index file. Default: `longitudinal-<Name>.sqlite` in Orthanc's IndexDirectory.
     environment
         The virtual environment with the plugin's libraries. Read by main.py. Default: found beside the plugin.
+    ohif_path
+        OHIF's app as `make setup` unpacks it, relative to the folder above `plugin/`. Default: `.ohif/app`, if any.
+    ohif_root
+        Where OHIF is served; null where it should not be.
     max_body_mi_b
         Largest JSON body taken, in MiB.
     """
@@ -33,6 +37,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     root: _Root = "/imaging"
     sidecar_path: str | None = None
     environment: str | None = None
+    ohif_path: str | None = None
+    ohif_root: _Root | None = "/ohif"
     max_body: Annotated[int, msgspec.Meta(ge=1, le=64)] = msgspec.field(default=4, name="MaxBodyMiB")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import orthanc
 
 from longitudinal.host.log import forward_logging
+from longitudinal.host.ohif import OhifHost
 from longitudinal.host.orthanc_archive import OrthancArchive
 from longitudinal.host.rest import RestHost
 from longitudinal.http.links import link_builder
@@ -62,7 +63,9 @@ class _Plugin:
         self._readers = readers
         self._writer = Writer(path, catalogue.invalidate)
         self._ingest = Ingest(self._writer, archive)
-        asker = Asker(readers, catalogue, archive, self._heal, link_builder(settings.root))
+        self._ohif = OhifHost(settings, configuration)
+        links = link_builder(settings.root, self._ohif.root)
+        asker = Asker(readers, catalogue, archive, self._heal, links)
         router = Router(
             [
                 *about_routes(settings.root, readers, self._writer, _versions),
@@ -79,6 +82,7 @@ class _Plugin:
         orthanc.RegisterOnStoredInstanceCallback(self._on_stored)
         orthanc.RegisterOnChangeCallback(self._on_change)
         self._rest.register()
+        self._ohif.register()
 
     def _on_stored(self, dicom: Any, orthanc_id: str) -> None:
         tags = dicom.GetInstanceAdvancedJson(

@@ -1,0 +1,90 @@
+"""OHIF's app on Orthanc's own port: same origin, same login."""
+
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orthanc
+
+from longitudinal.errors import InvalidSettings
+from longitudinal.ohif.site import Roots, Site
+from longitudinal.settings import Settings
+
+LOGGER = logging.getLogger(__name__)
+
+_PROJECT = Path(__file__).resolve().parents[3]
+_DEFAULT_APP = ".ohif/app"
+_OK = 200
+
+
+class OhifHost:
+    """Serves OHIF where it is unpacked and wanted.
+
+    Attributes
+    ----------
+    root
+        Where it is served; None where it is not.
+
+    Raises
+    ------
+    InvalidSettings
+        OhifPath names a folder without an unpacked app.
+    """
+
+    def __init__(self, settings: Settings, configuration: dict[str, Any]) -> None:
+        self.root: str | None = None
+        if settings.ohif_root is None:
+            return
+        app = _PROJECT / (settings.ohif_path or _DEFAULT_APP)
+        # Orthanc's default is to compress every answer; ours are compressed already where it does not
+        compresses = bool(configuration.get("HttpCompressionEnabled", True))
+        try:
+            self._site = Site(app, _roots(settings.ohif_root, configuration), sends_compressed=not compresses)
+        except (OSError, KeyError, msgspec.MsgspecError) as error:
+            if settings.ohif_path is not None:
+                raise InvalidSettings(
+                    f'"Longitudinal.OhifPath": no unpacked OHIF at {app}: {error}'
+                ) from None
+            LOGGER.warning(
+                "There is no OHIF at %s, so %s is not served: `make setup` fetches it",
+                app,
+                settings.ohif_root,
+            )
+            return
+        self.root = settings.ohif_root
+        for name in self._site.unmatched:
+            LOGGER.warning("OHIF %s: a patch matched nothing: %s", self._site.version, name)
+
+    def register(self) -> None:
+        """Register the route with Orthanc."""
+        if self.root is not None:
+            orthanc.RegisterRestCallback(f"{re.escape(self.root)}(/.*)?", self._serve)
+            LOGGER.info("OHIF %s is at %s/", self._site.version, self.root)
+
+    def _serve(self, output: Any, uri: str, **request: Any) -> None:
+        # no pool: a look-up and a file, neither deep nor slow
+        if request["method"] != "GET":
+            output.SendMethodNotAllowed("GET")
+            return
+        try:
+            answer = self._site.answer(uri[len(self.root or "") :], request.get("headers", {}))
+        except OSError:
+            LOGGER.exception("OHIF: %s cannot be read", uri)
+            output.SendHttpStatusCode(500)
+            return
+        for name, value in answer.headers.items():
+            output.SetHttpHeader(name, value)
+        if answer.status == _OK:
+            output.AnswerBuffer(answer.body, answer.content_type)
+        else:
+            output.SendHttpStatusCode(answer.status)
+
+
+def _roots(ohif: str, configuration: dict[str, Any]) -> Roots:
+    """Where the DICOMweb plugin is, by its own settings."""
+    section = configuration.get("DicomWeb")
+    section = section if isinstance(section, dict) else {}
+    dicom_web, wado = section.get("Root", "/dicom-web/"), section.get("WadoRoot", "/wado")
+    return Roots(ohif, f"/{str(dicom_web).strip('/')}", f"/{str(wado).strip('/')}")

@@ -1,0 +1,1 @@
+"""OHIF on the same server: its built app, made independent of where it is served, and its configuration."""

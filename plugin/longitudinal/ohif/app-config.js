@@ -1,0 +1,52 @@
+// OHIF's configuration. The server puts `window.longitudinalRoots` before it; the page has set PUBLIC_URL.
+(function () {
+  const roots = window.longitudinalRoots;
+  const base = window.PUBLIC_URL; // "/ohif/", or "/prefix/ohif/" behind a reverse proxy
+  // the prefix of a reverse proxy, if there is one, stands before all of Orthanc
+  const prefix = base.endsWith(roots.ohif + '/') ? base.slice(0, -roots.ohif.length - 1) : '';
+  const server = window.location.origin + prefix;
+
+  window.config = {
+    name: 'orthanc-longitudinal',
+    routerBasename: base,
+    extensions: [],
+    modes: [],
+    // a tour covers the page, and asks for nothing we need
+    customizationService: [{ 'ohif.tours': { $set: [] } }],
+    showStudyList: true,
+    showErrorDetails: 'always',
+    showLoadingIndicator: true,
+    showWarningMessageForCrossOrigin: false,
+    showCPUFallbackMessage: false,
+    strictZSpacingForVolumeViewport: true,
+    maxNumberOfWebWorkers: 3,
+    // Orthanc has 50 HTTP threads by default, shared with everybody else
+    maxNumRequests: { interaction: 20, thumbnail: 5, prefetch: 10 },
+    investigationalUseDialog: { option: 'always' },
+    defaultDataSourceName: 'orthanc',
+    dataSources: [
+      {
+        namespace: '@ohif/extension-default.dataSourcesModule.dicomweb',
+        sourceName: 'orthanc',
+        configuration: {
+          friendlyName: 'Orthanc',
+          name: 'orthanc',
+          qidoRoot: server + roots.dicomWeb,
+          wadoRoot: server + roots.dicomWeb,
+          wadoUriRoot: server + roots.wado,
+          imageRendering: 'wadors',
+          // DICOMweb's /rendered answers 400 to a browser's Accept header
+          thumbnailRendering: 'wadors',
+          enableStudyLazyLoad: true,
+          qidoSupportsIncludeField: false,
+          supportsFuzzyMatching: false,
+          supportsWildcard: true,
+          supportsReject: false,
+          dicomUploadEnabled: true,
+          omitQuotationForMultipartRequest: true,
+          bulkDataURI: { enabled: true },
+        },
+      },
+    ],
+  };
+})();
