@@ -14,7 +14,7 @@ from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.patient_index import PatientIndex
 from longitudinal.points.resolve import Filters, LinkBuilder, Source, resolve
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.patients import owners_of_instance, patient_key_of
+from longitudinal.sidecar.patients import patient_key_of
 
 # The centre of the first pixel is 0, so its edge is half a pixel before.
 _EDGE = 0.5
@@ -117,7 +117,7 @@ class Asker:
 
     def _source_of_pixel(self, question: PixelQuestion, pointer: str) -> tuple[PatientIndex, Source]:
         uid = question.sop_instance_uid
-        owners = owners_of_instance(self._readers.connection(), uid)
+        owners = self._catalogue.owners_of_instance(uid)
         if len(owners) > 1:
             ids = [owner.orthanc_id for owner in owners]
             raise Ambiguous(f"SOP Instance UID {uid} is stored {len(ids)} times", orthanc_ids=ids)

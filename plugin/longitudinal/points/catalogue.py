@@ -14,6 +14,8 @@ from longitudinal.transforms.stored import read_stored_transforms
 
 # A plane takes about 500 bytes with its identifiers; 400,000 planes are some 200 MB and a dozen very large patients.
 _MAX_PLANES = 400_000
+# Clicked images whose owner is remembered: a reader scrolls through some hundreds.
+_MAX_OWNERS = 20_000
 
 
 @dataclass(slots=True)
@@ -36,6 +38,7 @@ class Catalogue:
         self._readers = readers
         self._lock = threading.Lock()
         self._held: OrderedDict[int, _Held] = OrderedDict()
+        self._owners: dict[str, list[patients.Owner]] = {}
         self._commits = 0
         self._planes = 0
 
@@ -59,10 +62,25 @@ class Catalogue:
             # Else something was committed while we read: one consistent moment all the same, but not kept.
         return index
 
+    def owners_of_instance(self, sop_instance_uid: str) -> list[patients.Owner]:
+        """Where a SOP Instance UID is stored; remembered until the next commit."""
+        owners = self._owners.get(sop_instance_uid)
+        if owners is None:
+            with self._lock:
+                commits = self._commits
+            owners = patients.owners_of_instance(self._readers.connection(), sop_instance_uid)
+            with self._lock:
+                if owners and self._commits == commits:
+                    if len(self._owners) >= _MAX_OWNERS:
+                        self._owners.clear()
+                    self._owners[sop_instance_uid] = owners
+        return owners
+
     def invalidate(self, touched: frozenset[Touched]) -> None:
         """Mark what changed. Called on the writer's thread after each commit."""
         with self._lock:
             self._commits += 1
+            self._owners.clear()
             for patient_key, series_key in touched:
                 held = self._held.get(patient_key)
                 if held is not None:

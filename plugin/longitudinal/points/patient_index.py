@@ -95,6 +95,8 @@ class PatientIndex:
         self.study_of_series = {i: s for s, study in enumerate(self.studies) for i in study.series}
         self.graph = FrameGraph(entry.edge for entry in transforms if entry.edge is not None)
         self._lay_out_stacks()
+        # For resolve: what the rules of a choice say of each stack, by source frame and clicked stack.
+        self.standing_ranks: dict[tuple[str, int | None], NDArray[np.float64]] = {}
         self._routes: dict[str, tuple[NDArray[np.float64], tuple[Way | None, ...], tuple[int, ...]]] = {}
 
     def _lay_out_stacks(self) -> None:

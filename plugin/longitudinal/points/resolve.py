@@ -26,6 +26,7 @@ _SAME_PLANE_COSINE = np.cos(np.radians(30.0))
 # The rules of a choice in order; without a clicked image the first three fall away.
 _RULES: tuple[ChosenBy, ...] = ("clicked", "modality", "plane", "original", "voxel", "distance", "order")
 
+_DISTANCE_RULE = _RULES.index("distance")
 _IMAGE = frozenset({"image"})
 
 LinkBuilder = Callable[[StudyEntry, str, int, int], Links]
@@ -163,12 +164,12 @@ def _choose(index: PatientIndex, source: Source, reached: _Reached, per: str) ->
     first = np.ones(len(ranked), dtype=bool)
     first[1:] = groups[1:] != groups[:-1]
     heads = np.flatnonzero(first)
-    sizes = np.diff(heads, append=len(ranked))
+    ends = np.append(heads[1:], len(ranked))
     runners = np.minimum(heads + 1, len(ranked) - 1)
     decided = (ranks[:, order[heads]] != ranks[:, order[runners]]).argmax(axis=0)
     rules: list[ChosenBy] = [
         _RULES[rule] if size > 1 else "only"
-        for rule, size in zip(decided.tolist(), sizes.tolist(), strict=True)
+        for rule, size in zip(decided.tolist(), (ends - heads).tolist(), strict=True)
     ]
     stacks = ranked[heads]
     if reached.clicked is not None:
@@ -182,18 +183,29 @@ def _choose(index: PatientIndex, source: Source, reached: _Reached, per: str) ->
 
 def _ranks(index: PatientIndex, source: Source, reached: _Reached) -> NDArray[np.float64]:
     """(rules, stacks): the value of each of `_RULES` for each stack, smaller is better."""
+    known = index.standing_ranks.get((source.frame, reached.clicked))
+    if known is None:
+        known = index.standing_ranks[(source.frame, reached.clicked)] = _standing_ranks(
+            index, source, reached.clicked
+        )
+    ranks = known.copy()
+    # A nanometre is rounding, not a distance.
+    np.round(np.abs(reached.located.distance_mm), 6, out=ranks[_DISTANCE_RULE])
+    return ranks
+
+
+def _standing_ranks(index: PatientIndex, source: Source, clicked: int | None) -> NDArray[np.float64]:
+    """The ranks that depend on the clicked stack alone, not on the point."""
     ranks = np.zeros((len(_RULES), len(index.stack_study)))
-    if reached.clicked is not None:
+    if clicked is not None:
         ranks[0] = 1.0
-        ranks[0, reached.clicked] = 0.0
-        ranks[1] = index.stack_modality_code != index.stack_modality_code[reached.clicked]
-        turned = index.map_direction(source.frame, index.stack_normal[reached.clicked])[index.stack_frame]
+        ranks[0, clicked] = 0.0
+        ranks[1] = index.stack_modality_code != index.stack_modality_code[clicked]
+        turned = index.map_direction(source.frame, index.stack_normal[clicked])[index.stack_frame]
         cosine = np.abs(np.einsum("ij,ij->i", turned, index.stack_normal))
         ranks[2] = ~(cosine >= _SAME_PLANE_COSINE)  # NaN where only a deformable path leads: not the same
     ranks[3] = ~index.stack_is_original
     ranks[4] = index.stack_voxel
-    # A nanometre is rounding, not a distance.
-    np.round(np.abs(reached.located.distance_mm), 6, out=ranks[5])
     ranks[6] = np.arange(len(index.stack_study))
     return ranks
 

@@ -63,6 +63,8 @@ class BatchAnswer(msgspec.Struct, frozen=True):
     results: list[Answer | Problem]
 
 
+# Asking msgspec for the fields of a struct takes longer than resolving a point.
+_FIELDS = tuple((field.name, field.encode_name) for field in msgspec.structs.fields(ResolveRequest))
 _PIXEL = ("sopInstanceUid", "row", "column")
 _POINT = ("patientId", "frameOfReferenceUid", "x", "y", "z")
 
@@ -112,9 +114,9 @@ def _one(asker: Asker, item: dict[str, msgspec.Raw], pointer: str) -> Answer | P
 def _refuse_beside_points(asked: ResolveRequest) -> None:
     default = ResolveRequest()
     errors = [
-        FieldError(f"/{field.encode_name}", "cannot stand beside points; put it into each of them")
-        for field in msgspec.structs.fields(ResolveRequest)
-        if field.name != "points" and getattr(asked, field.name) != getattr(default, field.name)
+        FieldError(f"/{sent}", "cannot stand beside points; put it into each of them")
+        for name, sent in _FIELDS
+        if name != "points" and getattr(asked, name) != getattr(default, name)
     ]
     if errors:
         raise invalid(errors)
@@ -122,11 +124,7 @@ def _refuse_beside_points(asked: ResolveRequest) -> None:
 
 def _question(asked: ResolveRequest, pointer: str = "") -> tuple[PixelQuestion | PointQuestion, Wanted]:
     """The question of a request whose single fields are right; raises when the two forms are mixed or incomplete."""
-    given = {
-        field.encode_name
-        for field in msgspec.structs.fields(ResolveRequest)
-        if getattr(asked, field.name) is not None
-    }
+    given = {sent for name, sent in _FIELDS if getattr(asked, name) is not None}
     is_pixel = asked.sop_instance_uid is not None or not given & set(_POINT)
     needed, foreign = (_PIXEL, _POINT) if is_pixel else (_POINT, (*_PIXEL, "frameNumber"))
     other = "patientId, frameOfReferenceUid, x, y, z" if is_pixel else "sopInstanceUid, row, column"
