@@ -292,23 +292,23 @@ def main() -> None:
         script.write_text(NO_OP.format(main=str(main_script)))
         with OrthancServer(folder / "orthanc", script=script, authentication=False) as server:
             start = time.perf_counter()
-            session = server.new_session()
+            connection = RawConnection(server)
             for record in records:
-                session.post("/instances", data=dicom_file(record)).raise_for_status()
+                connection.post("/instances", dicom_file(record))
             print(f"stored {len(records)} slices in {time.perf_counter() - start:.0f} s")
             server.wait_indexed(lambda health: health["instances"] == len(records), within=30)
             sidecar = next((folder / "orthanc").rglob("longitudinal-*.sqlite"))
             start = time.perf_counter()
             per_patient = 3_000
-            connection = open_writer(sidecar)
+            writer = open_writer(sidecar)
             count = sum(
-                fill(connection, slices(f"FILL{number}", 2, 5, per_patient // 10))
+                fill(writer, slices(f"FILL{number}", 2, 5, per_patient // 10))
                 for number in range(options.fill // per_patient)
             )
-            connection.close()
-            size = sidecar.stat().st_size
+            writer.close()
+            each = sidecar.stat().st_size / (count + len(records))
             print(
-                f"filled with {count} slices in {time.perf_counter() - start:.0f} s; {size / (count + len(records)):.0f} bytes a slice"
+                f"filled with {count} slices in {time.perf_counter() - start:.0f} s; {each:.0f} bytes a slice"
             )
             over_http(server, records, options.pairs)
             in_process(sidecar, folder, records, options.pairs)
