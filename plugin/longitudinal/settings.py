@@ -32,6 +32,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
         Where OHIF is served; null where it should not be.
     max_body_mi_b
         Largest JSON body taken, in MiB.
+    reconcile_seconds
+        How often the whole archive is compared with the index.
+    backfill_on_start
+        Whether studies the archive had before the plugin are indexed without being asked for.
     """
 
     root: _Root = "/imaging"
@@ -40,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     ohif_path: str | None = None
     ohif_root: _Root | None = "/ohif"
     max_body: Annotated[int, msgspec.Meta(ge=1, le=64)] = msgspec.field(default=4, name="MaxBodyMiB")
+    reconcile_seconds: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 3600
+    backfill_on_start: bool = True
 
 
 def read_settings(configuration: dict[str, Any]) -> Settings:

@@ -10,13 +10,17 @@ from typing import Any
 
 import orthanc
 
+from longitudinal.host.background import Background
 from longitudinal.host.log import forward_logging
 from longitudinal.host.ohif import OhifHost
 from longitudinal.host.orthanc_archive import OrthancArchive
+from longitudinal.host.orthanc_inventory import OrthancInventory
 from longitudinal.host.rest import RestHost
 from longitudinal.http.links import link_builder
 from longitudinal.http.router import Router
 from longitudinal.http.routes.about import Versions, about_routes
+from longitudinal.http.routes.index import IndexRoutes
+from longitudinal.http.routes.jobs import job_routes
 from longitudinal.http.routes.points import point_routes
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.points.ask import Asker
@@ -36,6 +40,8 @@ _LEVELS = {
 }
 # Third argument of GetInstanceAdvancedJson: no limit; 256 silently answers null for long multi-value tags.
 _NO_LENGTH_LIMIT = 0
+# Without these 1.10.1 silently drops every element of unknown VR (UN), a position among them.
+_JSON_FLAGS = orthanc.DicomToJsonFlags.INCLUDE_BINARY | orthanc.DicomToJsonFlags.CONVERT_BINARY_TO_NULL
 
 
 def start() -> None:
@@ -62,13 +68,18 @@ class _Plugin:
         archive = OrthancArchive()
         self._readers = readers
         self._writer = Writer(path, catalogue.invalidate)
-        self._ingest = Ingest(self._writer, archive)
+        inventory = OrthancInventory()
+        self._ingest = Ingest(self._writer, archive, inventory)
+        self._background = Background(settings, readers, self._writer, inventory, self._ingest)
+        queue, completeness = self._background.queue, self._background.completeness
         self._ohif = OhifHost(settings, configuration)
         links = link_builder(settings.root, self._ohif.root)
         asker = Asker(readers, catalogue, archive, self._heal, links)
         router = Router(
             [
-                *about_routes(settings.root, readers, self._writer, _versions),
+                *about_routes(settings.root, readers, self._writer, queue, completeness, _versions),
+                *IndexRoutes(readers, inventory, queue, settings.max_body).routes(),
+                *job_routes(queue),
                 *point_routes(asker, settings.max_body),
             ]
         )
@@ -85,14 +96,14 @@ class _Plugin:
         self._ohif.register()
 
     def _on_stored(self, dicom: Any, orthanc_id: str) -> None:
-        tags = dicom.GetInstanceAdvancedJson(
-            orthanc.DicomToJsonFormat.SHORT, orthanc.DicomToJsonFlags.NONE, _NO_LENGTH_LIMIT
-        )
+        tags = dicom.GetInstanceAdvancedJson(orthanc.DicomToJsonFormat.SHORT, _JSON_FLAGS, _NO_LENGTH_LIMIT)
         self._ingest.stored(orthanc_id, tags)
 
     def _on_change(self, change: int, level: int, orthanc_id: str) -> None:
         if change == orthanc.ChangeType.DELETED:
             self._ingest.deleted(_LEVELS[level], orthanc_id)
+        elif change == orthanc.ChangeType.ORTHANC_STARTED:
+            self._background.start()
         elif change == orthanc.ChangeType.ORTHANC_STOPPED:
             self._stop()
 
@@ -104,6 +115,7 @@ class _Plugin:
 
     def _stop(self) -> None:
         self._rest.stop()
+        self._background.stop()
         self._writer.stop()
         self._readers.close()
         left = [thread.name for thread in threading.enumerate() if thread.name.startswith("longitudinal")]

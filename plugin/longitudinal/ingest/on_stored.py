@@ -1,18 +1,33 @@
-"""The hint: what Orthanc's callbacks say goes on the writer's queue, and the callback returns at once."""
+"""Into the sidecar: what Orthanc's callbacks say (a hint), and what is read back from the archive (the truth).
+
+Callbacks put their news on the writer's queue and return at once.
+"""
 
 import json
 import logging
 import sqlite3
+import threading
+import time
+from collections import OrderedDict
 from collections.abc import Iterable
 from concurrent.futures import Future
 
 from longitudinal.archive import Archive
+from longitudinal.dicom.tags import Tags, read_file_tags
+from longitudinal.ingest.inventory import ArchivedStudy, Inventory
 from longitudinal.ingest.record import read_record
 from longitudinal.sidecar.instances import InstanceWriter, Touched
 from longitudinal.sidecar.patients import instances_under
+from longitudinal.sidecar.records import InstanceRecord
+from longitudinal.sidecar.studies import announce_study, empty_studies, remove_if_empty
 from longitudinal.sidecar.writer import Writer
 
 LOGGER = logging.getLogger(__name__)
+
+# The cursor follows within seconds; more stores than this between two of its looks are read once more, no worse.
+_REMEMBERED_STORES = 50_000
+# For so long after a store the backfill steps back.
+_QUIET_SECONDS = 1.0
 
 
 class Ingest:
@@ -24,14 +39,21 @@ class Ingest:
         Where changes of the sidecar are queued.
     archive
         Asked again before a delete is believed, since a re-send can overtake it.
+    inventory
+        Asked for the tags of a file that pydicom cannot read.
     """
 
-    def __init__(self, writer: Writer, archive: Archive) -> None:
+    def __init__(self, writer: Writer, archive: Archive, inventory: Inventory) -> None:
         self._writer = writer
         self._archive = archive
+        self._inventory = inventory
+        self._recent = _RecentStores()
+
+    # The hints
 
     def stored(self, orthanc_id: str, tags_json: str) -> None:
         """An instance was stored; `tags_json` are its tags in Orthanc's short form."""
+        self._recent.seen(orthanc_id)
 
         def put(_: sqlite3.Connection, instances: InstanceWriter) -> Iterable[Touched]:
             try:
@@ -40,7 +62,7 @@ class Ingest:
                 LOGGER.info("Instance %s was gone before it could be indexed", orthanc_id)
                 return []
 
-        self._writer.submit(put)
+        self._writer.submit(put).add_done_callback(lambda done: self._recent.written(orthanc_id, done))
 
     def deleted(self, level: str, orthanc_id: str) -> Future[None]:
         """A resource of `level` ("patients", "studies", "series", "instances") was deleted, or is said to be.
@@ -49,9 +71,143 @@ class Ingest:
         """
 
         def remove(connection: sqlite3.Connection, instances: InstanceWriter) -> Iterable[Touched]:
-            gone = [
-                x for x in instances_under(connection, level, orthanc_id) if not self._archive.has_instance(x)
+            has = self._archive.has
+            under = instances_under(connection, level, orthanc_id)
+            gone = [instance for instance in under if not self._archive.has_instance(instance)]
+            touched = [instances.remove(instance) for instance in gone]
+            empty = [
+                study for study in empty_studies(connection, level, orthanc_id) if not has("studies", study)
             ]
-            return [touched for x in gone if (touched := instances.remove(x)) is not None]
+            touched += [remove_if_empty(connection, study) for study in empty]
+            return [entry for entry in touched if entry is not None]
 
         return self._writer.submit(remove)
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether instances are being stored at this moment."""
+        return self._recent.is_receiving
+
+    def take_stored(self, orthanc_id: str) -> bool:
+        """Whether a callback has written this instance since it was last asked for here."""
+        return self._recent.take(orthanc_id)
+
+    # The truth
+
+    def has(self, orthanc_id: str) -> bool:
+        """Whether the archive has an instance at this moment."""
+        return self._archive.has_instance(orthanc_id)
+
+    def index(self, orthanc_id: str) -> Future[None] | None:
+        """Read an instance back from the archive and queue it; None when it is gone or cannot be read.
+
+        The future is done when the sidecar has it.
+        """
+        began = self._recent.moment
+        record = self._read(orthanc_id)
+        if record is None:
+            return None
+
+        def put(_: sqlite3.Connection, instances: InstanceWriter) -> Iterable[Touched]:
+            # What was stored or deleted while we read is newer than what we have read.
+            if self._recent.is_newer(orthanc_id, began) or not self._archive.has_instance(orthanc_id):
+                return []
+            return [instances.put(record)]
+
+        return self._writer.submit(put)
+
+    def announce(self, study: ArchivedStudy) -> Future[None]:
+        """Give a study the archive has a row before it is read."""
+        tags = study.tags
+        uid = tags.get("StudyInstanceUID", "")
+        columns = {
+            "study_date": tags.get("StudyDate", ""),
+            "study_time": tags.get("StudyTime", ""),
+            "study_description": tags.get("StudyDescription", ""),
+            "accession_number": tags.get("AccessionNumber", ""),
+            "patient_birth_date": tags.get("PatientBirthDate", ""),
+            "patient_sex": tags.get("PatientSex", ""),
+        }
+
+        def announce(connection: sqlite3.Connection, _: InstanceWriter) -> Iterable[Touched]:
+            if not self._archive.has("studies", study.orthanc_id):
+                return []
+            return [
+                announce_study(
+                    connection,
+                    orthanc_id=study.orthanc_id,
+                    orthanc_patient=study.patient,
+                    patient_id=tags.get("PatientID", "") or f"study:{uid}",
+                    patient_name=tags.get("PatientName", ""),
+                    study_instance_uid=uid,
+                    columns=columns,
+                )
+            ]
+
+        return self._writer.submit(announce)
+
+    def settle(self) -> None:
+        """Wait until everything queued before this call is in the sidecar."""
+        self._writer.submit(lambda connection, instances: ()).result()
+
+    def _read(self, orthanc_id: str) -> InstanceRecord | None:
+        try:
+            return read_record(orthanc_id, self._tags(orthanc_id), self._archive)
+        except KeyError:
+            return None
+        except Exception:  # whatever one file holds, the others are still read
+            LOGGER.exception("Instance %s cannot be read", orthanc_id)
+            return None
+
+    def _tags(self, orthanc_id: str) -> Tags:
+        try:
+            return read_file_tags(self._archive.file(orthanc_id))
+        except KeyError:
+            raise
+        except Exception as error:  # pydicom raises what it likes; Orthanc has read the file once already
+            LOGGER.info("Instance %s is read by Orthanc, pydicom cannot: %s", orthanc_id, error)
+            tags: Tags = json.loads(self._inventory.tags(orthanc_id))
+            return tags
+
+
+class _RecentStores:
+    """Which instances callbacks have told of, in the order they did, and which of them are written."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stores: OrderedDict[str, int] = OrderedDict()
+        self._written: OrderedDict[str, None] = OrderedDict()
+        self._waiting = 0
+        self._last = -_QUIET_SECONDS
+        self.moment = 0
+
+    def seen(self, orthanc_id: str) -> None:
+        with self._lock:
+            self.moment += 1
+            self._waiting += 1
+            self._last = time.monotonic()
+            self._stores[orthanc_id] = self.moment
+            self._stores.move_to_end(orthanc_id)
+            self._written.pop(orthanc_id, None)
+            if len(self._stores) > _REMEMBERED_STORES:
+                self._stores.popitem(last=False)
+
+    def written(self, orthanc_id: str, done: Future[None]) -> None:
+        with self._lock:
+            self._waiting -= 1
+            if done.exception() is None:
+                self._written[orthanc_id] = None
+                if len(self._written) > _REMEMBERED_STORES:
+                    self._written.popitem(last=False)
+
+    def take(self, orthanc_id: str) -> bool:
+        with self._lock:
+            return self._written.pop(orthanc_id, self) is None
+
+    def is_newer(self, orthanc_id: str, moment: int) -> bool:
+        with self._lock:
+            return self._stores.get(orthanc_id, 0) > moment
+
+    @property
+    def is_receiving(self) -> bool:
+        return self._waiting > 0 or time.monotonic() - self._last < _QUIET_SECONDS

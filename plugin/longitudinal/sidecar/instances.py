@@ -12,7 +12,10 @@ _STUDY = """INSERT INTO studies (orthanc_id, patient_key, study_instance_uid, st
     accession_number, timezone_offset, patient_birth_date, patient_sex, issuer_of_patient_id)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (orthanc_id) DO UPDATE SET patient_key = excluded.patient_key, study_date = excluded.study_date,
-    study_time = excluded.study_time, study_description = excluded.study_description RETURNING key"""
+    study_time = excluded.study_time, study_description = excluded.study_description,
+    accession_number = excluded.accession_number, timezone_offset = excluded.timezone_offset,
+    patient_birth_date = excluded.patient_birth_date, patient_sex = excluded.patient_sex,
+    issuer_of_patient_id = excluded.issuer_of_patient_id RETURNING key"""
 _SERIES = """INSERT INTO series (orthanc_id, study_key, series_instance_uid, series_number, series_description, modality)
     VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (orthanc_id) DO UPDATE SET series_number = excluded.series_number RETURNING key"""

@@ -54,3 +54,36 @@ def m001_archive(db: Database) -> None:
     """Patients down to instances, frames of reference, transforms read out of registration objects."""
     for statement in _FIRST:
         db.execute(statement)
+
+
+_JOBS = (
+    """CREATE TABLE jobs (
+        id TEXT PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, priority INTEGER NOT NULL, rank TEXT NOT NULL,
+        parameters TEXT NOT NULL, state TEXT NOT NULL, progress REAL NOT NULL, stage TEXT NOT NULL,
+        attempts INTEGER NOT NULL, error TEXT, result TEXT, created TEXT NOT NULL, started TEXT, finished TEXT)""",
+    "CREATE UNIQUE INDEX jobs_active ON jobs (kind, subject) WHERE state IN ('queued', 'running')",
+    "CREATE INDEX jobs_next ON jobs (state, priority DESC, rank DESC, created)",
+    "CREATE INDEX jobs_subject ON jobs (kind, subject, created)",
+    "CREATE INDEX jobs_created ON jobs (created)",
+    # Counts of `instances`, kept by triggers: count(*) of ten million rows takes a second.
+    "CREATE TABLE counts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+    """INSERT INTO counts SELECT 'instances', count(*) FROM instances
+        UNION ALL SELECT 'notIndexable', count(reason) FROM instances""",
+    """CREATE TRIGGER count_added AFTER INSERT ON instances BEGIN
+        UPDATE counts SET value = value + 1 WHERE name = 'instances';
+        UPDATE counts SET value = value + 1 WHERE name = 'notIndexable' AND NEW.reason IS NOT NULL; END""",
+    """CREATE TRIGGER count_removed AFTER DELETE ON instances BEGIN
+        UPDATE counts SET value = value - 1 WHERE name = 'instances';
+        UPDATE counts SET value = value - 1 WHERE name = 'notIndexable' AND OLD.reason IS NOT NULL; END""",
+    """CREATE TRIGGER count_changed AFTER UPDATE OF reason ON instances
+        WHEN (OLD.reason IS NULL) <> (NEW.reason IS NULL) BEGIN
+        UPDATE counts SET value = value + (NEW.reason IS NOT NULL) - (OLD.reason IS NOT NULL)
+        WHERE name = 'notIndexable'; END""",
+)
+
+
+@MIGRATIONS()
+def m002_jobs(db: Database) -> None:
+    """Jobs, and counts of instances."""
+    for statement in _JOBS:
+        db.execute(statement)

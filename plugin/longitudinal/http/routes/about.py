@@ -9,7 +9,10 @@ import msgspec
 from longitudinal import __version__
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.router import Route
+from longitudinal.ingest.completeness import Completeness
+from longitudinal.jobs.queue import JobQueue
 from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.facts import read_counts
 from longitudinal.sidecar.writer import Writer
 
 
@@ -23,13 +26,22 @@ class About(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, rename="camel", frozen=True):
-    """Whether the plugin can serve; `state` is "ok" or "failing", and `error` says why."""
+    """Whether the plugin can serve; `state` is "ok" or "failing", and `error` says why.
+
+    `queued` are changes that wait to be written. `cursorLag` says how many lines of the archive's change log are not
+    followed yet, null before the first look; `reconciled` how often archive and index were compared since the start.
+    """
 
     state: Literal["ok", "failing"]
     sidecar: str
     instances: int
     not_indexable: int
     queued: int
+    cursor_lag: int | None
+    reconciled: int
+    jobs_queued: int
+    jobs_running: int
+    backfill_paused: bool
     error: str | None
     versions: dict[str, str]
 
@@ -44,7 +56,12 @@ class Versions:
 
 
 def about_routes(
-    root: str, readers: Readers, writer: Writer, versions: Callable[[], Versions]
+    root: str,
+    readers: Readers,
+    writer: Writer,
+    queue: JobQueue,
+    completeness: Completeness,
+    versions: Callable[[], Versions],
 ) -> list[Route]:
     """The routes that tell about the plugin itself."""
 
@@ -53,19 +70,25 @@ def about_routes(
         return About("orthanc-longitudinal", __version__, "Not for primary diagnosis.", links)
 
     def health(_: Request) -> Response:
-        error, counts = writer.last_error, (0, 0)
+        error = writer.last_error or completeness.last_error
+        counts, jobs, is_paused, lag = {}, {}, False, None
         try:
-            row = readers.connection().execute("SELECT count(*), count(reason) FROM instances").fetchone()
-            counts = (int(row[0]), int(row[1]))
+            counts = read_counts(readers.connection())
+            jobs, is_paused, lag = queue.counts(), queue.is_paused, completeness.lag
         except Exception as failure:  # whatever it is, health must say so
             error = str(failure)
         found = versions()
         answer = Health(
             state="ok" if error is None else "failing",
             sidecar="ready" if error is None else "failing",
-            instances=counts[0],
-            not_indexable=counts[1],
+            instances=counts.get("instances", 0),
+            not_indexable=counts.get("notIndexable", 0),
             queued=writer.backlog,
+            cursor_lag=lag,
+            reconciled=completeness.passes,
+            jobs_queued=jobs.get("queued", 0),
+            jobs_running=jobs.get("running", 0),
+            backfill_paused=is_paused,
             error=error,
             versions={
                 "plugin": __version__,

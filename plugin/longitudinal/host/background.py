@@ -1,0 +1,52 @@
+"""What runs beside the requests: the index kept complete, and jobs. Two threads, joined at stop."""
+
+from collections.abc import Sequence
+
+from longitudinal.ingest.changes import Changes
+from longitudinal.ingest.completeness import Completeness
+from longitudinal.ingest.inventory import ArchivedStudy, Inventory
+from longitudinal.ingest.on_stored import Ingest
+from longitudinal.ingest.reconcile import Reconcile
+from longitudinal.jobs.index_study import KIND, IndexStudy, request_backfill
+from longitudinal.jobs.queue import JobQueue
+from longitudinal.jobs.supervisor import Supervisor
+from longitudinal.settings import Settings
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.writer import Writer
+
+
+class Background:
+    """Wires cursor, reconcile pass, queue and supervisor together.
+
+    Attributes
+    ----------
+    queue
+        The queue of jobs, for routes.
+    completeness
+        The thread of the cursor, for the health route.
+    """
+
+    def __init__(
+        self, settings: Settings, readers: Readers, writer: Writer, inventory: Inventory, ingest: Ingest
+    ) -> None:
+        self.queue = JobQueue(readers, writer)
+        self._backfills = settings.backfill_on_start
+        changes = Changes(inventory, readers, writer, ingest)
+        reconcile = Reconcile(inventory, readers, ingest, self._backfill)
+        self.completeness = Completeness(changes, reconcile, settings.reconcile_seconds)
+        handlers = {KIND: IndexStudy(inventory, readers, ingest)}
+        self._supervisor = Supervisor(self.queue, handlers, lambda: ingest.is_receiving)
+
+    def start(self) -> None:
+        """Start the threads; nothing waits for them."""
+        self.completeness.start()
+        self._supervisor.start()
+
+    def stop(self) -> None:
+        """Stop and join both, while the writer still runs: what they were doing is put back."""
+        self.completeness.stop()
+        self._supervisor.stop()
+
+    def _backfill(self, studies: Sequence[ArchivedStudy]) -> None:
+        if self._backfills:
+            self.queue.backfill(request_backfill(studies))

@@ -1,0 +1,204 @@
+"""/index and the index of one study: ask for it, watch it, hold the backfill."""
+
+from collections import Counter
+from typing import Annotated, Literal
+
+import msgspec
+
+from longitudinal.errors import (
+    Ambiguous,
+    FieldError,
+    InvalidRequest,
+    NotFound,
+    SidecarUnavailable,
+    Unprocessable,
+)
+from longitudinal.geometry.image_plane import PLANE
+from longitudinal.http.exchange import Request
+from longitudinal.http.parse import check_size, parse_json
+from longitudinal.http.router import Route
+from longitudinal.http.routes.jobs import JobReference, QueuedAnswer
+from longitudinal.ingest.inventory import Inventory
+from longitudinal.jobs.index_study import KIND, request_index
+from longitudinal.jobs.queue import JobQueue
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.jobs import JobState
+from longitudinal.sidecar.patients import patient_key_of, read_studies
+from longitudinal.sidecar.studies import FoundStudy, content_of_study, find_studies
+
+Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+class IndexRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
+    """Which studies to index: some, by StudyInstanceUID or Orthanc id, or all of a patient.
+
+    `align` says whether they are to be registered afterwards.
+    """
+
+    study_instance_uids: Annotated[list[Identifier], msgspec.Meta(min_length=1, max_length=1_000)] | None = (
+        None
+    )
+    patient_id: Identifier | None = None
+    align: Literal["none", "rigid", "affine", "deformable"] = "none"
+
+
+class Skipped(msgspec.Struct, rename="camel", frozen=True):
+    """How many instances have no place in the patient, by reason code."""
+
+    reason: str
+    count: int
+
+
+class IndexStatus(msgspec.Struct, rename="camel", frozen=True):
+    """How far the index of a study is.
+
+    `slices` counts the planes it holds: each frame of a multi-frame image is one. `alignment` is null until there is
+    something to say. `error` says why the last attempt failed.
+    """
+
+    state: Literal["notIndexed", "queued", "running", "done", "failed"]
+    progress: float
+    stage: str
+    slices: int
+    skipped: list[Skipped]
+    alignment: str | None
+    job: str | None
+    error: str | None
+
+
+class Backfill(msgspec.Struct, rename="camel", frozen=True):
+    """Whether jobs nobody asked for are held, and how many jobs there are."""
+
+    paused: bool
+    queued: int
+    running: int
+
+
+class IndexRoutes:
+    """The handlers, and what they need."""
+
+    def __init__(self, readers: Readers, inventory: Inventory, queue: JobQueue, max_body_mib: int) -> None:
+        self._readers = readers
+        self._inventory = inventory
+        self._queue = queue
+        self._max_body_mib = max_body_mib
+
+    def routes(self) -> list[Route]:
+        """The routes."""
+        find = (NotFound, Ambiguous)
+        write = (SidecarUnavailable,)
+        return [
+            Route(
+                "POST", "/index", self.index, "Index studies of the archive now, before the backfill does",
+                answer=QueuedAnswer, body=IndexRequest, status=202, errors=(*find, Unprocessable, *write),
+            ),
+            Route("POST", "/index/pause", self.pause, "Hold the backfill", answer=Backfill, errors=write),
+            Route("POST", "/index/resume", self.resume, "Let the backfill go on", answer=Backfill, errors=write),
+            Route(
+                "POST", "/studies/{study}/index", self.index_one, "Index a study now", answer=QueuedAnswer, status=202,
+                errors=(*find, *write),
+            ),
+            Route(
+                "GET", "/studies/{study}/index-status", self.status, "How far the index of a study is",
+                answer=IndexStatus, errors=find,
+            ),
+        ]  # fmt: skip
+
+    def index(self, request: Request) -> QueuedAnswer:
+        """POST /index."""
+        check_size(request.body, self._max_body_mib)
+        asked = parse_json(request.body, IndexRequest)
+        if (asked.study_instance_uids is None) == (asked.patient_id is None):
+            detail = "give either studyInstanceUids or patientId"
+            fields = [FieldError("/studyInstanceUids", detail), FieldError("/patientId", detail)]
+            raise InvalidRequest(detail, fields)
+        if asked.align != "none":
+            detail = f'registration is not there yet: "{asked.align}" cannot be done; leave align out, or say "none"'
+            raise Unprocessable(detail, [FieldError("/align", detail)])
+        if asked.patient_id is not None:
+            return self._enqueue(self._of_patient(asked.patient_id))
+        return self._enqueue(self._by_uids(asked.study_instance_uids or []))
+
+    def index_one(self, _: Request, study: str) -> QueuedAnswer:
+        """POST /studies/{study}/index."""
+        return self._enqueue([self._find(study)])
+
+    def pause(self, _: Request) -> Backfill:
+        """POST /index/pause."""
+        self._queue.pause(True)
+        return self._backfill()
+
+    def resume(self, _: Request) -> Backfill:
+        """POST /index/resume."""
+        self._queue.pause(False)
+        return self._backfill()
+
+    def status(self, _: Request, study: str) -> IndexStatus:
+        """GET /studies/{study}/index-status."""
+        found = self._find(study)
+        planes_bytes, reasons, instances = content_of_study(self._readers.connection(), found.orthanc_id)
+        slices = planes_bytes // PLANE.itemsize
+        skipped = [Skipped(reason, count) for reason, count in Counter(reasons).most_common()]
+        job = self._queue.latest(KIND, found.orthanc_id)
+        if job is not None and (job.is_active or job.state == JobState.FAILED):
+            state: Literal["queued", "running", "failed"] = (
+                "failed"
+                if job.state == JobState.FAILED
+                else "running"
+                if job.state == JobState.RUNNING
+                else "queued"
+            )
+            return IndexStatus(state, job.progress, job.stage, slices, skipped, None, job.id, job.error)
+        stored = self._stored(found.orthanc_id)
+        job_id = None if job is None else job.id
+        if instances >= stored:
+            return IndexStatus("done", 1.0, "done", slices, skipped, None, job_id, None)
+        progress = instances / stored
+        return IndexStatus("notIndexed", progress, "not indexed", slices, skipped, None, job_id, None)
+
+    def _backfill(self) -> Backfill:
+        counts = self._queue.counts()
+        return Backfill(self._queue.is_paused, counts["queued"], counts["running"])
+
+    def _enqueue(self, studies: list[FoundStudy]) -> QueuedAnswer:
+        requests = [request_index(study.orthanc_id, study.study_date) for study in studies]
+        return QueuedAnswer([JobReference(job) for job in self._queue.enqueue(requests)])
+
+    def _find(self, study: str) -> FoundStudy:
+        found = find_studies(self._readers.connection(), study)
+        if not found:
+            raise NotFound(f"there is no study {study}")
+        if len(found) > 1:
+            raise Ambiguous(
+                f"study {study} is stored {len(found)} times", orthanc_ids=[x.orthanc_id for x in found]
+            )
+        return found[0]
+
+    def _by_uids(self, uids: list[str]) -> list[FoundStudy]:
+        found, missing = [], []
+        for number, uid in enumerate(uids):
+            try:
+                found.append(self._find(uid))
+            except NotFound as error:
+                missing.append(FieldError(f"/studyInstanceUids/{number}", error.detail))
+        if missing:
+            raise NotFound("; ".join(f"{error.field}: {error.detail}" for error in missing), missing)
+        return found
+
+    def _of_patient(self, patient: str) -> list[FoundStudy]:
+        connection = self._readers.connection()
+        key = patient_key_of(connection, patient)
+        if key is None:
+            detail = f"there is no patient {patient}"
+            raise NotFound(detail, [FieldError("/patientId", detail)])
+        return [
+            FoundStudy(row["orthanc_id"], row["study_date"] or "") for row in read_studies(connection, key)
+        ]
+
+    def _stored(self, study: str) -> int:
+        try:
+            return sum(
+                len(self._inventory.instances(series)) for series in self._inventory.study(study).series
+            )
+        except KeyError:
+            return 0

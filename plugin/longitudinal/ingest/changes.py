@@ -1,0 +1,120 @@
+"""A cursor over the archive's change log, kept in the sidecar: what no callback told of is found here.
+
+After a SIGKILL about one acknowledged instance has had no callback; what another node stored, or was stored while the
+plugin was off, never has one.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Iterable
+from concurrent.futures import Future
+
+from longitudinal.ingest.inventory import ChangePage, Inventory
+from longitudinal.ingest.on_stored import Ingest
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.facts import CURSOR, read_fact, write_fact
+from longitudinal.sidecar.instances import InstanceWriter, Touched
+from longitudinal.sidecar.studies import known_instances
+from longitudinal.sidecar.writer import Writer
+
+LOGGER = logging.getLogger(__name__)
+
+_PAGE = 1_000
+# Nodes that share a database commit out of order: so many lines before the cursor are looked at again.
+_LOOK_BACK = 64
+# What a start finds beyond this is left to the reconcile pass that follows, whose jobs report their progress.
+_MANY = 5_000
+
+
+class Changes:
+    """Follows the change log; used by one thread.
+
+    Attributes
+    ----------
+    cursor
+        The last change followed; None before the first look.
+    """
+
+    def __init__(self, inventory: Inventory, readers: Readers, writer: Writer, ingest: Ingest) -> None:
+        self._inventory = inventory
+        self._readers = readers
+        self._writer = writer
+        self._ingest = ingest
+        self._first = 0
+        self._seen: set[int] = set()
+        self.cursor: int | None = None
+
+    @property
+    def lag(self) -> int | None:
+        """How many changes the cursor is behind; None before the first look."""
+        return None if self.cursor is None else max(0, self._inventory.last_change() - self.cursor)
+
+    def begin(self) -> None:
+        """Take up the cursor where it was left, and follow to the end.
+
+        Without one (a new sidecar) it begins at the end: the reconcile pass finds all that is older. A cursor beyond the
+        end belongs to another archive, or to lines that were deleted; numbers never come twice, so going back is safe.
+        """
+        last = self._inventory.last_change()
+        kept = read_fact(self._readers.connection(), CURSOR)
+        start = last if kept is None else min(int(kept), last)
+        self._first = self.cursor = start
+        self._keep_cursor(start)
+        self.follow(read_missing=last - start <= _MANY)
+
+    def follow(self, *, read_missing: bool = True) -> None:
+        """Index what was stored since the last look.
+
+        Parameters
+        ----------
+        read_missing
+            False reads again what changed only; what is missing is left to the reconcile pass.
+
+        Raises
+        ------
+        sqlite3.Error
+            The sidecar cannot be written; the cursor stays, and the next look begins there again.
+        """
+        assert self.cursor is not None
+        is_last = False
+        while not is_last:
+            page = self._inventory.changes(max(self._first, self.cursor - _LOOK_BACK), _PAGE)
+            self._follow_page(page, read_missing)
+            is_last = page.is_last
+
+    def _follow_page(self, page: ChangePage, read_missing: bool) -> None:
+        assert self.cursor is not None
+        fresh = [change for change in page.changes if change.sequence not in self._seen]
+        stored = list(dict.fromkeys(change.orthanc_id for change in fresh if change.kind == "NewInstance"))
+        if stored:
+            self._index(stored, read_missing)
+        last = max([self.cursor, *(change.sequence for change in fresh)])
+        self._seen.update(change.sequence for change in fresh)
+        self._seen = {sequence for sequence in self._seen if sequence > last - _LOOK_BACK}
+        if last > self.cursor:
+            self._keep_cursor(last)
+            self.cursor = last
+
+    def _index(self, orthanc_ids: list[str], read_missing: bool) -> None:
+        self._ingest.settle()
+        known = known_instances(self._readers.connection(), orthanc_ids)
+        waiting: list[Future[None]] = []
+        for orthanc_id in orthanc_ids:
+            is_known = orthanc_id in known
+            # Known, but no callback told: it was overwritten elsewhere, or while the plugin was off.
+            is_fresh = self._ingest.take_stored(orthanc_id) and is_known
+            if not is_fresh and (is_known or read_missing):
+                done = self._ingest.index(orthanc_id)
+                if done is not None:
+                    waiting.append(done)
+        for done in waiting:
+            done.result()
+        if waiting:
+            LOGGER.info("%d instances were indexed from the change log", len(waiting))
+
+    def _keep_cursor(self, cursor: int) -> None:
+        def keep(connection: sqlite3.Connection, _: InstanceWriter) -> Iterable[Touched]:
+            write_fact(connection, CURSOR, str(cursor))
+            return ()
+
+        self._writer.submit(keep).result()

@@ -1,0 +1,83 @@
+"""The thread that keeps the index complete: the change log every second, the whole archive every hour."""
+
+import logging
+import threading
+import time
+
+from longitudinal.ingest.changes import Changes
+from longitudinal.ingest.reconcile import Reconcile
+
+LOGGER = logging.getLogger(__name__)
+
+# What another node stored must be found within seconds; a look at an idle log takes less than a millisecond.
+_LOOK_SECONDS = 1.0
+_AFTER_ERROR_SECONDS = 5.0
+# So many steps of a pass, then the processor and Python's lock are left to others for a moment.
+_STEPS = 20
+_BREATH_SECONDS = 0.005
+
+
+class Completeness:
+    """Runs the cursor and the reconcile pass on one thread of its own.
+
+    Parameters
+    ----------
+    reconcile_seconds
+        Between the end of one pass and the beginning of the next.
+    """
+
+    def __init__(self, changes: Changes, reconcile: Reconcile, reconcile_seconds: int) -> None:
+        self._changes = changes
+        self._reconcile = reconcile
+        self._reconcile_seconds = reconcile_seconds
+        self._stop = threading.Event()
+        self._next_pass = 0.0
+        self._thread = threading.Thread(target=self._run, name="longitudinal-changes")
+        self.passes = 0
+        self.last_error: str | None = None
+
+    @property
+    def lag(self) -> int | None:
+        """How many changes of the archive are not followed yet; None before the first look."""
+        return self._changes.lag
+
+    def start(self) -> None:
+        """Start the thread; nothing waits for it."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread. What it was doing is taken up at the next start."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        has_begun = False
+        while not self._stop.is_set():
+            try:
+                if not has_begun:
+                    self._changes.begin()
+                    has_begun = True
+                self._changes.follow()
+                if time.monotonic() >= self._next_pass:
+                    self._pass()
+                self.last_error = None
+                self._stop.wait(_LOOK_SECONDS)
+            except (
+                Exception
+            ) as error:  # a full disk, a locked database: it passes, and this thread must not end
+                self.last_error = str(error)
+                LOGGER.exception("The index could not be brought up to date; trying again")
+                self._stop.wait(_AFTER_ERROR_SECONDS)
+
+    def _pass(self) -> None:
+        began = looked = time.monotonic()
+        for number, _ in enumerate(self._reconcile.steps()):
+            if number % _STEPS == 0 and self._stop.wait(_BREATH_SECONDS):
+                return
+            if time.monotonic() - looked > _LOOK_SECONDS:
+                self._changes.follow()
+                looked = time.monotonic()
+        self.passes += 1
+        self._next_pass = time.monotonic() + self._reconcile_seconds
+        LOGGER.info("Archive and index were compared in %.1f s", time.monotonic() - began)

@@ -1,0 +1,65 @@
+"""What the archive holds and what changed in it, as a protocol; `host` implements it with in-process reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedStudy:
+    """A study as the archive lists it.
+
+    Attributes
+    ----------
+    patient
+        Orthanc id of its patient.
+    series
+        Orthanc ids of its series.
+    tags
+        What the archive knows of study and patient, by DICOM keyword.
+    """
+
+    orthanc_id: str
+    patient: str
+    series: tuple[str, ...]
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the archive's change log."""
+
+    sequence: int
+    kind: str
+    orthanc_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePage:
+    """Consecutive lines of the change log; `is_last` when there were no more at that moment."""
+
+    changes: tuple[Change, ...]
+    last: int
+    is_last: bool
+
+
+class Inventory(Protocol):
+    """The lists of the archive. Every call is short: a page, one study, one series."""
+
+    def changes(self, since: int, limit: int) -> ChangePage:
+        """The changes after a sequence number. Deletes are in no log, and take the lines of what they delete along."""
+
+    def last_change(self) -> int:
+        """The sequence number of the newest change, 0 when there is none."""
+
+    def studies(self, since: int, limit: int) -> list[str]:
+        """Orthanc ids of studies, from an offset. Deletes shift what is behind them."""
+
+    def study(self, orthanc_id: str) -> ArchivedStudy:
+        """One study. Raises KeyError where it is gone."""
+
+    def instances(self, series: str) -> list[str]:
+        """Orthanc ids of the instances of a series; empty where it is gone."""
+
+    def tags(self, orthanc_id: str) -> str:
+        """The tags of an instance in Orthanc's short JSON, long values cut. Raises KeyError where it is gone."""

@@ -1,0 +1,112 @@
+"""The truth: the archive and the sidecar compared, study by study, series by series.
+
+Deletes are in no change log, and a sidecar may be new, old or another archive's. Counts are compared; identifiers only
+where counts differ.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+
+from longitudinal.ingest.inventory import ArchivedStudy, Inventory
+from longitudinal.ingest.on_stored import Ingest
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.patients import instances_under
+from longitudinal.sidecar.studies import all_studies, instance_counts, known_studies
+
+LOGGER = logging.getLogger(__name__)
+
+_PAGE = 500
+
+
+class Reconcile:
+    """Compares the archive with the sidecar; used by one thread.
+
+    Parameters
+    ----------
+    queue_studies
+        Takes the studies of which instances are missing.
+    """
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        readers: Readers,
+        ingest: Ingest,
+        queue_studies: Callable[[Sequence[ArchivedStudy]], None],
+    ) -> None:
+        self._inventory = inventory
+        self._readers = readers
+        self._ingest = ingest
+        self._queue_studies = queue_studies
+
+    def steps(self) -> Iterator[None]:
+        """One pass, in steps of milliseconds, so that whoever runs it can do other things between them, or stop.
+
+        First the studies the sidecar has not, then those it has and the archive has not, then what differs inside.
+        """
+        seen: list[str] = []
+        old: list[str] = []
+        for page in self._pages():
+            seen += page
+            known = known_studies(self._readers.connection(), page)
+            old += [study for study in page if study in known]
+            yield from self._announce([study for study in page if study not in known])
+        yield from self._remove_gone(set(seen))
+        for orthanc_id in old:
+            self._compare(orthanc_id)
+            yield
+
+    def _pages(self) -> Iterator[list[str]]:
+        since = 0
+        while page := self._inventory.studies(since, _PAGE):
+            yield page
+            since += len(page)
+
+    def _announce(self, orthanc_ids: Sequence[str]) -> Iterator[None]:
+        studies = []
+        for orthanc_id in orthanc_ids:
+            study = self._study(orthanc_id)
+            if study is not None:
+                studies.append(study)
+                self._ingest.announce(study)
+            yield
+        if studies:
+            self._ingest.settle()
+            self._queue_studies(studies)
+
+    def _remove_gone(self, seen: set[str]) -> Iterator[None]:
+        for orthanc_id in all_studies(self._readers.connection()):
+            if (
+                orthanc_id not in seen
+            ):  # gone, or missed because a delete shifted the pages: `deleted` asks again
+                self._ingest.deleted("studies", orthanc_id).result()
+                yield
+
+    def _compare(self, orthanc_id: str) -> None:
+        study = self._study(orthanc_id)
+        if study is None:
+            self._ingest.deleted("studies", orthanc_id).result()
+            return
+        counts = instance_counts(self._readers.connection(), orthanc_id)
+        for series in counts.keys() - set(study.series):
+            self._ingest.deleted("series", series).result()
+        missing = [self._is_incomplete(series, counts.get(series, 0)) for series in study.series]
+        if any(missing):
+            self._queue_studies([study])
+
+    def _is_incomplete(self, series: str, count: int) -> bool:
+        """Whether instances of a series are missing here; those that are gone from the archive are removed."""
+        if len(self._inventory.instances(series)) == count:
+            return False
+        self._ingest.settle()  # what is just being stored is not missing
+        known = set(instances_under(self._readers.connection(), "series", series))
+        stored = set(self._inventory.instances(series))
+        for instance in known - stored:
+            self._ingest.deleted("instances", instance).result()
+        return bool(stored - known)
+
+    def _study(self, orthanc_id: str) -> ArchivedStudy | None:
+        try:
+            return self._inventory.study(orthanc_id)
+        except KeyError:
+            return None

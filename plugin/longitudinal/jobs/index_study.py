@@ -1,0 +1,106 @@
+"""The job that indexes a study the archive had before: reads its instances back from the archive."""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+import msgspec
+
+from longitudinal.ingest.inventory import ArchivedStudy, Inventory
+from longitudinal.ingest.on_stored import Ingest
+from longitudinal.jobs.supervisor import JobContext
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.jobs import JobRequest, Priority
+from longitudinal.sidecar.studies import known_instances
+
+KIND = "index"
+# Read while the writer writes the ones before; more would only fill its queue.
+_AHEAD = 50
+
+
+class Indexed(msgspec.Struct, rename="camel", frozen=True):
+    """The result of an index job."""
+
+    instances: int
+    read: int
+    seconds: float
+
+
+class UnreadableInstances(Exception):
+    """Some instances are stored and cannot be read; all others are indexed."""
+
+
+def request_index(study: str, study_date: str, priority: int = Priority.ASKED) -> JobRequest:
+    """A job that indexes a study, the newest first.
+
+    Parameters
+    ----------
+    study
+        Its Orthanc id.
+    study_date
+        YYYYMMDD; empty goes last.
+    """
+    return JobRequest(KIND, study, priority, rank=study_date)
+
+
+def request_backfill(studies: Sequence[ArchivedStudy]) -> list[JobRequest]:
+    """A job nobody asked for, for each of the studies."""
+    return [
+        request_index(study.orthanc_id, study.tags.get("StudyDate", ""), Priority.BACKFILL)
+        for study in studies
+    ]
+
+
+class IndexStudy:
+    """Indexes what is missing of a study; what is indexed already is skipped, so it may be interrupted anywhere."""
+
+    def __init__(self, inventory: Inventory, readers: Readers, ingest: Ingest) -> None:
+        self._inventory = inventory
+        self._readers = readers
+        self._ingest = ingest
+
+    def __call__(self, context: JobContext) -> Indexed:
+        """Do it.
+
+        Raises
+        ------
+        UnreadableInstances
+            When some could not be read.
+        """
+        study = context.job.subject
+        try:
+            listed = self._inventory.study(study).series
+        except KeyError:
+            self._ingest.deleted("studies", study).result()
+            return Indexed(0, 0, 0.0)
+        stored = [instance for series in listed for instance in self._inventory.instances(series)]
+        return self._read(context, stored)
+
+    def _read(self, context: JobContext, stored: Sequence[str]) -> Indexed:
+        began = time.monotonic()
+        known = known_instances(self._readers.connection(), stored)
+        missing = [instance for instance in stored if instance not in known]
+        waiting: list[Future[None]] = []
+        for number, instance in enumerate(missing):
+            context.checkpoint()
+            context.report(
+                (len(known) + number) / len(stored), f"reading {len(known) + number} of {len(stored)}"
+            )
+            done = self._ingest.index(instance)
+            if done is not None:
+                waiting.append(done)
+            if len(waiting) >= _AHEAD:
+                waiting.pop(0).result()
+        for done in waiting:
+            done.result()
+        self._check(missing)
+        return Indexed(len(stored), len(missing), round(time.monotonic() - began, 3))
+
+    def _check(self, missing: Sequence[str]) -> None:
+        """Raise for what is stored and still not indexed."""
+        known = known_instances(self._readers.connection(), missing)
+        unread = [instance for instance in missing if instance not in known and self._ingest.has(instance)]
+        if unread:
+            raise UnreadableInstances(
+                f"{len(unread)} of {len(missing)} instances cannot be read from the archive, the first is {unread[0]}"
+            )

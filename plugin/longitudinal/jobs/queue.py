@@ -1,0 +1,176 @@
+"""The queue of jobs: kept in the sidecar, so that a crash loses none of it."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from typing import TypeVar
+
+from longitudinal.errors import Conflict, NotFound, SidecarUnavailable
+from longitudinal.sidecar import jobs as table
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.facts import BACKFILL_PAUSED, read_fact, write_fact
+from longitudinal.sidecar.instances import InstanceWriter, Touched
+from longitudinal.sidecar.jobs import Job, JobRequest, JobState, Priority
+from longitudinal.sidecar.writer import Writer
+
+T = TypeVar("T")
+
+# The writer retries a failing batch after a second; a request should not hang for longer.
+_WRITE_SECONDS = 10.0
+
+
+class JobQueue:
+    """Everything that is done to jobs, from any thread.
+
+    Attributes
+    ----------
+    changed
+        Set when there may be something to start; whoever starts jobs waits for it and clears it.
+    """
+
+    def __init__(self, readers: Readers, writer: Writer) -> None:
+        self._readers = readers
+        self._writer = writer
+        self._lock = threading.Lock()
+        self._cancelled: set[str] = set()
+        self._is_paused: bool | None = None
+        self._has_asked = False
+        self.changed = threading.Event()
+
+    # For those who want something done
+
+    def enqueue(self, requests: Sequence[JobRequest]) -> list[str]:
+        """Queue jobs, or join those there are; returns an id for each request."""
+        ids = self._write(lambda connection: [table.enqueue(connection, request) for request in requests])
+        self._wake(any(request.priority > Priority.BACKFILL for request in requests))
+        return ids
+
+    def backfill(self, requests: Sequence[JobRequest]) -> None:
+        """Queue jobs nobody asked for, except those that failed or were cancelled within a day."""
+
+        def enqueue(connection: sqlite3.Connection) -> None:
+            for request in requests:
+                if not table.has_failed_lately(connection, request.kind, request.subject):
+                    table.enqueue(connection, request)
+
+        self._write(enqueue)
+        self._wake(False)
+
+    def get(self, job_id: str) -> Job:
+        """One job. Raises NotFound."""
+        job = table.read_job(self._readers.connection(), job_id)
+        if job is None:
+            raise NotFound(f"there is no job {job_id}; finished ones are kept for a week")
+        return job
+
+    def find(self, state: str | None, limit: int, offset: int) -> list[Job]:
+        """Jobs, the newest first."""
+        return table.read_jobs(self._readers.connection(), state, limit, offset)
+
+    def latest(self, kind: str, subject: str) -> Job | None:
+        """The newest job of a kind about a subject."""
+        return table.latest_job(self._readers.connection(), kind, subject)
+
+    def counts(self) -> dict[str, int]:
+        """How many are queued and running."""
+        return table.count_jobs(self._readers.connection())
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancel a job, at once. Raises NotFound, or Conflict for a finished one."""
+        job = self.get(job_id)
+        if not self._write(lambda connection: table.cancel(connection, job_id)):
+            raise Conflict(f"job {job_id} is finished ({self.get(job_id).state}); it cannot be cancelled")
+        if job.state == JobState.RUNNING or self.get(job_id).started is not None:
+            with self._lock:
+                self._cancelled.add(job_id)
+        return self.get(job_id)
+
+    def retry(self, job_id: str) -> Job:
+        """Queue a failed or cancelled job again. Raises NotFound, or Conflict for any other."""
+        self.get(job_id)
+        if not self._write(lambda connection: table.retry(connection, job_id)):
+            detail = (
+                f"job {job_id} is {self.get(job_id).state}, or another job does the same; nothing to retry"
+            )
+            raise Conflict(detail)
+        with self._lock:
+            self._cancelled.discard(job_id)
+        self._wake(True)
+        return self.get(job_id)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether jobs nobody asked for wait. It outlasts a restart."""
+        if self._is_paused is None:
+            self._is_paused = read_fact(self._readers.connection(), BACKFILL_PAUSED) == "true"
+        return self._is_paused
+
+    def pause(self, paused: bool) -> None:
+        """Hold the backfill, or let it go on."""
+        self._write(lambda connection: write_fact(connection, BACKFILL_PAUSED, "true" if paused else "false"))
+        self._is_paused = paused
+        self.changed.set()
+
+    # For those who do it
+
+    def recover(self, kinds: frozenset[str], max_attempts: int) -> None:
+        """Take up what a crash interrupted."""
+        self._write(lambda connection: table.recover(connection, kinds, max_attempts))
+        self.changed.set()
+
+    def start_next(self, kinds: frozenset[str]) -> Job | None:
+        """Mark the next job as running; None when nothing waits."""
+        lowest = Priority.BACKFILL + 1 if self.is_paused else Priority.BACKFILL
+        while (job := table.next_job(self._readers.connection(), kinds, lowest)) is not None:
+            job_id = job.id
+            if self._write(lambda connection, started=job_id: table.start(connection, started)):  # type: ignore[misc]
+                self._has_asked = False
+                return self.get(job_id)
+        self._has_asked = False
+        return None
+
+    def must_make_way(self, job: Job) -> bool:
+        """Whether a running job nobody asked for should be put back: the backfill is held, or somebody waits."""
+        return job.priority == Priority.BACKFILL and (self.is_paused or self._has_asked)
+
+    def is_cancelled(self, job_id: str) -> bool:
+        """Whether somebody cancelled a running job."""
+        return job_id in self._cancelled
+
+    def report(self, job_id: str, progress: float, stage: str) -> None:
+        """How far a running job is; waits for nothing."""
+        self._submit(lambda connection: table.report(connection, job_id, progress, stage))
+
+    def finish(
+        self, job_id: str, state: JobState, error: str | None = None, result: str | None = None
+    ) -> None:
+        """A running job ended."""
+        self._write(lambda connection: table.finish(connection, job_id, state, error=error, result=result))
+        with self._lock:
+            self._cancelled.discard(job_id)
+
+    def postpone(self, job_id: str) -> None:
+        """A running job makes way."""
+        self._write(lambda connection: table.postpone(connection, job_id))
+
+    def _wake(self, asked: bool) -> None:
+        self._has_asked = self._has_asked or asked
+        self.changed.set()
+
+    def _submit(self, change: Callable[[sqlite3.Connection], T]) -> tuple[Future[None], list[T]]:
+        results: list[T] = []
+
+        def command(connection: sqlite3.Connection, _: InstanceWriter) -> Iterable[Touched]:
+            results[:] = [change(connection)]  # a batch that failed is run again
+            return ()
+
+        return self._writer.submit(command), results
+
+    def _write(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        done, results = self._submit(change)
+        try:
+            done.result(_WRITE_SECONDS)
+        except (sqlite3.Error, TimeoutError) as error:
+            raise SidecarUnavailable(f"the queue of jobs cannot be written: {error}") from error
+        return results[0]

@@ -1,0 +1,131 @@
+"""The thread that does jobs, one after the other, and what a job may ask of it while it runs."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from longitudinal.jobs.queue import JobQueue
+from longitudinal.sidecar.jobs import Job, JobState, Priority
+
+LOGGER = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3
+_LOOK_SECONDS = 5.0
+_AFTER_ERROR_SECONDS = 2.0
+_REPORT_SECONDS = 0.25
+# While stores come in, the backfill does one thing in each of these: it must not hold them up, nor starve.
+_STEP_BACK_SECONDS = 0.1
+
+# What a job returns is its result, as a struct or anything else JSON can hold.
+Handler = Callable[["JobContext"], object]
+
+
+class JobInterruption(Exception):
+    """The job must not go on now."""
+
+
+class JobCancelled(JobInterruption):
+    """Somebody cancelled it."""
+
+
+class JobPostponed(JobInterruption):
+    """It makes way: the plugin stops, the backfill is held, or somebody waits for another."""
+
+
+class JobContext:
+    """What a running job can ask and tell."""
+
+    def __init__(
+        self, job: Job, queue: JobQueue, stop: threading.Event, is_receiving: Callable[[], bool]
+    ) -> None:
+        self.job = job
+        self._queue = queue
+        self._stop = stop
+        self._is_receiving = is_receiving
+        self._reported = 0.0
+
+    def report(self, progress: float, stage: str) -> None:
+        """Tell how far it is, 0..1; as often as one likes."""
+        if time.monotonic() - self._reported >= _REPORT_SECONDS:
+            self._reported = time.monotonic()
+            self._queue.report(self.job.id, progress, stage)
+
+    def checkpoint(self) -> None:
+        """To be called several times a second.
+
+        Raises
+        ------
+        JobInterruption
+            The job must end where it stands; what it has done stays done.
+        """
+        if self.job.priority == Priority.BACKFILL and self._is_receiving():
+            self._stop.wait(_STEP_BACK_SECONDS)
+        if self._queue.is_cancelled(self.job.id):
+            raise JobCancelled
+        if self._stop.is_set() or self._queue.must_make_way(self.job):
+            raise JobPostponed
+
+
+class Supervisor:
+    """Does the jobs of some kinds on a thread of its own.
+
+    Parameters
+    ----------
+    handlers
+        What does each kind of job.
+    is_receiving
+        Whether instances are being stored at this moment, so that the backfill steps back.
+    """
+
+    def __init__(
+        self, queue: JobQueue, handlers: Mapping[str, Handler], is_receiving: Callable[[], bool]
+    ) -> None:
+        self._queue = queue
+        self._handlers = dict(handlers)
+        self._is_receiving = is_receiving
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="longitudinal-jobs")
+
+    def start(self) -> None:
+        """Start the thread; it takes up what a crash interrupted."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; a running job is put back."""
+        self._stop.set()
+        self._queue.changed.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        kinds = frozenset(self._handlers)
+        has_recovered = False
+        while not self._stop.is_set():
+            try:
+                if not has_recovered:
+                    self._queue.recover(kinds, MAX_ATTEMPTS)
+                    has_recovered = True
+                self._queue.changed.clear()
+                while not self._stop.is_set() and (job := self._queue.start_next(kinds)) is not None:
+                    self._do(job)
+                self._queue.changed.wait(_LOOK_SECONDS)
+            except Exception:  # the sidecar cannot be written for a while: this thread must not end
+                LOGGER.exception("The queue of jobs cannot be served; trying again")
+                self._stop.wait(_AFTER_ERROR_SECONDS)
+
+    def _do(self, job: Job) -> None:
+        context = JobContext(job, self._queue, self._stop, self._is_receiving)
+        try:
+            result = self._handlers[job.kind](context)
+        except JobCancelled:
+            self._queue.finish(job.id, JobState.CANCELLED)
+        except JobPostponed:
+            self._queue.postpone(job.id)
+        except Exception as error:  # whatever it is, it is this job's failure and no other's
+            LOGGER.exception("Job %s (%s of %s) failed", job.id, job.kind, job.subject)
+            self._queue.finish(job.id, JobState.FAILED, error=str(error) or type(error).__name__)
+        else:
+            self._queue.finish(job.id, JobState.DONE, result=msgspec.json.encode(result).decode())

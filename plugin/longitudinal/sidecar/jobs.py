@@ -1,0 +1,236 @@
+"""The table of jobs: what is to be done, is being done and was done. Functions that change it run on the writer."""
+
+import sqlite3
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+# Finished jobs are told about for so long.
+_KEEP = timedelta(days=7)
+# A subject that failed is left alone by the backfill for so long; a person can retry it at once.
+_LEAVE_FAILED = timedelta(days=1)
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Priority:
+    """Larger goes first."""
+
+    BACKFILL = 0
+    ASKED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """Something to be done once.
+
+    Attributes
+    ----------
+    subject
+        What it is about; a second request of the same kind and subject joins the first while that is not finished.
+    rank
+        Among jobs of one priority the greatest goes first: a StudyDate, so that the newest study does.
+    parameters
+        JSON, for the kind's own use.
+    """
+
+    kind: str
+    subject: str
+    priority: int = Priority.ASKED
+    rank: str = ""
+    parameters: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One row. `progress` is 0..1, `result` and `parameters` JSON, times ISO 8601 in UTC; `attempts` counts starts."""
+
+    id: str
+    kind: str
+    subject: str
+    priority: int
+    rank: str
+    parameters: str
+    state: JobState
+    progress: float
+    stage: str
+    attempts: int
+    error: str | None
+    result: str | None
+    created: str
+    started: str | None
+    finished: str | None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it is not finished."""
+        return self.state in (JobState.QUEUED, JobState.RUNNING)
+
+
+_COLUMNS = """id, kind, subject, priority, rank, parameters, state, progress, stage, attempts, error, result, created,
+    started, finished"""
+
+
+def read_job(connection: sqlite3.Connection, job_id: str) -> Job | None:
+    """One job; None if there is none (any more)."""
+    row = connection.execute(f"SELECT {_COLUMNS} FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    return None if row is None else _job(row)
+
+
+def read_jobs(connection: sqlite3.Connection, state: str | None, limit: int, offset: int) -> list[Job]:
+    """Jobs, the newest first."""
+    rows = connection.execute(
+        f"""SELECT {_COLUMNS} FROM jobs WHERE state = coalesce(?, state) ORDER BY created DESC, id
+        LIMIT ? OFFSET ?""",
+        (state, limit, offset),
+    )
+    return [_job(row) for row in rows]
+
+
+def latest_job(connection: sqlite3.Connection, kind: str, subject: str) -> Job | None:
+    """The newest job of a kind about a subject."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM jobs WHERE kind = ? AND subject = ? ORDER BY created DESC LIMIT 1",
+        (kind, subject),
+    ).fetchone()
+    return None if row is None else _job(row)
+
+
+def next_job(connection: sqlite3.Connection, kinds: frozenset[str], lowest: int) -> Job | None:
+    """The queued job to start next, of some kinds and at least a priority."""
+    marks = ", ".join("?" * len(kinds))
+    row = connection.execute(
+        f"""SELECT {_COLUMNS} FROM jobs WHERE state = 'queued' AND priority >= ? AND kind IN ({marks})
+        ORDER BY priority DESC, rank DESC, created LIMIT 1""",
+        (lowest, *sorted(kinds)),
+    ).fetchone()
+    return None if row is None else _job(row)
+
+
+def count_jobs(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many jobs are queued and running."""
+    rows = connection.execute(
+        "SELECT state, count(*) FROM jobs WHERE state IN ('queued', 'running') GROUP BY state"
+    )
+    return {"queued": 0, "running": 0} | {row[0]: int(row[1]) for row in rows}
+
+
+def enqueue(connection: sqlite3.Connection, request: JobRequest) -> str:
+    """Queue a job, or join the one there is and hurry it; returns its id."""
+    row = connection.execute(
+        """UPDATE jobs SET priority = max(priority, ?) WHERE kind = ? AND subject = ? AND state IN ('queued', 'running')
+        RETURNING id""",
+        (request.priority, request.kind, request.subject),
+    ).fetchone()
+    if row is not None:
+        return str(row[0])
+    job_id = uuid.uuid4().hex
+    connection.execute(
+        """INSERT INTO jobs (id, kind, subject, priority, rank, parameters, state, progress, stage, attempts, created)
+        VALUES (?, ?, ?, ?, ?, ?, 'queued', 0, 'waiting', 0, ?)""",
+        (job_id, request.kind, request.subject, request.priority, request.rank, request.parameters, _now()),
+    )
+    return job_id
+
+
+def has_failed_lately(connection: sqlite3.Connection, kind: str, subject: str) -> bool:
+    """Whether the newest job about a subject failed within the last day, or was cancelled by somebody."""
+    job = latest_job(connection, kind, subject)
+    if job is None or job.state not in (JobState.FAILED, JobState.CANCELLED):
+        return False
+    return (job.finished or "") > _now(-_LEAVE_FAILED)
+
+
+def start(connection: sqlite3.Connection, job_id: str) -> bool:
+    """A queued job is being done; False when it is not queued any more."""
+    changed = connection.execute(
+        """UPDATE jobs SET state = 'running', attempts = attempts + 1, started = ?, progress = 0, stage = 'starting',
+        error = NULL WHERE id = ? AND state = 'queued'""",
+        (_now(), job_id),
+    )
+    return changed.rowcount == 1
+
+
+def report(connection: sqlite3.Connection, job_id: str, progress: float, stage: str) -> None:
+    """How far a running job is."""
+    connection.execute(
+        "UPDATE jobs SET progress = ?, stage = ? WHERE id = ? AND state = 'running'",
+        (progress, stage, job_id),
+    )
+
+
+def finish(
+    connection: sqlite3.Connection, job_id: str, state: JobState, *, error: str | None = None, result: str | None = None
+) -> None:  # fmt: skip
+    """A running job ended; one that was cancelled meanwhile stays so."""
+    connection.execute(
+        """UPDATE jobs SET state = ?, error = ?, result = ?, finished = ?, stage = ?,
+        progress = CASE WHEN ? = 'done' THEN 1.0 ELSE progress END WHERE id = ? AND state = 'running'""",
+        (state, error, result, _now(), state, state, job_id),
+    )
+
+
+def postpone(connection: sqlite3.Connection, job_id: str) -> None:
+    """A running job makes way; this start does not count."""
+    connection.execute(
+        """UPDATE jobs SET state = 'queued', attempts = attempts - 1, stage = 'waiting', started = NULL
+        WHERE id = ? AND state = 'running'""",
+        (job_id,),
+    )
+
+
+def cancel(connection: sqlite3.Connection, job_id: str) -> bool:
+    """Cancel a job; False when it is finished."""
+    changed = connection.execute(
+        """UPDATE jobs SET state = 'cancelled', stage = 'cancelled', finished = ?
+        WHERE id = ? AND state IN ('queued', 'running')""",
+        (_now(), job_id),
+    )
+    return changed.rowcount == 1
+
+
+def retry(connection: sqlite3.Connection, job_id: str) -> bool:
+    """Queue a failed or cancelled job again; False when it is neither, or its subject has another job under way."""
+    changed = connection.execute(
+        """UPDATE jobs SET state = 'queued', stage = 'waiting', attempts = 0, progress = 0, error = NULL, result = NULL,
+        started = NULL, finished = NULL, priority = max(priority, ?) WHERE id = ? AND state IN ('failed', 'cancelled')
+        AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.kind = jobs.kind AND o.subject = jobs.subject
+            AND o.state IN ('queued', 'running'))""",
+        (Priority.ASKED, job_id),
+    )
+    return changed.rowcount == 1
+
+
+def recover(connection: sqlite3.Connection, kinds: frozenset[str], max_attempts: int) -> None:
+    """After a start: what was running when the process died is queued again, or failed after too many starts."""
+    marks = ", ".join("?" * len(kinds))
+    which = f"state = 'running' AND kind IN ({marks})"
+    connection.execute(
+        f"""UPDATE jobs SET state = 'failed', stage = 'failed', finished = ?,
+        error = coalesce(error, 'Orthanc ended ' || attempts || ' times while this was running')
+        WHERE {which} AND attempts >= ?""",
+        (_now(), *sorted(kinds), max_attempts),
+    )
+    connection.execute(
+        f"UPDATE jobs SET state = 'queued', stage = 'waiting', started = NULL WHERE {which}",
+        tuple(sorted(kinds)),
+    )
+    connection.execute("DELETE FROM jobs WHERE finished < ?", (_now(-_KEEP),))
+
+
+def _job(row: sqlite3.Row) -> Job:
+    values = dict(zip(row.keys(), tuple(row), strict=True))
+    return Job(**values | {"state": JobState(values["state"])})
+
+
+def _now(shift: timedelta = timedelta()) -> str:
+    return (datetime.now(UTC) + shift).isoformat(timespec="microseconds")

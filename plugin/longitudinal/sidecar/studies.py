@@ -1,0 +1,138 @@
+"""Studies the archive has and the sidecar has not read yet, and which instances it knows of those it has."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from longitudinal.sidecar.instances import Touched
+
+# A study without series touches its patient and no series; keys begin at 1.
+NO_SERIES = 0
+# SQLite took no more than 999 variables for years; some builds still do not.
+_VARIABLES = 900
+
+
+def announce_study(
+    connection: sqlite3.Connection,
+    *,
+    orthanc_id: str,
+    orthanc_patient: str,
+    patient_id: str,
+    patient_name: str,
+    study_instance_uid: str,
+    columns: dict[str, str],
+) -> Touched:
+    """Give a study a row before any of its instances is read, so that answers can say it is not indexed.
+
+    Parameters
+    ----------
+    columns
+        Of `studies`, what the archive knows: study_date, study_time, study_description, accession_number,
+        patient_birth_date, patient_sex. What is known already stays.
+    """
+    (patient_key,) = connection.execute(
+        """INSERT INTO patients (patient_id, orthanc_id, patient_name) VALUES (?, ?, ?)
+        ON CONFLICT (patient_id) DO UPDATE SET patient_id = excluded.patient_id RETURNING key""",
+        (patient_id, orthanc_patient, patient_name),
+    ).fetchone()
+    names = ", ".join(columns)
+    marks = ", ".join("?" * len(columns))
+    connection.execute(
+        f"""INSERT OR IGNORE INTO studies (orthanc_id, patient_key, study_instance_uid, {names})
+        VALUES (?, ?, ?, {marks})""",
+        (orthanc_id, patient_key, study_instance_uid, *columns.values()),
+    )
+    return int(patient_key), NO_SERIES
+
+
+def remove_if_empty(connection: sqlite3.Connection, orthanc_id: str) -> Touched | None:
+    """Remove a study without series, and its patient without studies; None when there is nothing to remove."""
+    row = connection.execute(
+        """DELETE FROM studies WHERE orthanc_id = ?
+        AND NOT EXISTS (SELECT 1 FROM series WHERE study_key = studies.key) RETURNING patient_key""",
+        (orthanc_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    connection.execute(
+        "DELETE FROM patients WHERE key = ? AND NOT EXISTS (SELECT 1 FROM studies WHERE patient_key = patients.key)",
+        (row[0],),
+    )
+    return int(row[0]), NO_SERIES
+
+
+def empty_studies(connection: sqlite3.Connection, level: str, orthanc_id: str) -> list[str]:
+    """Orthanc ids of the studies without series that are a resource, or below it ("patients" or "studies")."""
+    column = {"patients": "p", "studies": "s"}.get(level)
+    if column is None:
+        return []
+    rows = connection.execute(
+        f"""SELECT s.orthanc_id FROM studies s JOIN patients p ON p.key = s.patient_key WHERE {column}.orthanc_id = ?
+        AND NOT EXISTS (SELECT 1 FROM series WHERE study_key = s.key)""",
+        (orthanc_id,),
+    )
+    return [row[0] for row in rows]
+
+
+def all_studies(connection: sqlite3.Connection) -> list[str]:
+    """Orthanc ids of every study."""
+    return [row[0] for row in connection.execute("SELECT orthanc_id FROM studies")]
+
+
+def known_studies(connection: sqlite3.Connection, orthanc_ids: Sequence[str]) -> set[str]:
+    """Those of the studies that have a row."""
+    return _known(connection, "studies", orthanc_ids)
+
+
+def known_instances(connection: sqlite3.Connection, orthanc_ids: Sequence[str]) -> set[str]:
+    """Those of the instances that are indexed."""
+    return _known(connection, "instances", orthanc_ids)
+
+
+def instance_counts(connection: sqlite3.Connection, study: str) -> dict[str, int]:
+    """How many instances are indexed of each series of a study, by Orthanc id."""
+    rows = connection.execute(
+        """SELECT e.orthanc_id, (SELECT count(*) FROM instances WHERE series_key = e.key)
+        FROM series e JOIN studies s ON s.key = e.study_key WHERE s.orthanc_id = ?""",
+        (study,),
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
+def _known(connection: sqlite3.Connection, table: str, orthanc_ids: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for start in range(0, len(orthanc_ids), _VARIABLES):
+        some = orthanc_ids[start : start + _VARIABLES]
+        marks = ", ".join("?" * len(some))
+        rows = connection.execute(f"SELECT orthanc_id FROM {table} WHERE orthanc_id IN ({marks})", some)
+        found.update(row[0] for row in rows)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class FoundStudy:
+    """A study by its Orthanc id; `study_date` as stored, empty if unknown."""
+
+    orthanc_id: str
+    study_date: str
+
+
+def find_studies(connection: sqlite3.Connection, study: str) -> list[FoundStudy]:
+    """The studies named by an Orthanc id or a StudyInstanceUID; more than one when a UID was used twice."""
+    rows = connection.execute(
+        "SELECT orthanc_id, study_date FROM studies WHERE orthanc_id = ? OR study_instance_uid = ?",
+        (study, study),
+    )
+    return [FoundStudy(row[0], row[1] or "") for row in rows]
+
+
+def content_of_study(connection: sqlite3.Connection, study: str) -> tuple[int, dict[str, int], int]:
+    """What is indexed of a study: bytes of packed planes, instances without a place by reason, all instances."""
+    rows = connection.execute(
+        """SELECT i.reason, count(*), coalesce(sum(length(i.planes)), 0) FROM instances i
+        JOIN series e ON e.key = i.series_key JOIN studies s ON s.key = e.study_key WHERE s.orthanc_id = ?
+        GROUP BY i.reason""",
+        (study,),
+    ).fetchall()
+    reasons = {row[0]: int(row[1]) for row in rows if row[0] is not None}
+    return sum(int(row[2]) for row in rows), reasons, sum(int(row[1]) for row in rows)
