@@ -219,7 +219,7 @@ def test_a_rotated_transform_keeps_the_clicked_plane(tmp_path: Path) -> None:
             2,
             1,
             n,
-            planes=plane(position=(0, float(y), 100), orientation=(1, 0, 0, 0, 0, -1)),
+            planes=plane(position=(0, float(y), 100), orientation=CORONAL),
             frame_of_reference_uid="1.2.8",
         )
         for n, y in enumerate(range(0, 20, 2), 1)
