@@ -3,6 +3,8 @@
 import sqlite3
 from dataclasses import dataclass
 
+from longitudinal.errors import Ambiguous
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:
@@ -23,11 +25,23 @@ def owners_of_instance(connection: sqlite3.Connection, sop_instance_uid: str) ->
 
 
 def patient_key_of(connection: sqlite3.Connection, patient: str) -> int | None:
-    """The key of a patient named by PatientID (or `study:<uid>`) or by its Orthanc id; None if unknown."""
+    """The key of a patient named by PatientID (or `study:<uid>`) or by its Orthanc id; None if unknown.
+
+    Raises
+    ------
+    Ambiguous
+        The Orthanc patient is the one that holds all studies without a PatientID, each a patient of its own here.
+    """
     row = connection.execute("SELECT key FROM patients WHERE patient_id = ?", (patient,)).fetchone()
-    if row is None:
-        row = connection.execute("SELECT key FROM patients WHERE orthanc_id = ?", (patient,)).fetchone()
-    return None if row is None else int(row[0])
+    if row is not None:
+        return int(row[0])
+    rows = connection.execute(
+        "SELECT key, patient_id FROM patients WHERE orthanc_id = ?", (patient,)
+    ).fetchall()
+    if len(rows) > 1:
+        named = ", ".join(str(row["patient_id"]) for row in rows)
+        raise Ambiguous(f"Orthanc's patient {patient} holds studies without a PatientID; name one of {named}")
+    return int(rows[0]["key"]) if rows else None
 
 
 def read_patient(connection: sqlite3.Connection, patient_key: int) -> sqlite3.Row | None:

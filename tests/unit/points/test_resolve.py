@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longitudinal.errors import Ambiguous, NotFound, NotIndexable, OutsideImage
+from longitudinal.points.ask import PointQuestion, Wanted
 from tests.unit.points.patients import (
     CORONAL,
     FRAME,
@@ -184,6 +185,17 @@ def test_a_uid_stored_twice_is_ambiguous(tmp_path: Path) -> None:
     with pytest.raises(Ambiguous) as error:
         ward.click("1.1.1.1")
     assert set(error.value.orthanc_ids) == {"i1.1.1.1", "iTwin"}
+
+
+def test_the_orthanc_patient_of_all_studies_without_an_id_is_ambiguous(tmp_path: Path) -> None:
+    nobody = [
+        dataclasses.replace(record, patient_id=f"study:{record.study_instance_uid}")
+        for record in (image(1), image(2))
+    ]
+    ward = Ward(tmp_path, nobody)
+    with pytest.raises(Ambiguous, match=r"study:1\.1, study:1\.2"):
+        ward.asker.ask(PointQuestion("pP", FRAME, (0, 0, 0)), Wanted())
+    assert ward.asker.ask(PointQuestion("study:1.2", FRAME, (0, 0, 0)), Wanted()).matches
 
 
 def test_the_same_frame_under_another_patient_is_another_patient(tmp_path: Path) -> None:
