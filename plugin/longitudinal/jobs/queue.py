@@ -21,13 +21,7 @@ _WRITE_SECONDS = 10.0
 
 
 class JobQueue:
-    """Everything that is done to jobs, from any thread.
-
-    Attributes
-    ----------
-    changed
-        Set when there may be something to start; whoever starts jobs waits for it and clears it.
-    """
+    """Everything that is done to jobs, from any thread."""
 
     def __init__(self, readers: Readers, writer: Writer) -> None:
         self._readers = readers
@@ -36,7 +30,7 @@ class JobQueue:
         self._cancelled: set[str] = set()
         self._is_paused: bool | None = None
         self._has_asked = False
-        self.changed = threading.Event()
+        self._listeners: list[threading.Event] = []
 
     # For those who want something done
 
@@ -110,14 +104,19 @@ class JobQueue:
         """Hold the backfill, or let it go on."""
         self._write(lambda connection: write_fact(connection, BACKFILL_PAUSED, "true" if paused else "false"))
         self._is_paused = paused
-        self.changed.set()
+        self._wake(False)
 
     # For those who do it
+
+    def listen(self) -> threading.Event:
+        """An event that is set whenever there may be something to start; the caller clears it."""
+        listener = threading.Event()
+        self._listeners.append(listener)
+        return listener
 
     def recover(self, kinds: frozenset[str], max_attempts: int) -> None:
         """Take up what a crash interrupted."""
         self._write(lambda connection: table.recover(connection, kinds, max_attempts))
-        self.changed.set()
 
     def start_next(self, kinds: frozenset[str]) -> Job | None:
         """Mark the next job as running; None when nothing waits."""
@@ -156,7 +155,8 @@ class JobQueue:
 
     def _wake(self, asked: bool) -> None:
         self._has_asked = self._has_asked or asked
-        self.changed.set()
+        for listener in self._listeners:
+            listener.set()
 
     def _submit(self, change: Callable[[sqlite3.Connection], T]) -> tuple[Future[None], list[T]]:
         results: list[T] = []

@@ -1,12 +1,14 @@
 """The thread that does jobs, one after the other, and what a job may ask of it while it runs."""
 
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
 
 import msgspec
 
+from longitudinal.errors import SidecarUnavailable
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.sidecar.jobs import Job, JobState, Priority
 
@@ -87,6 +89,7 @@ class Supervisor:
         self._handlers = dict(handlers)
         self._is_receiving = is_receiving
         self._stop = threading.Event()
+        self._changed = queue.listen()
         self._thread = threading.Thread(target=self._run, name="longitudinal-jobs")
 
     def start(self) -> None:
@@ -96,7 +99,7 @@ class Supervisor:
     def stop(self) -> None:
         """End the thread; a running job is put back."""
         self._stop.set()
-        self._queue.changed.set()
+        self._changed.set()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -108,11 +111,13 @@ class Supervisor:
                 if not has_recovered:
                     self._queue.recover(kinds, MAX_ATTEMPTS)
                     has_recovered = True
-                self._queue.changed.clear()
+                self._changed.clear()
                 while not self._stop.is_set() and (job := self._queue.start_next(kinds)) is not None:
                     self._do(job)
-                self._queue.changed.wait(_LOOK_SECONDS)
+                if not self._stop.is_set():
+                    self._changed.wait(_LOOK_SECONDS)
             except Exception:  # the sidecar cannot be written for a while: this thread must not end
+                has_recovered = False  # the job that ran may still be marked as running
                 LOGGER.exception("The queue of jobs cannot be served; trying again")
                 self._stop.wait(_AFTER_ERROR_SECONDS)
 
@@ -122,8 +127,10 @@ class Supervisor:
             result = self._handlers[job.kind](context)
         except JobCancelled:
             self._queue.finish(job.id, JobState.CANCELLED)
-        except JobPostponed:
+        except (JobPostponed, SidecarUnavailable, sqlite3.Error) as reason:
             self._queue.postpone(job.id)
+            if not isinstance(reason, JobPostponed):  # a full disk, a locked database: no fault of the job's
+                raise
         except Exception as error:  # whatever it is, it is this job's failure and no other's
             LOGGER.exception("Job %s (%s of %s) failed", job.id, job.kind, job.subject)
             self._queue.finish(job.id, JobState.FAILED, error=str(error) or type(error).__name__)

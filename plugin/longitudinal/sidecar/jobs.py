@@ -216,7 +216,7 @@ def recover(connection: sqlite3.Connection, kinds: frozenset[str], max_attempts:
     which = f"state = 'running' AND kind IN ({marks})"
     connection.execute(
         f"""UPDATE jobs SET state = 'failed', stage = 'failed', finished = ?,
-        error = coalesce(error, 'Orthanc ended ' || attempts || ' times while this was running')
+        error = coalesce(error, 'started ' || attempts || ' times, and Orthanc ended each time before it did')
         WHERE {which} AND attempts >= ?""",
         (_now(), *sorted(kinds), max_attempts),
     )

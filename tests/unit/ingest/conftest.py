@@ -1,0 +1,63 @@
+"""A sidecar in a temporary folder that follows a fake archive."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from longitudinal.ingest.changes import Changes
+from longitudinal.ingest.inventory import ArchivedStudy
+from longitudinal.ingest.on_stored import Ingest
+from longitudinal.ingest.reconcile import Reconcile
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.facts import read_counts
+from longitudinal.sidecar.writer import Writer
+from tests.fake_archive import FakeArchive
+
+
+@dataclass
+class House:
+    """The archive and what follows it; `queued` are the studies a reconcile pass found incomplete."""
+
+    archive: FakeArchive
+    readers: Readers
+    writer: Writer
+    ingest: Ingest
+    queued: list[str]
+
+    def changes(self) -> Changes:
+        """A cursor as after a start."""
+        return Changes(self.archive, self.readers, self.writer, self.ingest)
+
+    def reconcile(self) -> None:
+        """A whole pass."""
+        for _ in Reconcile(self.archive, self.readers, self.ingest, self._queue).steps():
+            pass
+
+    def _queue(self, studies: list[ArchivedStudy]) -> None:
+        self.queued += [study.orthanc_id for study in studies]
+
+    def hint(self, *orthanc_ids: str) -> None:
+        """Tell of stores as the callback does."""
+        for orthanc_id in orthanc_ids:
+            self.ingest.stored(orthanc_id, self.archive.short_json(orthanc_id))
+        self.ingest.settle()
+
+    def rows(self, table: str = "instances") -> set[str]:
+        """The Orthanc ids in a table."""
+        return {row[0] for row in self.readers.connection().execute(f"SELECT orthanc_id FROM {table}")}
+
+    def counts(self) -> dict[str, int]:
+        return read_counts(self.readers.connection())
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    path = tmp_path / "sidecar.sqlite"
+    writer = Writer(path, lambda touched: None)
+    readers, archive = Readers(path), FakeArchive()
+    writer.start()
+    yield House(archive, readers, writer, Ingest(writer, archive, archive), [])
+    writer.stop()
+    readers.close()

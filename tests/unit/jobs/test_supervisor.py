@@ -1,0 +1,139 @@
+"""The thread that does jobs."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from longitudinal.jobs import supervisor as module
+from longitudinal.jobs.queue import JobQueue
+from longitudinal.jobs.supervisor import Handler, JobContext, Supervisor
+from longitudinal.sidecar.jobs import Job, JobRequest, JobState, Priority
+
+WITHIN = 5.0
+Start = Callable[..., Supervisor]
+
+
+@pytest.fixture
+def start(queue: JobQueue) -> Iterator[Start]:
+    started = []
+
+    def begin(handler: Handler, is_receiving: Callable[[], bool] = lambda: False) -> Supervisor:
+        supervisor = Supervisor(queue, {"work": handler}, is_receiving)
+        started.append(supervisor)
+        supervisor.start()
+        return supervisor
+
+    yield begin
+    for supervisor in started:
+        supervisor.stop()
+    assert "longitudinal-jobs" not in {thread.name for thread in threading.enumerate()}
+
+
+def work(subject: str = "a", priority: int = Priority.ASKED) -> JobRequest:
+    return JobRequest("work", subject, priority)
+
+
+def wait_for(queue: JobQueue, job: str, state: JobState) -> Job:
+    deadline = time.monotonic() + WITHIN
+    while queue.get(job).state != state:
+        assert time.monotonic() < deadline, queue.get(job)
+        time.sleep(0.005)
+    return queue.get(job)
+
+
+def endless(context: JobContext) -> None:
+    while True:
+        context.report(0.5, "half way")
+        context.checkpoint()
+        time.sleep(0.002)
+
+
+def test_done_with_a_result(queue: JobQueue, start: Start) -> None:
+    start(lambda context: {"subject": context.job.subject})
+    (job,) = queue.enqueue([work("it")])
+    done = wait_for(queue, job, JobState.DONE)
+    assert (done.result, done.progress, done.attempts) == ('{"subject":"it"}', 1.0, 1)
+    assert done.started is not None
+    assert done.finished is not None
+    assert done.created <= done.started <= done.finished
+
+
+def test_one_failure_does_not_end_the_others(queue: JobQueue, start: Start) -> None:
+    def picky(context: JobContext) -> None:
+        if context.job.subject == "bad":
+            raise ValueError("cannot be done")
+
+    start(picky)
+    bad, good = queue.enqueue([work("bad"), work("good")])
+    wait_for(queue, good, JobState.DONE)
+    assert wait_for(queue, bad, JobState.FAILED).error == "cannot be done"
+
+
+def test_progress_can_be_watched_and_cancel_works_at_once(queue: JobQueue, start: Start) -> None:
+    start(endless)
+    (job,) = queue.enqueue([work()])
+    wait_for(queue, job, JobState.RUNNING)
+    deadline = time.monotonic() + WITHIN
+    while queue.get(job).stage != "half way":
+        assert time.monotonic() < deadline
+    assert queue.get(job).progress == 0.5
+    assert queue.cancel(job).state == JobState.CANCELLED
+    (other,) = queue.enqueue([work("other")])
+    wait_for(queue, other, JobState.RUNNING)
+
+
+def test_stop_puts_a_running_job_back(queue: JobQueue, start: Start) -> None:
+    supervisor = start(endless)
+    (job,) = queue.enqueue([work()])
+    wait_for(queue, job, JobState.RUNNING)
+    began = time.monotonic()
+    supervisor.stop()
+    assert time.monotonic() - began < 1.0
+    assert (queue.get(job).state, queue.get(job).attempts) == (JobState.QUEUED, 0)
+
+
+def test_a_full_disk_is_no_fault_of_the_job(
+    queue: JobQueue, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_AFTER_ERROR_SECONDS", 0.01)
+    tries = []
+
+    def unlucky(_: JobContext) -> None:
+        tries.append(1)
+        if len(tries) < 6:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    start(unlucky)
+    (job,) = queue.enqueue([work()])
+    wait_for(queue, job, JobState.DONE)
+    assert len(tries) == 6
+
+
+def test_the_backfill_steps_back_while_stores_come_in_and_does_not_starve(
+    queue: JobQueue, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_STEP_BACK_SECONDS", 0.05)
+
+    def five_steps(context: JobContext) -> float:
+        began = time.monotonic()
+        for _ in range(5):
+            context.checkpoint()
+        return time.monotonic() - began
+
+    start(five_steps, is_receiving=lambda: True)
+    queue.backfill([work("slow", Priority.BACKFILL)])
+    slow = queue.latest("work", "slow")
+    assert slow is not None
+    assert float(wait_for(queue, slow.id, JobState.DONE).result or 0) >= 5 * 0.05
+    (asked,) = queue.enqueue([work("fast")])
+    assert float(wait_for(queue, asked, JobState.DONE).result or 9) < 0.05
+
+
+def test_an_interrupted_job_is_taken_up_at_the_next_start(queue: JobQueue, start: Start) -> None:
+    (job,) = queue.enqueue([work()])
+    assert queue.start_next(frozenset({"work"})) is not None  # and then the process died
+    start(lambda context: None)
+    assert wait_for(queue, job, JobState.DONE).attempts == 2
