@@ -1,7 +1,10 @@
 """A body or query -> a typed struct, or an error that names every wrong field, not only the first."""
 
+import json
+import math
+import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 import numpy as np
@@ -15,7 +18,17 @@ MAX_DEPTH = 32
 _BRACKETS = b"[]{}"
 _NO_BRACKETS = bytes(set(range(256)) - set(_BRACKETS))
 _OPENS = np.array([byte in b"[{" for byte in range(256)], dtype=np.int32) * 2 - 1
+# To the end of the body where the closing quote is missing: so every quote is looked at once.
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.|\\\Z)*+(?:"|\Z)', re.DOTALL)
 _MIB = 1024 * 1024
+
+
+# The largest float has 309 digits.
+_LONGEST_INTEGER = 309
+
+
+class NoFiniteNumber:
+    """Stands for NaN, Infinity, or a number too large for a float; no field takes it."""
 
 
 def check_size(body: bytes, max_mib: int) -> None:
@@ -24,8 +37,8 @@ def check_size(body: bytes, max_mib: int) -> None:
         raise BodyTooLarge(f"the body has {len(body)} bytes; the limit is {max_mib} MiB (setting MaxBodyMiB)")
 
 
-def parse_json(body: bytes, kind: type[Struct]) -> Struct:
-    """Decode a JSON body.
+def parse_json(body: bytes, kind: type[Struct], prefix: str = "") -> Struct:
+    """Decode a JSON body, or the part of one that `prefix` points to.
 
     Raises
     ------
@@ -37,11 +50,29 @@ def parse_json(body: bytes, kind: type[Struct]) -> Struct:
     _check_depth(body)
     try:
         return msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError:
-        errors = find_errors(msgspec.json.decode(body), kind)
-        raise invalid(errors) from None
+    except msgspec.ValidationError as error:
+        # msgspec has stopped at the first wrong field; behind it the body may be no JSON at all.
+        errors, detail = _errors_of_nearly_json(body, kind, prefix)
+        raise (invalid(errors) if errors else MalformedJson(detail or str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MalformedJson(f"{error}" if body else "the body is empty; it must be a JSON object") from None
+        detail = str(error) if body else "the body is empty; it must be a JSON object"
+        raise MalformedJson(detail, _errors_of_nearly_json(body, kind, prefix)[0]) from None
+
+
+def _decode_loosely(body: bytes) -> Any:
+    """Decode what is nearly JSON, to tell what is wrong with it: numbers that are not finite are `NoFiniteNumber`.
+
+    Raises
+    ------
+    ValueError
+        When it is not even that.
+    """
+    return json.loads(
+        body.decode(),
+        parse_float=_number,
+        parse_int=lambda text: int(text) if len(text) <= _LONGEST_INTEGER else NoFiniteNumber(),
+        parse_constant=lambda _: NoFiniteNumber(),
+    )
 
 
 def parse_query(query: Mapping[str, str], kind: type[Struct]) -> Struct:
@@ -72,7 +103,9 @@ def find_errors(
     slash = "/" if strict else ""
     known = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     errors = [
-        FieldError(f"{prefix}{slash}{name}", f"is no field of this request; they are {', '.join(known)}")
+        FieldError(
+            f"{prefix}{slash}{_printable(name)}", f"is no field of this request; they are {', '.join(known)}"
+        )
         for name in raw
         if name not in known
     ]
@@ -81,24 +114,75 @@ def find_errors(
             if field.required:
                 errors.append(FieldError(f"{prefix}{slash}{name}", "is missing"))
             continue
-        try:
-            msgspec.convert(raw[name], field.type, strict=strict)
-        except msgspec.ValidationError as error:
-            detail, _, where = str(error).partition(" - at `$")
-            inside = where.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
-            errors.append(FieldError(f"{prefix}{slash}{name}{inside}", detail))
+        errors += _wrong_in(raw[name], field.type, f"{prefix}{slash}{name}", strict)
     return errors
+
+
+def _wrong_in(value: Any, kind: Any, pointer: str, strict: bool) -> list[FieldError]:
+    """What is wrong in the value of one field: every item of an array, not only the first."""
+    try:
+        msgspec.convert(value, kind, strict=strict)
+    except msgspec.ValidationError as error:
+        item = _item_type(kind)
+        if isinstance(value, list) and item is not None:
+            inside = [
+                wrong
+                for number, each in enumerate(value)
+                for wrong in _wrong_in(each, item, f"{pointer}/{number}", strict)
+            ]
+            if inside:
+                return inside
+        if isinstance(value, NoFiniteNumber):
+            return [FieldError(pointer, "must be a finite number")]
+        detail, _, where = str(error).partition(" - at `$")
+        inside_pointer = where.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
+        return [FieldError(pointer + inside_pointer, detail)]
+    return []
+
+
+def _item_type(kind: Any) -> Any:
+    """What the items of `list[...]` must be, also where it is optional or annotated; None where it is no list."""
+    if get_origin(kind) is list:
+        return get_args(kind)[0]
+    found = (_item_type(option) for option in get_args(kind))
+    return next((item for item in found if item is not None), None)
+
+
+def _errors_of_nearly_json(
+    body: bytes, kind: type[msgspec.Struct], prefix: str
+) -> tuple[list[FieldError], str]:
+    """The wrong fields, those with NaN or Infinity too; or why there are no fields to be seen."""
+    try:
+        return find_errors(_decode_loosely(body), kind, prefix), ""
+    except ValueError as error:
+        return [], str(error)
+
+
+def _number(text: str) -> float | NoFiniteNumber:
+    value = float(text)
+    return value if math.isfinite(value) else NoFiniteNumber()
 
 
 def _check_depth(body: bytes) -> None:
     brackets = body.translate(None, _NO_BRACKETS)
     if len(brackets) <= MAX_DEPTH:
         return
-    depth = int(np.cumsum(_OPENS[np.frombuffer(brackets, dtype=np.uint8)]).max())
-    if depth > MAX_DEPTH:
+    if _depth(brackets) > MAX_DEPTH:
+        # Brackets in texts open nothing. Taking texts out costs more than counting, and is seldom needed.
+        brackets = _STRINGS.sub(b"", body).translate(None, _NO_BRACKETS)
+    if (depth := _depth(brackets)) > MAX_DEPTH:
         raise MalformedJson(
             f"the body is nested {depth} deep; no request of this API needs more than {MAX_DEPTH}"
         )
+
+
+def _printable(name: str) -> str:
+    """A name without halves of surrogate pairs, which no answer can hold."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def _depth(brackets: bytes) -> int:
+    return int(np.cumsum(_OPENS[np.frombuffer(brackets, dtype=np.uint8)]).max(initial=0))
 
 
 def _kind_of(raw: Any) -> str:

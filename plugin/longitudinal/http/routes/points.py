@@ -14,7 +14,7 @@ from longitudinal.errors import (
     OutsideImage,
 )
 from longitudinal.http.exchange import Request
-from longitudinal.http.parse import check_size, find_errors, invalid, parse_json
+from longitudinal.http.parse import check_size, invalid, parse_json
 from longitudinal.http.problem import Problem, problem_of
 from longitudinal.http.router import Route
 from longitudinal.points.answer import Answer
@@ -54,7 +54,7 @@ class ResolveRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True,
     to: Date | None = None
     per: Literal["study", "series"] = "study"
     max_distance_mm: Annotated[float, msgspec.Meta(ge=0, le=1e6)] | None = None
-    points: Annotated[list[dict[str, msgspec.Raw]], msgspec.Meta(max_length=MAX_POINTS)] | None = None
+    points: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MAX_POINTS)] | None = None
 
 
 class BatchAnswer(msgspec.Struct, frozen=True):
@@ -95,13 +95,9 @@ def point_routes(asker: Asker, max_body_mib: int) -> list[Route]:
     ]
 
 
-def _one(asker: Asker, item: dict[str, msgspec.Raw], pointer: str) -> Answer | Problem:
+def _one(asker: Asker, item: msgspec.Raw, pointer: str) -> Answer | Problem:
     try:
-        raw = {name: msgspec.json.decode(value) for name, value in item.items()}
-        try:
-            asked = msgspec.convert(raw, ResolveRequest)
-        except msgspec.ValidationError:
-            raise invalid(find_errors(raw, ResolveRequest, pointer)) from None
+        asked = parse_json(bytes(item), ResolveRequest, pointer)
         if asked.points is not None:
             raise InvalidRequest(
                 "points cannot stand inside points", [FieldError(f"{pointer}/points", "is not allowed here")]
