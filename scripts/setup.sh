@@ -10,6 +10,8 @@ lock=requirements.lock
 # Orthanc embeds the system's interpreter, so the environment must be made by that one, not by one on PATH.
 python=/usr/bin/python3
 packages=(orthanc orthanc-python orthanc-dicomweb orthanc-gdcm dcmtk dicom3tools python3-venv)
+# tests look at pages in a real browser
+[ "${1:-runtime}" = test ] && packages+=(chromium)
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
