@@ -20,6 +20,7 @@ from longitudinal.http.problem import response_of
 from longitudinal.http.router import Router
 
 _OK = 200
+_METHOD_NOT_ALLOWED = 405
 
 
 class RestHost:
@@ -104,6 +105,9 @@ def _send(output: Any, response: Response) -> None:
         output.SetHttpHeader(name, value)
     if response.location is not None:
         output.Redirect(response.location)
+    elif response.status == _METHOD_NOT_ALLOWED:
+        # Orthanc's SendHttpStatus refuses this one, and has a call of its own, which takes no body.
+        output.SendMethodNotAllowed(response.headers["Allow"])
     elif response.status == _OK:
         output.AnswerBuffer(response.body, response.content_type)
     else:

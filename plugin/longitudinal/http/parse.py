@@ -4,7 +4,8 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import msgspec
 import numpy as np
@@ -120,6 +121,7 @@ def find_errors(
 
 def _wrong_in(value: Any, kind: Any, pointer: str, strict: bool) -> list[FieldError]:
     """What is wrong in the value of one field: every item of an array, not only the first."""
+    kind = _without_raw(kind)
     try:
         msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
@@ -138,6 +140,20 @@ def _wrong_in(value: Any, kind: Any, pointer: str, strict: bool) -> list[FieldEr
         inside_pointer = where.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
         return [FieldError(pointer + inside_pointer, detail)]
     return []
+
+
+def _without_raw(kind: Any) -> Any:
+    """The type with Any for `msgspec.Raw`, which only a decoder makes: a value that was decoded never is one."""
+    if kind is msgspec.Raw:
+        return Any
+    origin, options = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return Annotated[(_without_raw(options[0]), *options[1:])]
+    if origin in (Union, UnionType):
+        return Union[tuple(_without_raw(option) for option in options)]  # noqa: UP007 - of as many as there are
+    if origin in (list, dict):
+        return origin[tuple(_without_raw(option) for option in options)]
+    return kind
 
 
 def _item_type(kind: Any) -> Any:

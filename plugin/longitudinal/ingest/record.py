@@ -5,6 +5,7 @@ import logging
 from io import BytesIO
 
 import pydicom
+from pydicom._uid_dict import UID_dictionary
 
 from longitudinal.archive import Archive, Parents
 from longitudinal.dicom.header import Header, read_header
@@ -46,6 +47,7 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
         role, planes = str(found.role), found.planes.tobytes()
     else:
         reason, detail = str(found.reason), found.detail
+        detail = detail or _unknown_class(header.sop_class_uid)
     if header.sop_class_uid in REGISTRATION_SOP_CLASSES:
         transforms, refusal, why = _read_transforms(archive.file(orthanc_id))
         reason, detail = refusal or reason, why or detail
@@ -108,6 +110,13 @@ def _orthanc_id(text: str) -> str:
     return "-".join(digest[start : start + 8] for start in range(0, len(digest), 8))
 
 
+def _unknown_class(sop_class_uid: str) -> str:
+    """What to say of a SOP class that DICOM does not have; nothing of one it has."""
+    if sop_class_uid in UID_dictionary:
+        return ""
+    return f"SOP Class UID {sop_class_uid or '(none)'} is none of the standard's; it is read as nothing"
+
+
 def _frame(header: Header, found: object) -> str | None:
     """The frame the planes lie in: a series without FrameOfReferenceUID is a frame of its own."""
     if header.frame_of_reference_uid:
@@ -116,7 +125,7 @@ def _frame(header: Header, found: object) -> str | None:
 
 
 def _read_transforms(file: bytes) -> tuple[tuple[TransformRecord, ...], str | None, str]:
-    """The items of a registration object, and why the object as a whole is refused."""
+    """The items of a registration object, and why none of it can be used."""
     try:
         registration = read_registration(pydicom.dcmread(BytesIO(file)))
     except (
@@ -124,6 +133,8 @@ def _read_transforms(file: bytes) -> tuple[tuple[TransformRecord, ...], str | No
     ) as error:  # pydicom raises what it likes on a damaged file; the object stays stored all the same
         return (), str(Refusal.NOT_A_REGISTRATION), f"the file cannot be read: {error}"
     items = tuple(_transform_record(registration, item) for item in registration.items if not item.own_frame)
+    if registration.refusal is None and items and all(item.refusal for item in items):
+        return items, items[0].refusal, "; ".join(f"item {item.item}: {item.detail}" for item in items)
     refusal = None if registration.refusal is None else str(registration.refusal)
     return items, refusal, registration.detail
 

@@ -22,6 +22,7 @@ class Body(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
         None
     )
     free: dict[str, msgspec.Raw] | None = None
+    parts: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=2)] | None = None
 
 
 class Needed(msgspec.Struct):
@@ -45,6 +46,11 @@ def test_every_wrong_field_is_named_and_not_only_the_first() -> None:
 def test_every_wrong_item_of_a_list_is_named() -> None:
     assert named(b'{"names": ["", "a", 3]}') == ["/names/0", "/names/2"]
     assert named(b'{"names": ["a", "b", "c", "d"]}') == ["/names"]
+
+
+def test_what_is_kept_undecoded_is_not_called_wrong() -> None:
+    assert named(b'{"free": {"a": {}}, "parts": [1, "x"], "count": 0}') == ["/count"]
+    assert named(b'{"free": 1, "parts": [1, 2, 3]}') == ["/free", "/parts"]
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"3", b'"x"', b"true", b"[1, {}]"])
