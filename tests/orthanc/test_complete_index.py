@@ -1,7 +1,10 @@
 """Whatever happened while nobody looked, the index ends equal to the archive."""
 
+import random
+import sqlite3
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ StartOrthanc = Callable[..., OrthancServer]
 SLICES = 6
 WITHIN = 5.0
 RECONCILE_SECONDS = 1
+CHURN_SECONDS = 5.0
 
 
 @pytest.fixture
@@ -246,3 +250,52 @@ def test_start_up_does_not_wait_and_stop_leaves_nothing(complete: OrthancServer)
     with complete as server:
         wait_equal(server, 300)
     assert time.monotonic() - began < 2 * WITHIN
+
+
+def test_stores_deletes_overwrites_and_modifies_at_once_end_equal(complete: OrthancServer) -> None:
+    """Four clients for some seconds, then nothing is missing and nothing is left over."""
+    complete.configuration["OverwriteInstances"] = True
+
+    def churn(client: int) -> None:
+        session, chance = complete.new_session(), random.Random(client)
+        mine: list[dict[str, Any]] = []
+        files: list[bytes] = []
+        deadline = time.monotonic() + CHURN_SECONDS
+        while time.monotonic() < deadline:
+            files = files or series(f"client {client}")
+            if chance.random() < 0.2 and mine:
+                session.delete(f"/instances/{mine.pop(chance.randrange(len(mine)))['ID']}")
+            elif chance.random() < 0.05 and mine:
+                session.post(f"/studies/{mine[-1]['ParentStudy']}/anonymize", json={})
+            elif chance.random() < 0.05 and mine:
+                session.delete(f"/series/{mine[-1]['ParentSeries']}")
+            else:
+                file = files[-1] if chance.random() < 0.2 else files.pop()
+                mine.append(session.post("/instances", data=file).json())
+
+    with complete as server:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(churn, range(4)))
+        wait_equal(server, archive_count(server))
+        assert indexed(server) == archived(server)
+
+
+def indexed(server: OrthancServer) -> dict[str, tuple[str, str]]:
+    """Instance -> its series and study, as the sidecar has them."""
+    path = server.folder / "index" / "longitudinal-Test.sqlite"
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    rows = connection.execute(
+        """SELECT i.orthanc_id, e.orthanc_id, s.orthanc_id FROM instances i JOIN series e ON e.key = i.series_key
+        JOIN studies s ON s.key = e.study_key"""
+    ).fetchall()
+    studies = {row[0] for row in connection.execute("SELECT orthanc_id FROM studies")}
+    connection.close()
+    assert studies == {row[2] for row in rows}
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def archived(server: OrthancServer) -> dict[str, tuple[str, str]]:
+    """The same, as Orthanc has them."""
+    study = {entry["ID"]: entry["ParentStudy"] for entry in server.session.get("/series?expand").json()}
+    instances = server.session.get("/instances?expand").json()
+    return {entry["ID"]: (entry["ParentSeries"], study[entry["ParentSeries"]]) for entry in instances}

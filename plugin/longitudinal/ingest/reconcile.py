@@ -92,6 +92,7 @@ class Reconcile:
             self._ingest.deleted("series", series).result()
         missing = [self._is_incomplete(series, counts.get(series, 0)) for series in study.series]
         if any(missing):
+            self._ingest.announce(study).result()  # its row went with the last instance that was indexed
             self._queue_studies([study])
 
     def _is_incomplete(self, series: str, count: int) -> bool:

@@ -121,6 +121,7 @@ class Writer:
                 self._connection.execute("ROLLBACK")
             raise
         self.last_error = None
-        self._on_commit(frozenset(touched))
+        if touched:  # a job's progress or the cursor changes no answer
+            self._on_commit(frozenset(touched))
         for entry in batch:
             entry.done.set_result(None)
