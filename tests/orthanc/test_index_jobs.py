@@ -209,6 +209,29 @@ def test_held_across_a_restart_jumped_by_a_request_then_let_go(held: OrthancServ
         assert dates == [DATES[1], DATES[2], DATES[0]]
 
 
+def test_a_study_that_an_answer_misses_goes_before_the_backfill(held: OrthancServer) -> None:
+    (here,) = [build.as_file(build.classic(PatientID="backfill", StudyInstanceUID=generate_uid()))]
+    with held as server:
+        post(server, "/index/pause", expect=200)
+    with backfilling(held) as server:
+        server.wait_indexed(lambda health: health["jobsQueued"] == 3, within=WITHIN)
+        server.store_rest([here])
+        server.wait_indexed(lambda health: health["instances"] == 1, within=WITHIN)
+        question = {
+            "patientId": "backfill", "frameOfReferenceUid": build.FRAME_OF_REFERENCE, "x": 1, "y": 1, "z": 0,
+            "studyInstanceUids": [study_of(0)],
+        }  # fmt: skip
+        answer = server.session.post("/imaging/points/resolve", json=question).json()
+        assert [item["reason"] for item in answer["unresolved"]] == ["notIndexed"]
+        post(server, "/index/resume", expect=200)
+        server.wait_indexed(lambda health: health["instances"] == 3 * SLICES + 1, within=WITHIN)
+        first = min(jobs(server), key=lambda job: job["started"])
+        assert (
+            server.session.get(f"/studies/{first['subject']}").json()["MainDicomTags"]["StudyDate"]
+            == DATES[0]
+        )
+
+
 def test_cancelled_in_the_middle_and_retried_skips_what_is_indexed(held: OrthancServer) -> None:
     with held as server:
         known(server)

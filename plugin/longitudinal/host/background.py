@@ -47,6 +47,10 @@ class Background:
         self.completeness.stop()
         self._supervisor.stop()
 
+    def hurry(self, study: str) -> None:
+        """Somebody asked for a study (Orthanc id) that is not indexed yet: it goes before the others."""
+        self.queue.hurry(KIND, study)
+
     def _backfill(self, studies: Sequence[ArchivedStudy]) -> None:
         if self._backfills:
             self.queue.backfill(request_backfill(studies))

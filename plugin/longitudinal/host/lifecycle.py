@@ -74,7 +74,7 @@ class _Plugin:
         queue, completeness = self._background.queue, self._background.completeness
         self._ohif = OhifHost(settings, configuration)
         links = link_builder(settings.root, self._ohif.root)
-        asker = Asker(readers, catalogue, archive, self._heal, links)
+        asker = Asker(readers, catalogue, archive, self._heal, links, self._background.hurry)
         router = Router(
             [
                 *about_routes(settings.root, readers, self._writer, queue, completeness, _versions),

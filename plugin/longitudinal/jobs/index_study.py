@@ -1,6 +1,7 @@
 """The job that indexes a study the archive had before: reads its instances back from the archive."""
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 
@@ -16,14 +17,17 @@ from longitudinal.sidecar.studies import known_instances
 KIND = "index"
 # Read while the writer writes the ones before; more would only fill its queue.
 _AHEAD = 50
+# So that a rate is a number from the first moment on.
+_SHORTEST_SECONDS = 0.001
 
 
 class Indexed(msgspec.Struct, rename="camel", frozen=True):
-    """The result of an index job."""
+    """The result of an index job: how many instances the study has, how many of them were read, and how fast."""
 
     instances: int
     read: int
     seconds: float
+    per_second: float
 
 
 class UnreadableInstances(Exception):
@@ -72,7 +76,7 @@ class IndexStudy:
             listed = self._inventory.study(study).series
         except KeyError:
             self._ingest.deleted("studies", study).result()
-            return Indexed(0, 0, 0.0)
+            return Indexed(0, 0, 0.0, 0.0)
         stored = [instance for series in listed for instance in self._inventory.instances(series)]
         return self._read(context, stored)
 
@@ -80,21 +84,21 @@ class IndexStudy:
         began = time.monotonic()
         known = known_instances(self._readers.connection(), stored)
         missing = [instance for instance in stored if instance not in known]
-        waiting: list[Future[None]] = []
+        waiting: deque[Future[None]] = deque()
         for number, instance in enumerate(missing):
             context.checkpoint()
-            context.report(
-                (len(known) + number) / len(stored), f"reading {len(known) + number} of {len(stored)}"
-            )
+            there, rate = len(known) + number, _rate(number, began)
+            context.report(there / len(stored), f"reading {there} of {len(stored)}, {rate:.0f} a second")
             done = self._ingest.index(instance)
             if done is not None:
                 waiting.append(done)
             if len(waiting) >= _AHEAD:
-                waiting.pop(0).result()
+                waiting.popleft().result()
         for done in waiting:
             done.result()
         self._check(missing)
-        return Indexed(len(stored), len(missing), round(time.monotonic() - began, 3))
+        seconds, rate = time.monotonic() - began, _rate(len(missing), began)
+        return Indexed(len(stored), len(missing), round(seconds, 3), round(rate, 1))
 
     def _check(self, missing: Sequence[str]) -> None:
         """Raise for what is stored and still not indexed."""
@@ -104,3 +108,7 @@ class IndexStudy:
             raise UnreadableInstances(
                 f"{len(unread)} of {len(missing)} instances cannot be read from the archive, the first is {unread[0]}"
             )
+
+
+def _rate(count: int, began: float) -> float:
+    return count / max(time.monotonic() - began, _SHORTEST_SECONDS)

@@ -30,6 +30,7 @@ class JobQueue:
         self._cancelled: set[str] = set()
         self._is_paused: bool | None = None
         self._has_asked = False
+        self._hurried: set[tuple[str, str]] = set()
         self._listeners: list[threading.Event] = []
 
     # For those who want something done
@@ -50,6 +51,13 @@ class JobQueue:
 
         self._write(enqueue)
         self._wake(False)
+
+    def hurry(self, kind: str, subject: str) -> None:
+        """Somebody misses what a job of the backfill will do: it goes before the others. Waits for nothing."""
+        if (kind, subject) not in self._hurried:
+            self._hurried.add((kind, subject))
+            self._submit(lambda connection: table.hurry(connection, kind, subject))
+            self._has_asked = True
 
     def get(self, job_id: str) -> Job:
         """One job. Raises NotFound."""
@@ -120,18 +128,21 @@ class JobQueue:
 
     def start_next(self, kinds: frozenset[str]) -> Job | None:
         """Mark the next job as running; None when nothing waits."""
-        lowest = Priority.BACKFILL + 1 if self.is_paused else Priority.BACKFILL
+        lowest = Priority.ASKED if self.is_paused else Priority.BACKFILL
         while (job := table.next_job(self._readers.connection(), kinds, lowest)) is not None:
             job_id = job.id
             if self._write(lambda connection, started=job_id: table.start(connection, started)):  # type: ignore[misc]
                 self._has_asked = False
+                self._hurried.discard((job.kind, job.subject))
                 return self.get(job_id)
         self._has_asked = False
         return None
 
     def must_make_way(self, job: Job) -> bool:
         """Whether a running job nobody asked for should be put back: the backfill is held, or somebody waits."""
-        return job.priority == Priority.BACKFILL and (self.is_paused or self._has_asked)
+        return job.priority < Priority.ASKED and (
+            self.is_paused or (self._has_asked and job.priority == Priority.BACKFILL)
+        )
 
     def is_cancelled(self, job_id: str) -> bool:
         """Whether somebody cancelled a running job."""

@@ -64,6 +64,8 @@ class Asker:
         Takes Orthanc ids of instances that are gone and returns when the sidecar knows.
     links
         Builds the links of a match.
+    miss
+        Told the Orthanc id of each study an answer had to leave out because it is not indexed yet; must not wait.
     """
 
     def __init__(
@@ -73,12 +75,14 @@ class Asker:
         archive: Archive,
         heal: Callable[[Sequence[str]], None],
         links: LinkBuilder,
+        miss: Callable[[str], None] = lambda study: None,
     ) -> None:
         self._readers = readers
         self._catalogue = catalogue
         self._archive = archive
         self._heal = heal
         self._links = links
+        self._miss = miss
 
     def ask(self, question: PixelQuestion | PointQuestion, wanted: Wanted) -> Answer:
         """Answer one question.
@@ -102,9 +106,17 @@ class Asker:
             answer = resolve(index, source, _filters(index, wanted), self._links)
             gone = self._gone(index, answer)
             if not gone:
+                self._tell_missed(index, answer)
                 return answer
             self._heal(gone)
         raise NotFound("the images are being deleted at this moment; ask again")
+
+    def _tell_missed(self, index: PatientIndex, answer: Answer) -> None:
+        missed = {item.study_instance_uid for item in answer.unresolved if item.reason == "notIndexed"}
+        if missed:
+            for study in index.studies:
+                if study.study_instance_uid in missed and not study.series:
+                    self._miss(study.orthanc_id)
 
     def _gone(self, index: PatientIndex, answer: Answer) -> list[str]:
         """The instances and registration objects of an answer that the archive no longer has."""

@@ -26,6 +26,7 @@ class Priority:
     """Larger goes first."""
 
     BACKFILL = 0
+    HURRIED = 5  # still held by a pause
     ASKED = 10
 
 
@@ -140,6 +141,14 @@ def enqueue(connection: sqlite3.Connection, request: JobRequest) -> str:
         (job_id, request.kind, request.subject, request.priority, request.rank, request.parameters, _now()),
     )
     return job_id
+
+
+def hurry(connection: sqlite3.Connection, kind: str, subject: str) -> None:
+    """Let a job that waits go before the rest of the backfill."""
+    connection.execute(
+        "UPDATE jobs SET priority = ? WHERE kind = ? AND subject = ? AND state = 'queued' AND priority < ?",
+        (Priority.HURRIED, kind, subject, Priority.HURRIED),
+    )
 
 
 def has_failed_lately(connection: sqlite3.Connection, kind: str, subject: str) -> bool:

@@ -88,6 +88,19 @@ def test_the_backfill_makes_way_for_what_is_asked_for(queue: JobQueue) -> None:
     assert run_all(queue) == ["b", "a"]
 
 
+def test_what_somebody_misses_goes_before_the_rest_and_is_held_by_a_pause(queue: JobQueue) -> None:
+    queue.backfill([found("a", "3"), found("b", "2"), found("c", "1")])
+    running = start(queue)
+    queue.hurry("index", "c")
+    assert queue.must_make_way(running)
+    queue.hurry("index", "not queued")
+    queue.pause(True)
+    queue.postpone(running.id)
+    assert queue.start_next(KINDS) is None
+    queue.pause(False)
+    assert run_all(queue) == ["c", "a", "b"]
+
+
 def test_cancel(queue: JobQueue) -> None:
     waiting, running = queue.enqueue([asked("later", "1"), asked("now", "2")])
     assert start(queue).id == running
