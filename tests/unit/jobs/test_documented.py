@@ -1,0 +1,29 @@
+"""docs/indexing.md says what the code does."""
+
+import msgspec
+
+from longitudinal.http.routes.about import Health
+from longitudinal.jobs import supervisor
+from longitudinal.sidecar import jobs
+from longitudinal.sidecar.jobs import JobState
+from tests.data import ROOT
+
+TEXT = (ROOT / "docs" / "indexing.md").read_text()
+
+
+def test_every_state_is_in_the_table() -> None:
+    rows = [line.split("`")[1] for line in TEXT.splitlines() if line.startswith("| `")]
+    assert set(JobState) <= set(rows)
+
+
+def test_every_field_of_health_is_explained_or_plain() -> None:
+    plain = {"state", "sidecar", "versions"}
+    fields = {field.encode_name for field in msgspec.structs.fields(Health)}
+    assert {name for name in fields - plain if f"`{name}`" not in TEXT} == set()
+
+
+def test_numbers() -> None:
+    assert f"{supervisor.MAX_ATTEMPTS} times at most" in TEXT
+    assert (jobs._KEEP.days, "forgotten after a week" in TEXT) == (7, True)
+    assert (jobs._LEAVE_FAILED.days, "left alone by the backfill for a day" in TEXT) == (1, True)
+    assert (1 / supervisor._STEP_BACK_SECONDS, "ten instances a second" in TEXT) == (10, True)
