@@ -1,0 +1,175 @@
+"""What the plugin costs a store: the time of a batch with it, against an Orthanc without any Python plugin.
+
+    .venv/bin/python -m benchmarks.ingest [--pairs 12] [--files 200]
+
+Two Orthancs run at once and are measured in interleaved pairs; between two runs the patient is deleted, and the index has
+caught up, which is not timed. The images are copies of one real MR slice (260 KB, 150 attributes). TCP_NODELAY=1 on both
+ends: else Nagle's algorithm is all there is to see. A third Orthanc tells the time inside the OnStoredInstance callback.
+"""
+
+import argparse
+import http.client
+import socket
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pydicom
+
+from benchmarks.pairs import compare
+from longitudinal.dicom.registration_writer import file_bytes
+from tests.data import ROOT, dicom_files
+from tests.orthanc.server import OrthancServer
+
+PATIENT = "BENCHMARK"
+CATCH_UP_SECONDS = 30.0
+TARGET = 1.15
+PROBE = """
+import runpy
+import time
+import orthanc
+
+_times = []
+_register = orthanc.RegisterOnStoredInstanceCallback
+
+def _timed(callback):
+    def run(*arguments):
+        wall, cpu = time.perf_counter_ns(), time.thread_time_ns()
+        callback(*arguments)
+        _times.append((time.perf_counter_ns() - wall, time.thread_time_ns() - cpu))
+    _register(run)
+
+def _report(output, uri, **request):
+    output.AnswerBuffer("\\n".join(f"{wall} {cpu}" for wall, cpu in _times), "text/plain")
+    _times.clear()
+
+orthanc.RegisterOnStoredInstanceCallback = _timed
+orthanc.RegisterRestCallback("/probe", _report)
+runpy.run_path(%r, run_name="__main__")
+"""
+
+
+def make_files(folder: Path, count: int) -> list[Path]:
+    """Copies of one real slice with identifiers and positions of their own."""
+    dataset = pydicom.dcmread(dicom_files("dcm_decubitus_mr")[20])
+    dataset.PatientID, dataset.StudyInstanceUID = PATIENT, pydicom.uid.generate_uid()
+    dataset.SeriesInstanceUID = pydicom.uid.generate_uid()
+    folder.mkdir()
+    paths = []
+    for number in range(count):
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
+        dataset.InstanceNumber = number + 1
+        x, y, z = dataset.ImagePositionPatient
+        dataset.ImagePositionPatient = [x, y, z + 1]
+        paths.append(folder / f"{number:04}.dcm")
+        paths[-1].write_bytes(file_bytes(dataset))
+    return paths
+
+
+def post_all(server: OrthancServer, bodies: list[bytes], connections: int) -> None:
+    """POST /instances over so many keep-alive connections."""
+
+    def post(hand: list[bytes]) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", server.http_port)
+        connection.connect()
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for body in hand:
+            connection.request("POST", "/instances", body)
+            response = connection.getresponse()
+            response.read()
+            if response.status != 200:
+                raise RuntimeError(f"HTTP {response.status}")
+        connection.close()
+
+    with ThreadPoolExecutor(connections) as pool:
+        list(pool.map(post, [bodies[number::connections] for number in range(connections)]))
+
+
+def clear(server: OrthancServer, is_indexed: bool) -> None:
+    """Delete the patient, and wait until the index knows."""
+    for patient in server.session.get("/patients").json():
+        server.session.delete(f"/patients/{patient}").raise_for_status()
+    if is_indexed:
+        server.wait_indexed(lambda health: health["instances"] == health["queued"] == 0, CATCH_UP_SECONDS)
+
+
+def timed_store(server: OrthancServer, store: Callable[[OrthancServer], None], count: int) -> float:
+    """Seconds of one batch, which must be in the archive completely, and in the index where there is one."""
+    began = time.perf_counter()
+    store(server)
+    seconds = time.perf_counter() - began
+    if (stored := server.session.get("/statistics").json()["CountInstances"]) != count:
+        raise AssertionError(f"{stored} instances of {count} are stored")
+    is_indexed = "PythonScript" in server.configuration
+    if is_indexed:
+        server.wait_indexed(lambda health: health["instances"] == count, CATCH_UP_SECONDS)
+    clear(server, is_indexed)
+    return seconds
+
+
+def inside_the_callback(folder: Path, ways: dict[str, Callable[[OrthancServer], None]], count: int) -> None:
+    """Microseconds from entering the callback to leaving it, and of the processor in between."""
+    script = folder / "probe.py"
+    script.write_text(PROBE % str(ROOT / "plugin" / "main.py"))
+    print(
+        "\n| way | inside OnStoredInstance, us: median | p99 | of the processor: median |\n|---|---|---|---|"
+    )
+    with OrthancServer(folder / "probed", script=script, authentication=False) as server:
+        for name, store in ways.items():
+            for _ in range(3):
+                timed_store(server, store, count)
+            text = server.session.get("/probe").text
+            wall, cpu = np.array([line.split() for line in text.splitlines()], dtype=float).T / 1e3
+            print(
+                f"| {name} | {np.median(wall):.0f} | {np.quantile(wall, 0.99):.0f} | {np.median(cpu):.0f} |"
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=12)
+    parser.add_argument("--files", type=int, default=200)
+    parser.add_argument("--way", help="only the ways with this word in their name")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        paths = make_files(folder / "files", options.files)
+        bodies = [path.read_bytes() for path in paths]
+        ways: dict[str, Callable[[OrthancServer], None]] = {
+            "C-STORE, 1 association": lambda server: server.store_scu(paths),
+            "C-STORE, 4 associations": lambda server: server.store_scu(paths, associations=4),
+            "REST, 4 connections": lambda server: post_all(server, bodies, 4),
+        }
+        ways = {name: way for name, way in ways.items() if not options.way or options.way in name}
+        size = sum(map(len, bodies)) / len(bodies) / 1024
+        print(
+            f"{options.files} instances of {size:.0f} KiB, {options.pairs} interleaved pairs; target: at most {TARGET}\n"
+        )
+        print(
+            "| way | with the plugin, /s | without Python, /s | time with / without | |\n|---|---|---|---|---|"
+        )
+        with (
+            OrthancServer(folder / "with", authentication=False) as ours,
+            OrthancServer(folder / "without", plugin=False, authentication=False) as bare,
+        ):
+            for way, store in ways.items():
+                timed_store(ours, store, len(paths))  # both caches are warm from here on
+                timed_store(bare, store, len(paths))
+                found = compare(
+                    lambda store=store: timed_store(ours, store, len(paths)),
+                    lambda store=store: timed_store(bare, store, len(paths)),
+                    options.pairs,
+                )
+                rates = f"{len(paths) / found.a:.0f} | {len(paths) / found.b:.0f}"
+                print(
+                    f"| {way} | {rates} | {found} | {'met' if found.high <= TARGET else 'MISSED'} |",
+                    flush=True,
+                )
+        inside_the_callback(folder, ways, len(paths))
+
+
+if __name__ == "__main__":
+    main()
