@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format lock clean
+.PHONY: help setup run demo load test lint format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,6 +13,12 @@ setup: ## install what is missing: Debian's Orthanc packages and the Python envi
 
 run: setup ## Orthanc in the foreground with the plugin (HTTP_PORT=8042 DICOM_PORT=4242)
 	@exec $(BIN)/python scripts/run.py
+
+demo: setup ## a synthetic patient with three time points on the running server, and one point found in all of them
+	@$(BIN)/python scripts/demo.py
+
+load: setup ## send a folder to the running server (DIR=path/to/images)
+	@$(BIN)/python scripts/load.py "$(DIR)"
 
 test: setup ## install what tests need and run all of them (ARGS="-k resolve" narrows)
 	@scripts/setup.sh test
