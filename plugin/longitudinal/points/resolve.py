@@ -20,6 +20,7 @@ from longitudinal.points.answer import (
     grade_of,
 )
 from longitudinal.points.patient_index import FramePoints, PatientIndex, StudyEntry
+from longitudinal.points.series_planes import SeriesPlanes
 
 # PS3.3 C.7.6.2 names no planes; 30 degrees tells axial, coronal and sagittal apart and joins oblique ones to theirs.
 _SAME_PLANE_COSINE = np.cos(np.radians(30.0))
@@ -29,7 +30,7 @@ _RULES: tuple[ChosenBy, ...] = ("clicked", "modality", "plane", "original", "vox
 _DISTANCE_RULE = _RULES.index("distance")
 _IMAGE = frozenset({"image"})
 
-LinkBuilder = Callable[[StudyEntry, str, int, int], Links]
+LinkBuilder = Callable[[StudyEntry, SeriesPlanes, int, int, int], Links]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def resolve(index: PatientIndex, source: Source, filters: Filters, links: LinkBu
     filters
         Which studies, series and planes may answer.
     links
-        Builds the links of a match from study, Orthanc instance id, frame number and index in the stack set.
+        Builds the links of a match from study, series, number of the instance in it, frame number, index in the stack set.
     """
     reached = _reach(index, source, filters)
     winners = _choose(index, source, reached, filters.per)
@@ -256,7 +257,7 @@ def _matches(
             rule, other_series, study.study_date, study.acquisition_date_time, series.modality,
             series.series_description, way.edge_ids, way.alternatives, way.method, way.uncertainty_mm,
             way.uncertainty_source, grade_of(way.uncertainty_mm), way.reviewed, series.flags,
-            links(study, orthanc_id, frame_number, plane),
+            links(study, series, instance, frame_number, plane),
         )  # fmt: skip
     return found
 
