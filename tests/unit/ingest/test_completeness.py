@@ -1,0 +1,104 @@
+"""The thread of the cursor and the reconcile pass."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from longitudinal.ingest import completeness as module
+from longitudinal.ingest.completeness import Completeness
+
+WITHIN = 5.0
+
+
+class Script:
+    """Stands in for both; notes what was asked of it, and fails when told to."""
+
+    lag = 0
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.failures: list[str] = []
+        self.steps_left: int | None = 3
+
+    def begin(self) -> None:
+        self._ask("begin")
+
+    def follow(self) -> None:
+        self._ask("follow")
+
+    def steps(self) -> Iterator[None]:
+        self._ask("pass")
+        number = 0
+        while self.steps_left is None or number < self.steps_left:
+            number += 1
+            yield
+
+    def _ask(self, what: str) -> None:
+        self.asked.append(what)
+        if what in self.failures:
+            self.failures.remove(what)
+            raise OSError(f"no {what}")
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., tuple[Completeness, Script]]]:
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(module, "_AFTER_ERROR_SECONDS", 0.01)
+    monkeypatch.setattr(module, "_BREATH_SECONDS", 0.0001)
+    started: list[Completeness] = []
+
+    def start(seconds: int = 1000, **attributes: Any) -> tuple[Completeness, Script]:
+        script = Script()
+        vars(script).update(attributes)
+        thread = Completeness(script, script, seconds)  # type: ignore[arg-type]
+        started.append(thread)
+        thread.start()
+        return thread, script
+
+    yield start
+    for thread in started:
+        thread.stop()
+    assert "longitudinal-changes" not in {thread.name for thread in threading.enumerate()}
+
+
+def wait_until(probe: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WITHIN
+    while not probe():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def test_one_pass_at_start_then_the_cursor_alone(run: Any) -> None:
+    thread, script = run()
+    wait_until(lambda: script.asked.count("follow") > 5)
+    assert script.asked[0] == "begin"
+    assert (script.asked.count("begin"), script.asked.count("pass"), thread.passes) == (1, 1, 1)
+
+
+def test_the_pass_is_repeated(run: Any) -> None:
+    thread, _ = run(seconds=0)
+    wait_until(lambda: thread.passes > 3)
+
+
+def test_the_cursor_is_followed_while_a_long_pass_runs_and_stop_ends_it(run: Any) -> None:
+    thread, script = run(steps_left=None)
+    wait_until(lambda: script.asked.count("follow") > 5)
+    began = time.monotonic()
+    thread.stop()
+    assert (script.asked.count("pass"), thread.passes) == (1, 0)
+    assert time.monotonic() - began < 1.0
+
+
+@pytest.mark.parametrize("what", ["begin", "follow", "pass"])
+def test_an_error_is_told_and_tried_again(run: Any, what: str) -> None:
+    thread, script = run(failures=[what] * 3)
+    wait_until(lambda: thread.passes == 1 and not script.failures)
+    wait_until(lambda: thread.last_error is None)
+    assert script.asked.count(what) >= 4
+
+
+def test_stop_before_start_waits_for_nothing() -> None:
+    Completeness(Script(), Script(), 1).stop()  # type: ignore[arg-type]
