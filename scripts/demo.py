@@ -189,8 +189,10 @@ def print_links(server: RunningServer, answer: dict[str, Any], ids: dict[int, st
     print(f"  Orthanc     {server.url}/app/explorer.html#patient?uuid={patient}")
     ohif = answer["matches"][0]["links"]["ohif"]
     if ohif is not None:
+        # opens at the clicked image, the other examinations in the list beside it
         studies = ",".join(time_point.study_uid for time_point in TIME_POINTS)
-        print(f"  OHIF        {server.url}{ohif.partition('?')[0]}?StudyInstanceUIDs={studies}")
+        page, _, first = ohif.partition("?")
+        print(f"  OHIF        {server.url}{page}?{first.replace(TIME_POINTS[0].study_uid, studies, 1)}")
 
 
 def main() -> None:

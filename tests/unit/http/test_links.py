@@ -1,0 +1,36 @@
+"""The links of a match: what a client may open, without knowing how this server is set up."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+from longitudinal.http.links import link_builder
+
+STUDY: Any = cast(Any, SimpleNamespace(study_instance_uid="1.2"))
+SERIES: Any = cast(
+    Any,
+    SimpleNamespace(
+        series_instance_uid="1.2.3", orthanc_ids=("a", "b"), sop_instance_uids=("1.2.3.4", "1.2.3.5")
+    ),
+)
+
+
+def test_the_viewer_opens_at_the_very_image() -> None:
+    links = link_builder("/imaging", "/ohif")(STUDY, SERIES, 1, 7, 0)
+    assert links.ohif is not None
+    address = urlsplit(links.ohif)
+    assert address.path == "/ohif/viewer"
+    assert parse_qs(address.query) == {
+        "StudyInstanceUIDs": ["1.2"],
+        "initialSeriesInstanceUID": ["1.2.3"],
+        "initialSOPInstanceUID": ["1.2.3.5"],
+    }
+
+
+def test_frames_are_counted_from_one_here_and_from_zero_by_orthanc() -> None:
+    links = link_builder("/imaging")(STUDY, SERIES, 1, 7, 0)
+    assert links.frame == "/instances/b/frames/6/preview"
+
+
+def test_without_a_viewer_there_is_no_link_to_it() -> None:
+    assert link_builder("/imaging", None)(STUDY, SERIES, 0, 1, 0).ohif is None
