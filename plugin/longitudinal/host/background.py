@@ -38,7 +38,7 @@ class Background:
         self._backfills = settings.backfill_on_start
         changes = Changes(inventory, readers, writer, ingest)
         reconcile = Reconcile(inventory, readers, ingest, self._backfill)
-        self.completeness = Completeness(changes, reconcile, settings.reconcile_seconds)
+        self.completeness = Completeness(changes, reconcile, settings.reconcile_seconds, lambda: writer.lost)
         handlers = {KIND: IndexStudy(inventory, readers, ingest)}
         self._supervisor = Supervisor(self.queue, handlers, lambda: ingest.is_receiving)
 

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from longitudinal.ingest.changes import Changes
 from longitudinal.ingest.reconcile import Reconcile
@@ -24,12 +25,18 @@ class Completeness:
     ----------
     reconcile_seconds
         Between the end of one pass and the beginning of the next.
+    lost
+        How many changes could not be written so far: a pass begins as soon as there are more.
     """
 
-    def __init__(self, changes: Changes, reconcile: Reconcile, reconcile_seconds: int) -> None:
+    def __init__(
+        self, changes: Changes, reconcile: Reconcile, reconcile_seconds: int, lost: Callable[[], int]
+    ) -> None:
         self._changes = changes
         self._reconcile = reconcile
         self._reconcile_seconds = reconcile_seconds
+        self._lost = lost
+        self._lost_before = 0
         self._stop = threading.Event()
         self._next_pass = 0.0
         self._thread = threading.Thread(target=self._run, name="longitudinal-changes")
@@ -59,7 +66,7 @@ class Completeness:
                     self._changes.begin()
                     has_begun = True
                 self._changes.follow()
-                if time.monotonic() >= self._next_pass:
+                if time.monotonic() >= self._next_pass or self._lost() > self._lost_before:
                     self._pass()
                 self.last_error = None
                 self._stop.wait(_LOOK_SECONDS)
@@ -72,6 +79,7 @@ class Completeness:
 
     def _pass(self) -> None:
         began = looked = time.monotonic()
+        lost_before = self._lost()
         for number, _ in enumerate(self._reconcile.steps()):
             if number % _STEPS == 0 and self._stop.wait(_BREATH_SECONDS):
                 return
@@ -79,5 +87,6 @@ class Completeness:
                 self._changes.follow()
                 looked = time.monotonic()
         self.passes += 1
+        self._lost_before = lost_before
         self._next_pass = time.monotonic() + self._reconcile_seconds
         LOGGER.info("Archive and index were compared in %.1f s", time.monotonic() - began)

@@ -47,6 +47,7 @@ class Writer:
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="longitudinal-writer", daemon=True)
         self.last_error: str | None = None
+        self.lost = 0  # commands given up; whoever keeps the index complete compares it with the archive then
 
     def start(self) -> None:
         """Start the thread."""
@@ -105,6 +106,7 @@ class Writer:
                 self._transaction([entry])
             except Exception as error:
                 self.last_error = str(error)
+                self.lost += 1
                 LOGGER.exception("A change could not be written to the sidecar")
                 entry.done.set_exception(error)
 

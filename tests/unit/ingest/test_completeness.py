@@ -22,6 +22,7 @@ class Script:
         self.asked: list[str] = []
         self.failures: list[str] = []
         self.steps_left: int | None = 3
+        self.lost = 0
 
     def begin(self) -> None:
         self._ask("begin")
@@ -53,7 +54,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., tuple[Complet
     def start(seconds: int = 1000, **attributes: Any) -> tuple[Completeness, Script]:
         script = Script()
         vars(script).update(attributes)
-        thread = Completeness(script, script, seconds)  # type: ignore[arg-type]
+        thread = Completeness(script, script, seconds, lambda: script.lost)  # type: ignore[arg-type]
         started.append(thread)
         thread.start()
         return thread, script
@@ -83,6 +84,16 @@ def test_the_pass_is_repeated(run: Any) -> None:
     wait_until(lambda: thread.passes > 3)
 
 
+def test_a_change_that_was_lost_brings_a_pass_at_once(run: Any) -> None:
+    thread, script = run()
+    wait_until(lambda: thread.passes == 1)
+    script.lost = 1
+    wait_until(lambda: thread.passes == 2)
+    looks = script.asked.count("follow")
+    wait_until(lambda: script.asked.count("follow") > looks + 3)
+    assert thread.passes == 2
+
+
 def test_the_cursor_is_followed_while_a_long_pass_runs_and_stop_ends_it(run: Any) -> None:
     thread, script = run(steps_left=None)
     wait_until(lambda: script.asked.count("follow") > 5)
@@ -101,4 +112,4 @@ def test_an_error_is_told_and_tried_again(run: Any, what: str) -> None:
 
 
 def test_stop_before_start_waits_for_nothing() -> None:
-    Completeness(Script(), Script(), 1).stop()  # type: ignore[arg-type]
+    Completeness(Script(), Script(), 1, lambda: 0).stop()  # type: ignore[arg-type]
