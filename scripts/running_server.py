@@ -48,7 +48,8 @@ class RunningServer:
             self.curl_user = f'"{USER}:$(cat {PASSWORD_FILE.relative_to(ROOT)})"'
         else:
             sys.exit("there is no password yet. Start the server in another terminal first: make run")
-        self.session.auth = (user, password)
+        self.login = (user, password)
+        self.session.auth = self.login
 
     def check(self) -> None:
         """Stop the script when the server does not answer, refuses the login, or lacks the plugin."""

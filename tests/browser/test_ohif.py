@@ -46,6 +46,7 @@ def test_the_list_names_the_patient_and_opens_a_study(viewer: Viewer, openms: li
     viewer.page.goto(f"{viewer.url}/ohif")
     row = viewer.page.get_by_text("OPENMS").first
     row.wait_for(timeout=30_000)
+    assert any("includefield=00081030,00080060" in url for url in viewer.requested)
     assert urlsplit(viewer.page.url).path == "/ohif/"
     row.click()
     viewer.page.get_by_text("Basic", exact=False).first.click()

@@ -6,6 +6,16 @@
   const prefix = base.endsWith(roots.ohif + '/') ? base.slice(0, -roots.ohif.length - 1) : '';
   const server = window.location.origin + prefix;
 
+  // Orthanc 1.10 takes a query as it comes, and OHIF writes a comma as %2C and a caret as %5E: no description would be
+  // listed, and no patient found by "FAMILY^GIVEN". Both characters may stand in a query as they are.
+  const open = XMLHttpRequest.prototype.open;
+  XMLHttpRequest.prototype.open = function (method, url, ...others) {
+    const [path, query] = String(url).split('?', 2);
+    const plain = query && path.startsWith(server + roots.dicomWeb + '/');
+    const address = plain ? path + '?' + query.replace(/%2C/gi, ',').replace(/%5E/gi, '^') : url;
+    return open.call(this, method, address, ...others);
+  };
+
   window.config = {
     name: 'orthanc-longitudinal',
     routerBasename: base,
