@@ -1,0 +1,224 @@
+"""Admission, and the way from Orthanc's HTTP threads to the pool and back."""
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import ANY
+
+import pytest
+
+from longitudinal.http.exchange import Request, Response
+from longitudinal.http.router import Route, Router
+from tests.fake_orthanc import FakeOrthanc
+
+Serve = Callable[..., None]
+
+
+@dataclass
+class Output:
+    """What Orthanc gives a callback to answer with, as of plugin 4.0."""
+
+    status: int = 0
+    body: str | bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def SetHttpHeader(self, name: str, value: str) -> None:  # noqa: N802 - Orthanc's name
+        self.headers[name] = value
+
+    def AnswerBuffer(self, body: bytes, content_type: str) -> None:  # noqa: N802
+        self.status, self.body = 200, body
+        self.headers["Content-Type"] = content_type
+
+    def SendHttpStatus(self, status: int, body: str, length: int) -> None:  # noqa: N802
+        assert length == len(body.encode())
+        self.status, self.body = status, body
+
+    def SendMethodNotAllowed(self, allowed: str) -> None:  # noqa: N802
+        self.status, self.headers["Allow"] = 405, allowed
+
+    def Redirect(self, location: str) -> None:  # noqa: N802
+        self.status, self.headers["Location"] = 302, location
+
+
+class LaterOutput(Output):
+    """As of plugin 5.0, which counts for itself."""
+
+    def SendHttpStatus(self, status: int, body: bytes) -> None:  # type: ignore[override]  # noqa: N802
+        self.status, self.body = status, body
+
+
+class Gate:
+    """Routes that wait until they may go on."""
+
+    def __init__(self) -> None:
+        self.opened = threading.Event()
+        self.running = 0
+        self.threads: set[str] = set()
+        self._lock = threading.Lock()
+
+    def wait(self, request: Request) -> Response:
+        with self._lock:
+            self.running += 1
+            self.threads.add(threading.current_thread().name)
+        assert self.opened.wait(10)
+        return Response(
+            json.dumps({"path": request.path, "user": request.user, "query": dict(request.query)}).encode()
+        )
+
+
+def fail(_: Request) -> Response:
+    raise RuntimeError("as nobody expected")
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
+
+
+@pytest.fixture
+def serve(fake_orthanc: FakeOrthanc, gate: Gate) -> Iterator[Callable[[int], Serve]]:
+    """Give a function that starts a host for so many HTTP threads, and returns what Orthanc would call."""
+    names = ("PATIENT", "STUDY", "SERIES", "INSTANCE")
+    fake_orthanc.constant("ResourceType", SimpleNamespace(**{name: name for name in names}))
+    fake_orthanc.constant("DicomToJsonFlags", SimpleNamespace(INCLUDE_BINARY=1, CONVERT_BINARY_TO_NULL=2))
+    fake_orthanc.expect("RegisterRestCallback", "/imaging(/.*)?", ANY)
+    hosts = []
+
+    def start(http_threads: int) -> Serve:
+        from longitudinal.host.rest import RestHost
+
+        routes = [
+            Route("GET", "/wait", gate.wait, "", Response),
+            Route("POST", "/call", gate.wait, "", Response, calls_back=True),
+            Route("GET", "/fail", fail, "", Response),
+            Route("GET", "/fail/back", fail, "", Response, calls_back=True),
+            Route("GET", "/now", lambda _: Response(b"{}"), "", Response),
+            Route("GET", "/else", lambda _: Response(location="/elsewhere"), "", Response),
+        ]
+        host = RestHost("/imaging", Router(routes), http_threads)
+        host.register()
+        hosts.append(host)
+        return fake_orthanc.calls[-1].args[1]
+
+    yield start
+    gate.opened.set()
+    for host in hosts:
+        host.stop()
+
+
+def ask(serve: Serve, path: str, method: str = "GET", output: Output | None = None, **more: Any) -> Output:
+    output = output or Output()
+    serve(output, f"/imaging{path}", method=method, headers={}, groups=[], **more)
+    return output
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def assert_busy(output: Output) -> None:
+    assert output.status == 503
+    assert output.headers["Retry-After"] == "1"
+    assert output.headers["Content-Type"] == "application/problem+json"
+    assert json.loads(output.body)["code"] == "busy"
+
+
+def test_at_most_half_of_the_http_threads_wait_and_the_next_is_refused_at_once(
+    serve: Callable[[int], Serve], gate: Gate
+) -> None:
+    callback = serve(8)
+    with ThreadPoolExecutor(4) as http:
+        waiting = [http.submit(ask, callback, "/wait") for _ in range(4)]
+        until(lambda: gate.running == 4)
+        began = time.monotonic()
+        assert_busy(ask(callback, "/now"))
+        assert time.monotonic() - began < 1
+        gate.opened.set()
+        assert [each.result().status for each in waiting] == [200] * 4
+    assert ask(callback, "/now").status == 200
+
+
+def test_at_most_a_quarter_calls_back_and_other_routes_go_on(
+    serve: Callable[[int], Serve], gate: Gate
+) -> None:
+    callback = serve(8)
+    with ThreadPoolExecutor(2) as http:
+        waiting = [http.submit(ask, callback, "/call", "POST", body=b"") for _ in range(2)]
+        until(lambda: gate.running == 2)
+        assert_busy(ask(callback, "/call", "POST", body=b""))
+        assert ask(callback, "/now").status == 200
+        gate.opened.set()
+        assert [each.result().status for each in waiting] == [200] * 2
+    assert ask(callback, "/call", "POST", body=b"").status == 200
+
+
+@pytest.mark.parametrize("path", ["/fail", "/fail/back"])
+def test_a_place_is_given_back_by_what_fails(serve: Callable[[int], Serve], path: str) -> None:
+    callback = serve(1)
+    for _ in range(3):
+        output = ask(callback, path)
+        assert output.status == 500
+        assert json.loads(output.body)["code"] == "internalError"
+        assert "as nobody expected" not in str(output.body)
+    assert ask(callback, "/now").status == 200
+
+
+def test_a_server_of_one_thread_still_answers(serve: Callable[[int], Serve], gate: Gate) -> None:
+    gate.opened.set()
+    callback = serve(1)
+    assert ask(callback, "/wait").status == 200
+    assert ask(callback, "/call", "POST", body=b"").status == 200
+
+
+def test_bodies_run_on_the_pool(serve: Callable[[int], Serve], gate: Gate) -> None:
+    gate.opened.set()
+    ask(serve(4), "/wait")
+    assert all(name.startswith("longitudinal-http") for name in gate.threads)
+
+
+def test_path_arguments_and_user_are_decoded(serve: Callable[[int], Serve], gate: Gate) -> None:
+    gate.opened.set()
+    credentials = base64.b64encode("jörg:p:w".encode()).decode()
+    output = Output()
+    serve(4)(
+        output, "/imaging/%77ait/", method="GET", headers={"authorization": f"Basic {credentials}"},
+        get={"a%20b": "c+d%2B"}, groups=[],
+    )  # fmt: skip
+    assert json.loads(output.body) == {"path": "/wait", "user": "jörg", "query": {"a b": "c d+"}}
+
+
+@pytest.mark.parametrize("authorization", ["", "Basic", "Basic !!!", "Basic \x00", "Bearer abc", "Basic YQ"])
+def test_credentials_that_are_none_name_nobody(
+    serve: Callable[[int], Serve], gate: Gate, authorization: str
+) -> None:
+    gate.opened.set()
+    output = Output()
+    serve(4)(output, "/imaging/wait", method="GET", headers={"authorization": authorization}, groups=[])
+    assert json.loads(output.body)["user"] == ""
+
+
+@pytest.mark.parametrize("output", [Output(), LaterOutput()], ids=["plugin 4.0", "plugin 5.0"])
+def test_problems_are_sent_in_the_way_of_every_plugin_version(
+    serve: Callable[[int], Serve], output: Output
+) -> None:
+    ask(serve(4), "/nothing", output=output)
+    assert output.status == 404
+    assert json.loads(output.body)["code"] == "notFound"
+    assert output.headers["Content-Type"] == "application/problem+json"
+
+
+def test_a_wrong_method_and_a_redirect_have_calls_of_their_own(serve: Callable[[int], Serve]) -> None:
+    callback = serve(4)
+    wrong = ask(callback, "/call", "DELETE")
+    assert (wrong.status, wrong.headers["Allow"]) == (405, "POST")
+    moved = ask(callback, "/else")
+    assert (moved.status, moved.headers["Location"]) == (302, "/elsewhere")
