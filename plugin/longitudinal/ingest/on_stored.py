@@ -12,6 +12,8 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from concurrent.futures import Future
 
+import msgspec
+
 from longitudinal.archive import Archive
 from longitudinal.dicom.tags import Tags, read_file_tags
 from longitudinal.ingest.inventory import ArchivedStudy, Inventory
@@ -26,6 +28,8 @@ LOGGER = logging.getLogger(__name__)
 
 # The cursor follows within seconds; more stores than this between two of its looks are read once more, no worse.
 _REMEMBERED_STORES = 50_000
+# A file reaches Python as a whole. Of larger ones Orthanc itself reads the tags, up to the pixels.
+_LARGE_BYTES = 64 * 1024 * 1024
 # For so long after a store the backfill steps back.
 _QUIET_SECONDS = 1.0
 
@@ -57,12 +61,14 @@ class Ingest:
 
         def put(_: sqlite3.Connection, instances: InstanceWriter) -> Iterable[Touched]:
             try:
-                return [instances.put(read_record(orthanc_id, json.loads(tags_json), self._archive))]
+                return [instances.put(read_record(orthanc_id, msgspec.json.decode(tags_json), self._archive))]
             except KeyError:
                 LOGGER.info("Instance %s was gone before it could be indexed", orthanc_id)
                 return []
 
-        self._writer.submit(put).add_done_callback(lambda done: self._recent.written(orthanc_id, done))
+        self._writer.submit(put, is_awaited=False).add_done_callback(
+            lambda done: self._recent.written(orthanc_id, done)
+        )
 
     def deleted(self, level: str, orthanc_id: str) -> Future[None]:
         """A resource of `level` ("patients", "studies", "series", "instances") was deleted, or is said to be.
@@ -160,14 +166,15 @@ class Ingest:
             return None
 
     def _tags(self, orthanc_id: str) -> Tags:
-        try:
-            return read_file_tags(self._archive.file(orthanc_id))
-        except KeyError:
-            raise
-        except Exception as error:  # pydicom raises what it likes; Orthanc has read the file once already
-            LOGGER.info("Instance %s is read by Orthanc, pydicom cannot: %s", orthanc_id, error)
-            tags: Tags = json.loads(self._inventory.tags(orthanc_id))
-            return tags
+        if self._inventory.size(orthanc_id) <= _LARGE_BYTES:
+            try:
+                return read_file_tags(self._archive.file(orthanc_id))
+            except KeyError:
+                raise
+            except Exception as error:  # pydicom raises what it likes; Orthanc has read the file once already
+                LOGGER.info("Instance %s is read by Orthanc, pydicom cannot: %s", orthanc_id, error)
+        tags: Tags = json.loads(self._inventory.tags(orthanc_id))
+        return tags
 
 
 class _RecentStores:

@@ -19,6 +19,9 @@ LOGGER = logging.getLogger(__name__)
 Command = Callable[[sqlite3.Connection, InstanceWriter], Iterable[Touched]]
 
 _BATCH = 200
+# What nobody waits for lies this long, so that a stream of stores is written some at a time: a thread that wakes for each
+# instance takes Python's lock from the storing threads just when they need it.
+_LINGER_SECONDS = 0.05
 _RETRY_SECONDS = 1.0
 _STOP_SECONDS = 10.0
 
@@ -26,6 +29,7 @@ _STOP_SECONDS = 10.0
 @dataclass(frozen=True, slots=True)
 class _Entry:
     command: Command
+    is_awaited: bool = True
     done: Future[None] = field(default_factory=Future)
 
 
@@ -45,6 +49,7 @@ class Writer:
         self._instances = InstanceWriter(self._connection)
         self._on_commit = on_commit
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._hurry = threading.Event()
         self._thread = threading.Thread(target=self._run, name="longitudinal-writer", daemon=True)
         self.last_error: str | None = None
         self.lost = 0  # commands given up; whoever keeps the index complete compares it with the archive then
@@ -56,14 +61,20 @@ class Writer:
     def stop(self) -> None:
         """Write what is queued, then end the thread and close the connection."""
         self._queue.put(None)
+        self._hurry.set()
         self._thread.join(_STOP_SECONDS)
         if not self._thread.is_alive():
             self._connection.close()
 
-    def submit(self, command: Command) -> Future[None]:
-        """Queue a command; the future is done once it is committed, or carries what the command raised."""
-        entry = _Entry(command)
+    def submit(self, command: Command, *, is_awaited: bool = True) -> Future[None]:
+        """Queue a command; the future is done once it is committed, or carries what the command raised.
+
+        Where nobody waits for it (`is_awaited` False) it may lie a moment, until there are more to write with it.
+        """
+        entry = _Entry(command, is_awaited)
         self._queue.put(entry)
+        if is_awaited:
+            self._hurry.set()
         return entry.done
 
     @property
@@ -80,6 +91,9 @@ class Writer:
 
     def _next_batch(self) -> tuple[list[_Entry], bool]:
         entry = self._queue.get()
+        if entry is not None and not entry.is_awaited:
+            self._hurry.wait(_LINGER_SECONDS)
+        self._hurry.clear()
         batch: list[_Entry] = []
         while entry is not None:
             batch.append(entry)
