@@ -118,5 +118,8 @@ class FakeArchive:
         self.instance_lists.append(series)
         return [key for key, entry in self.stored.items() if entry.parents.series == series]
 
+    def size(self, orthanc_id: str) -> int:
+        return len(self.stored[orthanc_id].file)
+
     def tags(self, orthanc_id: str) -> str:
         return self.short_json(orthanc_id)

@@ -199,6 +199,20 @@ def test_one_uid_in_two_patients_is_indexed_twice(complete: OrthancServer) -> No
         assert (answer.status_code, len(answer.json()["orthancIds"])) == (409, 2)
 
 
+def test_of_a_file_too_large_for_python_orthanc_reads_the_tags(complete: OrthancServer) -> None:
+    """Long values included: the offsets of 150 planes are more than the 256 characters Orthanc shows unasked."""
+    dose = build.dose([2.5 * plane for plane in range(150)], PatientID="large")
+    dose.Rows, dose.Columns = 480, 480
+    dose.PixelData = bytes(2 * 480 * 480 * 150)
+    assert len(dose.PixelData) > 64 * 1024 * 1024
+    with without_plugin(complete) as server:
+        server.store_rest([build.as_file(dose)])
+    with complete as server:
+        wait_equal(server, 1)
+        status = server.session.get(f"/imaging/studies/{dose.StudyInstanceUID}/index-status").json()
+        assert (status["slices"], status["skipped"]) == (150, [])
+
+
 def test_without_the_sidecar_every_answer_comes_back(complete: OrthancServer) -> None:
     """Real scans in two frames with a registration object: the index is disposable."""
     images = dicom_files("openms_dicom/patient01")

@@ -5,7 +5,11 @@ from typing import Any
 
 import orthanc
 
+from longitudinal.dicom.tag_names import READ_TAGS
 from longitudinal.ingest.inventory import ArchivedStudy, Change, ChangePage
+
+# Values of more than 256 characters are null unless asked for, and a dose grid of 150 planes has one.
+_WHOLE = ",".join(sorted(tag.replace(",", "-") for tag in READ_TAGS))
 
 
 class OrthancInventory:
@@ -42,7 +46,16 @@ class OrthancInventory:
     def tags(self, orthanc_id: str) -> str:
         """The tags of one instance."""
         try:
-            return str(orthanc.RestApiGet(f"/instances/{orthanc_id}/tags?short"), "utf-8")
+            return str(
+                orthanc.RestApiGet(f"/instances/{orthanc_id}/tags?short&ignore-length={_WHOLE}"), "utf-8"
+            )
+        except orthanc.OrthancException:
+            raise KeyError(orthanc_id) from None
+
+    def size(self, orthanc_id: str) -> int:
+        """The size of one instance's file."""
+        try:
+            return int(orthanc.RestApiGet(f"/instances/{orthanc_id}/attachments/dicom/size"))
         except orthanc.OrthancException:
             raise KeyError(orthanc_id) from None
 

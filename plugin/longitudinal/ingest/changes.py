@@ -6,6 +6,7 @@ plugin was off, never has one.
 
 import logging
 import sqlite3
+import threading
 from collections.abc import Iterable
 from concurrent.futures import Future
 
@@ -26,6 +27,10 @@ _LOOK_BACK = 64
 _MANY = 5_000
 
 
+class Stopping(Exception):
+    """The plugin stops; the cursor stays where it is."""
+
+
 class Changes:
     """Follows the change log; used by one thread.
 
@@ -42,12 +47,17 @@ class Changes:
         self._ingest = ingest
         self._first = 0
         self._seen: set[int] = set()
+        self._stopping = threading.Event()
         self.cursor: int | None = None
 
     @property
     def lag(self) -> int | None:
         """How many changes the cursor is behind; None before the first look."""
         return None if self.cursor is None else max(0, self._inventory.last_change() - self.cursor)
+
+    def stop(self) -> None:
+        """Make a look that is under way end: it raises Stopping. For other threads."""
+        self._stopping.set()
 
     def begin(self) -> None:
         """Take up the cursor where it was left, and follow to the end.
@@ -72,6 +82,8 @@ class Changes:
 
         Raises
         ------
+        Stopping
+            Somebody called `stop`.
         sqlite3.Error
             The sidecar cannot be written; the cursor stays, and the next look begins there again.
         """
@@ -103,6 +115,8 @@ class Changes:
             is_known = orthanc_id in known
             # Known, but no callback told: it was overwritten elsewhere, or while the plugin was off.
             is_fresh = self._ingest.take_stored(orthanc_id) and is_known
+            if self._stopping.is_set():
+                raise Stopping
             if not is_fresh and (is_known or read_missing):
                 done = self._ingest.index(orthanc_id)
                 if done is not None:

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from longitudinal.ingest.changes import Changes
+from longitudinal.ingest.changes import Changes, Stopping
 from longitudinal.ingest.reconcile import Reconcile
 
 LOGGER = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ class Completeness:
     def stop(self) -> None:
         """End the thread. What it was doing is taken up at the next start."""
         self._stop.set()
+        self._changes.stop()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -70,9 +71,9 @@ class Completeness:
                     self._pass()
                 self.last_error = None
                 self._stop.wait(_LOOK_SECONDS)
-            except (
-                Exception
-            ) as error:  # a full disk, a locked database: it passes, and this thread must not end
+            except Stopping:
+                return
+            except Exception as error:  # a full disk, a locked database: it passes
                 self.last_error = str(error)
                 LOGGER.exception("The index could not be brought up to date; trying again")
                 self._stop.wait(_AFTER_ERROR_SECONDS)

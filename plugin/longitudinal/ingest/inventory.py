@@ -62,4 +62,7 @@ class Inventory(Protocol):
         """Orthanc ids of the instances of a series; empty where it is gone."""
 
     def tags(self, orthanc_id: str) -> str:
-        """The tags of an instance in Orthanc's short JSON, long values cut. Raises KeyError where it is gone."""
+        """The tags of an instance in Orthanc's short JSON, as Orthanc reads them. Raises KeyError where it is gone."""
+
+    def size(self, orthanc_id: str) -> int:
+        """The bytes of an instance's file. Raises KeyError where it is gone."""

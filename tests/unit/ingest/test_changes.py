@@ -158,3 +158,32 @@ def test_a_store_during_the_read_wins(house: Any) -> None:
     house.ingest.index(known).result()
     (planes,) = house.readers.connection().execute("SELECT planes FROM instances").fetchone()
     assert np.frombuffer(planes, PLANE)["position"][0].tolist() == [0, 0, 50]
+
+
+def test_stop_ends_a_long_look_and_the_next_start_goes_on(house: Any) -> None:
+    changes = house.changes()
+    changes.begin()
+    stored = house.archive.store(slices(4))
+    read = house.archive.file
+
+    def stop_after_two(orthanc_id: str) -> bytes:
+        if len(house.archive.files_read) == 1:
+            changes.stop()
+        return read(orthanc_id)
+
+    house.archive.file = stop_after_two
+    with pytest.raises(module.Stopping):
+        changes.follow()
+    assert (len(house.archive.files_read), kept_cursor(house)) == (2, 0)
+    house.archive.file = read
+    house.changes().begin()
+    assert house.rows() == set(stored)
+
+
+def test_of_a_large_file_orthanc_reads_the_tags(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("longitudinal.ingest.on_stored._LARGE_BYTES", 100)
+    changes = house.changes()
+    changes.begin()
+    stored = house.archive.store(slices(2))
+    changes.follow()
+    assert (house.rows(), house.archive.files_read) == (set(stored), [])

@@ -30,6 +30,9 @@ class Script:
     def follow(self) -> None:
         self._ask("follow")
 
+    def stop(self) -> None:
+        self._ask("stop")
+
     def steps(self) -> Iterator[None]:
         self._ask("pass")
         number = 0
