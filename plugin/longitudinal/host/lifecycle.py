@@ -11,6 +11,7 @@ from typing import Any
 import orthanc
 
 from longitudinal.host.background import Background
+from longitudinal.host.callbacks import immortal
 from longitudinal.host.log import forward_logging
 from longitudinal.host.ohif import OhifHost
 from longitudinal.host.orthanc_archive import OrthancArchive
@@ -90,8 +91,8 @@ class _Plugin:
     def register(self) -> None:
         """Hook into Orthanc. The writer runs from here on; in-process reads wait for ORTHANC_STARTED."""
         self._writer.start()
-        orthanc.RegisterOnStoredInstanceCallback(self._on_stored)
-        orthanc.RegisterOnChangeCallback(self._on_change)
+        orthanc.RegisterOnStoredInstanceCallback(immortal(self._on_stored))
+        orthanc.RegisterOnChangeCallback(immortal(self._on_change))
         self._rest.register()
         self._ohif.register()
 

@@ -9,6 +9,7 @@ import msgspec
 import orthanc
 
 from longitudinal.errors import InvalidSettings
+from longitudinal.host.callbacks import immortal
 from longitudinal.ohif.site import Roots, Site
 from longitudinal.settings import Settings
 
@@ -60,7 +61,7 @@ class OhifHost:
     def register(self) -> None:
         """Register the route with Orthanc."""
         if self.root is not None:
-            orthanc.RegisterRestCallback(f"{re.escape(self.root)}(/.*)?", self._serve)
+            orthanc.RegisterRestCallback(f"{re.escape(self.root)}(/.*)?", immortal(self._serve))
             LOGGER.info("OHIF %s is at %s/", self._site.version, self.root)
 
     def _serve(self, output: Any, uri: str, **request: Any) -> None:

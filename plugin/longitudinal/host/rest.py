@@ -15,6 +15,7 @@ from urllib.parse import unquote, unquote_plus
 import orthanc
 
 from longitudinal.errors import Busy, LongitudinalError
+from longitudinal.host.callbacks import immortal
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.problem import response_of
 from longitudinal.http.router import Router
@@ -39,11 +40,12 @@ class RestHost:
         places = max(1, http_threads // 2)
         self._places = threading.BoundedSemaphore(places)
         self._call_backs = threading.BoundedSemaphore(max(1, http_threads // 4))
+        self._labels_errors = _labels_errors()
         self._pool = ThreadPoolExecutor(max_workers=places, thread_name_prefix="longitudinal-http")
 
     def register(self) -> None:
         """Register the routes with Orthanc."""
-        orthanc.RegisterRestCallback(f"{re.escape(self._root)}(/.*)?", self._serve)
+        orthanc.RegisterRestCallback(f"{re.escape(self._root)}(/.*)?", immortal(self._serve))
 
     def stop(self) -> None:
         """Finish what runs, refuse what comes."""
@@ -54,7 +56,7 @@ class RestHost:
             response = self._answer(uri, request)
         except Exception as error:
             response = response_of(error)
-        _send(output, response)
+        _send(output, response, self._labels_errors)
 
     def _answer(self, uri: str, raw: dict[str, Any]) -> Response:
         request = _read(uri[len(self._root) :], raw)
@@ -100,7 +102,12 @@ def _user(authorization: str) -> str:
         return ""
 
 
-def _send(output: Any, response: Response) -> None:
+def _labels_errors() -> bool:
+    """Whether an error can say that it is problem+json; from 1.12.7 Orthanc itself adds "text/plain" to all of them."""
+    return not orthanc.CheckVersionAdvanced(1, 12, 7)
+
+
+def _send(output: Any, response: Response, labels_errors: bool) -> None:
     for name, value in response.headers.items():
         output.SetHttpHeader(name, value)
     if response.location is not None:
@@ -111,7 +118,8 @@ def _send(output: Any, response: Response) -> None:
     elif response.status == _OK:
         output.AnswerBuffer(response.body, response.content_type)
     else:
-        output.SetHttpHeader("Content-Type", response.content_type)
+        if labels_errors:
+            output.SetHttpHeader("Content-Type", response.content_type)
         text = response.body.decode()
         try:
             output.SendHttpStatus(response.status, text, len(response.body))

@@ -101,6 +101,7 @@ def serve(fake_orthanc: FakeOrthanc, gate: Gate) -> Iterator[Callable[[int], Ser
             Route("GET", "/now", lambda _: Response(b"{}"), "", Response),
             Route("GET", "/else", lambda _: Response(location="/elsewhere"), "", Response),
         ]
+        fake_orthanc.expect("CheckVersionAdvanced", 1, 12, 7, returns=0)
         host = RestHost("/imaging", Router(routes), http_threads)
         host.register()
         hosts.append(host)
