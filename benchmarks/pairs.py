@@ -4,7 +4,7 @@ Two long runs one after the other measure the machine's mood as much as the code
 comes first alternates too, and each pair gives one ratio; what slows the machine down for a minute slows both.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,12 +35,19 @@ def median_interval(values: np.ndarray, seed: int = 1) -> tuple[float, float, fl
     return float(np.median(values)), float(low), float(high)
 
 
-def compare(a: Callable[[], float], b: Callable[[], float], pairs: int) -> Comparison:
-    """Measure A and B in turn, `pairs` times each; both return what is to be compared (seconds, say)."""
-    measured = np.empty((pairs, 2))
+def compare(
+    a: Callable[[], Sequence[float]], b: Callable[[], Sequence[float]], pairs: int
+) -> list[Comparison]:
+    """Run A and B in turn, `pairs` times each; both return what is to be compared, one or more figures."""
+    measured: list[list[Sequence[float]]] = []
     for number in range(pairs):
-        order = ((0, a), (1, b)) if number % 2 == 0 else ((1, b), (0, a))
-        for column, run in order:
-            measured[number, column] = run()
-    ratio, low, high = median_interval(measured[:, 0] / measured[:, 1])
-    return Comparison(*(float(value) for value in np.median(measured, axis=0)), ratio, low, high)
+        if number % 2 == 0:
+            measured.append([a(), b()])
+        else:
+            last = b()
+            measured.append([a(), last])
+    found = []
+    for figures in np.array(measured, dtype=float).transpose(2, 0, 1):
+        ratio, low, high = median_interval(figures[:, 0] / figures[:, 1])
+        found.append(Comparison(*(float(value) for value in np.median(figures, axis=0)), ratio, low, high))
+    return found
