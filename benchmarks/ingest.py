@@ -165,7 +165,7 @@ def main() -> None:
             f"{options.files} instances of {size:.0f} KiB, {options.pairs} interleaved pairs; target: at most {TARGET}\n"
         )
         print(
-            "| way | with the plugin, /s | without Python, /s | time, with / without | | Orthanc's processor time, with / without |"
+            "| way | with the plugin, /s | without Python, /s | time, ratio | | Orthanc's processor time, ratio |"
         )
         print("|---|---|---|---|---|---|")
         with (

@@ -1,0 +1,80 @@
+"""One stored instance becomes one record, whatever it is: planes or a reason, and never an exception."""
+
+import pydicom
+import pytest
+from pydicom.uid import generate_uid
+
+from longitudinal.dicom.tags import tags_from_dataset
+from longitudinal.ingest.record import read_record
+from tests.builders import as_file, classic, dataset, mosaic
+from tests.data import data
+
+SPATIAL_REGISTRATION = "1.2.840.10008.5.1.4.1.1.66.1"
+PARENTS = ("patient", "study", "series")
+
+
+class OneFile:
+    """An archive with one instance, whose ids cannot be derived from its tags."""
+
+    def __init__(self, file: bytes) -> None:
+        self._file = file
+
+    def file(self, orthanc_id: str) -> bytes:
+        return self._file
+
+    def annotation(self, orthanc_id: str) -> None:
+        return None
+
+    def parents(self, orthanc_id: str) -> object:
+        from longitudinal.archive import Parents
+
+        return Parents(*PARENTS)
+
+
+def record(ds: pydicom.Dataset, file: bytes = b""):  # type: ignore[no-untyped-def]
+    return read_record("an-id", tags_from_dataset(ds), OneFile(file))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "ds", [classic(), mosaic(), classic(ImagePositionPatient=None), dataset("1.2.3.4", "OT", Rows=None)]
+)
+def test_there_are_planes_or_a_reason_and_never_both(ds: pydicom.Dataset) -> None:
+    made = record(ds)
+    assert (made.planes is None) != (made.reason is None)
+    assert (made.role is None) == (made.planes is None)
+    assert (made.orthanc_patient, made.orthanc_study, made.orthanc_series) == PARENTS
+
+
+def test_an_empty_patient_id_makes_each_study_a_patient() -> None:
+    made = record(classic(PatientID=""))
+    assert made.patient_id == f"study:{made.study_instance_uid}"
+
+
+def test_without_a_frame_of_reference_a_series_is_one() -> None:
+    assert record(classic(FrameOfReferenceUID=None)).frame_of_reference_uid.startswith("series:")
+    assert record(classic(FrameOfReferenceUID=None, ImagePositionPatient=None)).frame_of_reference_uid is None
+
+
+def test_a_sop_class_that_dicom_does_not_have_is_named() -> None:
+    path = data("reg_malformed") / "838356188785bc2d5c53f95b6afce5fa565c3248.dcm"
+    ds = pydicom.dcmread(path)
+    made = record(ds, path.read_bytes())
+    assert made.reason == "notAnImage"
+    assert str(ds.SOPClassUID) in made.detail
+    assert made.transforms == ()
+
+
+def test_a_registration_of_which_nothing_can_be_used_says_why_in_its_own_row() -> None:
+    path = data("reg_malformed") / "6c690a9eccdbcc3c58f4ae55bc081f07a614393e.dcm"
+    made = record(pydicom.dcmread(path), path.read_bytes())
+    assert (made.reason, made.transforms[0].refusal) == ("noFrame", "noFrame")
+    assert "item 1: the item has no Frame of Reference UID" in made.detail
+
+
+@pytest.mark.parametrize("damage", [b"", b"no DICOM at all", b"\0" * 200], ids=["empty", "text", "zeros"])
+def test_a_registration_whose_file_cannot_be_read_is_kept_with_a_reason(damage: bytes) -> None:
+    ds = dataset(SPATIAL_REGISTRATION, "REG", Rows=None, Columns=None, SOPInstanceUID=generate_uid())
+    made = record(ds, damage)
+    assert made.reason == "notARegistration"
+    assert made.detail
+    assert record(ds, as_file(ds)).reason in ("noRegistration", "notARegistration")
