@@ -44,6 +44,7 @@ class FakeArchive:
     files_read: list[str] = field(default_factory=list)
     instance_lists: list[str] = field(default_factory=list)
     unreadable: set[str] = field(default_factory=set)
+    annotations: dict[str, str] = field(default_factory=dict)
 
     # What a test does to it
 
@@ -92,6 +93,9 @@ class FakeArchive:
 
     def parents(self, orthanc_id: str) -> Parents:
         return self.stored[orthanc_id].parents
+
+    def annotation(self, orthanc_id: str) -> str | None:
+        return self.annotations.get(orthanc_id)
 
     # Inventory
 

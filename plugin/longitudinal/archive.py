@@ -1,9 +1,9 @@
-"""What the plugin asks of the archive (Orthanc) it runs in, as a protocol; `host` implements it.
+"""What the plugin asks of the archive (Orthanc) it runs in, as protocols; `host` implements them.
 
 All reads here run in Orthanc's own process and take microseconds, `file` excepted.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,3 +34,25 @@ class Archive(Protocol):
 
     def parents(self, orthanc_id: str) -> Parents:
         """The resources above an instance. Raises KeyError where it is gone."""
+
+    def annotation(self, orthanc_id: str) -> str | None:
+        """What we have said about a registration object (JSON in user metadata); None where nothing was said."""
+
+
+class ArchiveWriter(Protocol):
+    """What stores, changes and deletes in the archive: never in Orthanc's process, where it can deadlock.
+
+    Each method raises `longitudinal.errors.ArchiveFailed` when the archive refuses or does not answer in time.
+    """
+
+    def store(self, file: bytes) -> str:
+        """Store a DICOM file; returns its Orthanc id."""
+
+    def delete(self, orthanc_id: str) -> None:
+        """Delete an instance; one that is gone already is no error."""
+
+    def change_annotation(self, orthanc_id: str, change: Callable[[str | None], str]) -> None:
+        """Replace what is said about an instance by what `change` makes of it.
+
+        `change` may be called again, with what another node has written meanwhile.
+        """

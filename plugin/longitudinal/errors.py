@@ -137,6 +137,25 @@ class NotIndexable(Unprocessable):
     title = "The instance has no usable geometry"
 
 
+class TransformRefused(Unprocessable):
+    """A given transform cannot be used; `code` is the reason, such as sameFrame or collinearLandmarks."""
+
+    code = "transformRefused"
+    title = "The transform cannot be used"
+
+    def __init__(self, code: str, detail: str, fields: Sequence[FieldError] = ()) -> None:
+        super().__init__(detail, fields)
+        self.code = code
+
+
+class ArchiveFailed(LongitudinalError):
+    """Orthanc did not store, change or delete what it was asked to."""
+
+    code = "archiveFailed"
+    status = 502
+    title = "Orthanc did not carry it out"
+
+
 class UnsupportedMediaType(LongitudinalError):
     """The body's Content-Type is not one the route takes."""
 

@@ -36,6 +36,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
         How often the whole archive is compared with the index.
     backfill_on_start
         Whether studies the archive had before the plugin are indexed without being asked for.
+    metadata_base
+        First number of the user metadata in which Orthanc keeps what we say about registration objects.
+    uid_root
+        Root of the UIDs of new objects. Default: 2.25 and a random number.
     """
 
     root: _Root = "/imaging"
@@ -46,6 +50,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     max_body: Annotated[int, msgspec.Meta(ge=1, le=64)] = msgspec.field(default=4, name="MaxBodyMiB")
     reconcile_seconds: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 3600
     backfill_on_start: bool = True
+    metadata_base: Annotated[int, msgspec.Meta(ge=1024, le=65_000)] = 4000
+    uid_root: Annotated[str, msgspec.Meta(pattern=r"^[0-2](\.(0|[1-9][0-9]*))+$", max_length=24)] | None = (
+        None
+    )
 
 
 def read_settings(configuration: dict[str, Any]) -> Settings:

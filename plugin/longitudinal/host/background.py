@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 
+from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.changes import Changes
 from longitudinal.ingest.completeness import Completeness
 from longitudinal.ingest.inventory import ArchivedStudy, Inventory
@@ -32,11 +33,17 @@ class Background:
     """
 
     def __init__(
-        self, settings: Settings, readers: Readers, writer: Writer, inventory: Inventory, ingest: Ingest
+        self,
+        settings: Settings,
+        readers: Readers,
+        writer: Writer,
+        inventory: Inventory,
+        ingest: Ingest,
+        annotations: Annotations,
     ) -> None:
         self.queue = JobQueue(readers, writer)
         self._backfills = settings.backfill_on_start
-        changes = Changes(inventory, readers, writer, ingest)
+        changes = Changes(inventory, readers, writer, ingest, annotations.refresh)
         reconcile = Reconcile(inventory, readers, ingest, self._backfill)
         self.completeness = Completeness(changes, reconcile, settings.reconcile_seconds, lambda: writer.lost)
         handlers = {KIND: IndexStudy(inventory, readers, ingest)}

@@ -13,6 +13,7 @@ import orthanc
 from longitudinal.host.background import Background
 from longitudinal.host.callbacks import immortal
 from longitudinal.host.log import forward_logging
+from longitudinal.host.loopback import Loopback
 from longitudinal.host.ohif import OhifHost
 from longitudinal.host.orthanc_archive import OrthancArchive
 from longitudinal.host.orthanc_inventory import OrthancInventory
@@ -23,11 +24,15 @@ from longitudinal.http.routes.about import Versions, about_routes
 from longitudinal.http.routes.index import IndexRoutes
 from longitudinal.http.routes.jobs import job_routes
 from longitudinal.http.routes.points import point_routes
+from longitudinal.http.routes.transforms import transform_routes
+from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.points.ask import Asker
 from longitudinal.points.catalogue import Catalogue
+from longitudinal.points.given_transforms import GivenTransforms
 from longitudinal.settings import Settings, read_settings
 from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.transforms import has_transforms
 from longitudinal.sidecar.writer import Writer
 
 LOGGER = logging.getLogger(__name__)
@@ -66,22 +71,30 @@ class _Plugin:
         path = _sidecar_path(settings, configuration)
         readers = Readers(path)
         catalogue = Catalogue(readers)
-        archive = OrthancArchive()
+        archive = OrthancArchive(settings.metadata_base)
         self._readers = readers
         self._writer = Writer(path, catalogue.invalidate)
         inventory = OrthancInventory()
         self._ingest = Ingest(self._writer, archive, inventory)
-        self._background = Background(settings, readers, self._writer, inventory, self._ingest)
+        self._annotations = Annotations(self._writer, archive)
+        self._background = Background(
+            settings, readers, self._writer, inventory, self._ingest, self._annotations
+        )
         queue, completeness = self._background.queue, self._background.completeness
         self._ohif = OhifHost(settings, configuration)
         links = link_builder(settings.root, self._ohif.root)
         asker = Asker(readers, catalogue, archive, self._heal, links, self._background.hurry)
+        loopback = Loopback(configuration, settings.metadata_base)
+        given = GivenTransforms(
+            readers, catalogue, archive, loopback, self._heal, self._settle_registration, settings.uid_root
+        )
         router = Router(
             [
                 *about_routes(settings.root, readers, self._writer, queue, completeness, _versions),
                 *IndexRoutes(readers, inventory, queue, settings.max_body).routes(),
                 *job_routes(queue),
                 *point_routes(asker, settings.max_body),
+                *transform_routes(given, settings.max_body),
             ]
         )
         http_threads = int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS))
@@ -103,6 +116,8 @@ class _Plugin:
     def _on_change(self, change: int, level: int, orthanc_id: str) -> None:
         if change == orthanc.ChangeType.DELETED:
             self._ingest.deleted(_LEVELS[level], orthanc_id)
+        elif change == orthanc.ChangeType.UPDATED_METADATA and level == orthanc.ResourceType.INSTANCE:
+            self._annotations.refresh(orthanc_id)
         elif change == orthanc.ChangeType.ORTHANC_STARTED:
             self._background.start()
         elif change == orthanc.ChangeType.ORTHANC_STOPPED:
@@ -113,6 +128,14 @@ class _Plugin:
             LOGGER.warning("Instance %s is gone from the archive; the index forgets it", orthanc_id)
         for done in [self._ingest.deleted("instances", orthanc_id) for orthanc_id in gone]:
             done.result()
+
+    def _settle_registration(self, orthanc_id: str) -> None:
+        """Return when the sidecar has a registration object as it is now, with what is said about it."""
+        self._annotations.refresh(orthanc_id).result()
+        if not has_transforms(self._readers.connection(), orthanc_id):
+            done = self._ingest.index(orthanc_id)  # no callback told of it
+            if done is not None:
+                done.result()
 
     def _stop(self) -> None:
         self._rest.stop()

@@ -9,7 +9,16 @@ from longitudinal.archive import Parents
 
 
 class OrthancArchive:
-    """Implements `longitudinal.archive.Archive` with in-process reads."""
+    """Implements `longitudinal.archive.Archive` with in-process reads.
+
+    Parameters
+    ----------
+    metadata
+        The number of the user metadata that `annotation` is kept in.
+    """
+
+    def __init__(self, metadata: int) -> None:
+        self._metadata = metadata
 
     def has_instance(self, orthanc_id: str) -> bool:
         """Whether the instance is stored. Its reception date is the cheapest thing to ask for: 17 us."""
@@ -53,3 +62,12 @@ class OrthancArchive:
         except orthanc.OrthancException:
             raise KeyError(orthanc_id) from None
         return Parents(**ids)
+
+    def annotation(self, orthanc_id: str) -> str | None:
+        """The user metadata of ours, by its number: a name would have to be registered in the configuration."""
+        try:
+            return bytes(orthanc.RestApiGet(f"/instances/{orthanc_id}/metadata/{self._metadata}")).decode(
+                "utf-8", "replace"
+            )
+        except orthanc.OrthancException:
+            return None

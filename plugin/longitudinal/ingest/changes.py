@@ -7,7 +7,7 @@ plugin was off, never has one.
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 
 from longitudinal.ingest.inventory import ChangePage, Inventory
@@ -34,17 +34,30 @@ class Stopping(Exception):
 class Changes:
     """Follows the change log; used by one thread.
 
+    Parameters
+    ----------
+    annotated
+        Told the instances whose metadata changed, as another node may have done it.
+
     Attributes
     ----------
     cursor
         The last change followed; None before the first look.
     """
 
-    def __init__(self, inventory: Inventory, readers: Readers, writer: Writer, ingest: Ingest) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        readers: Readers,
+        writer: Writer,
+        ingest: Ingest,
+        annotated: Callable[[str], object] = lambda instance: None,
+    ) -> None:
         self._inventory = inventory
         self._readers = readers
         self._writer = writer
         self._ingest = ingest
+        self._annotated = annotated
         self._first = 0
         self._seen: set[int] = set()
         self._stopping = threading.Event()
@@ -100,6 +113,8 @@ class Changes:
         stored = list(dict.fromkeys(change.orthanc_id for change in fresh if change.kind == "NewInstance"))
         if stored:
             self._index(stored, read_missing)
+        for orthanc_id in {change.orthanc_id for change in fresh if change.kind == "UpdatedMetadata"}:
+            self._annotated(orthanc_id)
         last = max([self.cursor, *(change.sequence for change in fresh)])
         self._seen.update(change.sequence for change in fresh)
         self._seen = {sequence for sequence in self._seen if sequence > last - _LOOK_BACK}

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from io import BytesIO
 
 import pydicom
@@ -12,7 +13,8 @@ from longitudinal.dicom.header import Header, read_header
 from longitudinal.dicom.image_planes import ImagePlanes, read_planes
 from longitudinal.dicom.spatial_registration import Refusal, Registration, RegistrationItem, read_registration
 from longitudinal.dicom.tags import Tags
-from longitudinal.sidecar.records import InstanceRecord, TransformRecord
+from longitudinal.sidecar.records import InstanceRecord, Notes, TransformRecord
+from longitudinal.transforms.annotation import read_annotation
 from longitudinal.transforms.displacement_grid import DisplacementGrid
 
 LOGGER = logging.getLogger(__name__)
@@ -49,7 +51,9 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
         reason, detail = str(found.reason), found.detail
         detail = detail or _unknown_class(header.sop_class_uid)
     if header.sop_class_uid in REGISTRATION_SOP_CLASSES:
-        transforms, refusal, why = _read_transforms(archive.file(orthanc_id))
+        transforms, refusal, why = _read_transforms(
+            archive.file(orthanc_id), read_annotation(archive.annotation(orthanc_id))
+        )
         reason, detail = refusal or reason, why or detail
     parents = derive_parents(header, orthanc_id) or archive.parents(orthanc_id)
     return InstanceRecord(
@@ -124,7 +128,9 @@ def _frame(header: Header, found: object) -> str | None:
     return f"series:{header.series_instance_uid}" if isinstance(found, ImagePlanes) else None
 
 
-def _read_transforms(file: bytes) -> tuple[tuple[TransformRecord, ...], str | None, str]:
+def _read_transforms(
+    file: bytes, notes: Mapping[int, Notes]
+) -> tuple[tuple[TransformRecord, ...], str | None, str]:
     """The items of a registration object, and why none of it can be used."""
     try:
         registration = read_registration(pydicom.dcmread(BytesIO(file)))
@@ -132,14 +138,18 @@ def _read_transforms(file: bytes) -> tuple[tuple[TransformRecord, ...], str | No
         Exception
     ) as error:  # pydicom raises what it likes on a damaged file; the object stays stored all the same
         return (), str(Refusal.NOT_A_REGISTRATION), f"the file cannot be read: {error}"
-    items = tuple(_transform_record(registration, item) for item in registration.items if not item.own_frame)
+    items = tuple(
+        _transform_record(registration, item, notes.get(item.number, Notes()))
+        for item in registration.items
+        if not item.own_frame
+    )
     if registration.refusal is None and items and all(item.refusal for item in items):
         return items, items[0].refusal, "; ".join(f"item {item.item}: {item.detail}" for item in items)
     refusal = None if registration.refusal is None else str(registration.refusal)
     return items, refusal, registration.detail
 
 
-def _transform_record(registration: Registration, item: RegistrationItem) -> TransformRecord:
+def _transform_record(registration: Registration, item: RegistrationItem, notes: Notes) -> TransformRecord:
     return TransformRecord(
         item=item.number,
         source_frame=item.frame_of_reference_uid,
@@ -155,4 +165,6 @@ def _transform_record(registration: Registration, item: RegistrationItem) -> Tra
         label=registration.content_label or "",
         created=registration.created,
         creator=registration.creator_name or "",
+        maker=registration.manufacturer,
+        notes=notes,
     )

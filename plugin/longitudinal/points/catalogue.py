@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from longitudinal.points.patient_index import PatientIndex
 from longitudinal.points.series_planes import SeriesPlanes, read_series_planes
-from longitudinal.sidecar import patients
+from longitudinal.sidecar import patients, transforms
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.instances import Touched
-from longitudinal.transforms.stored import read_stored_transforms
+from longitudinal.transforms.stored import GridCache, read_stored_transforms
 
 # A plane takes about 500 bytes with its identifiers; 400,000 planes are some 200 MB and a dozen very large patients.
 _MAX_PLANES = 400_000
@@ -39,6 +39,7 @@ class Catalogue:
         self._lock = threading.Lock()
         self._held: OrderedDict[int, _Held] = OrderedDict()
         self._owners: dict[str, list[patients.Owner]] = {}
+        self._grids = GridCache()
         self._commits = 0
         self._planes = 0
 
@@ -101,9 +102,9 @@ class Catalogue:
             ]
             aliases = {uid: frame for entry in series for uid, frame in entry.aliases.items()}
             own = {stack.frame for entry in series for stack in entry.stacks}
-            rows = patients.read_transforms(connection, key)
+            rows = transforms.read_transforms(connection, key)
             frame_of_image = _frames_of_images(series) if rows else {}
-            transforms = read_stored_transforms(
+            stored = read_stored_transforms(
                 rows,
                 frame_of_image=frame_of_image.get,
                 canonical=lambda uid: aliases.get(uid, uid),
@@ -111,8 +112,10 @@ class Catalogue:
                 is_foreign=lambda uid: (
                     uid not in own and bool(patients.patients_with_frame(connection, uid) - {key})
                 ),
+                grids=self._grids,
+                read_grid=lambda transform: transforms.read_grid(connection, transform),
             )
-            return PatientIndex(patient, patients.read_studies(connection, key), series, transforms)
+            return PatientIndex(patient, patients.read_studies(connection, key), series, stored)
         finally:
             connection.execute("COMMIT")
 

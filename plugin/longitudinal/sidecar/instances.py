@@ -1,5 +1,6 @@
 """Writing and removing what the sidecar knows of the archive's instances. Runs on the writer's connection only."""
 
+import hashlib
 import json
 import sqlite3
 
@@ -30,8 +31,9 @@ _INSTANCE = """INSERT INTO instances (orthanc_id, series_key, frame_key, sop_ins
     acquisition_date_time = excluded.acquisition_date_time, time_source = excluded.time_source, role = excluded.role,
     reason = excluded.reason, detail = excluded.detail, planes = excluded.planes RETURNING key"""
 _TRANSFORM = """INSERT INTO transforms (id, item, instance_key, source_frame, source_references, target_frame,
-    target_references, kind, matrix, grid, refusal, detail, origin, label, created, creator)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    target_references, kind, matrix, grid, refusal, detail, origin, label, created, creator, maker, digest,
+    expected_error_mm, error_source, given_origin, given_by, given_at, decision, decided_by, decided_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
 # The keys of a patient and of one of its series whose content changed.
@@ -140,4 +142,10 @@ def _transform_row(record: InstanceRecord, item: TransformRecord, instance_key: 
         f"{record.sop_instance_uid}.{item.item}", item.item, instance_key, item.source_frame,
         json.dumps(item.source_references), item.target_frame, json.dumps(item.target_references), item.kind, item.matrix,
         item.grid, item.refusal, item.detail, item.origin, item.label, item.created, item.creator,
+        item.maker, _digest(item), *item.notes.columns(),
     )  # fmt: skip
+
+
+def _digest(item: TransformRecord) -> str:
+    """Tells two contents apart that came under one id."""
+    return hashlib.sha256((item.matrix or b"") + (item.grid or b"")).hexdigest()

@@ -87,3 +87,14 @@ def m002_jobs(db: Database) -> None:
     """Jobs, and counts of instances."""
     for statement in _JOBS:
         db.execute(statement)
+
+
+_NOTES = ("maker TEXT", "digest TEXT", "expected_error_mm REAL", "error_source TEXT", "given_origin TEXT", "given_by TEXT",
+          "given_at TEXT", "decision TEXT", "decided_by TEXT", "decided_at TEXT")  # fmt: skip
+
+
+@MIGRATIONS()
+def m003_notes(db: Database) -> None:
+    """What is said about transforms beside their objects, and what tells their contents apart."""
+    for column in _NOTES:
+        db.execute(f"ALTER TABLE transforms ADD COLUMN {column}")

@@ -74,16 +74,6 @@ def read_instances(connection: sqlite3.Connection, series_key: int) -> list[sqli
     ).fetchall()
 
 
-def read_transforms(connection: sqlite3.Connection, patient_key: int) -> list[sqlite3.Row]:
-    """The transforms of a patient's registration objects, refused ones included."""
-    return connection.execute(
-        """SELECT t.*, i.orthanc_id FROM transforms t JOIN instances i ON i.key = t.instance_key
-        JOIN series e ON e.key = i.series_key JOIN studies s ON s.key = e.study_key
-        WHERE s.patient_key = ? ORDER BY t.key""",
-        (patient_key,),
-    ).fetchall()
-
-
 def patients_with_frame(connection: sqlite3.Connection, frame_of_reference_uid: str) -> set[int]:
     """The keys of the patients that have images in a frame of reference."""
     rows = connection.execute(

@@ -4,11 +4,45 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Notes:
+    """What is said about one transform beside its object: how good it is, who gave it, what a reviewer decided.
+
+    Attributes
+    ----------
+    error_source
+        declared, forwardBackward, landmarks or local; None beside an unknown error.
+    given_origin
+        person or automatic for an object that was made here; None for anybody else's.
+    given_at, decided_at
+        ISO 8601.
+    decision
+        accepted or rejected; None while nobody looked.
+    """
+
+    expected_error_mm: float | None = None
+    error_source: str | None = None
+    given_origin: str | None = None
+    given_by: str = ""
+    given_at: str | None = None
+    decision: str | None = None
+    decided_by: str = ""
+    decided_at: str | None = None
+
+    def columns(self) -> tuple[float | str | None, ...]:
+        """The values in the order of the columns of `transforms`."""
+        return (
+            self.expected_error_mm, self.error_source, self.given_origin, self.given_by, self.given_at, self.decision,
+            self.decided_by, self.decided_at,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class TransformRecord:
     """One item of a Spatial Registration: source frame -> target frame, or why it is refused.
 
     A frame is a FrameOfReferenceUID; where the item names none, the SOP Instance UIDs of the images it is for.
-    `matrix` is 16 packed float64, row-major, mapping source to target points (LPS mm); `grid` a packed displacement grid.
+    `matrix` is 16 packed float64, row-major, mapping source to target points (LPS mm); `grid` a packed displacement grid;
+    `maker` the Manufacturer of the object.
     """
 
     item: int
@@ -25,6 +59,8 @@ class TransformRecord:
     label: str
     created: str | None
     creator: str
+    maker: str = ""
+    notes: Notes = Notes()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,16 @@
 
 import json
 import sqlite3
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from longitudinal.dicom.registration_writer import Equipment
+from longitudinal.geometry import affine
+from longitudinal.sidecar.records import Notes
 from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.graph import Edge
 from longitudinal.transforms.model import Transform, linear
@@ -15,6 +20,10 @@ SAME_FRAME = "sameFrame"
 NO_FRAME = "noFrame"
 OTHER_PATIENT = "otherPatient"
 UNKNOWN_IMAGES = "unknownImages"
+
+_UNKNOWN_ERROR = "unknown"
+# A grid takes 4 to 30 MB unpacked.
+_MOST_GRIDS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,38 @@ class StoredTransform:
     created: str | None
     creator: str
     edge: Edge | None
+    sop_instance_uid: str
+    item: int
+    kind: str | None
+    matrix: affine.Matrix | None
+    is_own: bool
+    notes: Notes
+
+
+class GridCache:
+    """Displacement grids unpacked once, however often a patient is read again; the least recently used leave.
+
+    The key is the transform's id and a digest of its content: an object can be overwritten under its UID.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._grids: OrderedDict[tuple[str, str], Transform] = OrderedDict()
+
+    def unpack(self, transform: str, digest: str | None, read: Callable[[], bytes]) -> Transform:
+        """The transform of a grid; `read` gives its bytes where they are needed."""
+        key = (transform, digest or "")
+        with self._lock:
+            if digest is not None and (known := self._grids.get(key)) is not None:
+                self._grids.move_to_end(key)
+                return known
+        # The item's frame is the grid's target: a deformable REG runs the other way (PS3.3 C.20.3.1.1).
+        made = DisplacementGrid.from_bytes(read()).inverse()
+        with self._lock:
+            self._grids[key] = made
+            while len(self._grids) > _MOST_GRIDS:
+                self._grids.popitem(last=False)
+        return made
 
 
 def read_stored_transforms(
@@ -49,13 +90,15 @@ def read_stored_transforms(
     canonical: Callable[[str], str],
     is_own: Callable[[str], bool],
     is_foreign: Callable[[str], bool],
+    grids: GridCache,
+    read_grid: Callable[[int], bytes],
 ) -> list[StoredTransform]:
     """Give every item its two frames and an edge, or the reason it has none.
 
     Parameters
     ----------
     rows
-        Rows of `sidecar.patients.read_transforms`.
+        Rows of `sidecar.transforms.read_transforms`.
     frame_of_image
         The frame of an image of this patient by SOP Instance UID, for items that name images instead of a frame.
     canonical
@@ -64,8 +107,18 @@ def read_stored_transforms(
         Whether the patient has images in a frame.
     is_foreign
         Whether a frame belongs to another patient and not to this one.
+    grids
+        Where unpacked grids are kept.
+    read_grid
+        The packed grid of a row by its key.
     """
-    return [_read(row, frame_of_image, canonical, is_own, is_foreign) for row in rows]
+
+    def transform(row: sqlite3.Row) -> Transform:
+        if row["has_grid"]:
+            return grids.unpack(row["id"], row["digest"], lambda: read_grid(row["key"]))
+        return linear(_matrix(row["matrix"]))
+
+    return [_read(row, frame_of_image, canonical, is_own, is_foreign, transform) for row in rows]
 
 
 def _read(
@@ -74,6 +127,7 @@ def _read(
     canonical: Callable[[str], str],
     is_own: Callable[[str], bool],
     is_foreign: Callable[[str], bool],
+    transform: Callable[[sqlite3.Row], Transform],
 ) -> StoredTransform:
     source, target = (
         _frame(row[f"{end}_frame"], row[f"{end}_references"], frame_of_image, canonical, is_own)
@@ -86,19 +140,42 @@ def _read(
         refusal, detail = SAME_FRAME, "the item maps its own frame onto itself"
     elif refusal is None and any(is_foreign(frame) for frame in (source, target) if frame):
         refusal, detail = OTHER_PATIENT, "a frame of the item belongs to another patient's images"
+    notes = _notes(row)
     edge = None
     if refusal is None and source and target:
-        edge = Edge(
-            id=row["id"],
-            source_frame=source,
-            target_frame=target,
-            transform=_transform(row),
-            origin=row["origin"],
-            created=row["created"],
-            method=row["kind"],
-        )
+        edge = _edge(row, source, target, transform(row), notes)
     return StoredTransform(
-        row["id"], row["orthanc_id"], source, target, refusal, detail, row["label"], row["created"], row["creator"], edge
+        row["id"], row["orthanc_id"], source, target, refusal, detail, row["label"], row["created"], row["creator"], edge,
+        row["sop_instance_uid"], row["item"], row["kind"], None if row["matrix"] is None else _matrix(row["matrix"]),
+        _is_own(row, notes), notes,
+    )  # fmt: skip
+
+
+def _edge(row: sqlite3.Row, source: str, target: str, transform: Transform, notes: Notes) -> Edge:
+    return Edge(
+        id=row["id"],
+        source_frame=source,
+        target_frame=target,
+        transform=transform,
+        expected_error_mm=notes.expected_error_mm,
+        error_source=notes.error_source or _UNKNOWN_ERROR,
+        reviewed=notes.decision == "accepted",
+        origin=notes.given_origin if _is_own(row, notes) and notes.given_origin else row["origin"],
+        created=notes.given_at or row["created"],
+        rejected=notes.decision == "rejected",
+        method=row["kind"],
+    )
+
+
+def _is_own(row: sqlite3.Row, notes: Notes) -> bool:
+    """Whether we made the object: it says so, and so does what we keep beside it in this archive."""
+    return row["maker"] == Equipment().manufacturer and notes.given_origin is not None
+
+
+def _notes(row: sqlite3.Row) -> Notes:
+    return Notes(
+        row["expected_error_mm"], row["error_source"], row["given_origin"], row["given_by"] or "", row["given_at"],
+        row["decision"], row["decided_by"] or "", row["decided_at"],
     )  # fmt: skip
 
 
@@ -119,8 +196,5 @@ def _frame(
     return found or uid
 
 
-def _transform(row: sqlite3.Row) -> Transform:
-    if row["grid"] is not None:
-        # The item's frame is the grid's target: a deformable REG runs the other way (PS3.3 C.20.3.1.1).
-        return DisplacementGrid.from_bytes(row["grid"]).inverse()
-    return linear(np.frombuffer(row["matrix"], dtype="<f8").reshape(4, 4))
+def _matrix(packed: bytes) -> affine.Matrix:
+    return np.frombuffer(packed, dtype="<f8").reshape(4, 4)

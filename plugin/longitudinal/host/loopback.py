@@ -1,0 +1,94 @@
+"""What stores, changes and deletes in Orthanc: over loopback HTTP, as the same calls in process can deadlock it.
+
+Python's own client serves: one connection a call (Orthanc closes idle ones after a second), without Nagle's delay.
+"""
+
+import http.client
+import json
+import ssl
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orthanc
+
+from longitudinal.errors import ArchiveFailed
+
+_SECONDS = 20.0
+_OK, _NOT_FOUND, _CONFLICT = 200, 404, 409
+# Nodes that write one object's metadata at the same moment: each round one of them wins.
+_ROUNDS = 8
+_DEFAULT_PORT = 8042
+
+
+class Loopback:
+    """Implements `longitudinal.archive.ArchiveWriter`.
+
+    Parameters
+    ----------
+    configuration
+        Orthanc's own.
+    metadata
+        The number of the user metadata that annotations are kept in.
+    """
+
+    def __init__(self, configuration: Mapping[str, Any], metadata: int) -> None:
+        self._port = int(configuration.get("HttpPort", _DEFAULT_PORT))
+        self._is_ssl = bool(configuration.get("SslEnabled", False))
+        self._metadata = metadata
+
+    def store(self, file: bytes) -> str:
+        """Store a DICOM file."""
+        status, body, _ = self._call("POST", "/instances", file, {"Content-Type": "application/dicom"})
+        answer = json.loads(body) if status == _OK else {}
+        if answer.get("Status") not in ("Success", "AlreadyStored"):
+            raise ArchiveFailed(
+                f"Orthanc did not store the object: {answer.get('Status') or f'HTTP {status}'}"
+            )
+        return str(answer["ID"])
+
+    def delete(self, orthanc_id: str) -> None:
+        """Delete an instance."""
+        status, _, _ = self._call("DELETE", f"/instances/{orthanc_id}")
+        if status not in (_OK, _NOT_FOUND):
+            raise ArchiveFailed(f"Orthanc did not delete instance {orthanc_id}: HTTP {status}")
+
+    def change_annotation(self, orthanc_id: str, change: Callable[[str | None], str]) -> None:
+        """Replace the annotation; where Orthanc checks revisions, what another node wrote meanwhile is not lost."""
+        path = f"/instances/{orthanc_id}/metadata/{self._metadata}"
+        status = 0
+        for _ in range(_ROUNDS):
+            status, body, tag = self._call("GET", path)
+            if status not in (_OK, _NOT_FOUND):
+                break
+            before = body.decode("utf-8", "replace") if status == _OK else None
+            condition = {"If-Match": tag} if tag is not None and status == _OK else {}
+            status, _, _ = self._call("PUT", path, change(before).encode(), condition)
+            if status == _OK:
+                return
+            if status != _CONFLICT:
+                break
+        raise ArchiveFailed(f"Orthanc did not take the metadata of instance {orthanc_id}: HTTP {status}")
+
+    def _call(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, bytes, str | None]:
+        """Status, body and ETag of one call."""
+        connection = self._connection()
+        try:
+            token = orthanc.GenerateRestApiAuthorizationToken()
+            connection.request(method, path, body, {"Authorization": token, **(headers or {})})
+            response = connection.getresponse()
+            return response.status, response.read(), response.getheader("ETag")
+        except (OSError, http.client.HTTPException) as error:
+            raise ArchiveFailed(f"Orthanc did not answer over loopback: {error}") from error
+        finally:
+            connection.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if not self._is_ssl:
+            return http.client.HTTPConnection("127.0.0.1", self._port, timeout=_SECONDS)
+        # Its certificate is made out to the name others call it by, and nobody else can sit on this port of this machine.
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return http.client.HTTPSConnection("127.0.0.1", self._port, timeout=_SECONDS, context=context)

@@ -1,0 +1,297 @@
+"""/transforms: what leads from one Frame of Reference into another."""
+
+from typing import Annotated, Literal
+
+import msgspec
+import numpy as np
+
+from longitudinal.errors import (
+    Ambiguous,
+    ArchiveFailed,
+    Conflict,
+    FieldError,
+    NotFound,
+    TransformRefused,
+)
+from longitudinal.http.exchange import Request
+from longitudinal.http.parse import check_size, invalid, parse_json, parse_query
+from longitudinal.http.router import Route
+from longitudinal.points.given_transforms import Ends, GivenTransforms, UnreadRegistration
+from longitudinal.transforms.given import GivenTransform, from_landmarks, from_matrix
+from longitudinal.transforms.stored import StoredTransform
+
+Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+# No scanner is ten kilometres long; what is larger is a mistake, and overflows somewhere.
+Coordinate = Annotated[float, msgspec.Meta(ge=-1e7, le=1e7)]
+Triple = Annotated[list[Coordinate], msgspec.Meta(min_length=3, max_length=3)]
+Row = Annotated[list[Coordinate], msgspec.Meta(min_length=4, max_length=4)]
+Matrix = Annotated[list[Row], msgspec.Meta(min_length=4, max_length=4)]
+MAX_LANDMARKS = 1_000
+
+
+class Landmark(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One place in both frames, LPS mm."""
+
+    source: Triple
+    target: Triple
+
+
+class TransformRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
+    """A matrix (4 rows of 4, maps source points to target points) or pairs of landmarks.
+
+    `method` is how landmarks are fitted, rigid by default. `expectedErrorMm` is what the giver of a matrix says of it.
+    `patientId` is needed where more than one patient has both frames.
+    """
+
+    source_frame_of_reference_uid: Identifier
+    target_frame_of_reference_uid: Identifier
+    patient_id: Identifier | None = None
+    matrix: Matrix | None = None
+    landmarks: Annotated[list[Landmark], msgspec.Meta(max_length=MAX_LANDMARKS)] | None = None
+    method: Literal["rigid", "affine"] | None = None
+    expected_error_mm: Annotated[float, msgspec.Meta(ge=0, le=1e4)] | None = None
+
+
+class FitRequest(TransformRequest, rename="camel", forbid_unknown_fields=True, frozen=True):
+    """The same; `points` are points of the source frame (LPS mm) to map and to give the expected error at."""
+
+    points: Annotated[list[Triple], msgspec.Meta(max_length=MAX_LANDMARKS)] = []
+
+
+class TransformsQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
+    """Whose transforms: PatientID or Orthanc id."""
+
+    patient_id: Identifier
+
+
+class ReviewRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
+    """What the authenticated user decides; the later decision holds."""
+
+    decision: Literal["accepted", "rejected"]
+
+
+class Review(msgspec.Struct, rename="camel", frozen=True):
+    """Who decided what, and when (ISO 8601)."""
+
+    decision: Literal["accepted", "rejected"]
+    by: str
+    at: str | None
+
+
+class TransformAnswer(msgspec.Struct, rename="camel", frozen=True):
+    """One transform, as it stands in the archive.
+
+    `matrix` (4 rows of 4) maps source points to target points, null where it is deformable or could not be read. `state`:
+    `usable` in paths; `rejected` by a person; `refused`, with `refusal` as the reason and `detail`. `expectedErrorMm` is
+    null where nobody measured it; of landmarks it is the value at their centroid.
+    """
+
+    id: str
+    sop_instance_uid: str
+    orthanc_instance_id: str
+    source_frame_of_reference_uid: str | None
+    target_frame_of_reference_uid: str | None
+    method: str | None
+    matrix: list[list[float]] | None
+    state: Literal["usable", "rejected", "refused"]
+    refusal: str | None
+    detail: str
+    origin: Literal["person", "automatic", "vendor"]
+    is_own: bool
+    label: str
+    created: str | None
+    created_by: str
+    expected_error_mm: float | None
+    uncertainty_source: Literal["declared", "forwardBackward", "landmarks", "local", "unknown"]
+    review: Review | None
+
+
+class TransformsAnswer(msgspec.Struct, frozen=True):
+    """Every transform of a patient; a registration object of which nothing could be read is one entry."""
+
+    transforms: list[TransformAnswer]
+
+
+class RemovedAnswer(msgspec.Struct, frozen=True):
+    """`deleted`: the object is gone. `rejected`: it is another's and stays, but no answer uses it any more."""
+
+    id: str
+    outcome: Literal["deleted", "rejected"]
+
+
+class FittedPoint(msgspec.Struct, rename="camel", frozen=True):
+    """A point of the source frame, where it goes, and the expected error there."""
+
+    source: list[float]
+    target: list[float]
+    expected_error_mm: float | None
+
+
+class FitAnswer(msgspec.Struct, rename="camel", frozen=True):
+    """A fit that was not stored; lengths in mm.
+
+    `residualsMm` is the distance left in each pair, `freMm` their root mean square, `fleMm` the error of placing one
+    landmark that it points to; null where the fit leaves none to measure it by. `expectedErrorMm` is that at `centroid`.
+    """
+
+    matrix: list[list[float]]
+    residuals_mm: list[float]
+    fre_mm: float | None
+    fle_mm: float | None
+    centroid: list[float] | None
+    expected_error_mm: float | None
+    uncertainty_source: Literal["declared", "landmarks", "unknown"]
+    points: list[FittedPoint]
+
+
+def transform_routes(given: GivenTransforms, max_body_mib: int) -> list[Route]:
+    """The routes under /transforms."""
+
+    def create(request: Request) -> TransformAnswer:
+        check_size(request.body, max_body_mib)
+        asked = parse_json(request.body, TransformRequest)
+        ends, transform = _given(given, asked)
+        return _answer(given.create(ends, transform, request.user))
+
+    def fit(request: Request) -> FitAnswer:
+        check_size(request.body, max_body_mib)
+        asked = parse_json(request.body, FitRequest)
+        ends, transform = _given(given, asked)
+        return _fit_answer(transform, asked.points, ends.pixel_mm)
+
+    def list_transforms(request: Request) -> TransformsAnswer:
+        stored, unread = given.of_patient(parse_query(request.query, TransformsQuery).patient_id)
+        return TransformsAnswer([*map(_answer, stored), *map(_unread_answer, unread)])
+
+    def one(_: Request, transform: str) -> TransformAnswer:
+        return _answer(given.get(transform))
+
+    def remove(request: Request, transform: str) -> RemovedAnswer:
+        is_deleted = given.remove(transform, request.user)
+        return RemovedAnswer(transform, "deleted" if is_deleted else "rejected")
+
+    def review(request: Request, transform: str) -> TransformAnswer:
+        check_size(request.body, max_body_mib)
+        decision = parse_json(request.body, ReviewRequest).decision
+        return _answer(given.review(transform, decision, request.user))
+
+    refused = (NotFound, Ambiguous, TransformRefused)
+    return [
+        Route(
+            "GET", "/transforms", list_transforms, "All transforms of a patient, refused ones with their reason",
+            answer=TransformsAnswer, query=TransformsQuery, errors=(NotFound, Ambiguous),
+        ),
+        Route(
+            "POST", "/transforms", create, "Store a transform between two frames of a patient as a registration object",
+            answer=TransformAnswer, body=TransformRequest, status=201, errors=(*refused, ArchiveFailed), calls_back=True,
+        ),
+        Route(
+            "POST", "/transforms/fit", fit, "The same, not stored: how well landmarks fit, and the error elsewhere",
+            answer=FitAnswer, body=FitRequest, errors=refused,
+        ),
+        Route(
+            "GET", "/transforms/{transform}", one, "One transform", answer=TransformAnswer, errors=(NotFound, Ambiguous)
+        ),
+        Route(
+            "DELETE", "/transforms/{transform}", remove, "Delete a transform made here; reject anybody else's",
+            answer=RemovedAnswer, errors=(NotFound, Ambiguous, ArchiveFailed), calls_back=True,
+        ),
+        Route(
+            "POST", "/transforms/{transform}/review", review, "Accept or reject a transform", answer=TransformAnswer,
+            body=ReviewRequest, errors=(NotFound, Ambiguous, Conflict, ArchiveFailed), calls_back=True,
+        ),
+    ]  # fmt: skip
+
+
+def _given(given: GivenTransforms, asked: TransformRequest) -> tuple[Ends, GivenTransform]:
+    """The frames and the checked transform of a request."""
+    _check_form(asked)
+    ends = given.ends(
+        asked.source_frame_of_reference_uid, asked.target_frame_of_reference_uid, asked.patient_id
+    )
+    if asked.matrix is not None:
+        return ends, from_matrix(asked.matrix, asked.expected_error_mm)
+    pairs = asked.landmarks or []
+    source, target = [pair.source for pair in pairs], [pair.target for pair in pairs]
+    return ends, from_landmarks(source, target, asked.method or "rigid", ends.pixel_mm)
+
+
+def _check_form(asked: TransformRequest) -> None:
+    errors = []
+    if asked.matrix is None and asked.landmarks is None:
+        errors = [FieldError("/matrix", "is missing (or give landmarks)")]
+    elif asked.matrix is not None and asked.landmarks is not None:
+        errors = [FieldError("/landmarks", "cannot stand beside matrix; give one of them")]
+    if asked.matrix is not None and asked.method is not None:
+        errors.append(FieldError("/method", "is how landmarks are fitted; a matrix is what it is"))
+    if asked.landmarks is not None and asked.expected_error_mm is not None:
+        errors.append(
+            FieldError("/expectedErrorMm", "comes from the landmarks; only a matrix can have it declared")
+        )
+    if errors:
+        raise invalid(errors)
+
+
+def _answer(stored: StoredTransform) -> TransformAnswer:
+    notes = stored.notes
+    state: Literal["usable", "rejected", "refused"] = "usable"
+    if stored.refusal is not None:
+        state = "refused"
+    elif notes.decision == "rejected":
+        state = "rejected"
+    fields = {
+        "id": stored.id,
+        "sopInstanceUid": stored.sop_instance_uid,
+        "orthancInstanceId": stored.orthanc_id,
+        "sourceFrameOfReferenceUid": stored.source_frame,
+        "targetFrameOfReferenceUid": stored.target_frame,
+        "method": stored.kind,
+        "matrix": None if stored.matrix is None else stored.matrix.tolist(),
+        "state": state,
+        "refusal": stored.refusal,
+        "detail": stored.detail or "",
+        "origin": (notes.given_origin if stored.is_own else None) or "vendor",
+        "isOwn": stored.is_own,
+        "label": stored.label or "",
+        "created": notes.given_at or stored.created,
+        "createdBy": notes.given_by if stored.is_own else stored.creator or "",
+        "expectedErrorMm": notes.expected_error_mm,
+        "uncertaintySource": notes.error_source or "unknown",
+        "review": None
+        if notes.decision is None
+        else {"decision": notes.decision, "by": notes.decided_by, "at": notes.decided_at},
+    }
+    return msgspec.convert(fields, TransformAnswer)
+
+
+def _unread_answer(unread: UnreadRegistration) -> TransformAnswer:
+    return TransformAnswer(
+        id=unread.sop_instance_uid, sop_instance_uid=unread.sop_instance_uid, orthanc_instance_id=unread.orthanc_id,
+        source_frame_of_reference_uid=None, target_frame_of_reference_uid=None, method=None, matrix=None, state="refused",
+        refusal=unread.refusal, detail=unread.detail, origin="vendor", is_own=False, label="", created=None,
+        created_by="", expected_error_mm=None, uncertainty_source="unknown", review=None,
+    )  # fmt: skip
+
+
+def _fit_answer(transform: GivenTransform, points: list[list[float]], pixel_mm: float) -> FitAnswer:
+    fit = transform.fit
+    places = np.asarray(points, dtype=np.float64).reshape(-1, 3)
+    mapped = places @ transform.matrix[:3, :3].T + transform.matrix[:3, 3]
+    errors: list[float | None] = [transform.expected_error_mm] * len(places)
+    if fit is not None:
+        expected = fit.expected_error_mm(places, pixel_mm)
+        errors = [None] * len(places) if expected is None else expected.tolist()
+    source = transform.error_source
+    return FitAnswer(
+        matrix=transform.matrix.tolist(),
+        residuals_mm=[] if fit is None else fit.residuals_mm.tolist(),
+        fre_mm=None if fit is None else fit.fre_mm,
+        fle_mm=None if fit is None or fit.fle_mm is None else float(fit.fle_mm),
+        centroid=None if transform.centroid is None else transform.centroid.tolist(),
+        expected_error_mm=transform.expected_error_mm,
+        uncertainty_source="landmarks" if source == "landmarks" else "declared" if source else "unknown",
+        points=[
+            FittedPoint(place, end, error)
+            for place, end, error in zip(places.tolist(), mapped.tolist(), errors, strict=True)
+        ],
+    )

@@ -1,0 +1,35 @@
+"""What is said about registration objects, from the archive's metadata into the sidecar."""
+
+import sqlite3
+from collections.abc import Iterable
+from concurrent.futures import Future
+
+from longitudinal.archive import Archive
+from longitudinal.sidecar.instances import InstanceWriter, Touched
+from longitudinal.sidecar.transforms import has_transforms, write_notes
+from longitudinal.sidecar.writer import Writer
+from longitudinal.transforms.annotation import read_annotation
+
+
+class Annotations:
+    """Follows the metadata of registration objects.
+
+    The archive is read on the writer's thread, so that of two changes the later one is what stays.
+    """
+
+    def __init__(self, writer: Writer, archive: Archive) -> None:
+        self._writer = writer
+        self._archive = archive
+
+    def refresh(self, orthanc_id: str) -> Future[None]:
+        """The metadata of an instance has changed; the future is done when the sidecar knows.
+
+        Most instances are no registration objects: for those it costs one look at the sidecar.
+        """
+
+        def write(connection: sqlite3.Connection, _: InstanceWriter) -> Iterable[Touched]:
+            if not has_transforms(connection, orthanc_id):
+                return []
+            return write_notes(connection, orthanc_id, read_annotation(self._archive.annotation(orthanc_id)))
+
+        return self._writer.submit(write)

@@ -1,0 +1,84 @@
+"""Transforms of registration objects in the sidecar, and what is said about them beside their objects."""
+
+import sqlite3
+from collections.abc import Mapping
+
+from longitudinal.sidecar.instances import Touched
+from longitudinal.sidecar.records import Notes
+
+# All but `grid`, which can be megabytes and is read only by whoever has not unpacked it yet.
+_COLUMNS = """t.key, t.id, t.item, t.source_frame, t.source_references, t.target_frame, t.target_references, t.kind,
+    t.matrix, t.grid IS NOT NULL AS has_grid, t.digest, t.refusal, t.detail, t.origin, t.label, t.created, t.creator,
+    t.maker, t.expected_error_mm, t.error_source, t.given_origin, t.given_by, t.given_at, t.decision, t.decided_by,
+    t.decided_at"""
+
+
+def read_transforms(connection: sqlite3.Connection, patient_key: int) -> list[sqlite3.Row]:
+    """The transforms of a patient's registration objects, refused ones included."""
+    return connection.execute(
+        f"""SELECT {_COLUMNS}, i.orthanc_id, i.sop_instance_uid FROM transforms t
+        JOIN instances i ON i.key = t.instance_key
+        JOIN series e ON e.key = i.series_key JOIN studies s ON s.key = e.study_key
+        WHERE s.patient_key = ? ORDER BY t.key""",
+        (patient_key,),
+    ).fetchall()
+
+
+def read_grid(connection: sqlite3.Connection, transform_key: int) -> bytes:
+    """The packed displacement grid of a transform that has one."""
+    (grid,) = connection.execute("SELECT grid FROM transforms WHERE key = ?", (transform_key,)).fetchone()
+    return bytes(grid)
+
+
+def owners_of_transform(connection: sqlite3.Connection, transform: str) -> list[tuple[int, str]]:
+    """The patient's key and the registration object of every transform with this id."""
+    rows = connection.execute(
+        """SELECT s.patient_key, i.orthanc_id FROM transforms t JOIN instances i ON i.key = t.instance_key
+        JOIN series e ON e.key = i.series_key JOIN studies s ON s.key = e.study_key WHERE t.id = ?""",
+        (transform,),
+    )
+    return [(int(row[0]), str(row[1])) for row in rows]
+
+
+def read_registrations_without_items(connection: sqlite3.Connection, patient_key: int) -> list[sqlite3.Row]:
+    """The patient's registration objects of which not one item could be read."""
+    return connection.execute(
+        """SELECT i.orthanc_id, i.sop_instance_uid, i.reason, i.detail FROM instances i
+        JOIN series e ON e.key = i.series_key JOIN studies s ON s.key = e.study_key
+        WHERE s.patient_key = ? AND e.modality = 'REG'
+        AND NOT EXISTS (SELECT 1 FROM transforms t WHERE t.instance_key = i.key) ORDER BY i.key""",
+        (patient_key,),
+    ).fetchall()
+
+
+def sop_class_of(connection: sqlite3.Connection, orthanc_id: str) -> str:
+    """The SOP Class UID of an instance; "" when it has none or is gone."""
+    row = connection.execute(
+        "SELECT sop_class_uid FROM instances WHERE orthanc_id = ?", (orthanc_id,)
+    ).fetchone()
+    return "" if row is None else row[0] or ""
+
+
+def has_transforms(connection: sqlite3.Connection, orthanc_id: str) -> bool:
+    """Whether an instance is a registration object with items."""
+    found = connection.execute(
+        "SELECT 1 FROM transforms t JOIN instances i ON i.key = t.instance_key WHERE i.orthanc_id = ? LIMIT 1",
+        (orthanc_id,),
+    ).fetchone()
+    return found is not None
+
+
+def write_notes(connection: sqlite3.Connection, orthanc_id: str, notes: Mapping[int, Notes]) -> list[Touched]:
+    """Replace what is said about the items of a registration object. Runs on the writer's connection only."""
+    rows = connection.execute(
+        """SELECT t.key, t.item, s.patient_key, i.series_key FROM transforms t JOIN instances i ON i.key = t.instance_key
+        JOIN series e ON e.key = i.series_key JOIN studies s ON s.key = e.study_key WHERE i.orthanc_id = ?""",
+        (orthanc_id,),
+    ).fetchall()
+    for row in rows:
+        connection.execute(
+            """UPDATE transforms SET expected_error_mm = ?, error_source = ?, given_origin = ?, given_by = ?, given_at = ?,
+            decision = ?, decided_by = ?, decided_at = ? WHERE key = ?""",
+            (*notes.get(row["item"], Notes()).columns(), row["key"]),
+        )
+    return [(int(row["patient_key"]), int(row["series_key"])) for row in rows]
