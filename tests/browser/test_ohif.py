@@ -17,6 +17,7 @@ from tests.orthanc.server import OrthancServer
 OPENMS = "openms_dicom/patient01"
 ENHANCED = "dcm_philips_classic_vs_enhanced/enhanced"
 PREFIX = "/hospital/pacs"
+_GET = "(url) => { const request = new XMLHttpRequest(); request.open('GET', url); request.send(); }"
 
 
 def store(server: OrthancServer, files: Sequence[Path | bytes]) -> list[str]:
@@ -88,6 +89,11 @@ def test_behind_a_proxy_under_a_prefix_nothing_is_asked_outside_of_it(
         viewer.open_list()
         viewer.page.get_by_text("OPENMS").first.wait_for(timeout=30_000)
         assert urlsplit(viewer.page.url).path == f"{PREFIX}/ohif/"
+        # as Orthanc writes the addresses of bulk data behind a proxy that speaks https
+        bulk = f"/dicom-web/studies/{openms[0]}/series?includefield=0008103E%2C00080021"
+        with viewer.page.expect_response(f"{proxy.url}{bulk.replace('%2C', ',')}") as answered:
+            viewer.page.evaluate(_GET, f"https://inner.example:8042{bulk}")
+        assert answered.value.ok
         assert not viewer.failed
         assert not proxy.outside
 

@@ -8,12 +8,18 @@
 
   // Orthanc 1.10 takes a query as it comes, and OHIF writes a comma as %2C and a caret as %5E: no description would be
   // listed, and no patient found by "FAMILY^GIVEN". Both characters may stand in a query as they are.
+  // And the addresses of bulk data, which Orthanc writes itself, know neither the proxy's prefix nor its https.
+  const addressFor = function (url) {
+    const [address, query] = url.split(/\?(.*)/s, 2);
+    const asked = address.replace(/^https?:\/\/[^/]+/, '');
+    const path = asked.startsWith(prefix + roots.dicomWeb + '/') ? asked.slice(prefix.length) : asked;
+    if (!path.startsWith(roots.dicomWeb + '/')) return url;
+    const plain = query === undefined ? '' : '?' + query.replace(/%2C/gi, ',').replace(/%5E/gi, '^');
+    return server + path + plain;
+  };
   const open = XMLHttpRequest.prototype.open;
   XMLHttpRequest.prototype.open = function (method, url, ...others) {
-    const [path, query] = String(url).split('?', 2);
-    const plain = query && path.startsWith(server + roots.dicomWeb + '/');
-    const address = plain ? path + '?' + query.replace(/%2C/gi, ',').replace(/%5E/gi, '^') : url;
-    return open.call(this, method, address, ...others);
+    return open.call(this, method, addressFor(String(url)), ...others);
   };
 
   window.config = {
