@@ -1,12 +1,15 @@
 """Routes that call Orthanc back over loopback, more of them at once than it has HTTP threads: nothing hangs."""
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import requests
+from pydicom.uid import generate_uid
 
+from tests.builders import as_file, classic
 from tests.data import ROOT
 from tests.orthanc.conftest import StartOrthanc
 from tests.orthanc.server import OrthancServer
@@ -63,12 +66,52 @@ def test_eight_at_once_are_all_answered(tmp_path: Path, threads: int) -> None:
             assert slowest < 1.0
 
 
-def ask_at_once(server: OrthancServer, path: str) -> tuple[list[requests.Response], float]:
+@pytest.mark.parametrize("threads", [4, 8])
+def test_eight_transforms_at_once_are_stored_or_refused(start_orthanc: StartOrthanc, threads: int) -> None:
+    """The product's own route that stores: what was answered with 201 is in the archive, what was refused is not."""
+    server = start_orthanc(http_threads=threads)
+    frames = []
+    for year in (2020, 2021):
+        study, series, frame = (generate_uid() for _ in range(3))
+        images = [
+            classic(
+                (0, 0, z),
+                StudyInstanceUID=study,
+                SeriesInstanceUID=series,
+                FrameOfReferenceUID=frame,
+                StudyDate=f"{year}0101",
+            )
+            for z in range(3)
+        ]
+        server.store_rest([as_file(image) for image in images])
+        frames.append(frame)
+    server.wait_indexed(lambda health: health["instances"] == 6)
+    server.session.close()
+    question = {
+        "sourceFrameOfReferenceUid": frames[1],
+        "targetFrameOfReferenceUid": frames[0],
+        "matrix": [[1, 0, 0, 5], [0, 1, 0, -3], [0, 0, 1, 2], [0, 0, 0, 1]],
+    }
+    stored = 0
+    for _ in range(2):
+        answers, slowest = ask_at_once(server, "/imaging/transforms", json.dumps(question).encode())
+        statuses = [answer.status_code for answer in answers]
+        assert set(statuses) <= {201, 503}, [answer.text for answer in answers]
+        assert 201 in statuses
+        assert all(int(answer.headers["Retry-After"]) >= 1 for answer in answers if answer.status_code == 503)
+        assert slowest < 1.0
+        stored += statuses.count(201)
+    assert server.session.get("/statistics").json()["CountInstances"] == 6 + stored
+
+
+def ask_at_once(
+    server: OrthancServer, path: str, body: bytes = b"{}"
+) -> tuple[list[requests.Response], float]:
     """POST to a route from 8 connections; the answers, and the slowest /system meanwhile in seconds."""
     auth = (server.user, server.password)
 
     def post(_: int) -> requests.Response:
-        return requests.post(server.url + path, data=b"{}", auth=auth, timeout=20, headers=CLOSE)
+        return requests.post(server.url + path, data=body, auth=auth, timeout=20, headers=CLOSE)
 
     slowest = 0.0
     with ThreadPoolExecutor(AT_ONCE) as pool:
