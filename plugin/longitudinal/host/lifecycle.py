@@ -23,7 +23,9 @@ from longitudinal.http.router import Router
 from longitudinal.http.routes.about import Versions, about_routes
 from longitudinal.http.routes.index import IndexRoutes
 from longitudinal.http.routes.jobs import job_routes
+from longitudinal.http.routes.patients import patient_routes
 from longitudinal.http.routes.points import point_routes
+from longitudinal.http.routes.studies import study_routes
 from longitudinal.http.routes.transforms import transform_routes
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.on_stored import Ingest
@@ -93,7 +95,9 @@ class _Plugin:
                 *about_routes(settings.root, readers, self._writer, queue, completeness, _versions),
                 *IndexRoutes(readers, inventory, queue, settings.max_body).routes(),
                 *job_routes(queue),
+                *patient_routes(readers, catalogue),
                 *point_routes(asker, settings.max_body),
+                *study_routes(readers, catalogue),
                 *transform_routes(given, settings.max_body),
             ]
         )

@@ -1,0 +1,132 @@
+"""GET /patients and /patients/{patient}: who is here, and how their studies hang together."""
+
+from typing import Annotated
+
+import msgspec
+
+from longitudinal.errors import Ambiguous, FieldError, NotFound
+from longitudinal.http.exchange import Request
+from longitudinal.http.parse import parse_query
+from longitudinal.http.router import Route
+from longitudinal.http.routes.studies import Limit, Offset, StudyDetail, dashed, describe_study
+from longitudinal.points.catalogue import Catalogue
+from longitudinal.points.patient_index import PatientIndex
+from longitudinal.sidecar.browse import list_patients
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.patients import patient_key_of, read_patient
+
+
+class PatientQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """`query` is part of a PatientID or a name, upper or lower case."""
+
+    query: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    limit: Limit = 100
+    offset: Offset = 0
+
+
+class PatientLine(msgspec.Struct, rename="camel", frozen=True):
+    """A patient in a list; `patientId` is `study:<StudyInstanceUID>` for a study without PatientID."""
+
+    patient_id: str
+    orthanc_patient_id: str
+    patient_name: str
+    studies: int
+    latest_study_date: str
+
+
+class PatientPage(msgspec.Struct, frozen=True):
+    """One page of patients by name; `total` counts all that match."""
+
+    total: int
+    limit: int
+    offset: int
+    patients: list[PatientLine]
+
+
+class Frame(msgspec.Struct, rename="camel", frozen=True):
+    """A frame of reference of the patient; frames with one `group` number are joined by transforms."""
+
+    frame_of_reference_uid: str
+    aliases: list[str]
+    study_instance_uids: list[str]
+    group: int
+
+
+class PatientDetail(msgspec.Struct, rename="camel", frozen=True):
+    """A patient: studies in time order, frames of reference, and which of them transforms join."""
+
+    patient_id: str
+    orthanc_patient_id: str
+    patient_name: str
+    identity_conflict: bool
+    studies: list[StudyDetail]
+    frames: list[Frame]
+
+
+def patient_routes(readers: Readers, catalogue: Catalogue) -> list[Route]:
+    """The routes that list and describe patients."""
+
+    def patients(request: Request) -> PatientPage:
+        query = parse_query(request.query, PatientQuery)
+        total, rows = list_patients(readers.connection(), query.query, query.limit, query.offset)
+        lines = [
+            PatientLine(
+                row["patient_id"],
+                row["orthanc_id"],
+                row["patient_name"] or "",
+                row["studies"],
+                dashed(row["latest"]),
+            )
+            for row in rows
+        ]
+        return PatientPage(total, query.limit, query.offset, lines)
+
+    def patient(_: Request, patient: str) -> PatientDetail:
+        key = patient_key_of(readers.connection(), patient)
+        index = None if key is None else catalogue.patient(key)
+        row = None if key is None else read_patient(readers.connection(), key)
+        if index is None or row is None:
+            raise NotFound(
+                f"there is no patient {patient}",
+                [FieldError("patient", "is no PatientID or Orthanc id known here")],
+            )
+        return PatientDetail(
+            patient_id=index.patient_id,
+            orthanc_patient_id=index.orthanc_id,
+            patient_name=row["patient_name"] or "",
+            identity_conflict=index.identity_conflict,
+            studies=[describe_study(index, study) for study in index.studies],
+            frames=_frames(index),
+        )
+
+    return [
+        Route(
+            "GET", "/patients", patients, "Patients by name, page by page", PatientPage, query=PatientQuery
+        ),
+        Route(
+            "GET",
+            "/patients/{patient}",
+            patient,
+            "One patient: studies in time order, frames of reference, what joins them",
+            PatientDetail,
+            errors=(NotFound, Ambiguous),
+        ),
+    ]
+
+
+def _frames(index: PatientIndex) -> list[Frame]:
+    studies: dict[str, list[str]] = {frame: [] for frame in index.frames}
+    for study in index.studies:
+        uids = dict.fromkeys(stack.frame for number in study.series for stack in index.series[number].stacks)
+        for frame in uids:
+            studies[frame].append(study.study_instance_uid)
+    aliases: dict[str, list[str]] = {}
+    for uid, frame in index.aliases.items():
+        aliases.setdefault(frame, []).append(uid)
+    groups: dict[str, int] = {}
+    for frame in index.frames:
+        joined = index.graph.paths_from(frame)
+        groups[frame] = next(
+            (groups[other] for other in groups if other in joined), len(set(groups.values()))
+        )
+    return [Frame(frame, aliases.get(frame, []), studies[frame], groups[frame]) for frame in index.frames]

@@ -1,0 +1,227 @@
+"""GET /studies and /studies/{study}: what is indexed of a study, series by series."""
+
+from collections import Counter
+from typing import Annotated
+
+import msgspec
+
+from longitudinal.errors import Ambiguous, FieldError, NotFound
+from longitudinal.http.exchange import Request
+from longitudinal.http.parse import parse_query
+from longitudinal.http.router import Route
+from longitudinal.points.catalogue import Catalogue
+from longitudinal.points.patient_index import PatientIndex, StudyEntry
+from longitudinal.points.series_planes import SeriesPlanes
+from longitudinal.sidecar.browse import StudyFilter, list_studies, owners_of_study
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.patients import patient_key_of
+
+Limit = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
+Offset = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Date = Annotated[
+    str, msgspec.Meta(pattern=r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}$", description="YYYY-MM-DD or YYYYMMDD")
+]
+_DATE_LENGTH = 8
+
+
+class StudyQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
+    """Which studies to list: of a patient, with a series of a modality, between two dates (both inclusive)."""
+
+    patient_id: str | None = None
+    modality: str | None = None
+    from_: Date | None = msgspec.field(default=None, name="from")
+    to: Date | None = None
+    limit: Limit = 100
+    offset: Offset = 0
+
+
+class StudyLine(msgspec.Struct, rename="camel", frozen=True):
+    """A study in a list; `instances` counts what is indexed or has a reason not to be, 0 while it waits."""
+
+    study_instance_uid: str
+    orthanc_study_id: str
+    patient_id: str
+    study_date: str
+    study_description: str
+    modalities: list[str]
+    series: int
+    instances: int
+
+
+class StudyPage(msgspec.Struct, frozen=True):
+    """One page of studies, newest first; `total` counts all that pass the filter."""
+
+    total: int
+    limit: int
+    offset: int
+    studies: list[StudyLine]
+
+
+class SkippedInstances(msgspec.Struct, frozen=True):
+    """How many instances have no place in the patient, by reason code."""
+
+    reason: str
+    count: int
+
+
+class SeriesDetail(msgspec.Struct, rename="camel", frozen=True):
+    """A series: its stacks of planes, and the frames of reference they lie in (aliases: a UID per slice)."""
+
+    series_instance_uid: str
+    orthanc_series_id: str
+    series_number: int | None
+    series_description: str
+    modality: str
+    instances: int
+    planes: int
+    stacks: int
+    roles: list[str]
+    frame_of_reference_uids: list[str]
+    aliases: list[str]
+    skipped: list[SkippedInstances]
+
+
+class StudyDetail(msgspec.Struct, rename="camel", frozen=True):
+    """A study as the index has it; `alignment` is against the patient's first study with images.
+
+    reference: it is that study or shares its frame; aligned: transforms lead there; needsAlignment: none does; null: the
+    study has no images with a place.
+    """
+
+    study_instance_uid: str
+    orthanc_study_id: str
+    patient_id: str
+    study_date: str
+    acquisition_date_time: str | None
+    study_description: str
+    modalities: list[str]
+    indexed: bool
+    alignment: str | None
+    frame_of_reference_uids: list[str]
+    series: list[SeriesDetail]
+
+
+def find_study(
+    readers: Readers, catalogue: Catalogue, study: str, field: str = "study"
+) -> tuple[PatientIndex, StudyEntry]:
+    """The study named by a StudyInstanceUID or an Orthanc id, and its patient.
+
+    Raises
+    ------
+    NotFound
+        There is no such study.
+    Ambiguous
+        The UID is stored under two patients; the Orthanc ids are named.
+    """
+    owners = owners_of_study(readers.connection(), study)
+    if len(owners) > 1:
+        ids = [str(row["orthanc_id"]) for row in owners]
+        raise Ambiguous(
+            f"StudyInstanceUID {study} is stored {len(ids)} times; name one by its Orthanc id",
+            orthanc_ids=ids,
+        )
+    index = catalogue.patient(int(owners[0]["patient_key"])) if owners else None
+    for entry in index.studies if index is not None else ():
+        if index is not None and entry.key == owners[0]["key"]:
+            return index, entry
+    raise NotFound(
+        f"there is no study {study}", [FieldError(field, "is no StudyInstanceUID or Orthanc id known here")]
+    )
+
+
+def describe_study(index: PatientIndex, study: StudyEntry) -> StudyDetail:
+    """A study with its series."""
+    series = [index.series[number] for number in study.series]
+    frames = list(dict.fromkeys(stack.frame for entry in series for stack in entry.stacks))
+    return StudyDetail(
+        study_instance_uid=study.study_instance_uid,
+        orthanc_study_id=study.orthanc_id,
+        patient_id=index.patient_id,
+        study_date=study.study_date,
+        acquisition_date_time=study.acquisition_date_time,
+        study_description=study.study_description,
+        modalities=sorted({entry.modality for entry in series}),
+        indexed=bool(series),
+        alignment=_alignment(index, frames),
+        frame_of_reference_uids=frames,
+        series=[_describe_series(entry) for entry in series],
+    )
+
+
+def study_routes(readers: Readers, catalogue: Catalogue) -> list[Route]:
+    """The routes that list and describe studies."""
+
+    def studies(request: Request) -> StudyPage:
+        query = parse_query(request.query, StudyQuery)
+        key = None
+        if query.patient_id is not None:
+            key = patient_key_of(readers.connection(), query.patient_id)
+            if key is None:
+                raise NotFound(
+                    f"there is no patient {query.patient_id}",
+                    [FieldError("patientId", "is no patient known here")],
+                )
+        wanted = StudyFilter(key, query.modality, _plain(query.from_), _plain(query.to))
+        total, rows = list_studies(readers.connection(), wanted, query.limit, query.offset)
+        lines = [
+            StudyLine(
+                row["study_instance_uid"], row["orthanc_id"], row["patient_id"], dashed(row["study_date"]),
+                row["study_description"] or "", [name for name in (row["modalities"] or "").split("\\") if name],
+                row["series"], row["instances"],
+            )
+            for row in rows
+        ]  # fmt: skip
+        return StudyPage(total, query.limit, query.offset, lines)
+
+    def study(_: Request, study: str) -> StudyDetail:
+        return describe_study(*find_study(readers, catalogue, study))
+
+    return [
+        Route(
+            "GET", "/studies", studies, "Studies, newest first, page by page", StudyPage, query=StudyQuery,
+            errors=(NotFound, Ambiguous),
+        ),
+        Route(
+            "GET", "/studies/{study}", study, "One study: its series, planes, frames and what could not be indexed",
+            StudyDetail, errors=(NotFound, Ambiguous),
+        ),
+    ]  # fmt: skip
+
+
+def dashed(date: str | None) -> str:
+    """DICOM's YYYYMMDD as YYYY-MM-DD; anything else as it stands."""
+    date = date or ""
+    return f"{date[:4]}-{date[4:6]}-{date[6:]}" if len(date) == _DATE_LENGTH and date.isdigit() else date
+
+
+def _plain(date: str | None) -> str | None:
+    return None if date is None else date.replace("-", "")
+
+
+def _alignment(index: PatientIndex, frames: list[str]) -> str | None:
+    if not frames:
+        return None
+    first = index.frames[0]
+    if first in frames:
+        return "reference"
+    reachable = index.graph.paths_from(first)
+    return "aligned" if any(frame in reachable for frame in frames) else "needsAlignment"
+
+
+def _describe_series(series: SeriesPlanes) -> SeriesDetail:
+    frames = dict.fromkeys(stack.frame for stack in series.stacks)
+    reasons: Counter[str] = series.reasons
+    return SeriesDetail(
+        series_instance_uid=series.series_instance_uid,
+        orthanc_series_id=series.orthanc_id,
+        series_number=series.series_number,
+        series_description=series.series_description,
+        modality=series.modality,
+        instances=len(series.orthanc_ids),
+        planes=len(series.planes),
+        stacks=len(series.stacks),
+        roles=sorted({stack.role for stack in series.stacks}),
+        frame_of_reference_uids=list(frames),
+        aliases=list(series.aliases),
+        skipped=[SkippedInstances(reason, count) for reason, count in reasons.most_common()],
+    )
