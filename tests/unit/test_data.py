@@ -11,7 +11,7 @@ from tests.data import ROOT, VARIABLE, data, data_root
 
 def test_the_default_is_beside_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
-    assert data_root() == ROOT.parent / "shared" / "data"
+    assert data_root() == (ROOT.parent / "shared" / "data").resolve()
 
 
 def test_present_data_is_a_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
