@@ -17,7 +17,7 @@ import msgspec
 from longitudinal.archive import Archive
 from longitudinal.dicom.tags import Tags, read_file_tags
 from longitudinal.ingest.inventory import ArchivedStudy, Inventory
-from longitudinal.ingest.record import read_record
+from longitudinal.ingest.record import read_record, with_current_notes
 from longitudinal.sidecar.instances import InstanceWriter, Touched
 from longitudinal.sidecar.patients import instances_under
 from longitudinal.sidecar.records import InstanceRecord
@@ -118,7 +118,8 @@ class Ingest:
             # What was stored or deleted while we read is newer than what we have read.
             if self._recent.is_newer(orthanc_id, began) or not self._archive.has_instance(orthanc_id):
                 return []
-            return [instances.put(record)]
+            # A review may have come since, and a rejected transform must not come back.
+            return [instances.put(with_current_notes(record, self._archive))]
 
         return self._writer.submit(put)
 

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from io import BytesIO
 
 import pydicom
@@ -89,6 +90,17 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
         detail=detail,
         planes=planes,
         transforms=transforms,
+    )
+
+
+def with_current_notes(record: InstanceRecord, archive: Archive) -> InstanceRecord:
+    """The record with what is said about its transforms at this moment."""
+    if not record.transforms:
+        return record
+    notes = read_annotation(archive.annotation(record.orthanc_id))
+    return replace(
+        record,
+        transforms=tuple(replace(item, notes=notes.get(item.item, Notes())) for item in record.transforms),
     )
 
 

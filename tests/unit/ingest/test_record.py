@@ -5,7 +5,8 @@ import pytest
 from pydicom.uid import generate_uid
 
 from longitudinal.dicom.tags import tags_from_dataset
-from longitudinal.ingest.record import read_record
+from longitudinal.ingest.record import read_record, with_current_notes
+from longitudinal.transforms.annotation import decide
 from tests.builders import as_file, classic, dataset, mosaic
 from tests.data import data
 
@@ -78,3 +79,17 @@ def test_a_registration_whose_file_cannot_be_read_is_kept_with_a_reason(damage: 
     assert made.reason == "notARegistration"
     assert made.detail
     assert record(ds, as_file(ds)).reason in ("noRegistration", "notARegistration")
+
+
+def test_a_review_that_comes_while_a_registration_is_read_again_is_not_lost() -> None:
+    """A rejected transform must not come back with a record that was read before the rejection."""
+    file = (data("reg_independent") / "openms_p01_RIGID.dcm").read_bytes()
+    archive = OneFile(file)
+    ds = pydicom.dcmread(pydicom.filebase.DicomBytesIO(file))
+    made = read_record("an-id", tags_from_dataset(ds), archive)  # type: ignore[arg-type]
+    (before,) = made.transforms
+    assert before.notes.decision is None
+    archive.annotation = lambda _: decide(None, before.item, "rejected", "ann", "2026-01-01T00:00:00")  # type: ignore
+    (after,) = with_current_notes(made, archive).transforms  # type: ignore[arg-type]
+    assert (after.notes.decision, after.notes.decided_by) == ("rejected", "ann")
+    assert after.matrix == before.matrix
