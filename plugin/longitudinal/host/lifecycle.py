@@ -21,6 +21,7 @@ from longitudinal.host.rest import RestHost
 from longitudinal.http.links import link_builder
 from longitudinal.http.router import Router
 from longitudinal.http.routes.about import Versions, about_routes
+from longitudinal.http.routes.images import image_routes
 from longitudinal.http.routes.index import IndexRoutes
 from longitudinal.http.routes.jobs import job_routes
 from longitudinal.http.routes.patients import patient_routes
@@ -95,6 +96,7 @@ class _Plugin:
                 *about_routes(settings.root, readers, self._writer, queue, completeness, _versions),
                 *IndexRoutes(readers, inventory, queue, settings.max_body).routes(),
                 *job_routes(queue),
+                *image_routes(settings.root, readers, catalogue),
                 *patient_routes(readers, catalogue),
                 *point_routes(asker, settings.max_body),
                 *study_routes(readers, catalogue),

@@ -111,7 +111,9 @@ def _send(output: Any, response: Response, labels_errors: bool) -> None:
     for name, value in response.headers.items():
         output.SetHttpHeader(name, value)
     if response.location is not None:
-        output.Redirect(response.location)
+        # Orthanc's own Redirect is a permanent one and drops all other headers.
+        output.SetHttpHeader("Location", response.location)
+        _send_status(output, response.status, b"")
     elif response.status == _METHOD_NOT_ALLOWED:
         # Orthanc's SendHttpStatus refuses this one, and has a call of its own, which takes no body.
         output.SendMethodNotAllowed(response.headers["Allow"])
@@ -120,8 +122,11 @@ def _send(output: Any, response: Response, labels_errors: bool) -> None:
     else:
         if labels_errors:
             output.SetHttpHeader("Content-Type", response.content_type)
-        text = response.body.decode()
-        try:
-            output.SendHttpStatus(response.status, text, len(response.body))
-        except TypeError:  # python plugin >= 5.0 counts for itself
-            output.SendHttpStatus(response.status, response.body)
+        _send_status(output, response.status, response.body)
+
+
+def _send_status(output: Any, status: int, body: bytes) -> None:
+    try:
+        output.SendHttpStatus(status, body.decode(), len(body))
+    except TypeError:  # python plugin >= 5.0 counts for itself
+        output.SendHttpStatus(status, body)

@@ -9,7 +9,7 @@ from longitudinal.points.series_planes import SeriesPlanes
 def link_builder(root: str, ohif_root: str | None = None) -> LinkBuilder:
     """Links as absolute paths on this server.
 
-    `preview` and `frame` are Orthanc's own renderings, which a browser's <img> takes. `ohif` opens the study in the viewer,
+    `preview` is the instance and `frame` the very frame, both for a browser's <img>. `ohif` opens the study in the viewer,
     at the very image (the first frame of a multi-frame one); None where that is not served.
     """
 
@@ -24,7 +24,7 @@ def link_builder(root: str, ohif_root: str | None = None) -> LinkBuilder:
             )
         return Links(
             preview=f"{root}/instances/{orthanc_id}/preview",
-            frame=f"/instances/{orthanc_id}/frames/{frame_number - 1}/preview",
+            frame=f"{root}/studies/{study.orthanc_id}/frames/{plane - study.first_plane}",
             ohif=ohif,
         )
 

@@ -24,7 +24,10 @@ _IDENTITY_COLUMNS = ("patient_birth_date", "patient_sex", "issuer_of_patient_id"
 
 @dataclass(frozen=True, slots=True)
 class StudyEntry:
-    """A study in time order; `study_date` as YYYY-MM-DD; `series` are indices into `PatientIndex.series`."""
+    """A study in time order; `study_date` as YYYY-MM-DD; `series` are indices into `PatientIndex.series`.
+
+    Its planes stand together in `PatientIndex.stack_set.planes`, from `first_plane`.
+    """
 
     key: int
     orthanc_id: str
@@ -33,6 +36,7 @@ class StudyEntry:
     study_description: str
     acquisition_date_time: str | None
     series: tuple[int, ...]
+    first_plane: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,12 +244,12 @@ def _in_time_order(
     ordered: list[SeriesPlanes] = []
     entries = []
     for time, row, members in timed:
-        first = len(ordered)
+        first, first_plane = len(ordered), sum(len(entry.planes) for entry in ordered)
         ordered.extend(members)
         entries.append(
             StudyEntry(
                 row["key"], row["orthanc_id"], row["study_instance_uid"], _dashed(row["study_date"] or ""),
-                row["study_description"] or "", time, tuple(range(first, len(ordered))),
+                row["study_description"] or "", time, tuple(range(first, len(ordered))), first_plane,
             )
         )  # fmt: skip
     return tuple(entries), tuple(ordered)

@@ -56,6 +56,7 @@ class SeriesPlanes:
     instance_reasons: tuple[str | None, ...]
     instance_times: tuple[str | None, ...]
     time_sources: tuple[str | None, ...]
+    frame_counts: tuple[int, ...]
     planes: NDArray[np.void]
     plane_instance: NDArray[np.intp]
     stacks: tuple[SeriesStack, ...]
@@ -89,6 +90,7 @@ def read_series_planes(series: sqlite3.Row, instances: Sequence[sqlite3.Row]) ->
         instance_reasons=tuple(row["reason"] for row in instances),
         instance_times=tuple(row["acquisition_date_time"] for row in instances),
         time_sources=tuple(row["time_source"] for row in instances),
+        frame_counts=tuple(row["number_of_frames"] or 1 for row in instances),
         planes=planes,
         plane_instance=plane_instance,
         stacks=_stacks(instances, frames, planes, plane_instance),

@@ -24,6 +24,14 @@ def owners_of_instance(connection: sqlite3.Connection, sop_instance_uid: str) ->
     return [Owner(*row) for row in rows]
 
 
+def find_instances(connection: sqlite3.Connection, instance: str) -> list[str]:
+    """Orthanc ids of the instances named by a SOP Instance UID or an Orthanc id."""
+    rows = connection.execute(
+        "SELECT orthanc_id FROM instances WHERE sop_instance_uid = ? OR orthanc_id = ?", (instance, instance)
+    )
+    return [row[0] for row in rows]
+
+
 def patient_key_of(connection: sqlite3.Connection, patient: str) -> int | None:
     """The key of a patient named by PatientID (or `study:<uid>`) or by its Orthanc id; None if unknown.
 

@@ -42,9 +42,6 @@ class Output:
     def SendMethodNotAllowed(self, allowed: str) -> None:  # noqa: N802
         self.status, self.headers["Allow"] = 405, allowed
 
-    def Redirect(self, location: str) -> None:  # noqa: N802
-        self.status, self.headers["Location"] = 302, location
-
 
 class LaterOutput(Output):
     """As of plugin 5.0, which counts for itself."""
@@ -99,7 +96,7 @@ def serve(fake_orthanc: FakeOrthanc, gate: Gate) -> Iterator[Callable[[int], Ser
             Route("GET", "/fail", fail, "", Response),
             Route("GET", "/fail/back", fail, "", Response, calls_back=True),
             Route("GET", "/now", lambda _: Response(b"{}"), "", Response),
-            Route("GET", "/else", lambda _: Response(location="/elsewhere"), "", Response),
+            Route("GET", "/else", lambda _: Response(status=302, location="/elsewhere"), "", Response),
         ]
         fake_orthanc.expect("CheckVersionAdvanced", 1, 12, 7, returns=0)
         host = RestHost("/imaging", Router(routes), http_threads)

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from longitudinal.http.links import link_builder
 
-STUDY: Any = cast(Any, SimpleNamespace(study_instance_uid="1.2"))
+STUDY: Any = cast(Any, SimpleNamespace(study_instance_uid="1.2", orthanc_id="s", first_plane=100))
 SERIES: Any = cast(
     Any,
     SimpleNamespace(
@@ -27,9 +27,10 @@ def test_the_viewer_opens_at_the_very_image() -> None:
     }
 
 
-def test_frames_are_counted_from_one_here_and_from_zero_by_orthanc() -> None:
-    links = link_builder("/imaging")(STUDY, SERIES, 1, 7, 0)
-    assert links.frame == "/instances/b/frames/6/preview"
+def test_frames_of_a_study_are_counted_from_its_first_plane() -> None:
+    links = link_builder("/imaging")(STUDY, SERIES, 1, 7, 106)
+    assert links.frame == "/imaging/studies/s/frames/6"
+    assert links.preview == "/imaging/instances/b/preview"
 
 
 def test_without_a_viewer_there_is_no_link_to_it() -> None:

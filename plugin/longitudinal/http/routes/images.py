@@ -1,0 +1,121 @@
+"""Pictures of frames: redirects to Orthanc's own rendering, which an <img> takes.
+
+In-process rendering holds Python's lock and freezes stores; Orthanc's routes do not. The redirects are relative, so that
+they lead to the right place behind a proxy under a path of its own.
+"""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+import msgspec
+import numpy as np
+
+from longitudinal.errors import Ambiguous, FieldError, NotFound
+from longitudinal.http.exchange import Request, Response
+from longitudinal.http.parse import invalid, parse_query
+from longitudinal.http.router import Route
+from longitudinal.http.routes.studies import find_study
+from longitudinal.points.catalogue import Catalogue
+from longitudinal.points.patient_index import PatientIndex, StudyEntry
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.patients import find_instances
+
+# A study may still be arriving, and an index lead to another image a second later.
+_INDEX_CACHE = {"Cache-Control": "private, max-age=2"}
+# What an instance looks like never changes.
+_INSTANCE_CACHE = {"Cache-Control": "private, max-age=31536000, immutable"}
+_PNG = "image/png"
+
+
+class PreviewQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """`quality` 1 to 100 (JPEG), `width` in pixels, `window` as "center,width"; all optional."""
+
+    quality: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
+    width: Annotated[int, msgspec.Meta(ge=1, le=4096)] | None = None
+    window: Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?,[0-9]+(\.[0-9]+)?$")] | None = None
+
+
+def image_routes(root: str, readers: Readers, catalogue: Catalogue) -> list[Route]:
+    """The routes that show frames."""
+    depth = root.count("/")
+
+    def orthanc(path: str, segments: int, headers: dict[str, str]) -> Response:
+        """A redirect from a route of `segments` segments below the root to a route of Orthanc."""
+        return Response(status=302, location="../" * (depth + segments - 1) + path, headers=headers)
+
+    def frame(_: Request, study: str, index: str) -> Response:
+        patient, entry = find_study(readers, catalogue, study)
+        if not index.isdecimal():
+            raise invalid([FieldError("index", "must be a whole number from 0")])
+        orthanc_id, number = _frame_of_study(patient, entry, int(index))
+        return orthanc(f"instances/{orthanc_id}/frames/{number - 1}/preview", 4, _INDEX_CACHE)
+
+    def preview(request: Request, instance: str) -> Response:
+        query = parse_query(request.query, PreviewQuery)
+        found = find_instances(readers.connection(), instance)
+        if len(found) > 1:
+            raise Ambiguous(f"instance {instance} is stored {len(found)} times", orthanc_ids=found)
+        if not found:
+            raise NotFound(
+                f"there is no instance {instance}",
+                [FieldError("instance", "is no SOPInstanceUID or Orthanc id known here")],
+            )
+        return orthanc(f"instances/{found[0]}/{_rendering(query)}", 3, _INSTANCE_CACHE)
+
+    return [
+        Route(
+            "GET",
+            "/studies/{study}/frames/{index}",
+            frame,
+            "Frame `index` (0-based; series by number, stack order) of a study as PNG, by redirect",
+            answer=_PNG,
+            status=302,
+            errors=(NotFound, Ambiguous),
+        ),
+        Route(
+            "GET",
+            "/instances/{instance}/preview",
+            preview,
+            "An instance (SOPInstanceUID or Orthanc id) as a picture, by redirect",
+            answer=_PNG,
+            query=PreviewQuery,
+            status=302,
+            errors=(NotFound, Ambiguous),
+        ),
+    ]
+
+
+def _rendering(query: PreviewQuery) -> str:
+    """Orthanc's /preview, or its /rendered where something is asked of the picture."""
+    asked: dict[str, str | int] = {}
+    if query.width is not None:
+        asked["width"] = query.width
+    if query.quality is not None:
+        asked["quality"] = query.quality
+    if query.window is not None:
+        asked["window-center"], asked["window-width"] = query.window.split(",")
+    return f"rendered?{urlencode(asked)}" if asked else "preview"
+
+
+def _frame_of_study(patient: PatientIndex, study: StudyEntry, index: int) -> tuple[str, int]:
+    """Orthanc id and 1-based frame number of the frame `index` of a study: those with a place, then the others."""
+    placed = sum(len(patient.series[number].planes) for number in study.series)
+    if index < placed:
+        plane = study.first_plane + index
+        number = int(np.searchsorted(patient.stack_set.start, plane, side="right")) - 1
+        series = patient.series[int(patient.stack_series[number])]
+        frame_number = int(patient.stack_set.planes[plane]["frame_number"])
+        return series.orthanc_ids[int(patient.plane_instance[plane])], frame_number
+    left = index - placed
+    for number in study.series:
+        series = patient.series[number]
+        for orthanc_id, reason, frames in zip(
+            series.orthanc_ids, series.instance_reasons, series.frame_counts, strict=True
+        ):
+            if reason is None:
+                continue
+            if left < frames:
+                return orthanc_id, left + 1
+            left -= frames
+    last = index - left - 1
+    raise NotFound(f"the study has frames 0 to {last}", [FieldError("index", f"must be from 0 to {last}")])
