@@ -179,9 +179,6 @@ def over_http(server: OrthancServer, records: list[InstanceRecord], pairs: int) 
 class _Everything:
     """An archive that has everything: the in-process figures are of resolve alone."""
 
-    def state(self) -> int:
-        return 0
-
     def has_instance(self, orthanc_id: str) -> bool:
         return True
 

@@ -3,7 +3,7 @@
 All reads here run in Orthanc's own process and take microseconds, `file` excepted.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,9 +22,6 @@ class Archive(Protocol):
 
     def has_instance(self, orthanc_id: str) -> bool:
         """Whether the instance is stored at this moment."""
-
-    def state(self) -> Hashable:
-        """Equal at two moments only if the same instances are stored, on whatever node; None when that is unknown."""
 
     def has(self, level: str, orthanc_id: str) -> bool:
         """Whether a resource of `level` ("patients", "studies", "series", "instances") is stored."""

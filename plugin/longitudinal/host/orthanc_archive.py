@@ -1,7 +1,6 @@
 """The archive of record, read in Orthanc's own process."""
 
 import json
-from collections.abc import Hashable
 
 import orthanc
 
@@ -27,16 +26,6 @@ class OrthancArchive:
         except orthanc.OrthancException:
             return self.has("instances", orthanc_id)
         return True
-
-    def state(self) -> Hashable:
-        """The number of the last change in the log, and how many instances are stored.
-
-        A store gets a number that was never given before; a delete takes its rows out of the log. So between two moments
-        with one last number nothing was stored that is still there, and with one count too nothing was deleted. An empty
-        log (cleared by an administrator) says nothing.
-        """
-        last = json.loads(orthanc.RestApiGet("/changes?last"))["Last"]
-        return (last, json.loads(orthanc.RestApiGet("/statistics"))["CountInstances"]) if last else None
 
     def has(self, level: str, orthanc_id: str) -> bool:
         """Whether a resource of a level is stored."""

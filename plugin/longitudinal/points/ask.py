@@ -12,7 +12,6 @@ from longitudinal.geometry.image_plane import patient_from_pixel
 from longitudinal.points.answer import Answer
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.patient_index import PatientIndex
-from longitudinal.points.presence import Presence
 from longitudinal.points.resolve import Filters, LinkBuilder, Source, resolve
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.patients import patient_key_of
@@ -80,7 +79,7 @@ class Asker:
     ) -> None:
         self._readers = readers
         self._catalogue = catalogue
-        self._presence = Presence(archive)
+        self._archive = archive
         self._heal = heal
         self._links = links
         self._miss = miss
@@ -125,7 +124,8 @@ class Asker:
         used = {transform for match in answer.matches for transform in match.path}
         if used:
             named.update(stored.orthanc_id for stored in index.transforms if stored.id in used)
-        return self._presence.gone(named)
+        has_instance = self._archive.has_instance
+        return [orthanc_id for orthanc_id in named if not has_instance(orthanc_id)]
 
     def _source_of_pixel(self, question: PixelQuestion, pointer: str) -> tuple[PatientIndex, Source]:
         uid = question.sop_instance_uid

@@ -103,9 +103,6 @@ class FakeArchive:
     def __init__(self) -> None:
         self.gone: set[str] = set()
 
-    def state(self) -> int:
-        return len(self.gone)
-
     def has_instance(self, orthanc_id: str) -> bool:
         return orthanc_id not in self.gone
 
