@@ -5,7 +5,7 @@ All reads here run in Orthanc's own process and take microseconds, `file` except
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,19 @@ class Parents:
     patient: str
     study: str
     series: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a file that was sent to the archive.
+
+    `refused` is about a well-formed object, `notDicom` about anything else; both without ids, with what the archive said.
+    """
+
+    outcome: Literal["stored", "alreadyStored", "notDicom", "refused"]
+    orthanc_id: str = ""
+    parents: Parents | None = None
+    detail: str = ""
 
 
 class Archive(Protocol):
@@ -53,3 +66,10 @@ class ArchiveWriter(Protocol):
 
         `change` may be called again, with what another node has written meanwhile.
         """
+
+
+class ArchiveReceiver(Protocol):
+    """What takes files that users send; the same care as `ArchiveWriter`."""
+
+    def receive(self, file: bytes) -> Receipt:
+        """Store a file of whatever content. Raises ArchiveFailed when the archive does not answer in time."""

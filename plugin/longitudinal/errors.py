@@ -63,6 +63,14 @@ class MalformedJson(LongitudinalError):
     title = "The body is not valid JSON"
 
 
+class MalformedBody(LongitudinalError):
+    """The body is not what its Content-Type says, such as a multipart body that was cut off."""
+
+    code = "malformedBody"
+    status = 400
+    title = "The body is not what its Content-Type says"
+
+
 class InvalidRequest(LongitudinalError):
     """One or more fields are missing, unknown, of the wrong type or out of range; `fields` names every one."""
 

@@ -21,6 +21,7 @@ from longitudinal.host.rest import RestHost
 from longitudinal.http.links import link_builder
 from longitudinal.http.router import Router
 from longitudinal.http.routes.about import Versions, about_routes
+from longitudinal.http.routes.documentation import with_documentation
 from longitudinal.http.routes.images import image_routes
 from longitudinal.http.routes.index import IndexRoutes
 from longitudinal.http.routes.jobs import job_routes
@@ -91,18 +92,17 @@ class _Plugin:
         given = GivenTransforms(
             readers, catalogue, archive, loopback, self._heal, self._settle_registration, settings.uid_root
         )
-        router = Router(
-            [
-                *about_routes(settings.root, readers, self._writer, queue, completeness, _versions),
-                *IndexRoutes(readers, inventory, queue, settings.max_body).routes(),
-                *job_routes(queue),
-                *image_routes(settings.root, readers, catalogue),
-                *patient_routes(readers, catalogue),
-                *point_routes(asker, settings.max_body),
-                *study_routes(readers, catalogue),
-                *transform_routes(given, settings.max_body),
-            ]
-        )
+        routes = [
+            *about_routes(settings.root, readers, self._writer, queue, completeness, _versions),
+            *IndexRoutes(readers, inventory, queue, settings.max_body).routes(),
+            *job_routes(queue),
+            *image_routes(settings.root, readers, catalogue),
+            *patient_routes(readers, catalogue),
+            *point_routes(asker, settings.max_body),
+            *study_routes(readers, catalogue),
+            *transform_routes(given, settings.max_body),
+        ]
+        router = Router(with_documentation(settings.root, routes))
         http_threads = int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS))
         self._rest = RestHost(settings.root, router, http_threads)
         LOGGER.info("The sidecar is %s", path)

@@ -11,17 +11,20 @@ from typing import Any
 
 import orthanc
 
+from longitudinal.archive import Parents, Receipt
 from longitudinal.errors import ArchiveFailed
 
 _SECONDS = 20.0
-_OK, _NOT_FOUND, _CONFLICT = 200, 404, 409
+# Of a large file: what a slow disk writes, so that it is not given up while Orthanc still stores it.
+_BYTES_PER_SECOND = 4_000_000
+_OK, _BAD_REQUEST, _NOT_FOUND, _CONFLICT = 200, 400, 404, 409
 # Nodes that write one object's metadata at the same moment: each round one of them wins.
 _ROUNDS = 8
 _DEFAULT_PORT = 8042
 
 
 class Loopback:
-    """Implements `longitudinal.archive.ArchiveWriter`.
+    """Implements `longitudinal.archive.ArchiveWriter` and `ArchiveReceiver`.
 
     Parameters
     ----------
@@ -45,6 +48,22 @@ class Loopback:
                 f"Orthanc did not store the object: {answer.get('Status') or f'HTTP {status}'}"
             )
         return str(answer["ID"])
+
+    def receive(self, file: bytes) -> Receipt:
+        """Store a file that a user sent."""
+        status, body, _ = self._call("POST", "/instances", file, {"Content-Type": "application/dicom"})
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            answer = {}
+        if status == _BAD_REQUEST:
+            return Receipt("notDicom", detail=str(answer.get("Details") or answer.get("Message") or ""))
+        outcome = {"Success": "stored", "AlreadyStored": "alreadyStored"}.get(answer.get("Status", ""))
+        if status != _OK or outcome is None:
+            said = answer.get("Status") or answer.get("Details") or answer.get("Message") or f"HTTP {status}"
+            return Receipt("refused", detail=str(said))
+        parents = Parents(answer["ParentPatient"], answer["ParentStudy"], answer["ParentSeries"])
+        return Receipt("stored" if outcome == "stored" else "alreadyStored", answer["ID"], parents)
 
     def delete(self, orthanc_id: str) -> None:
         """Delete an instance."""
@@ -73,7 +92,7 @@ class Loopback:
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, bytes, str | None]:
         """Status, body and ETag of one call."""
-        connection = self._connection()
+        connection = self._connection(_SECONDS + len(body or b"") / _BYTES_PER_SECOND)
         try:
             token = orthanc.GenerateRestApiAuthorizationToken()
             connection.request(method, path, body, {"Authorization": token, **(headers or {})})
@@ -84,11 +103,11 @@ class Loopback:
         finally:
             connection.close()
 
-    def _connection(self) -> http.client.HTTPConnection:
+    def _connection(self, seconds: float) -> http.client.HTTPConnection:
         if not self._is_ssl:
-            return http.client.HTTPConnection("127.0.0.1", self._port, timeout=_SECONDS)
+            return http.client.HTTPConnection("127.0.0.1", self._port, timeout=seconds)
         # Its certificate is made out to the name others call it by, and nobody else can sit on this port of this machine.
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        return http.client.HTTPSConnection("127.0.0.1", self._port, timeout=_SECONDS, context=context)
+        return http.client.HTTPSConnection("127.0.0.1", self._port, timeout=seconds, context=context)

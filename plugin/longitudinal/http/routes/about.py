@@ -15,6 +15,17 @@ from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.facts import read_counts
 from longitudinal.sidecar.writer import Writer
 
+_LINKS = {
+    "openapi": "openapi.json",
+    "health": "health",
+    "resolve": "points/resolve",
+    "patients": "patients",
+    "studies": "studies",
+    "transforms": "transforms",
+    "index": "index",
+    "jobs": "jobs",
+}
+
 
 class About(msgspec.Struct, frozen=True):
     """What answers here."""
@@ -66,7 +77,7 @@ def about_routes(
     """The routes that tell about the plugin itself."""
 
     def about(_: Request) -> About:
-        links = {"health": f"{root}/health", "resolve": f"{root}/points/resolve"}
+        links = {name: f"{root}/{path}" for name, path in _LINKS.items()}
         return About("orthanc-longitudinal", __version__, "Not for primary diagnosis.", links)
 
     def health(_: Request) -> Response:

@@ -1,6 +1,6 @@
 """POST /points/resolve: the one question."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -57,10 +57,16 @@ class ResolveRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True,
     points: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MAX_POINTS)] | None = None
 
 
+# msgspec decodes no union of untagged structs and so describes none; this one is only ever encoded.
+_ANSWER_OR_PROBLEM = {
+    "anyOf": [{"$ref": f"#/components/schemas/{kind.__name__}"} for kind in (Answer, Problem)]
+}
+
+
 class BatchAnswer(msgspec.Struct, frozen=True):
     """One answer, or one problem, for each of the points, in their order."""
 
-    results: list[Answer | Problem]
+    results: Annotated[list[Any], msgspec.Meta(extra_json_schema={"items": _ANSWER_OR_PROBLEM})]
 
 
 # Asking msgspec for the fields of a struct takes longer than resolving a point.

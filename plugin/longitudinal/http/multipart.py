@@ -1,0 +1,105 @@
+"""A multipart body (RFC 2046 5.1, RFC 7578) taken apart."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.message import Message
+from urllib.parse import unquote
+
+from longitudinal.errors import MalformedBody
+
+# RFC 2046 5.1.1 allows 70 characters of these.
+_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
+# Of one part; a browser sends three lines.
+_MAX_HEADER = 16_384
+_QUOTED = r'"((?:[^"\\]|\\.)*)"|([^;\s]*)'
+_FILE_NAME_EXTENDED = re.compile(r";\s*filename\*\s*=\s*utf-8'[^']*'([^;\s]*)", re.IGNORECASE)
+_FILE_NAME = re.compile(rf";\s*filename\s*=\s*(?:{_QUOTED})", re.IGNORECASE)
+_NAME = re.compile(rf";\s*name\s*=\s*(?:{_QUOTED})", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part: the name of its file (of its field where it has none), and its bytes."""
+
+    name: str
+    content: bytes
+
+
+def media_type(content_type: str) -> str:
+    """The type of a Content-Type header without its parameters.
+
+    >>> media_type('Multipart/Form-Data; boundary="x"')
+    'multipart/form-data'
+    """
+    return content_type.partition(";")[0].strip().lower()
+
+
+def file_name(disposition: str) -> str:
+    """The file's name, else the field's, of a Content-Disposition header; "" when it has neither.
+
+    A path is kept: a folder sent from a browser names its files so.
+
+    >>> file_name('form-data; name="files"; filename="scan 1/IM_0001"')
+    'scan 1/IM_0001'
+    >>> file_name("form-data; name=files; filename*=UTF-8''f%C3%BCr.dcm")
+    'für.dcm'
+    """
+    if (extended := _FILE_NAME_EXTENDED.search(disposition)) is not None:
+        return unquote(extended[1], errors="replace")
+    found = _FILE_NAME.search(disposition) or _NAME.search(disposition)
+    if found is None:
+        return ""
+    # Browsers write a quotation mark as %22 (HTML 4.10.22.8), mail programs as \".
+    return re.sub(r"\\(.)", r"\1", found[1] or found[2] or "").replace("%22", '"')
+
+
+def split_multipart(content_type: str, body: bytes) -> Iterator[Part]:
+    """The parts of a body, in their order; whether it is whole is known before the first one comes.
+
+    Raises
+    ------
+    MalformedBody
+        There is no boundary in the header, no part, or the last boundary is missing: the body was cut.
+    """
+    header = Message()
+    header["Content-Type"] = content_type
+    boundary = header.get_boundary("")
+    if _BOUNDARY.fullmatch(boundary) is None:
+        raise MalformedBody("the Content-Type header of a multipart body must name its boundary")
+    spans = list(_spans(b"--" + boundary.encode("ascii"), body))
+    return (_part(body, start, end) for start, end in spans)
+
+
+def _spans(delimiter: bytes, body: bytes) -> Iterator[tuple[int, int]]:
+    """Start and end of what stands between two delimiter lines."""
+    at = 0 if body.startswith(delimiter) else body.find(b"\r\n" + delimiter) + 2
+    if at == 1:
+        raise MalformedBody("the boundary that the Content-Type header names is nowhere in the body")
+    while True:
+        after = at + len(delimiter)
+        if body.startswith(b"--", after):
+            return
+        line_end = body.find(b"\r\n", after)
+        if line_end < 0 or body[after:line_end].strip(b" \t"):
+            raise MalformedBody(f"a boundary must end its line; the one at byte {at} does not")
+        start = line_end + 2
+        # From the end of the boundary's own line, which an empty part shares.
+        end = body.find(b"\r\n" + delimiter, line_end)
+        if end < 0:
+            raise MalformedBody("the last boundary is missing: the body was cut off")
+        yield start, max(start, end)
+        at = end + 2
+
+
+def _part(body: bytes, start: int, end: int) -> Part:
+    if body.startswith(b"\r\n", start):
+        return Part("", body[start + 2 : end])
+    head_end = body.find(b"\r\n\r\n", start, min(end, start + _MAX_HEADER))
+    if head_end < 0:
+        return Part("", b"")
+    for line in body[start:head_end].decode("utf-8", "replace").split("\r\n"):
+        name, _, value = line.partition(":")
+        if name.strip().lower() == "content-disposition":
+            return Part(file_name(value), body[head_end + 4 : end])
+    return Part("", body[head_end + 4 : end])

@@ -1,0 +1,145 @@
+"""The OpenAPI 3.1 document, made from the table of routes and the structs that validate; nothing is written twice."""
+
+import re
+from collections.abc import Sequence
+from types import UnionType
+from typing import Any, get_args
+
+import msgspec
+
+from longitudinal import __version__
+from longitudinal.errors import (
+    BodyTooLarge,
+    Busy,
+    InvalidRequest,
+    LongitudinalError,
+    MalformedJson,
+    SidecarUnavailable,
+)
+from longitudinal.http.exchange import JSON
+from longitudinal.http.problem import PROBLEM_JSON, Problem
+from longitudinal.http.router import Route
+
+_REFERENCE = "#/components/schemas/{name}"
+_ALWAYS: tuple[type[LongitudinalError], ...] = (Busy, SidecarUnavailable, LongitudinalError)
+_WITH_QUERY: tuple[type[LongitudinalError], ...] = (InvalidRequest,)
+_WITH_BODY: tuple[type[LongitudinalError], ...] = (InvalidRequest, MalformedJson, BodyTooLarge)
+
+
+def errors_of(route: Route) -> list[type[LongitudinalError]]:
+    """What a route can raise: its own errors, and those every route of its kind has."""
+    found = [*route.errors, *_ALWAYS]
+    if route.query is not None:
+        found += _WITH_QUERY
+    if route.body is not None:
+        found += _WITH_BODY
+    return list(dict.fromkeys(found))
+
+
+def openapi_document(root: str, routes: Sequence[Route]) -> dict[str, Any]:
+    """The document of all routes, the server's root as its server address."""
+    kinds = [kind for route in routes for kind in (route.query, route.body, route.answer)]
+    types = list(dict.fromkeys([*(member for kind in kinds for member in _members(kind)), Problem]))
+    schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    by_type = dict(zip(types, schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path or "/", {})[route.method.lower()] = _operation(route, by_type, components)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "orthanc-longitudinal",
+            "version": __version__,
+            "description": "One anatomical point, every scan of the patient, in time order. Not for primary diagnosis.",
+            "license": {"name": "AGPL-3.0-or-later", "identifier": "AGPL-3.0-or-later"},
+        },
+        "servers": [{"url": root}],
+        "security": [{"basic": []}, {}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}},
+        },
+    }
+
+
+def _members(kind: Any) -> tuple[Any, ...]:
+    """The structs of a body or answer: itself, or each of a union; none for a media type."""
+    if kind is None or isinstance(kind, str):
+        return ()
+    return get_args(kind) if isinstance(kind, UnionType) else (kind,)
+
+
+def _schema(kind: Any, by_type: dict[Any, Any]) -> dict[str, Any]:
+    schemas = [by_type[member] for member in _members(kind)]
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+
+
+def _operation(route: Route, by_type: dict[Any, Any], components: dict[str, Any]) -> dict[str, Any]:
+    names = re.findall(r"{(\w+)}", route.path)
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+    ]
+    if route.query is not None:
+        parameters += _query_parameters(components[route.query.__name__])
+    operation: dict[str, Any] = {
+        "operationId": re.sub(r"\W+", "_", f"{route.method} {route.path}".lower()).strip("_"),
+        "summary": route.summary,
+        "parameters": parameters,
+        "responses": _responses(route, by_type),
+    }
+    if route.body is not None:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {JSON: {"schema": _schema(route.body, by_type)}},
+        }
+    return operation
+
+
+def _query_parameters(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    required = set(schema.get("required", ()))
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": _without_null(value)}
+        for name, value in schema["properties"].items()
+    ]
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """An argument is text or absent, never null."""
+    if "anyOf" not in schema:
+        return schema
+    kept = [option for option in schema["anyOf"] if option.get("type") != "null"]
+    rest = {key: value for key, value in schema.items() if key != "anyOf" and value is not None}
+    return {**rest, **kept[0]} if len(kept) == 1 else {**rest, "anyOf": kept}
+
+
+def _responses(route: Route, by_type: dict[Any, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": route.summary}
+    if isinstance(route.answer, str):
+        # A redirect has no body; what it leads to does.
+        if route.status == _FOUND:
+            answer["headers"] = {
+                "Location": {"schema": {"type": "string"}, "description": f"where the {route.answer} is"}
+            }
+        else:
+            answer["content"] = {route.answer: {}}
+    elif route.answer is not None:
+        answer["content"] = {JSON: {"schema": _schema(route.answer, by_type)}}
+    responses = {str(route.status): answer}
+    by_status: dict[int, list[type[LongitudinalError]]] = {}
+    for error in errors_of(route):
+        by_status.setdefault(error.status, []).append(error)
+    for status, errors in sorted(by_status.items()):
+        said = "; ".join(f"{error.code}: {error.title}" for error in errors)
+        problem: dict[str, Any] = {
+            "description": said,
+            "content": {PROBLEM_JSON: {"schema": by_type[Problem]}},
+        }
+        if Busy in errors:
+            problem["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}
+        # Health answers 503 with its own body.
+        responses.setdefault(str(status), problem)
+    return responses
+
+
+_FOUND = 302
