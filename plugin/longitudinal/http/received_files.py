@@ -41,7 +41,7 @@ REFUSALS: Final[dict[Refusal, str]] = {
     Refusal.EXPLODES: "The zip unpacks to far more than any image does; nothing of it is stored.",
     Refusal.UNSUPPORTED_COMPRESSION: "The file in the zip is neither stored as it is nor deflated.",
     Refusal.NESTED_ZIP: "A zip inside a zip is not unpacked.",
-    Refusal.REFUSED_BY_ARCHIVE: "Orthanc did not take the object, by a filter or for want of space; `detail` is what it said.",
+    Refusal.REFUSED_BY_ARCHIVE: "Orthanc did not take the object, by a filter or for want of space; `detail` says.",
     Refusal.ARCHIVE_FAILED: "Orthanc did not answer.",
 }
 """One line of explanation for each code."""
