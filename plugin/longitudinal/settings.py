@@ -30,8 +30,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
         OHIF's app as `make setup` unpacks it, relative to the folder above `plugin/`. Default: `.ohif/app`, if any.
     ohif_root
         Where OHIF is served; null where it should not be.
-    max_body_mi_b
+    max_body
         Largest JSON body taken, in MiB.
+    max_upload
+        Largest upload taken, in MiB, and what a zip may unpack to. Orthanc holds the whole body in memory, and we a copy.
     reconcile_seconds
         How often the whole archive is compared with the index.
     backfill_on_start
@@ -48,6 +50,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     ohif_path: str | None = None
     ohif_root: _Root | None = "/ohif"
     max_body: Annotated[int, msgspec.Meta(ge=1, le=64)] = msgspec.field(default=4, name="MaxBodyMiB")
+    max_upload: Annotated[int, msgspec.Meta(ge=1, le=65_536)] = msgspec.field(
+        default=1024, name="MaxUploadMiB"
+    )
     reconcile_seconds: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 3600
     backfill_on_start: bool = True
     metadata_base: Annotated[int, msgspec.Meta(ge=1024, le=65_000)] = 4000

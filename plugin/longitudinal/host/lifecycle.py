@@ -29,6 +29,7 @@ from longitudinal.http.routes.patients import patient_routes
 from longitudinal.http.routes.points import point_routes
 from longitudinal.http.routes.studies import study_routes
 from longitudinal.http.routes.transforms import transform_routes
+from longitudinal.http.routes.uploads import upload_routes
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.points.ask import Asker
@@ -101,6 +102,7 @@ class _Plugin:
             *point_routes(asker, settings.max_body),
             *study_routes(readers, catalogue),
             *transform_routes(given, settings.max_body),
+            *upload_routes(loopback, settings.max_upload),
         ]
         router = Router(with_documentation(settings.root, routes))
         http_threads = int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS))

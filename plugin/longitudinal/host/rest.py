@@ -21,6 +21,7 @@ from longitudinal.http.problem import response_of
 from longitudinal.http.router import Router
 
 _OK = 200
+_BAD_REQUEST = 400
 _METHOD_NOT_ALLOWED = 405
 
 
@@ -56,6 +57,10 @@ class RestHost:
             response = self._answer(uri, request)
         except Exception as error:
             response = response_of(error)
+        headers = request.get("headers", {})
+        if "content-disposition" in headers and "host" not in headers and response.status >= _BAD_REQUEST:
+            # A part of a POSTed form: Orthanc throws our answer away, and only an exception makes it tell of a failure.
+            raise RuntimeError(response.body.decode())
         _send(output, response, self._labels_errors)
 
     def _answer(self, uri: str, raw: dict[str, Any]) -> Response:

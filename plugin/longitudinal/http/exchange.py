@@ -29,6 +29,11 @@ class Request:
     body: bytes = b""
     user: str = ""
 
+    @property
+    def is_form_part(self) -> bool:
+        """Whether it is one part of a POSTed form, which Orthanc takes apart: its headers are those of the part."""
+        return "content-disposition" in self.headers and "host" not in self.headers
+
 
 @dataclass(frozen=True, slots=True)
 class Response:

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from longitudinal.errors import MalformedBody
 
+FORM = "multipart/form-data"
 # RFC 2046 5.1.1 allows 70 characters of these.
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 # Of one part; a browser sends three lines.

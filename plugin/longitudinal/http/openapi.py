@@ -17,9 +17,11 @@ from longitudinal.errors import (
     SidecarUnavailable,
 )
 from longitudinal.http.exchange import JSON
+from longitudinal.http.multipart import FORM
 from longitudinal.http.problem import PROBLEM_JSON, Problem
 from longitudinal.http.router import Route
 
+_BYTES = "application/octet-stream"
 _REFERENCE = "#/components/schemas/{name}"
 _ALWAYS: tuple[type[LongitudinalError], ...] = (Busy, SidecarUnavailable, LongitudinalError)
 _WITH_QUERY: tuple[type[LongitudinalError], ...] = (InvalidRequest,)
@@ -93,7 +95,18 @@ def _operation(route: Route, by_type: dict[Any, Any], components: dict[str, Any]
             "required": True,
             "content": {JSON: {"schema": _schema(route.body, by_type)}},
         }
+    elif route.takes:
+        operation["requestBody"] = {"required": True, "content": {kind: _raw(kind) for kind in route.takes}}
     return operation
+
+
+def _raw(kind: str) -> dict[str, Any]:
+    """A body that is no JSON: a form of files, or bytes."""
+    if kind != FORM:
+        return {}
+    return {
+        "schema": {"type": "object", "minProperties": 1, "additionalProperties": {"contentMediaType": _BYTES}}
+    }
 
 
 def _query_parameters(schema: dict[str, Any]) -> list[dict[str, Any]]:

@@ -32,10 +32,10 @@ class NoFiniteNumber:
     """Stands for NaN, Infinity, or a number too large for a float; no field takes it."""
 
 
-def check_size(body: bytes, max_mib: int) -> None:
-    """Raise `BodyTooLarge` for a body over the limit of the settings."""
+def check_size(body: bytes, max_mib: int, setting: str = "MaxBodyMiB") -> None:
+    """Raise `BodyTooLarge` for a body over the limit of a setting."""
     if len(body) > max_mib * _MIB:
-        raise BodyTooLarge(f"the body has {len(body)} bytes; the limit is {max_mib} MiB (setting MaxBodyMiB)")
+        raise BodyTooLarge(f"the body has {len(body)} bytes; the limit is {max_mib} MiB (setting {setting})")
 
 
 def parse_json(body: bytes, kind: type[Struct], prefix: str = "") -> Struct:

@@ -27,6 +27,8 @@ class Route:
         The struct that validates the arguments or the JSON body; None where the route takes none.
     answer
         The struct of the answer; a media type (text) where it is no JSON.
+    takes
+        Media types of a body that is no JSON.
     status
         Of the answer when all is well.
     errors
@@ -42,6 +44,7 @@ class Route:
     answer: Any
     query: type[msgspec.Struct] | None = None
     body: type[msgspec.Struct] | None = None
+    takes: tuple[str, ...] = ()
     status: int = 200
     errors: tuple[type[LongitudinalError], ...] = ()
     calls_back: bool = False

@@ -1,0 +1,177 @@
+"""PUT and POST /uploads: files from people, one outcome each.
+
+Orthanc takes a POST of multipart/form-data apart itself, hands each part to us as a request of its own, throws our answers
+away and answers 200 with nothing. A PUT it leaves whole. So forms are PUT; a part of one that was POSTed is stored all the
+same, and where it is refused the host lets the whole request fail, which is all that can be told.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+from longitudinal.archive import ArchiveReceiver
+from longitudinal.dicom import tag_names as tag
+from longitudinal.dicom.header import Header, read_header
+from longitudinal.dicom.tags import read_file_tags
+from longitudinal.errors import (
+    ArchiveFailed,
+    BodyTooLarge,
+    FieldError,
+    MalformedBody,
+    Unprocessable,
+    UnsupportedMediaType,
+)
+from longitudinal.http.exchange import Request
+from longitudinal.http.multipart import FORM, file_name, media_type, split_multipart
+from longitudinal.http.parse import check_size
+from longitudinal.http.received_files import MAX_FILES, REFUSALS, ReceivedFile, Refusal, unpack
+from longitudinal.http.router import Route
+
+LOGGER = logging.getLogger(__name__)
+_MULTIPART = (FORM, "multipart/mixed", "multipart/related")
+_SINGLE = ("application/dicom", "application/zip", "application/x-zip-compressed", "application/octet-stream")
+# The SOP Class of a DICOMDIR in its file meta information (PS3.10 8.1), which ends well before this.
+_MEDIA_STORAGE_DIRECTORY = b"1.2.840.10008.1.3.10"
+_FILE_META = 1024
+_MIB = 1024 * 1024
+
+
+class UploadedFile(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True):
+    """What became of one file; `name` is as it was sent, in a zip with the path in it, "" where it had none.
+
+    `stored`, `alreadyStored`: the ids and what the object says of itself, `frameCount` 0 where it has no pixels.
+    `refused`: `reason` is a code, `detail` says more.
+    """
+
+    name: str
+    status: Literal["stored", "alreadyStored", "refused"]
+    orthanc_instance_id: str = ""
+    orthanc_series_id: str = ""
+    orthanc_study_id: str = ""
+    orthanc_patient_id: str = ""
+    patient_id: str = ""
+    study_instance_uid: str = ""
+    series_instance_uid: str = ""
+    sop_instance_uid: str = ""
+    modality: str = ""
+    frame_count: int | None = None
+    acquisition_date_time: str | None = None
+    reason: Refusal | None = None
+    detail: str = ""
+
+
+class UploadAnswer(msgspec.Struct, rename="camel", frozen=True):
+    """Every file that was sent, in the order it was sent, and how many had which outcome."""
+
+    stored: int
+    already_stored: int
+    refused: int
+    files: list[UploadedFile]
+
+
+def upload_routes(archive: ArchiveReceiver, max_upload_mib: int) -> list[Route]:
+    """The routes that take files."""
+
+    def upload(request: Request) -> UploadAnswer:
+        check_size(request.body, max_upload_mib, "MaxUploadMiB")
+        received = _received(request, max_upload_mib * _MIB)
+        files = [_store(archive, file) for file in received]
+        if request.is_form_part and any(file.status == "refused" for file in files):
+            raise _form_refused(files)
+        counts = Counter(file.status for file in files)
+        return UploadAnswer(counts["stored"], counts["alreadyStored"], counts["refused"], files)
+
+    errors = (MalformedBody, BodyTooLarge, UnsupportedMediaType)
+    return [
+        Route(
+            "PUT", "/uploads", upload, "Store files: a form with many, one DICOM file, or a zip", UploadAnswer,
+            takes=(*_MULTIPART, *_SINGLE), errors=errors, calls_back=True,
+        ),
+        Route(
+            "POST", "/uploads", upload, "The same without forms, which Orthanc answers itself, with nothing", UploadAnswer,
+            takes=(*_MULTIPART[1:], *_SINGLE), errors=errors, calls_back=True,
+        ),
+    ]  # fmt: skip
+
+
+def _received(request: Request, max_bytes: int) -> Iterator[ReceivedFile]:
+    """The files of a request, one after another; it is refused as a whole before the first one comes.
+
+    Raises
+    ------
+    MalformedBody, UnsupportedMediaType, BodyTooLarge
+        The last for too many files.
+    """
+    content_type = request.headers.get("content-type", "")
+    kind = media_type(content_type)
+    if request.is_form_part:
+        return unpack(file_name(request.headers["content-disposition"]), request.body, max_bytes)
+    if kind in _SINGLE:
+        if not request.body:
+            raise MalformedBody("the body is empty; send a DICOM file or a zip")
+        return unpack("", request.body, max_bytes)
+    if kind not in _MULTIPART:
+        raise UnsupportedMediaType(
+            f"{kind or 'a body without Content-Type'} is not taken; send {', '.join((*_MULTIPART, *_SINGLE))}"
+        )
+    parts = list(split_multipart(content_type, request.body))
+    if not parts:
+        raise MalformedBody("the body has no part, so no file")
+    if len(parts) > MAX_FILES:
+        raise BodyTooLarge(f"{len(parts)} files; the limit of one upload is {MAX_FILES}")
+    return (file for part in parts for file in unpack(part.name, part.content, max_bytes))
+
+
+def _store(archive: ArchiveReceiver, file: ReceivedFile) -> UploadedFile:
+    if file.refusal is not None:
+        return _refused(file.name, file.refusal, file.detail)
+    if _MEDIA_STORAGE_DIRECTORY in file.content[:_FILE_META]:
+        return _refused(file.name, Refusal.DICOMDIR)
+    try:
+        receipt = archive.receive(file.content)
+    except ArchiveFailed as error:
+        return _refused(file.name, Refusal.ARCHIVE_FAILED, error.detail)
+    if receipt.outcome == "notDicom":
+        return _refused(file.name, Refusal.NOT_DICOM, receipt.detail)
+    if receipt.outcome == "refused" or receipt.parents is None:
+        return _refused(file.name, Refusal.REFUSED_BY_ARCHIVE, receipt.detail)
+    header, has_pixels = _header(file.content)
+    return UploadedFile(
+        name=file.name,
+        status="stored" if receipt.outcome == "stored" else "alreadyStored",
+        orthanc_instance_id=receipt.orthanc_id,
+        orthanc_series_id=receipt.parents.series,
+        orthanc_study_id=receipt.parents.study,
+        orthanc_patient_id=receipt.parents.patient,
+        patient_id=header.patient_id,
+        study_instance_uid=header.study_instance_uid,
+        series_instance_uid=header.series_instance_uid,
+        sop_instance_uid=header.sop_instance_uid,
+        modality=header.modality,
+        frame_count=(header.number_of_frames or 1) if has_pixels else 0,
+        acquisition_date_time=header.acquisition_date_time,
+    )
+
+
+def _header(content: bytes) -> tuple[Header, bool]:
+    """What an object that is stored says of itself, and whether it has pixels."""
+    try:
+        tags = read_file_tags(content)
+    except Exception:  # what pydicom cannot read Orthanc has stored all the same
+        LOGGER.warning("An object that was stored cannot be read", exc_info=True)
+        tags = {}
+    return read_header(tags), tag.ROWS in tags and tag.COLUMNS in tags
+
+
+def _refused(name: str, refusal: Refusal, detail: str = "") -> UploadedFile:
+    return UploadedFile(name, "refused", reason=refusal, detail=detail or REFUSALS[refusal])
+
+
+def _form_refused(files: list[UploadedFile]) -> Unprocessable:
+    errors = [
+        FieldError(file.name, f"{file.reason}: {file.detail}") for file in files if file.status == "refused"
+    ]
+    return Unprocessable("; ".join(f"{error.field}: {error.detail}" for error in errors), errors)
