@@ -22,6 +22,8 @@ from longitudinal.http.problem import PROBLEM_JSON, Problem
 from longitudinal.http.router import Route
 
 _BYTES = "application/octet-stream"
+# First segments of the routes that tell about the plugin itself; every other one is a topic of its own.
+_ABOUT = frozenset({"", "health", "openapi.json", "docs"})
 _REFERENCE = "#/components/schemas/{name}"
 _ALWAYS: tuple[type[LongitudinalError], ...] = (Busy, SidecarUnavailable, LongitudinalError)
 _WITH_QUERY: tuple[type[LongitudinalError], ...] = (InvalidRequest,)
@@ -87,6 +89,7 @@ def _operation(route: Route, by_type: dict[Any, Any], components: dict[str, Any]
     operation: dict[str, Any] = {
         "operationId": re.sub(r"\W+", "_", f"{route.method} {route.path}".lower()).strip("_"),
         "summary": route.summary,
+        "tags": [_topic(route.path)],
         "parameters": parameters,
         "responses": _responses(route, by_type),
     }
@@ -98,6 +101,11 @@ def _operation(route: Route, by_type: dict[Any, Any], components: dict[str, Any]
     elif route.takes:
         operation["requestBody"] = {"required": True, "content": {kind: _raw(kind) for kind in route.takes}}
     return operation
+
+
+def _topic(path: str) -> str:
+    first = path.lstrip("/").partition("/")[0]
+    return "about" if first in _ABOUT else first
 
 
 def _raw(kind: str) -> dict[str, Any]:

@@ -17,10 +17,12 @@ from longitudinal.sidecar.writer import Writer
 
 _LINKS = {
     "openapi": "openapi.json",
+    "docs": "docs",
     "health": "health",
     "resolve": "points/resolve",
     "patients": "patients",
     "studies": "studies",
+    "uploads": "uploads",
     "transforms": "transforms",
     "index": "index",
     "jobs": "jobs",
