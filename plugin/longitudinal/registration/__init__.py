@@ -1,0 +1,1 @@
+"""Registration of one scan to another; SimpleITK and Greedy, never in Orthanc's process."""

@@ -1,0 +1,64 @@
+"""One scan aligned to another: the transform, how well it is known, and whether it may be used.
+
+``engine.align(fixed, moving, method, *, initial=None, acceptance=Acceptance(), progress=...)`` makes one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from longitudinal.dicom.deformable_registration import DisplacementField
+from longitudinal.geometry import affine
+from longitudinal.registration.quality import Quality
+
+Progress = Callable[["Stage", float], None]
+"""Called with the stage and how far it is, 0..1; whatever it raises ends the alignment and reaches the caller."""
+
+
+class Method(StrEnum):
+    """What kind of transform is looked for."""
+
+    RIGID = "rigid"
+    AFFINE = "affine"
+    DEFORMABLE = "deformable"
+
+
+class Stage(StrEnum):
+    """What an alignment is doing."""
+
+    SEARCH = "search"
+    REFINE = "refine"
+    AFFINE = "affine"
+    DEFORM = "deform"
+    CHECK = "check"
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """The outcome of `align`, accepted or not.
+
+    Attributes
+    ----------
+    moving_from_fixed
+        (4, 4) LPS mm: maps points of the fixed frame into the moving frame. Of a deformable alignment the linear
+        part alone.
+    field
+        Of a deformable alignment, *moving from fixed* as a deformable REG in the fixed frame has it; else None.
+    method
+        What was asked for.
+    quality
+        The figures, and whether they suffice.
+    engine
+        Name and version of what made it; a part of what makes a REG the same REG.
+    """
+
+    moving_from_fixed: affine.Matrix
+    field: DisplacementField | None
+    method: Method
+    quality: Quality
+    engine: str
+
+    @property
+    def registration(self) -> affine.Matrix | DisplacementField:
+        """What `write_registration` takes, with the fixed frame as target and the moving one as source."""
+        return affine.invert(self.moving_from_fixed) if self.field is None else self.field
