@@ -3,10 +3,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo load test lint format lock clean
+.PHONY: help setup run demo load install uninstall test lint format lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what is missing: Debian's Orthanc packages and the Python environment
 	@scripts/setup.sh runtime
@@ -23,6 +23,12 @@ load: setup ## send a folder to the running server (DIR=path/to/images)
 test: setup ## install what tests need and run all of them (ARGS="-k resolve" narrows)
 	@scripts/setup.sh test
 	@$(BIN)/python -m pytest $(ARGS)
+
+install: ## add the plugin to the Orthanc of this machine (docs/install.md; ARGS="--prefix DIR --etc DIR")
+	@scripts/install.sh $(ARGS)
+
+uninstall: ## take it out of there again
+	@scripts/install.sh --uninstall $(ARGS)
 
 lint: setup ## style, types, import directions, unused or undeclared dependencies
 	@scripts/setup.sh test

@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# Adds the plugin to an Orthanc that is there already, or takes it away again:
+#
+#     scripts/install.sh [--prefix /opt/orthanc-longitudinal] [--etc /etc/orthanc]
+#     scripts/install.sh --uninstall [--prefix ...] [--etc ...]
+#
+# Needs no network but pip's, no init system, and no root where both folders can be written. Run again, it brings what is
+# there up to date. It never starts or stops Orthanc, and touches neither its images nor its index.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+prefix=/opt/orthanc-longitudinal
+etc=/etc/orthanc
+purpose=install
+# Orthanc embeds the system's interpreter, so the environment must be made by that one, not by one on PATH.
+python=/usr/bin/python3
+
+say() { echo "install: $*"; }
+fail() { echo "install: $*" >&2; exit 1; }
+
+while [ $# -gt 0 ]; do
+    case $1 in
+        --prefix) prefix=${2:?install: --prefix needs a folder}; shift 2 ;;
+        --etc) etc=${2:?install: --etc needs a folder}; shift 2 ;;
+        --uninstall) purpose=uninstall; shift ;;
+        *) sed -n '2,7s/^# \{0,1\}//p' scripts/install.sh; exit 2 ;;
+    esac
+done
+
+check() {
+    case $prefix in /*) ;; *) fail "--prefix must begin with /, and is $prefix" ;; esac
+    [ "$prefix" != "$PWD" ] || fail "--prefix is this checkout; name a folder of its own"
+    [ -d "$etc" ] || fail "there is no folder $etc. Install Debian's package orthanc first, or name another one by --etc"
+    [ -x "$python" ] || fail "there is no $python: apt-get install python3"
+    [ "$purpose" = uninstall ] || "$python" -c 'import ensurepip, venv' 2>/dev/null || fail "apt-get install python3-venv first"
+    local folder
+    for folder in "$etc" "$(existing "$prefix")"; do
+        [ -w "$folder" ] || fail "$folder cannot be written by $(id -un); run this as root"
+    done
+}
+
+existing() { # the folder itself, or the nearest one above it that is there
+    local folder=$1
+    while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
+    echo "$folder"
+}
+
+copy_plugin() {
+    rm -rf "$prefix/plugin.new"
+    mkdir "$prefix/plugin.new"
+    cp -r plugin/main.py plugin/longitudinal "$prefix/plugin.new"
+    find "$prefix/plugin.new" -name __pycache__ -prune -exec rm -rf {} +
+    rm -rf "$prefix/plugin"
+    mv "$prefix/plugin.new" "$prefix/plugin"
+    cp LICENSE THIRD_PARTY.md "$prefix/"
+    # Orthanc's user cannot write there, and would compile everything anew at each start
+    "$python" -m compileall -q "$prefix/plugin"
+    say "the plugin is in $prefix/plugin"
+}
+
+make_environment() {
+    local venv=$prefix/.venv version stamp=$prefix/.venv/.installed.lock
+    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    if [ ! -d "$venv/lib/python$version" ] || ! "$venv/bin/python" -c '' 2>/dev/null; then
+        say "making an environment for Python $version in $venv"
+        "$python" -m venv --clear "$venv"
+    fi
+    if cmp --silent requirements.lock "$stamp"; then
+        say "its libraries are those of requirements.lock already"
+        return
+    fi
+    say "installing the libraries of requirements.lock"
+    # the lock names every package, so pip need not (and must not) look for more
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements.lock
+    cp requirements.lock "$stamp"
+}
+
+# A viewer is no reason to fail: without it, all the rest works. OHIF=no leaves it out.
+copy_ohif() {
+    [ "${OHIF:-yes}" != no ] || return 0
+    if "$prefix/.venv/bin/python" scripts/ohif.py; then
+        rm -rf "$prefix/.ohif"
+        cp -r .ohif "$prefix/.ohif"
+        say "OHIF is in $prefix/.ohif"
+    else
+        say "going on without OHIF; with npm installed, run this again"
+    fi
+}
+
+# Orthanc's user must be able to read all of it; a folder above that only root may enter is easily overlooked.
+check_readable() {
+    [ "$(id -u)" -eq 0 ] && getent passwd orthanc >/dev/null || return 0
+    setpriv --reuid orthanc --regid orthanc --clear-groups test -r "$prefix/plugin/main.py" ||
+        fail "the user orthanc cannot read $prefix/plugin: look at the permissions of the folders above it"
+}
+
+remove() {
+    rm -rf "$prefix/plugin" "$prefix/plugin.new" "$prefix/.venv" "$prefix/.ohif" "$prefix/LICENSE" "$prefix/THIRD_PARTY.md"
+    if [ -d "$prefix" ]; then
+        rmdir "$prefix" 2>/dev/null || say "left $prefix: there is something in it that this did not put there"
+    fi
+    say "removed from $prefix; images, registration objects and the index file are as they were"
+}
+
+check
+# whatever root's own umask is, Orthanc's user must read it
+umask 022
+if [ "$purpose" = uninstall ]; then
+    "$python" scripts/etc_orthanc.py remove "$etc" "$prefix/plugin/main.py"
+    remove
+else
+    mkdir -p "$prefix"
+    copy_plugin
+    make_environment
+    copy_ohif
+    check_readable
+    "$python" scripts/etc_orthanc.py add "$etc" "$prefix/plugin/main.py"
+fi
+say "Orthanc itself was left alone. Where systemd runs it, next: systemctl restart orthanc"
