@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo load install uninstall test lint format lock clean
+.PHONY: help setup run demo load install uninstall test compat lint format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ install: ## add the plugin to the Orthanc of this machine (docs/install.md; ARGS
 
 uninstall: ## take it out of there again
 	@scripts/install.sh --uninstall $(ARGS)
+
+compat: setup ## the tests against real servers here, on Debian 13 and on forky, as root (SYSTEMS="trixie" ARGS="-k resolve")
+	@scripts/compat.sh $(ARGS)
 
 lint: setup ## style, types, import directions, unused or undeclared dependencies
 	@scripts/setup.sh test

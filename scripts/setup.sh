@@ -1,17 +1,22 @@
 #!/usr/bin/env bash
-# Installs what is missing and nothing else: scripts/setup.sh runtime|test
-# On a machine that has everything this takes a few milliseconds.
+# Installs what is missing and nothing else: scripts/setup.sh runtime|test|compat
+# On a machine that has everything this takes a few milliseconds. `compat` is `test` without a browser and OHIF;
+# `scripts/setup.sh packages` lists the packages it needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-lock=requirements.lock
-[ "${1:-runtime}" = test ] && lock=requirements-test.lock
+purpose=${1:-runtime}
+lock=requirements-test.lock
+[ "$purpose" = runtime ] && lock=requirements.lock
 
 # Orthanc embeds the system's interpreter, so the environment must be made by that one, not by one on PATH.
 python=/usr/bin/python3
 packages=(orthanc orthanc-python orthanc-dicomweb orthanc-gdcm dcmtk dicom3tools python3-venv)
+# in tests two nodes share a PostgreSQL, and the command that `make demo` prints is run
+[ "$purpose" = runtime ] || packages+=(orthanc-postgresql postgresql curl)
 # tests look at pages in a real browser
-[ "${1:-runtime}" = test ] && packages+=(chromium)
+[ "$purpose" = test ] && packages+=(chromium)
+[ "$purpose" = packages ] && { echo "${packages[*]}"; exit; }
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
@@ -86,4 +91,4 @@ elif ! command -v Orthanc >/dev/null; then
     exit 1
 fi
 make_environment
-fetch_ohif
+[ "$purpose" = compat ] || fetch_ohif

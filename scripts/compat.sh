@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The tests against real servers, on several Orthancs: scripts/compat.sh [arguments of pytest]
+#
+# SYSTEMS names them: this machine's own ("here"), and releases of Debian, each in a root of its own (debian_root.sh).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+names_tests=no
+for argument; do
+    [ ! -e "${argument%%::*}" ] || names_tests=yes
+done
+[ $names_tests = yes ] || set -- "$@" tests/orthanc
+failed=()
+
+# shellcheck disable=SC2016  # for the shell inside
+tests='scripts/setup.sh "$0"
+dpkg-query --show --showformat="compat: \${Package} \${Version}\n" orthanc orthanc-python orthanc-dicomweb python3
+exec .venv/bin/python -m pytest "$@"'
+
+for system in ${SYSTEMS:-here trixie forky}; do
+    echo "compat: $system"
+    if [ "$system" = here ]; then
+        sh -ec "$tests" test "$@" || failed+=("$system")
+    else
+        scripts/debian_root.sh "$system" sh -ec "$tests" compat "$@" || failed+=("$system")
+    fi
+done
+[ ${#failed[@]} -eq 0 ] || { echo "compat: failed on ${failed[*]}" >&2; exit 1; }
