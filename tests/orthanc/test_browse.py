@@ -5,8 +5,11 @@ from typing import Any
 import pydicom
 import pytest
 
+from longitudinal.dicom.reasons import REASONS
+from longitudinal.dicom.registration_refusal import REFUSALS
 from longitudinal.dicom.registration_writer import file_bytes
 from tests.data import data, dicom_files
+from tests.orthanc.conftest import StartOrthanc
 from tests.orthanc.server import OrthancServer
 
 
@@ -87,3 +90,26 @@ def test_a_study_uid_of_two_patients_is_ambiguous(loaded: OrthancServer) -> None
     assert answer["code"] == "ambiguous"
     assert stored["ParentStudy"] in answer["orthancIds"]
     assert len(answer["orthancIds"]) == 2
+
+
+def test_links_open_a_study_or_all_of_a_patient_in_the_viewer(loaded: OrthancServer) -> None:
+    assert loaded.session.get("/ohif/").ok, "OHIF is not unpacked: run `make setup`"
+    patient = get(loaded, "/imaging/patients/OPENMS_P01")
+    earlier, later = patient["studies"]
+    uids = [earlier["studyInstanceUid"], later["studyInstanceUid"]]
+    assert patient["links"] == {"ohif": f"/ohif/viewer?StudyInstanceUIDs={uids[0]},{uids[1]}"}
+    assert later["links"] == {"ohif": f"/ohif/viewer?StudyInstanceUIDs={uids[1]}"}
+    assert get(loaded, f"/imaging/studies/{uids[1]}")["links"] == later["links"]
+
+
+def test_where_no_viewer_is_served_there_is_no_link_to_it(start_orthanc: StartOrthanc) -> None:
+    server = start_orthanc(configuration={"Longitudinal": {"OhifRoot": None}})
+    (stored,) = server.store_rest([data("reg_independent") / "openms_p01_RIGID.dcm"])
+    server.wait_indexed(lambda health: health["instances"] == 1)
+    assert get(server, f"/imaging/patients/{stored['ParentPatient']}")["links"] == {"ohif": None}
+    study = get(server, f"/imaging/studies/{stored['ParentStudy']}")
+    assert study["links"] == {"ohif": None}
+    # a registration object whose images are not here is told of in a sentence
+    (skipped,) = study["series"][0]["skipped"]
+    explanations = {**REASONS, **REFUSALS}
+    assert (skipped["count"], skipped["explanation"]) == (1, explanations[skipped["reason"]])

@@ -11,6 +11,7 @@ import pytest
 from pydicom.filebase import DicomBytesIO
 from pydicom.uid import generate_uid
 
+from longitudinal.dicom.reasons import REASONS, Reason
 from tests import builders as build
 from tests.orthanc.server import OrthancServer
 
@@ -119,7 +120,9 @@ def test_a_study_nobody_has_read_is_said_to_be_not_indexed_until_it_is_asked_for
         assert (done["result"]["instances"], done["result"]["read"]) == (SLICES, SLICES)
         indexed = status(server, 0)
         assert (indexed["state"], indexed["slices"]) == ("done", SLICES - 2)
-        assert indexed["skipped"] == [{"reason": "noGeometry", "count": 2}]
+        assert indexed["skipped"] == [
+            {"reason": "noGeometry", "count": 2, "explanation": REASONS[Reason.NO_GEOMETRY]}
+        ]
         answer = server.session.post("/imaging/points/resolve", json=question).json()
         assert [item["reason"] for item in answer["unresolved"]] == ["notIndexed"] * 2
         assert len(answer["matches"]) == 2

@@ -98,9 +98,9 @@ class _Plugin:
             *IndexRoutes(readers, inventory, queue, settings.max_body).routes(),
             *job_routes(queue),
             *image_routes(settings.root, readers, catalogue),
-            *patient_routes(readers, catalogue),
+            *patient_routes(readers, catalogue, self._ohif.root),
             *point_routes(asker, settings.max_body),
-            *study_routes(readers, catalogue),
+            *study_routes(readers, catalogue, self._ohif.root),
             *transform_routes(given, settings.max_body),
             *upload_routes(loopback, settings.max_upload),
         ]

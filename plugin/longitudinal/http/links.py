@@ -1,4 +1,6 @@
-"""The links of a match."""
+"""The links of a match, and of whole studies."""
+
+from collections.abc import Iterable
 
 from longitudinal.points.answer import Links
 from longitudinal.points.patient_index import StudyEntry
@@ -18,7 +20,7 @@ def link_builder(root: str, ohif_root: str | None = None) -> LinkBuilder:
         ohif = None
         if ohif_root is not None:
             ohif = (
-                f"{ohif_root}/viewer?StudyInstanceUIDs={study.study_instance_uid}"
+                f"{viewer_of(ohif_root, [study.study_instance_uid])}"
                 f"&initialSeriesInstanceUID={series.series_instance_uid}"
                 f"&initialSOPInstanceUID={series.sop_instance_uids[instance]}"
             )
@@ -29,3 +31,8 @@ def link_builder(root: str, ohif_root: str | None = None) -> LinkBuilder:
         )
 
     return links
+
+
+def viewer_of(ohif_root: str, study_instance_uids: Iterable[str]) -> str:
+    """Where OHIF shows these studies, as an absolute path on this server."""
+    return f"{ohif_root}/viewer?StudyInstanceUIDs={','.join(study_instance_uids)}"

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
-from longitudinal.http.links import link_builder
+from longitudinal.http.links import link_builder, viewer_of
 
 STUDY: Any = cast(Any, SimpleNamespace(study_instance_uid="1.2", orthanc_id="s", first_plane=100))
 SERIES: Any = cast(
@@ -35,3 +35,7 @@ def test_frames_of_a_study_are_counted_from_its_first_plane() -> None:
 
 def test_without_a_viewer_there_is_no_link_to_it() -> None:
     assert link_builder("/imaging", None)(STUDY, SERIES, 0, 1, 0).ohif is None
+
+
+def test_the_viewer_opens_several_studies_at_once() -> None:
+    assert viewer_of("/ohif", ["1.2", "1.3"]) == "/ohif/viewer?StudyInstanceUIDs=1.2,1.3"

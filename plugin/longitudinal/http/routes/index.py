@@ -1,6 +1,5 @@
 """/index and the index of one study: ask for it, watch it, hold the backfill."""
 
-from collections import Counter
 from typing import Annotated, Literal
 
 import msgspec
@@ -18,6 +17,7 @@ from longitudinal.http.exchange import Request
 from longitudinal.http.parse import check_size, parse_json
 from longitudinal.http.router import Route
 from longitudinal.http.routes.jobs import JobReference, QueuedAnswer
+from longitudinal.http.routes.studies import SkippedInstances, skipped_instances
 from longitudinal.ingest.inventory import Inventory
 from longitudinal.jobs.index_study import KIND, request_index
 from longitudinal.jobs.queue import JobQueue
@@ -42,13 +42,6 @@ class IndexRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True, f
     align: Literal["none", "rigid", "affine", "deformable"] = "none"
 
 
-class Skipped(msgspec.Struct, rename="camel", frozen=True):
-    """How many instances have no place in the patient, by reason code."""
-
-    reason: str
-    count: int
-
-
 class IndexStatus(msgspec.Struct, rename="camel", frozen=True):
     """How far the index of a study is.
 
@@ -60,7 +53,7 @@ class IndexStatus(msgspec.Struct, rename="camel", frozen=True):
     progress: float
     stage: str
     slices: int
-    skipped: list[Skipped]
+    skipped: list[SkippedInstances]
     alignment: str | None
     job: str | None
     error: str | None
@@ -138,7 +131,7 @@ class IndexRoutes:
         found = self._find(study)
         planes_bytes, reasons, instances = content_of_study(self._readers.connection(), found.orthanc_id)
         slices = planes_bytes // PLANE.itemsize
-        skipped = [Skipped(reason, count) for reason, count in Counter(reasons).most_common()]
+        skipped = skipped_instances(reasons)
         job = self._queue.latest(KIND, found.orthanc_id)
         if job is not None and (job.is_active or job.state == JobState.FAILED):
             state: Literal["queued", "running", "failed"] = (

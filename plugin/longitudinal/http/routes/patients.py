@@ -8,7 +8,15 @@ from longitudinal.errors import Ambiguous, FieldError, NotFound
 from longitudinal.http.exchange import Request
 from longitudinal.http.parse import parse_query
 from longitudinal.http.router import Route
-from longitudinal.http.routes.studies import Limit, Offset, StudyDetail, dashed, describe_study
+from longitudinal.http.routes.studies import (
+    Limit,
+    Offset,
+    StudyDetail,
+    StudyLinks,
+    dashed,
+    describe_study,
+    links_of,
+)
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.patient_index import PatientIndex
 from longitudinal.sidecar.browse import list_patients
@@ -53,7 +61,10 @@ class Frame(msgspec.Struct, rename="camel", frozen=True):
 
 
 class PatientDetail(msgspec.Struct, rename="camel", frozen=True):
-    """A patient: studies in time order, frames of reference, and which of them transforms join."""
+    """A patient: studies in time order, frames of reference, and which of them transforms join.
+
+    `links` show all studies together.
+    """
 
     patient_id: str
     orthanc_patient_id: str
@@ -61,9 +72,10 @@ class PatientDetail(msgspec.Struct, rename="camel", frozen=True):
     identity_conflict: bool
     studies: list[StudyDetail]
     frames: list[Frame]
+    links: StudyLinks
 
 
-def patient_routes(readers: Readers, catalogue: Catalogue) -> list[Route]:
+def patient_routes(readers: Readers, catalogue: Catalogue, ohif_root: str | None) -> list[Route]:
     """The routes that list and describe patients."""
 
     def patients(request: Request) -> PatientPage:
@@ -95,8 +107,9 @@ def patient_routes(readers: Readers, catalogue: Catalogue) -> list[Route]:
             orthanc_patient_id=index.orthanc_id,
             patient_name=row["patient_name"] or "",
             identity_conflict=index.identity_conflict,
-            studies=[describe_study(index, study) for study in index.studies],
+            studies=[describe_study(index, study, ohif_root) for study in index.studies],
             frames=_frames(index),
+            links=links_of(ohif_root, [study.study_instance_uid for study in index.studies]),
         )
 
     return [

@@ -1,12 +1,16 @@
 """GET /studies and /studies/{study}: what is indexed of a study, series by series."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
 
+from longitudinal.dicom.reasons import REASONS
+from longitudinal.dicom.registration_refusal import REFUSALS
 from longitudinal.errors import Ambiguous, FieldError, NotFound
 from longitudinal.http.exchange import Request
+from longitudinal.http.links import viewer_of
 from longitudinal.http.parse import parse_query
 from longitudinal.http.router import Route
 from longitudinal.points.catalogue import Catalogue
@@ -22,6 +26,7 @@ Date = Annotated[
     str, msgspec.Meta(pattern=r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}$", description="YYYY-MM-DD or YYYYMMDD")
 ]
 _DATE_LENGTH = 8
+_EXPLANATIONS = {str(code): text for code, text in [*REASONS.items(), *REFUSALS.items()]}
 
 
 class StudyQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
@@ -58,10 +63,17 @@ class StudyPage(msgspec.Struct, frozen=True):
 
 
 class SkippedInstances(msgspec.Struct, frozen=True):
-    """How many instances have no place in the patient, by reason code."""
+    """How many instances have no place in the patient, by reason code; `explanation` is one sentence for people."""
 
     reason: str
     count: int
+    explanation: str
+
+
+class StudyLinks(msgspec.Struct, frozen=True):
+    """Where to look at it, as absolute paths on this server; `ohif` is null where OHIF is not served."""
+
+    ohif: str | None
 
 
 class SeriesDetail(msgspec.Struct, rename="camel", frozen=True):
@@ -99,6 +111,7 @@ class StudyDetail(msgspec.Struct, rename="camel", frozen=True):
     alignment: str | None
     frame_of_reference_uids: list[str]
     series: list[SeriesDetail]
+    links: StudyLinks
 
 
 def find_study(
@@ -129,8 +142,8 @@ def find_study(
     )
 
 
-def describe_study(index: PatientIndex, study: StudyEntry) -> StudyDetail:
-    """A study with its series."""
+def describe_study(index: PatientIndex, study: StudyEntry, ohif_root: str | None) -> StudyDetail:
+    """A study with its series; OHIF is served at `ohif_root`, if at all."""
     series = [index.series[number] for number in study.series]
     frames = list(dict.fromkeys(stack.frame for entry in series for stack in entry.stacks))
     return StudyDetail(
@@ -145,10 +158,24 @@ def describe_study(index: PatientIndex, study: StudyEntry) -> StudyDetail:
         alignment=_alignment(index, frames),
         frame_of_reference_uids=frames,
         series=[_describe_series(entry) for entry in series],
+        links=links_of(ohif_root, [study.study_instance_uid]),
     )
 
 
-def study_routes(readers: Readers, catalogue: Catalogue) -> list[Route]:
+def links_of(ohif_root: str | None, study_instance_uids: list[str]) -> StudyLinks:
+    """The links of one study, or of several to be seen together."""
+    return StudyLinks(None if ohif_root is None else viewer_of(ohif_root, study_instance_uids))
+
+
+def skipped_instances(reasons: Mapping[str, int]) -> list[SkippedInstances]:
+    """Counts by reason code as the API shows them, the most frequent first."""
+    return [
+        SkippedInstances(reason, count, _EXPLANATIONS.get(reason, ""))
+        for reason, count in Counter(reasons).most_common()
+    ]
+
+
+def study_routes(readers: Readers, catalogue: Catalogue, ohif_root: str | None) -> list[Route]:
     """The routes that list and describe studies."""
 
     def studies(request: Request) -> StudyPage:
@@ -174,7 +201,7 @@ def study_routes(readers: Readers, catalogue: Catalogue) -> list[Route]:
         return StudyPage(total, query.limit, query.offset, lines)
 
     def study(_: Request, study: str) -> StudyDetail:
-        return describe_study(*find_study(readers, catalogue, study))
+        return describe_study(*find_study(readers, catalogue, study), ohif_root)
 
     return [
         Route(
@@ -210,7 +237,6 @@ def _alignment(index: PatientIndex, frames: list[str]) -> str | None:
 
 def _describe_series(series: SeriesPlanes) -> SeriesDetail:
     frames = dict.fromkeys(stack.frame for stack in series.stacks)
-    reasons: Counter[str] = series.reasons
     return SeriesDetail(
         series_instance_uid=series.series_instance_uid,
         orthanc_series_id=series.orthanc_id,
@@ -223,5 +249,5 @@ def _describe_series(series: SeriesPlanes) -> SeriesDetail:
         roles=sorted({stack.role for stack in series.stacks}),
         frame_of_reference_uids=list(frames),
         aliases=list(series.aliases),
-        skipped=[SkippedInstances(reason, count) for reason, count in reasons.most_common()],
+        skipped=skipped_instances(series.reasons),
     )
