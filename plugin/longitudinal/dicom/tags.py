@@ -19,6 +19,7 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
 
+from longitudinal.dicom.character_sets import LATIN_1, SPECIFIC_CHARACTER_SET, CharacterSet, character_set
 from longitudinal.dicom.tag_names import READ_TAGS
 
 Tags = Mapping[str, Any]
@@ -151,7 +152,9 @@ def item(tags: Tags, key: str) -> Tags:
 _NO_TAGS: Tags = {}
 
 
-def tags_from_dataset(dataset: pydicom.Dataset, keep: frozenset[str] = READ_TAGS) -> dict[str, Any]:
+def tags_from_dataset(
+    dataset: pydicom.Dataset, keep: frozenset[str] = READ_TAGS, default: CharacterSet = LATIN_1
+) -> dict[str, Any]:
     """Put a dataset into Orthanc's short JSON form.
 
     Parameters
@@ -160,6 +163,8 @@ def tags_from_dataset(dataset: pydicom.Dataset, keep: frozenset[str] = READ_TAGS
         Read with ``stop_before_pixels``; malformed values may stand in it.
     keep : frozenset of str
         The tags to copy, at any depth; by default those the readers of this package ask for.
+    default : CharacterSet
+        For text where the dataset names no character set.
 
     Returns
     -------
@@ -167,18 +172,25 @@ def tags_from_dataset(dataset: pydicom.Dataset, keep: frozenset[str] = READ_TAGS
         Values that are malformed stand as they are written, for the typed getters to refuse.
     """
     wanted = _KEYS if keep is READ_TAGS else _keys_of(keep)
+    characters = character_set(_named_character_set(dataset), default)
     found: dict[str, Any] = {}
     for element_tag in dataset.keys() & wanted.keys():
         element: Any = dataset.get_item(element_tag)  # still raw where nobody has asked for it
-        if isinstance(element, RawDataElement) and _vr(element) in _WRITTEN_AS_ASCII:
+        vr = _vr(element) if isinstance(element, RawDataElement) else None
+        if vr in _WRITTEN_AS_ASCII:
             # as it stands: pydicom raises on malformed numbers
             found[wanted[element_tag]] = (element.value or b"").decode("latin-1").strip(_PADDING)
+        elif vr in _TEXT:
+            written = characters.decode(element.value or b"", is_name=vr == "PN")
+            found[wanted[element_tag]] = written.strip(_PADDING)
         elif element is not None:
-            found[wanted[element_tag]] = _short_value(dataset, element_tag, keep)
+            found[wanted[element_tag]] = _short_value(dataset, element_tag, keep, characters)
     return found
 
 
-def read_file_tags(source: BinaryIO | str | PathLike[str] | bytes) -> dict[str, Any]:
+def read_file_tags(
+    source: BinaryIO | str | PathLike[str] | bytes, default: CharacterSet = LATIN_1
+) -> dict[str, Any]:
     """Read the short JSON form from a DICOM file, an open one or its bytes.
 
     Files without preamble are read too, because Orthanc stores them. So ask only for what it has stored: of
@@ -190,10 +202,12 @@ def read_file_tags(source: BinaryIO | str | PathLike[str] | bytes) -> dict[str, 
         The file cannot be opened.
     """
     opened = BytesIO(source) if isinstance(source, bytes) else source
-    return tags_from_dataset(pydicom.dcmread(opened, stop_before_pixels=True, force=True))
+    dataset = pydicom.dcmread(opened, stop_before_pixels=True, force=True)
+    return tags_from_dataset(dataset, default=default)
 
 
 _WRITTEN_AS_ASCII = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"})
+_TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 
 
 def _keys_of(keep: frozenset[str]) -> dict[BaseTag, str]:
@@ -201,6 +215,17 @@ def _keys_of(keep: frozenset[str]) -> dict[BaseTag, str]:
 
 
 _KEYS = _keys_of(READ_TAGS)
+(_CHARACTER_SET,) = _keys_of(frozenset({SPECIFIC_CHARACTER_SET}))
+
+
+def _named_character_set(dataset: pydicom.Dataset) -> str:
+    """Give Specific Character Set as it is written; "" when absent."""
+    element: Any = dataset.get_item(_CHARACTER_SET) if _CHARACTER_SET in dataset else None
+    if element is None:
+        return ""
+    if isinstance(element, RawDataElement):
+        return (element.value or b"").decode("latin-1").strip(_PADDING)
+    return _joined_text(element) or ""
 
 
 def _vr(element: RawDataElement) -> str | None:
@@ -212,14 +237,16 @@ def _vr(element: RawDataElement) -> str | None:
         return None
 
 
-def _short_value(dataset: pydicom.Dataset, element_tag: BaseTag, keep: frozenset[str]) -> Any:
+def _short_value(
+    dataset: pydicom.Dataset, element_tag: BaseTag, keep: frozenset[str], characters: CharacterSet
+) -> Any:
     """Turn one element into a string, a list of items or None."""
     try:
         element = dataset[element_tag]
     except Exception:  # pydicom raises many kinds; what it cannot read is as good as cut
         return None
     if element.VR == "SQ":
-        return [tags_from_dataset(entry, keep) for entry in element.value or []]
+        return [tags_from_dataset(entry, keep, characters) for entry in element.value or []]
     return _joined_text(element)
 
 

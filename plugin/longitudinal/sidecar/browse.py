@@ -1,7 +1,13 @@
 """Lists of patients and studies, page by page, for those who look before they ask."""
 
+import json
+import re
 import sqlite3
+import unicodedata
 from dataclasses import dataclass
+
+# Of Latin, Greek and Cyrillic letters; the marks of Japanese, Thai or Hebrew tell one word from another.
+_ACCENTS = re.compile("[\u0300-\u036f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,21 +23,37 @@ class StudyFilter:
 def list_patients(
     connection: sqlite3.Connection, query: str, limit: int, offset: int
 ) -> tuple[int, list[sqlite3.Row]]:
-    """How many patients have `query` in their id or name (case-insensitive), and one page of them by name.
+    """How many patients have `query` in their id or name (as `folded` compares), and one page of them by name.
 
     Rows have patient_id, orthanc_id, patient_name, studies and latest (StudyDate).
     """
-    pattern = "%" + query.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-    where = "WHERE p.patient_id LIKE :pattern ESCAPE '\\' OR p.patient_name LIKE :pattern ESCAPE '\\'"
-    values = {"pattern": pattern, "limit": limit, "offset": offset}
-    (total,) = connection.execute(f"SELECT count(*) FROM patients p {where}", values).fetchone()
-    rows = connection.execute(
-        f"""SELECT p.patient_id, p.orthanc_id, p.patient_name, count(s.key) AS studies, max(s.study_date) AS latest
-        FROM patients p LEFT JOIN studies s ON s.patient_key = p.key {where}
-        GROUP BY p.key ORDER BY p.patient_name, p.patient_id LIMIT :limit OFFSET :offset""",
+    values = {"part": folded(query), "any": query == ""}
+    connection.create_function("folded", 1, folded, deterministic=True)
+    found = connection.execute(
+        """SELECT key FROM patients
+        WHERE :any OR instr(folded(patient_id || char(10) || ifnull(patient_name, '')), :part)
+        ORDER BY patient_name, patient_id""",
         values,
     ).fetchall()
-    return int(total), rows
+    page = json.dumps([key for (key,) in found[offset : offset + limit]])
+    rows = connection.execute(
+        """SELECT p.patient_id, p.orthanc_id, p.patient_name, count(s.key) AS studies, max(s.study_date) AS latest
+        FROM patients p LEFT JOIN studies s ON s.patient_key = p.key
+        WHERE p.key IN (SELECT value FROM json_each(?)) GROUP BY p.key ORDER BY p.patient_name, p.patient_id""",
+        (page,),
+    ).fetchall()
+    return len(found), rows
+
+
+def folded(text: str) -> str:
+    """What is compared when somebody looks for a name: without case, accents, and the width of Japanese letters.
+
+    >>> folded("MÜLLER"), folded("Mu\u0308ller"), folded("ﾔﾏﾀﾞ") == folded("ヤマダ")
+    ('muller', 'muller', True)
+    """
+    if text.isascii():
+        return text.lower()
+    return _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold())).casefold()
 
 
 def list_studies(

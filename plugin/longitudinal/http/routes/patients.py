@@ -25,7 +25,7 @@ from longitudinal.sidecar.patients import patient_key_of, read_patient
 
 
 class PatientQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """`query` is part of a PatientID or a name, upper or lower case."""
+    """`query` is part of a PatientID or a name; case, accents and the width of Japanese letters do not count."""
 
     query: Annotated[str, msgspec.Meta(max_length=200)] = ""
     limit: Limit = 100
