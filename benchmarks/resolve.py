@@ -182,6 +182,12 @@ class _Everything:
     def has_instance(self, orthanc_id: str) -> bool:
         return True
 
+    def has(self, level: str, orthanc_id: str) -> bool:
+        return True
+
+    def annotation(self, orthanc_id: str) -> str | None:
+        return None
+
 
 def make_rival(path: Path, source: Path) -> sqlite3.Connection:
     """The obvious table: a row a slice with its normal and offset, an index on patient and frame."""

@@ -35,6 +35,7 @@ from longitudinal.ingest.on_stored import Ingest
 from longitudinal.points.ask import Asker
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.given_transforms import GivenTransforms
+from longitudinal.points.stale import Stale
 from longitudinal.settings import Settings, read_settings
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.transforms import has_transforms
@@ -88,7 +89,7 @@ class _Plugin:
         queue, completeness = self._background.queue, self._background.completeness
         self._ohif = OhifHost(settings, configuration)
         links = link_builder(settings.root, self._ohif.root)
-        asker = Asker(readers, catalogue, archive, self._heal, links, self._background.hurry)
+        asker = Asker(readers, catalogue, archive, self._heal_answer, links, self._background.hurry)
         loopback = Loopback(configuration, settings.metadata_base)
         given = GivenTransforms(
             readers, catalogue, archive, loopback, self._heal, self._settle_registration, settings.uid_root
@@ -131,11 +132,16 @@ class _Plugin:
         elif change == orthanc.ChangeType.ORTHANC_STOPPED:
             self._stop()
 
+    def _heal_answer(self, stale: Stale) -> None:
+        done = [self._ingest.vanished(orthanc_id) for orthanc_id in stale.instances]
+        done += [self._ingest.deleted("studies", orthanc_id) for orthanc_id in stale.studies]
+        done += [self._annotations.refresh(orthanc_id) for orthanc_id in stale.rejected]
+        LOGGER.info("An answer was out of date, and the index with it: %s", stale)
+        for future in done:
+            future.result()
+
     def _heal(self, gone: Sequence[str]) -> None:
-        for orthanc_id in gone:
-            LOGGER.warning("Instance %s is gone from the archive; the index forgets it", orthanc_id)
-        for done in [self._ingest.deleted("instances", orthanc_id) for orthanc_id in gone]:
-            done.result()
+        self._heal_answer(Stale(instances=tuple(gone)))
 
     def _settle_registration(self, orthanc_id: str) -> None:
         """Return when the sidecar has a registration object as it is now, with what is said about it."""

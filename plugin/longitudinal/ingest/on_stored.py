@@ -19,7 +19,7 @@ from longitudinal.dicom.tags import Tags, read_file_tags
 from longitudinal.ingest.inventory import ArchivedStudy, Inventory
 from longitudinal.ingest.record import read_record, with_current_notes
 from longitudinal.sidecar.instances import InstanceWriter, Touched
-from longitudinal.sidecar.patients import instances_under
+from longitudinal.sidecar.patients import instances_under, parents_of_instance
 from longitudinal.sidecar.records import InstanceRecord
 from longitudinal.sidecar.studies import announce_study, empty_studies, remove_if_empty
 from longitudinal.sidecar.writer import Writer
@@ -75,19 +75,35 @@ class Ingest:
 
         The future is done when the sidecar knows.
         """
+        return self._writer.submit(
+            lambda connection, instances: self._remove(connection, instances, level, orthanc_id)
+        )
+
+    def vanished(self, orthanc_id: str) -> Future[None]:
+        """An instance is gone and no callback told: another node deleted it, and perhaps its whole study.
+
+        The future is done when the sidecar knows.
+        """
 
         def remove(connection: sqlite3.Connection, instances: InstanceWriter) -> Iterable[Touched]:
-            has = self._archive.has
-            under = instances_under(connection, level, orthanc_id)
-            gone = [instance for instance in under if not self._archive.has_instance(instance)]
-            touched = [instances.remove(instance) for instance in gone]
-            empty = [
-                study for study in empty_studies(connection, level, orthanc_id) if not has("studies", study)
-            ]
-            touched += [remove_if_empty(connection, study) for study in empty]
-            return [entry for entry in touched if entry is not None]
+            for level, above in parents_of_instance(connection, orthanc_id):
+                if not self._archive.has(level, above):
+                    return self._remove(connection, instances, level, above)
+            return self._remove(connection, instances, "instances", orthanc_id)
 
         return self._writer.submit(remove)
+
+    def _remove(
+        self, connection: sqlite3.Connection, instances: InstanceWriter, level: str, orthanc_id: str
+    ) -> Iterable[Touched]:
+        has = self._archive.has
+        gone = instances_under(connection, level, orthanc_id)
+        if has(level, orthanc_id):
+            gone = [instance for instance in gone if not self._archive.has_instance(instance)]
+        touched = [instances.remove(instance) for instance in gone]
+        empty = [study for study in empty_studies(connection, level, orthanc_id) if not has("studies", study)]
+        touched += [remove_if_empty(connection, study) for study in empty]
+        return [entry for entry in touched if entry is not None]
 
     @property
     def is_receiving(self) -> bool:

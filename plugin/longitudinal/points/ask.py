@@ -1,6 +1,6 @@
 """From a question as it was asked to an answer that holds at this moment."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,12 +13,14 @@ from longitudinal.points.answer import Answer
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.patient_index import PatientIndex
 from longitudinal.points.resolve import Filters, LinkBuilder, Source, resolve
+from longitudinal.points.stale import Stale, find_stale
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.patients import patient_key_of
 
 # The centre of the first pixel is 0, so its edge is half a pixel before.
 _EDGE = 0.5
-# Each round removes what turned out to be gone; an answer that is still stale after these is refused as gone.
+# Each round removes what turned out to be gone, and what is gone around it; an answer that is still stale after these is
+# refused as gone.
 _HEAL_ROUNDS = 4
 
 
@@ -61,7 +63,7 @@ class Asker:
     Parameters
     ----------
     heal
-        Takes Orthanc ids of instances that are gone and returns when the sidecar knows.
+        Takes what no longer holds and returns when the sidecar knows.
     links
         Builds the links of a match.
     miss
@@ -73,7 +75,7 @@ class Asker:
         readers: Readers,
         catalogue: Catalogue,
         archive: Archive,
-        heal: Callable[[Sequence[str]], None],
+        heal: Callable[[Stale], None],
         links: LinkBuilder,
         miss: Callable[[str], None] = lambda study: None,
     ) -> None:
@@ -104,11 +106,11 @@ class Asker:
             else:
                 index, source = self._source_of_point(question, wanted.pointer)
             answer = resolve(index, source, _filters(index, wanted), self._links)
-            gone = self._gone(index, answer)
-            if not gone:
+            stale = find_stale(self._archive, index, answer)
+            if not stale:
                 self._tell_missed(index, answer)
                 return answer
-            self._heal(gone)
+            self._heal(stale)
         raise NotFound("the images are being deleted at this moment; ask again")
 
     def _tell_missed(self, index: PatientIndex, answer: Answer) -> None:
@@ -117,15 +119,6 @@ class Asker:
             for study in index.studies:
                 if study.study_instance_uid in missed and not study.series:
                     self._miss(study.orthanc_id)
-
-    def _gone(self, index: PatientIndex, answer: Answer) -> list[str]:
-        """The instances and registration objects of an answer that the archive no longer has."""
-        named = {match.orthanc_instance_id for match in answer.matches}
-        used = {transform for match in answer.matches for transform in match.path}
-        if used:
-            named.update(stored.orthanc_id for stored in index.transforms if stored.id in used)
-        has_instance = self._archive.has_instance
-        return [orthanc_id for orthanc_id in named if not has_instance(orthanc_id)]
 
     def _source_of_pixel(self, question: PixelQuestion, pointer: str) -> tuple[PatientIndex, Source]:
         uid = question.sop_instance_uid

@@ -102,3 +102,13 @@ def instances_under(connection: sqlite3.Connection, level: str, orthanc_id: str)
         (orthanc_id,),
     )
     return [row[0] for row in rows]
+
+
+def parents_of_instance(connection: sqlite3.Connection, orthanc_id: str) -> list[tuple[str, str]]:
+    """Level and Orthanc id of what is above an instance, the widest first; empty for one that is not known."""
+    row = connection.execute(
+        """SELECT p.orthanc_id, s.orthanc_id, e.orthanc_id FROM instances i JOIN series e ON e.key = i.series_key
+        JOIN studies s ON s.key = e.study_key JOIN patients p ON p.key = s.patient_key WHERE i.orthanc_id = ?""",
+        (orthanc_id,),
+    ).fetchone()
+    return [] if row is None else list(zip(("patients", "studies", "series"), tuple(row), strict=True))

@@ -11,9 +11,13 @@ from longitudinal.geometry.image_plane import PLANE
 from longitudinal.points.answer import Answer, Links
 from longitudinal.points.ask import Asker, PixelQuestion, PointQuestion, Wanted
 from longitudinal.points.catalogue import Catalogue
+from longitudinal.points.stale import Stale
 from longitudinal.sidecar.connection import Readers, open_writer
 from longitudinal.sidecar.instances import InstanceWriter
+from longitudinal.sidecar.patients import instances_under
 from longitudinal.sidecar.records import InstanceRecord, TransformRecord
+from longitudinal.sidecar.transforms import write_notes
+from longitudinal.transforms.annotation import read_annotation
 
 AXIAL = (1, 0, 0, 0, 1, 0)
 CORONAL = (1, 0, 0, 0, 0, -1)
@@ -102,9 +106,16 @@ class FakeArchive:
 
     def __init__(self) -> None:
         self.gone: set[str] = set()
+        self.annotations: dict[str, str] = {}
 
     def has_instance(self, orthanc_id: str) -> bool:
         return orthanc_id not in self.gone
+
+    def has(self, level: str, orthanc_id: str) -> bool:
+        return orthanc_id not in self.gone
+
+    def annotation(self, orthanc_id: str) -> str | None:
+        return self.annotations.get(orthanc_id)
 
 
 class Ward:
@@ -124,10 +135,16 @@ class Ward:
             for one in record if isinstance(record, list) else [record]:
                 self.catalogue.invalidate(frozenset([self.writer.put(one)]))
 
-    def heal(self, gone: Iterable[str]) -> None:
-        for orthanc_id in gone:
-            touched = self.writer.remove(orthanc_id)
-            self.catalogue.invalidate(frozenset([touched] if touched else []))
+    def heal(self, stale: Stale) -> None:
+        touched = [self.writer.remove(orthanc_id) for orthanc_id in stale.instances]
+        for orthanc_id in stale.studies:
+            under = instances_under(self.connection, "studies", orthanc_id)
+            touched += [self.writer.remove(instance) for instance in under]
+        for orthanc_id in stale.rejected:
+            touched += write_notes(
+                self.connection, orthanc_id, read_annotation(self.archive.annotation(orthanc_id))
+            )
+        self.catalogue.invalidate(frozenset(entry for entry in touched if entry))
 
     def click(self, uid: str, row: float = 50, column: float = 40, frame: int = 1, **wanted: Any) -> Answer:
         return self.asker.ask(PixelQuestion(uid, frame, row, column), Wanted(**wanted))

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from longitudinal.errors import Ambiguous, NotFound, NotIndexable, OutsideImage
 from longitudinal.points.ask import PointQuestion, Wanted
+from longitudinal.points.stale import Stale
+from longitudinal.transforms.annotation import decide
 from tests.unit.points.patients import (
     CORONAL,
     FRAME,
@@ -83,7 +85,7 @@ def test_rules_of_choice_in_their_order(tmp_path: Path) -> None:
         match = answer.matches[1]
         assert (match.series_instance_uid, match.chosen_by) == (series, rule)
         assert match.other_series == 5 - int(series[-1])
-        ward.heal([f"i{series}.{number}" for number in range(1, 41)])
+        ward.heal(Stale(tuple(f"i{series}.{number}" for number in range(1, 41))))
 
 
 def test_without_a_clicked_image_modality_and_plane_fall_away(tmp_path: Path) -> None:
@@ -284,6 +286,22 @@ def test_an_answer_names_nothing_that_is_gone(tmp_path: Path) -> None:
     ward.archive.gone.add("i1.1.1.3")
     with pytest.raises(NotFound):
         ward.click("1.1.1.3")
+
+
+def test_a_study_that_another_node_deleted_stands_in_no_list(tmp_path: Path) -> None:
+    ward = Ward(tmp_path, volume(1), volume(2, frame_of_reference_uid="1.2.8"), volume(3, heights=(500, 502)))
+    assert reasons(ward.click("1.1.1.3")) == {"1.2": "needsAlignment", "1.3": "outsideCoverage"}
+    ward.archive.gone = {"s1.2"}
+    assert reasons(ward.click("1.1.1.3")) == {"1.3": "outsideCoverage"}
+
+
+def test_a_transform_that_another_node_rejected_is_not_used(tmp_path: Path) -> None:
+    registered = registration(2, "1.2.8", FRAME, shift(0, 0, 0))
+    ward = Ward(tmp_path, volume(1), volume(2, frame_of_reference_uid="1.2.8"), registered)
+    ward.archive.annotations[registered.orthanc_id] = decide(None, 1, "accepted", "ann", "2026-01-01")
+    assert ward.click("1.1.1.3").matches[1].path
+    ward.archive.annotations[registered.orthanc_id] = decide(None, 1, "rejected", "ann", "2026-01-01")
+    assert reasons(ward.click("1.1.1.3")) == {"1.2": "needsAlignment"}
 
 
 KINDS = ("indexed", "elsewhere", "unaligned", "unplaced", "waiting", "report", "registration", "localizer")

@@ -1,0 +1,47 @@
+"""What an answer rests on that no longer holds.
+
+This node's callbacks tell the sidecar at once. What another node deleted or rejected a moment ago, and what no callback told
+of, is found here: an answer names few things, and each is looked up in the archive before the answer goes out.
+"""
+
+from dataclasses import dataclass
+
+from longitudinal.archive import Archive
+from longitudinal.points.answer import Answer
+from longitudinal.points.patient_index import PatientIndex
+from longitudinal.transforms.annotation import read_annotation
+from longitudinal.transforms.stored import StoredTransform
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Orthanc ids: `instances` and `studies` that are gone, `rejected` registration objects that are still used here."""
+
+    instances: tuple[str, ...] = ()
+    studies: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.instances or self.studies or self.rejected)
+
+
+def find_stale(archive: Archive, index: PatientIndex, answer: Answer) -> Stale:
+    """Look up the instances, the registration objects and the studies without a match that an answer names."""
+    named = {match.orthanc_instance_id for match in answer.matches}
+    used = {transform for match in answer.matches for transform in match.path}
+    transforms = [stored for stored in index.transforms if stored.id in used] if used else []
+    named.update(stored.orthanc_id for stored in transforms)
+    gone = tuple(orthanc_id for orthanc_id in named if not archive.has_instance(orthanc_id))
+    rejected = {stored.orthanc_id for stored in transforms if _is_rejected(archive, stored)}
+    unmatched = {item.study_instance_uid for item in answer.unresolved}
+    missing = [
+        study.orthanc_id
+        for study in index.studies
+        if study.study_instance_uid in unmatched and not archive.has("studies", study.orthanc_id)
+    ]
+    return Stale(gone, tuple(missing), tuple(rejected - set(gone)))
+
+
+def _is_rejected(archive: Archive, stored: StoredTransform) -> bool:
+    notes = read_annotation(archive.annotation(stored.orthanc_id)).get(stored.item)
+    return notes is not None and notes.decision == "rejected"
