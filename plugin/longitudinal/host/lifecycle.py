@@ -12,6 +12,7 @@ import orthanc
 
 from longitudinal.host.background import Background
 from longitudinal.host.callbacks import immortal
+from longitudinal.host.explorer import extend_explorer
 from longitudinal.host.log import forward_logging
 from longitudinal.host.loopback import Loopback
 from longitudinal.host.ohif import OhifHost
@@ -108,6 +109,7 @@ class _Plugin:
         router = Router(with_documentation(settings.root, routes))
         http_threads = int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS))
         self._rest = RestHost(settings.root, router, http_threads)
+        self._root = settings.root
         LOGGER.info("The sidecar is %s", path)
 
     def register(self) -> None:
@@ -117,6 +119,7 @@ class _Plugin:
         orthanc.RegisterOnChangeCallback(immortal(self._on_change))
         self._rest.register()
         self._ohif.register()
+        extend_explorer(self._root)
 
     def _on_stored(self, dicom: Any, orthanc_id: str) -> None:
         tags = dicom.GetInstanceAdvancedJson(orthanc.DicomToJsonFormat.SHORT, _JSON_FLAGS, _NO_LENGTH_LIMIT)

@@ -1,0 +1,27 @@
+"""Orthanc Explorer's patient and study pages show what the index knows, by a script that Orthanc adds to its own."""
+
+import json
+import logging
+from pathlib import Path
+
+import orthanc
+
+LOGGER = logging.getLogger(__name__)
+
+_SCRIPT = Path(__file__).parents[1] / "web" / "explorer.js"
+
+
+def extend_explorer(root: str) -> None:
+    """Give Orthanc the script.
+
+    Parameters
+    ----------
+    root
+        Where the routes live.
+    """
+    if not hasattr(orthanc, "ExtendOrthancExplorer"):
+        LOGGER.warning("This Orthanc cannot extend Orthanc Explorer; its pages stay as they are")
+        return
+    orthanc.ExtendOrthancExplorer(
+        f"{_SCRIPT.read_text(encoding='utf-8')}\nlongitudinalExplorer({json.dumps(root)});\n"
+    )

@@ -1,0 +1,315 @@
+/**
+ * What orthanc-longitudinal knows, on the patient and study pages of Orthanc Explorer.
+ *
+ * Addresses are relative to app/explorer.html, so that they hold behind a reverse proxy under any path.
+ * What comes from the server goes into text nodes and properties, never into HTML.
+ *
+ * @param {string} root where the plugin's routes live, such as "/imaging"
+ */
+function longitudinalExplorer(root) {
+  'use strict';
+
+  const POLL_MS = 1000;    // while a study is not indexed
+  const RETRY_MS = 5000;   // while the index does not answer, or does not know a resource yet
+  const MAX_FRAMES = 4;    // identifiers written out on a study's page
+  const NO_ANSWER = 0;
+
+  const LISTS = { patient: '#list-studies', study: '#list-series' };
+  const TELLERS = { patient: tellPatient, study: tellStudy };
+  const STYLE = `
+    .longitudinal { margin: 0 0 1.5em; padding: .8em 1em; text-shadow: none; font-size: .9em; }
+    .longitudinal h3 { margin: 0 0 .6em; font-size: 1.05em; }
+    .longitudinal p { margin: .4em 0; overflow-wrap: anywhere; }
+    .longitudinal table { width: 100%; border-collapse: collapse; }
+    .longitudinal th, .longitudinal td { padding: .35em .8em .35em 0; text-align: left; vertical-align: top; }
+    .longitudinal th { font-size: .85em; color: #555; border-bottom: 1px solid #bbb; }
+    .longitudinal td { border-bottom: 1px solid #ddd; overflow-wrap: anywhere; }
+    .longitudinal td small, .longitudinal .aside { color: #555; }
+    .longitudinal progress { width: 12em; vertical-align: middle; }
+    .longitudinal .frame { display: inline-block; padding: 0 .45em; margin: 0 .3em .2em 0; border: 1px solid #888;
+      border-radius: .6em; background: #fff; white-space: nowrap; }
+    .longitudinal .wanting { font-weight: bold; color: #8a4b00; }
+    .longitudinal .wrong { font-weight: bold; color: #a00000; }
+    .longitudinal .aside { margin-top: .8em; font-size: .85em; }
+  `;
+
+  class Problem extends Error {
+    constructor(status, code, line) {
+      super(line);
+      this.status = status;
+      this.code = code;
+    }
+  }
+
+  /** The visit of a page: its panel is filled until the visitor leaves. */
+  let visit = null;
+
+  function element(name, properties, ...children) {
+    const made = Object.assign(document.createElement(name), properties);
+    made.append(...children);
+    return made;
+  }
+
+  function counted(count, one, many) {
+    return `${count} ${count === 1 ? one : many || `${one}s`}`;
+  }
+
+  // Talking to the plugin
+
+  async function ask(path, signal, method = 'GET') {
+    let answer, body;
+    try {
+      answer = await fetch(`..${root}${path}`, { method, signal, cache: 'no-store' });
+      body = await answer.text();
+    } catch (error) {
+      throw signal.aborted ? error : new Problem(NO_ANSWER, '', 'The index does not answer.');
+    }
+    if (!answer.ok) {
+      throw problemOf(answer.status, body);
+    }
+    return JSON.parse(body);
+  }
+
+  function problemOf(status, body) {
+    let told = {};
+    try {
+      told = JSON.parse(body);
+    } catch {
+      // a proxy's own page says nothing that fits into a line
+    }
+    if (status === 404) {
+      return new Problem(status, told.code, 'Not in the index yet.');
+    }
+    return new Problem(status, told.code, `The index answers ${status}: ${told.detail || told.title || 'no reason given'}`);
+  }
+
+  function mayPass(problem) {
+    return [NO_ANSWER, 404, 502, 503, 504].includes(problem.status);
+  }
+
+  // Coming and going
+
+  function enter(level) {
+    leave();
+    const uuid = ($.mobile.pageData || {}).uuid;
+    const place = $(LISTS[level]).parent();
+    if (!uuid || !place.length) {
+      return;
+    }
+    const panel = makePanel();
+    place.prepend(panel.box);
+    visit = { level, uuid, panel };
+    follow(visit);
+  }
+
+  function leave() {
+    if (visit) {
+      visit.stop();
+      visit.panel.box.remove();
+      visit = null;
+    }
+  }
+
+  function makePanel() {
+    const said = element('div', {}, element('p', {}, 'Asking the index…'));
+    said.setAttribute('role', 'status');
+    const actions = element('div');
+    const docs = element('a', { href: `..${root}/docs`, target: '_blank', rel: 'external noopener' }, 'API');
+    const box = element('div', { className: 'longitudinal ui-body ui-body-c ui-corner-all' },
+      element('h3', {}, 'Index and alignment'), said, actions,
+      element('p', { className: 'aside' }, 'orthanc-longitudinal · ', docs, ' · Not for primary diagnosis'));
+    return { box, said, actions };
+  }
+
+  /** Tell, and tell again for as long as something may change and nobody has left. */
+  async function follow(current) {
+    const { signal } = restart(current);
+    while (!signal.aborted) {
+      let wait = null;
+      try {
+        wait = await TELLERS[current.level](current, signal);
+      } catch (problem) {
+        if (signal.aborted) {
+          return;
+        }
+        current.panel.said.replaceChildren(element('p', { className: 'wrong' }, lineOf(problem, current.level)));
+        wait = mayPass(problem) ? RETRY_MS : null;
+      }
+      if (wait === null) {
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+
+  function restart(current) {
+    const controller = new AbortController();
+    if (current.stop) {
+      current.stop();
+    }
+    current.stop = () => controller.abort();
+    return controller;
+  }
+
+  function lineOf(problem, level) {
+    if (problem.code === 'ambiguous' && level === 'patient') {
+      return 'These studies have no PatientID: each is a patient of its own, told of on its own page.';
+    }
+    return problem instanceof Problem ? problem.message : `This page failed: ${problem.message}`;
+  }
+
+  // A study
+
+  async function tellStudy(current, signal) {
+    const status = await ask(`/studies/${current.uuid}/index-status`, signal);
+    const isOver = status.state === 'done' || status.state === 'failed';
+    if (isOver || !current.study) {
+      current.study = await ask(`/studies/${current.uuid}`, signal);
+    }
+    if (!signal.aborted) {
+      current.panel.said.replaceChildren(...linesOfStatus(status), ...linesOfStudy(current.study));
+      offer(current, current.study.links.ohif, 'Open in OHIF', indexAgain(current));
+    }
+    return isOver ? null : POLL_MS;
+  }
+
+  function linesOfStatus(status) {
+    const percent = `${Math.floor(100 * status.progress)} %`;
+    const slices = counted(status.slices, 'slice');
+    const line = element('p', {}, ({
+      done: `Indexed: ${slices}`,
+      running: `Indexing, ${percent}: ${status.stage} `,
+      queued: 'Waits to be indexed ',
+      notIndexed: `Not indexed yet, ${percent}: ${slices} so far`,
+      failed: `Indexing failed: ${status.error}`,
+    })[status.state]);
+    line.className = { failed: 'wrong', notIndexed: 'wanting' }[status.state] || '';
+    if (status.state === 'running' || status.state === 'queued') {
+      line.append(element('progress', { max: 1, value: status.progress }));
+    }
+    return [line, ...status.skipped.map((skipped) => element('p', {},
+      `Skipped: ${counted(skipped.count, 'instance')} (${skipped.reason}). ${skipped.explanation}`))];
+  }
+
+  function linesOfStudy(study) {
+    const lines = [];
+    const said = {
+      reference: 'Alignment: in the frame of reference of the patient’s first images',
+      aligned: 'Alignment: joined to the patient’s first images by a transform',
+      needsAlignment: 'Needs alignment: no transform leads to the patient’s first images',
+    }[study.alignment];
+    if (study.alignment) {
+      lines.push(element('p', { className: study.alignment === 'needsAlignment' ? 'wanting' : '' },
+        said || `Alignment: ${study.alignment}`));
+    }
+    const frames = study.frameOfReferenceUids;
+    if (frames.length) {
+      const others = frames.length > MAX_FRAMES ? ` and ${frames.length - MAX_FRAMES} more` : '';
+      const label = frames.length === 1 ? 'Frame of reference' : 'Frames of reference';
+      lines.push(element('p', {}, `${label}: ${frames.slice(0, MAX_FRAMES).join(', ')}${others}`));
+    }
+    return lines;
+  }
+
+  function indexAgain(current) {
+    const button = element('a', { href: '#' }, 'Index again');
+    button.addEventListener('click', async (event) => {
+      event.preventDefault();
+      event.stopPropagation();   // jQuery Mobile would leave the page
+      const { signal } = restart(current);
+      try {
+        await ask(`/studies/${current.uuid}/index`, signal, 'POST');
+        follow(current);
+      } catch (problem) {
+        if (!signal.aborted) {
+          current.panel.said.replaceChildren(element('p', { className: 'wrong' }, lineOf(problem, current.level)));
+        }
+      }
+    });
+    return button;
+  }
+
+  // A patient
+
+  async function tellPatient(current, signal) {
+    const patient = await ask(`/patients/${current.uuid}`, signal);
+    const frames = new Map(patient.frames.map((frame, number) => [frame.frameOfReferenceUid, { ...frame, number }]));
+    const first = patient.studies.find((study) => study.alignment === 'reference');
+    const rows = patient.studies.map((study) => element('tr', {},
+      element('td', {}, ...nameOf(study)),
+      element('td', {}, ...contentOf(study)),
+      element('td', {}, ...study.frameOfReferenceUids.map((uid) => chipOf(frames.get(uid)))),
+      alignmentOf(study, study === first)));
+    const heads = ['Study', 'Index', 'Frames', 'Alignment'].map((head) => element('th', {}, head));
+    const said = [element('table', {}, element('tr', {}, ...heads), ...rows)];
+    if (patient.identityConflict) {
+      said.unshift(element('p', { className: 'wrong' }, 'Identity conflict: birth date, sex or issuer differ between '
+        + 'studies of this PatientID. They are not aligned automatically.'));
+    }
+    if (patient.frames.length > 1) {
+      said.push(element('p', { className: 'aside' }, 'Frames of reference with the same letter are joined by transforms: '
+        + 'a point of one is found in the others.'));
+    }
+    if (!signal.aborted) {
+      current.panel.said.replaceChildren(...said);
+      offer(current, patient.links.ohif, `Open in OHIF: ${counted(patient.studies.length, 'study', 'studies')}`);
+    }
+    return null;
+  }
+
+  function nameOf(study) {
+    const link = element('a', { href: `#study?uuid=${study.orthancStudyId}` }, study.studyDate || 'no date');
+    const rest = [study.modalities.join(', '), study.studyDescription].filter(Boolean).join(' · ');
+    return rest ? [link, element('br'), element('small', {}, rest)] : [link];
+  }
+
+  function contentOf(study) {
+    if (!study.indexed) {
+      return [element('span', { className: 'wanting' }, 'not indexed yet')];
+    }
+    const slices = study.series.reduce((sum, series) => sum + series.planes, 0);
+    const skipped = study.series.flatMap((series) => series.skipped);
+    const left = skipped.reduce((sum, each) => sum + each.count, 0);
+    const why = [...new Set(skipped.map((each) => `${each.reason}: ${each.explanation}`))].join('\n');
+    return left ? [counted(slices, 'slice'), element('br'), element('small', { title: why }, `${left} skipped`)]
+      : [counted(slices, 'slice')];
+  }
+
+  /** A letter for the frames that transforms join, a number for the frame itself. */
+  function chipOf(frame) {
+    const letter = frame.group < 26 ? String.fromCharCode(65 + frame.group) : `${frame.group + 1}·`;
+    return element('span', { className: 'frame', title: frame.frameOfReferenceUid }, `${letter}${frame.number + 1}`);
+  }
+
+  function alignmentOf(study, isFirst) {
+    const said = {
+      reference: isFirst ? 'reference' : 'same frame as the reference',
+      aligned: 'joined by a transform',
+      needsAlignment: 'needs alignment',
+    }[study.alignment] || study.alignment || (study.indexed ? 'no images with a place' : '');
+    return element('td', { className: study.alignment === 'needsAlignment' ? 'wanting' : '' }, said);
+  }
+
+  /** The buttons, once: those that are there keep the focus while the lines above change. */
+  function offer(current, ohif, label, ...buttons) {
+    const { actions } = current.panel;
+    if (actions.childElementCount) {
+      return;
+    }
+    if (ohif) {
+      actions.append(element('a', { href: `..${ohif}`, target: '_blank', rel: 'external noopener' }, label));
+    }
+    actions.append(...buttons);
+    $(actions).children().buttonMarkup({ inline: true, mini: true });
+  }
+
+  $(() => document.head.append(element('style', {}, STYLE)));
+  for (const level of Object.keys(LISTS)) {
+    $(`#${level}`).live('pagebeforeshow', () => enter(level)).live('pagebeforehide', leave);
+  }
+  $(window).bind('hashchange', () => {   // another resource on the same page, which is not shown anew
+    if (visit && $.mobile.pageData && $.mobile.pageData.active === visit.level && $.mobile.pageData.uuid !== visit.uuid) {
+      enter(visit.level);
+    }
+  });
+}

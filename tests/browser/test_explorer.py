@@ -1,0 +1,455 @@
+"""Orthanc Explorer's patient and study pages, as a visitor with a browser sees them."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Route, expect
+
+from longitudinal.dicom.reasons import REASONS, Reason
+from tests import builders as build
+from tests.browser.prefix_proxy import PrefixProxy
+from tests.browser.viewer import Viewer
+from tests.data import dicom_files
+from tests.orthanc.server import OrthancServer
+
+SLICES = 3
+ROOT_UID = "2.25.7042"
+FRAME = f"{ROOT_UID}.900"
+SHIFT = [[1, 0, 0, 5], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+SCRIPT = "<script>window.broken = 1</script>"
+IMAGE = "<img src=x onerror='window.broken = 1'>"
+WITHIN_MS = 15_000
+POLL_MS = 1000
+RETRY_MS = 5000
+"""As in explorer.js."""
+
+
+@dataclass
+class Explorer:
+    """Orthanc Explorer in a tab of a new visitor."""
+
+    viewer: Viewer
+
+    @property
+    def page(self) -> Page:
+        return self.viewer.page
+
+    @property
+    def panel(self) -> Locator:
+        return self.page.locator(".longitudinal:visible")
+
+    def open(self, level: str, uuid: str) -> Locator:
+        self.page.goto(f"{self.viewer.url}/app/explorer.html#{level}?uuid={uuid}")
+        expect(self.panel).to_have_count(1, timeout=WITHIN_MS)
+        return self.panel
+
+    def rows(self) -> list[list[str]]:
+        """The cells of the table under its heading."""
+        expect(self.panel.locator("tr").nth(1)).to_be_visible(timeout=WITHIN_MS)
+        return [row.locator("td").all_inner_texts() for row in self.panel.locator("tr").all()[1:]]
+
+    def asked(self, ending: str) -> int:
+        return sum(url.endswith(ending) for url in self.viewer.requested)
+
+
+@pytest.fixture
+def explorer(viewer: Viewer) -> Explorer:
+    return Explorer(viewer)
+
+
+def slices_of(patient: str, study: int, frame: str | None, **attributes: Any) -> list[bytes]:
+    """A study of three axial slices; `study` numbers it among all of these tests."""
+    uid = f"{ROOT_UID}.{study}"
+    return [
+        build.as_file(
+            build.classic(
+                (0, 0, 2.0 * number), PatientID=patient, StudyInstanceUID=uid, SeriesInstanceUID=f"{uid}.1",
+                SOPInstanceUID=f"{uid}.1.{number + 1}", FrameOfReferenceUID=frame, **attributes,
+            )
+        )
+        for number in range(SLICES)
+    ]  # fmt: skip
+
+
+def report_of(patient: str, study: int, **attributes: Any) -> bytes:
+    """A picture without a place in the patient, in a series of its own."""
+    uid = f"{ROOT_UID}.{study}"
+    return build.as_file(
+        build.dataset(
+            build.SECONDARY_CAPTURE, "OT", PatientID=patient, StudyInstanceUID=uid, SeriesInstanceUID=f"{uid}.2",
+            SOPInstanceUID=f"{uid}.2.1", FrameOfReferenceUID=None, **attributes,
+        )
+    )  # fmt: skip
+
+
+def store(server: OrthancServer, files: list[bytes], root: str = "/imaging") -> dict[str, Any]:
+    """Store one study; return what Orthanc said of its last instance, once all of it is indexed."""
+    stored = server.store_rest(files)[-1]
+
+    def indexed() -> bool:
+        answer = server.session.get(f"{root}/studies/{stored['ParentStudy']}/index-status")
+        return bool(answer.ok and answer.json()["state"] == "done")
+
+    server.wait_until(indexed, within=WITHIN_MS / 1000, what="the study is indexed")
+    return stored
+
+
+@pytest.fixture(scope="module")
+def patient(ohif_server: OrthancServer) -> dict[str, Any]:
+    """Four studies, stored latest first: two in one frame, one joined to it by a transform, one in a frame of its own."""
+    name = f"Evil^{SCRIPT}"
+    alone = slices_of(
+        "EXPLORER", 4, f"{FRAME}.3", PatientName=name, StudyDate="20240401", StudyDescription=IMAGE
+    )
+    report = report_of("EXPLORER", 4, PatientName=name, StudyDate="20240401", StudyDescription=IMAGE)
+    ids = {"alone": store(ohif_server, [*alone, report])["ParentStudy"]}
+    for key, number, frame, date in (
+        ("joined", 3, f"{FRAME}.2", "20230301"),
+        ("same", 2, f"{FRAME}.1", "20220201"),
+        ("first", 1, f"{FRAME}.1", "20210101"),
+    ):
+        stored = store(ohif_server, slices_of("EXPLORER", number, frame, PatientName=name, StudyDate=date))
+        ids[key] = stored["ParentStudy"]
+    given = {
+        "sourceFrameOfReferenceUid": f"{FRAME}.2",
+        "targetFrameOfReferenceUid": f"{FRAME}.1",
+        "matrix": SHIFT,
+    }
+    assert ohif_server.session.post("/imaging/transforms", json=given).status_code == 201
+    return ids | {"patient": stored["ParentPatient"]}
+
+
+def uids_of(link: str) -> list[str]:
+    return link.split("StudyInstanceUIDs=")[1].split(",")
+
+
+def test_a_patient_shows_the_studies_in_time_order_and_what_joins_them(
+    explorer: Explorer, patient: dict[str, Any]
+) -> None:
+    explorer.open("patient", patient["patient"])
+    rows = explorer.rows()
+    assert [row[0].split()[0] for row in rows] == ["2021-01-01", "2022-02-01", "2023-03-01", "2024-04-01"]
+    assert [row[1].split() for row in rows] == [
+        ["3", "slices"], ["3", "slices"], ["3", "slices", "1", "skipped"], ["3", "slices", "1", "skipped"],
+    ]  # fmt: skip
+    assert [row[2] for row in rows] == ["A1", "A1", "A2", "B3"]
+    assert [row[3] for row in rows] == [
+        "reference", "same frame as the reference", "joined by a transform", "needs alignment",
+    ]  # fmt: skip
+    panel = explorer.panel
+    assert panel.locator(".frame").all()[2].get_attribute("title") == f"{FRAME}.2"
+    assert REASONS[Reason.NO_GEOMETRY] in str(panel.get_by_title("noGeometry").get_attribute("title"))
+    expect(panel).to_contain_text("same letter are joined by transforms")
+    expect(panel).to_contain_text("Not for primary diagnosis")
+    expect(panel).not_to_contain_text("Identity conflict")
+    assert not explorer.viewer.failed
+    assert not explorer.viewer.errors
+
+
+def test_a_study_in_the_table_leads_to_its_page(explorer: Explorer, patient: dict[str, Any]) -> None:
+    explorer.open("patient", patient["patient"]).get_by_text("2024-04-01").click()
+    expect(explorer.panel).to_contain_text("Needs alignment", timeout=WITHIN_MS)
+    assert explorer.page.url.endswith(f"#study?uuid={patient['alone']}")
+    expect(explorer.page.locator(".longitudinal")).to_have_count(1)
+
+
+def test_what_the_images_say_is_shown_as_text(explorer: Explorer, patient: dict[str, Any]) -> None:
+    explorer.open("patient", patient["patient"])
+    assert IMAGE in explorer.rows()[3][0]
+    assert explorer.panel.locator("img, script").count() == 0
+    explorer.open("study", patient["alone"])
+    expect(explorer.panel).to_contain_text("Indexed")
+    assert explorer.page.evaluate("window.broken") is None
+
+
+@pytest.mark.parametrize(
+    ("study", "alignment"),
+    [
+        ("first", "in the frame of reference of the patient’s first images"),
+        ("joined", "joined to the patient’s first images by a transform"),
+        ("alone", "Needs alignment: no transform leads to the patient’s first images"),
+    ],
+)
+def test_a_study_shows_how_it_is_aligned(
+    explorer: Explorer, patient: dict[str, Any], study: str, alignment: str
+) -> None:
+    panel = explorer.open("study", patient[study])
+    expect(panel).to_contain_text(alignment, timeout=WITHIN_MS)
+    expect(panel).to_contain_text(f"Frame of reference: {FRAME}.")
+
+
+def test_a_study_shows_what_is_indexed_and_what_was_skipped_and_why(
+    explorer: Explorer, patient: dict[str, Any]
+) -> None:
+    panel = explorer.open("study", patient["alone"])
+    expect(panel).to_contain_text("Indexed: 3 slices", timeout=WITHIN_MS)
+    expect(panel).to_contain_text(f"Skipped: 1 instance (noGeometry). {REASONS[Reason.NO_GEOMETRY]}")
+    expect(panel).to_contain_text("Not for primary diagnosis")
+    address = panel.get_by_role("link", name="API").evaluate("(link) => link.href")
+    assert address == f"{explorer.viewer.url}/imaging/docs"
+    assert explorer.page.request.get(address).status == 200
+
+
+def test_differing_identity_under_one_patient_id_is_said(
+    explorer: Explorer, ohif_server: OrthancServer
+) -> None:
+    for number, (date, birth) in enumerate((("20210101", "19700101"), ("20220101", "19800101"))):
+        files = slices_of("CONFLICT", 10 + number, f"{FRAME}.10", StudyDate=date, PatientBirthDate=birth)
+        stored = store(ohif_server, files)
+    panel = explorer.open("patient", stored["ParentPatient"])
+    expect(panel).to_contain_text("Identity conflict: birth date, sex or issuer differ", timeout=WITHIN_MS)
+
+
+def test_studies_without_a_patient_id_send_the_reader_to_their_own_pages(
+    explorer: Explorer, ohif_server: OrthancServer
+) -> None:
+    for number in (20, 21):
+        stored = store(ohif_server, slices_of("", number, f"{FRAME}.{number}"))
+    panel = explorer.open("patient", stored["ParentPatient"])
+    expect(panel).to_contain_text("have no PatientID: each is a patient of its own", timeout=WITHIN_MS)
+    expect(explorer.open("study", stored["ParentStudy"])).to_contain_text("Indexed: 3 slices")
+
+
+def test_the_links_open_one_study_or_all_of_a_patient_in_ohif(
+    explorer: Explorer, ohif_server: OrthancServer
+) -> None:
+    answers = ohif_server.store_rest(dicom_files("openms_dicom/patient01"))
+    ohif_server.wait_until(
+        lambda: len(ohif_server.session.get("/imaging/studies?patientId=OPENMS_P01").json().get("studies", [])) == 2,
+        within=WITHIN_MS / 1000,
+    )  # fmt: skip
+    panel = explorer.open("patient", answers[0]["ParentPatient"])
+    link = panel.get_by_role("link", name="Open in OHIF: 2 studies")
+    expect(link).to_be_visible(timeout=WITHIN_MS)
+    both = uids_of(str(link.get_attribute("href")))
+    dates = [ohif_server.session.get(f"/imaging/studies/{uid}").json()["studyDate"] for uid in both]
+    assert len(both) == 2
+    assert dates == sorted(dates)
+    panel = explorer.open("study", answers[0]["ParentStudy"])
+    with explorer.page.context.expect_page() as opened:
+        panel.get_by_role("link", name="Open in OHIF").click()
+    tab = opened.value
+    assert tab.url.startswith(f"{explorer.viewer.url}/ohif/viewer?StudyInstanceUIDs=")
+    explorer.viewer.page = tab
+    explorer.viewer.wait_for_image()
+
+
+def without(viewer: Viewer, level: str, uuid: str, name: str) -> None:
+    panel = Explorer(viewer).open(level, uuid)
+    expect(panel).not_to_contain_text("Asking", timeout=WITHIN_MS)
+    expect(panel.get_by_role("link", name="API")).to_be_visible()
+    expect(panel.get_by_role("link", name=name)).to_have_count(0)
+
+
+def test_without_ohif_there_is_no_link_to_it(browser: Browser, tmp_path: Path) -> None:
+    with (
+        OrthancServer(tmp_path, configuration={"Longitudinal": {"OhifRoot": None}}) as server,
+        Viewer(browser, server.url, (server.user, server.password)) as viewer,
+    ):
+        stored = store(server, slices_of("NO OHIF", 30, FRAME))
+        without(viewer, "patient", stored["ParentPatient"], "Open in OHIF")
+        without(viewer, "study", stored["ParentStudy"], "Open in OHIF")
+        expect(Explorer(viewer).panel.get_by_text("Index again")).to_be_visible()
+
+
+# What takes its time, or fails: the answers of one route are put in its place
+
+
+def answering(page: Page, path: str, answer: Callable[[Route], None]) -> None:
+    page.route(re.compile(rf"/imaging/{path}$"), answer)
+
+
+def status_of(state: str, progress: float) -> dict[str, Any]:
+    return {
+        "state": state, "progress": progress, "stage": "reading 30 of 120, 400 a second", "slices": 30, "skipped": [],
+        "alignment": None, "job": "1", "error": None,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def scripted(explorer: Explorer) -> Iterator[list[dict[str, Any]]]:
+    """A list of answers of index-status; the last one stays."""
+    answers: list[dict[str, Any]] = []
+
+    def answer(route: Route) -> None:
+        route.fulfill(json=answers.pop(0) if len(answers) > 1 else answers[0])
+
+    answering(explorer.page, "studies/[^/]*/index-status", answer)
+    return answers
+
+
+def test_progress_is_followed_until_it_is_done_and_no_longer(
+    explorer: Explorer, patient: dict[str, Any], scripted: list[dict[str, Any]]
+) -> None:
+    scripted += [
+        status_of("queued", 0),
+        status_of("running", 0.25),
+        status_of("running", 0.75),
+        status_of("done", 1),
+    ]
+    panel = explorer.open("study", patient["first"])
+    expect(panel).to_contain_text("Waits to be indexed", timeout=WITHIN_MS)
+    expect(panel).to_contain_text("Indexing, 25 %: reading 30 of 120, 400 a second")
+    assert panel.locator("progress").evaluate("(bar) => bar.value") == 0.25
+    expect(panel).to_contain_text("Indexing, 75 %")
+    expect(panel).to_contain_text("Indexed: 30 slices")
+    expect(panel.locator("progress")).to_have_count(0)
+    asked = explorer.asked("/index-status")
+    assert asked == 4
+    explorer.page.wait_for_timeout(2.5 * POLL_MS)
+    assert explorer.asked("/index-status") == asked
+
+
+def test_who_leaves_the_page_asks_no_more(
+    explorer: Explorer, patient: dict[str, Any], scripted: list[dict[str, Any]]
+) -> None:
+    scripted += [status_of("running", 0.5)]
+    panel = explorer.open("study", patient["first"])
+    expect(panel).to_contain_text("Indexing, 50 %", timeout=WITHIN_MS)
+    explorer.page.wait_for_timeout(2.5 * POLL_MS)
+    assert explorer.asked("/index-status") >= 3
+    explorer.page.get_by_role("link", name="Lookup").locator("visible=true").click()
+    expect(explorer.page.locator("#lookup")).to_be_visible()
+    asked = explorer.asked("/index-status")
+    explorer.page.wait_for_timeout(2.5 * POLL_MS)
+    assert explorer.asked("/index-status") <= asked + 1  # one may have been under way
+    expect(explorer.page.locator(".longitudinal")).to_have_count(0)
+
+
+def test_a_failed_index_says_why_and_is_not_asked_for_again(
+    explorer: Explorer, patient: dict[str, Any], scripted: list[dict[str, Any]]
+) -> None:
+    scripted += [status_of("failed", 0.5) | {"error": f"3 of 120 instances cannot be read {SCRIPT}"}]
+    panel = explorer.open("study", patient["first"])
+    expect(panel).to_contain_text(
+        f"Indexing failed: 3 of 120 instances cannot be read {SCRIPT}", timeout=WITHIN_MS
+    )
+    explorer.page.wait_for_timeout(1.5 * POLL_MS)
+    assert explorer.asked("/index-status") == 1
+
+
+@pytest.mark.parametrize(
+    ("level", "path"), [("patient", "patients/[^/]*"), ("study", "studies/[^/]*/index-status")]
+)
+@pytest.mark.parametrize(
+    ("status", "body", "line"),
+    [
+        (404, json.dumps({"code": "notFound"}), "Not in the index yet."),
+        (503, json.dumps({"code": "busy", "detail": "try again"}), "The index answers 503: try again"),
+        (502, "<html>a proxy's page</html>", "The index answers 502: no reason given"),
+    ],
+)
+def test_an_error_is_one_line_and_passes(
+    explorer: Explorer, patient: dict[str, Any], level: str, path: str, status: int, body: str, line: str
+) -> None:
+    is_well = False
+
+    def answer(route: Route) -> None:
+        if is_well:
+            route.continue_()
+        else:
+            route.fulfill(status=status, body=body)
+
+    answering(explorer.page, path, answer)
+    panel = explorer.open(level, patient["patient" if level == "patient" else "first"])
+    told = panel.get_by_role("status")
+    expect(told).to_have_text(line, timeout=WITHIN_MS)
+    expect(panel).to_contain_text("Not for primary diagnosis")
+    is_well = True
+    expect(told).to_contain_text("3 slices", timeout=RETRY_MS + WITHIN_MS)
+
+
+def test_where_nobody_answers_the_page_says_so(explorer: Explorer, patient: dict[str, Any]) -> None:
+    answering(explorer.page, "patients/[^/]*", lambda route: route.abort())
+    panel = explorer.open("patient", patient["patient"])
+    expect(panel.get_by_role("status")).to_have_text("The index does not answer.", timeout=WITHIN_MS)
+
+
+def test_an_error_that_will_not_pass_is_not_asked_for_again(
+    explorer: Explorer, patient: dict[str, Any]
+) -> None:
+    problem = {"code": "internalError", "title": "The plugin failed"}
+    answering(explorer.page, "patients/[^/]*", lambda route: route.fulfill(status=500, json=problem))
+    panel = explorer.open("patient", patient["patient"])
+    expect(panel.get_by_role("status")).to_have_text(
+        "The index answers 500: The plugin failed", timeout=WITHIN_MS
+    )
+    explorer.page.wait_for_timeout(RETRY_MS + POLL_MS)
+    assert explorer.asked(f"/imaging/patients/{patient['patient']}") == 1
+
+
+def test_another_study_on_the_same_page_is_told_of_in_its_place(
+    explorer: Explorer, patient: dict[str, Any]
+) -> None:
+    expect(explorer.open("study", patient["first"])).to_contain_text(
+        "patient’s first images", timeout=WITHIN_MS
+    )
+    explorer.page.evaluate("(uuid) => { location.hash = `#study?uuid=${uuid}`; }", patient["alone"])
+    expect(explorer.panel).to_contain_text("Needs alignment", timeout=WITHIN_MS)
+    expect(explorer.page.locator(".longitudinal")).to_have_count(1)
+
+
+# On servers of their own
+
+
+def test_a_study_from_before_the_plugin_is_indexed_when_asked_for(browser: Browser, tmp_path: Path) -> None:
+    folder = tmp_path / "orthanc"
+    with OrthancServer(folder, plugin=False) as bare:
+        (*_, stored) = bare.store_rest(slices_of("BEFORE", 40, FRAME))
+    settings = {"Longitudinal": {"BackfillOnStart": False}}
+    with (
+        OrthancServer(folder, configuration=settings) as server,
+        Viewer(browser, server.url, (server.user, server.password)) as viewer,
+    ):
+        page = Explorer(viewer)
+        server.wait_indexed(lambda health: health["reconciled"] > 0, within=WITHIN_MS / 1000)
+        panel = page.open("study", stored["ParentStudy"])
+        expect(panel).to_contain_text("Not indexed yet, 0 %: 0 slices so far", timeout=WITHIN_MS)
+        panel.get_by_text("Index again").click()
+        expect(panel).to_contain_text("Indexed: 3 slices", timeout=WITHIN_MS)
+        assert page.page.url.endswith(f"#study?uuid={stored['ParentStudy']}")
+        jobs = server.session.get("/imaging/jobs").json()["jobs"]
+        assert [(job["subject"], job["state"]) for job in jobs] == [(stored["ParentStudy"], "done")]
+
+
+def test_an_index_that_cannot_be_asked_for_says_why(explorer: Explorer, patient: dict[str, Any]) -> None:
+    panel = explorer.open("study", patient["first"])
+    expect(panel).to_contain_text("Indexed", timeout=WITHIN_MS)
+    problem = {"code": "sidecarUnavailable", "detail": "the disk is full"}
+    answering(explorer.page, "studies/[^/]*/index", lambda route: route.fulfill(status=503, json=problem))
+    panel.get_by_text("Index again").click()
+    expect(panel.get_by_role("status")).to_have_text("The index answers 503: the disk is full")
+
+
+def test_behind_a_proxy_and_with_another_root_nothing_is_asked_outside(
+    browser: Browser, tmp_path: Path
+) -> None:
+    root = "/research/imaging"
+    with (
+        OrthancServer(tmp_path, configuration={"Longitudinal": {"Root": root}}) as server,
+        PrefixProxy(server.http_port, "/hospital/pacs") as proxy,
+        Viewer(browser, proxy.url, (server.user, server.password)) as viewer,
+    ):
+        stored = store(server, slices_of("PROXY", 50, FRAME), root)
+        page = Explorer(viewer)
+        page.open("patient", stored["ParentPatient"])
+        assert page.rows()[0][1:] == ["3 slices", "A1", "reference"]
+        panel = page.open("study", stored["ParentStudy"])
+        expect(panel).to_contain_text("Indexed: 3 slices", timeout=WITHIN_MS)
+        links = {
+            name: panel.get_by_role("link", name=name) for name in ("API", "Open in OHIF", "Index again")
+        }
+        assert links["API"].evaluate("(link) => link.href") == f"{proxy.url}{root}/docs"
+        viewer_address = links["Open in OHIF"].evaluate("(link) => link.href")
+        assert viewer_address == f"{proxy.url}/ohif/viewer?StudyInstanceUIDs={ROOT_UID}.50"
+        with page.page.expect_response(re.compile(r"/index$")) as answered:
+            links["Index again"].click()
+        assert answered.value.status == 202
+        assert answered.value.url.startswith(f"{proxy.url}{root}/studies/")
+        assert page.page.request.get(viewer_address).status == 200
+        assert not proxy.outside
