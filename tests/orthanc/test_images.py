@@ -6,10 +6,13 @@ import pydicom
 import pytest
 
 from longitudinal.dicom.registration_writer import file_bytes
+from tests.builders import as_file, dataset
 from tests.data import dicom_files
 from tests.orthanc.server import OrthancServer
 
 PNG = b"\x89PNG"
+JPEG = b"\xff\xd8"
+BASIC_TEXT_SR = "1.2.840.10008.5.1.4.1.1.88.11"
 
 
 @pytest.fixture
@@ -53,7 +56,10 @@ def test_every_frame_of_a_study_is_shown_once_and_not_one_more(loaded: OrthancSe
     beyond = loaded.session.get(f"/imaging/studies/{study['studyInstanceUid']}/frames/{study['instances']}")
     assert beyond.status_code == 404
     assert beyond.json()["errors"][0]["detail"] == f"must be from 0 to {study['instances'] - 1}"
-    assert loaded.session.get(f"/imaging/studies/{study['orthancStudyId']}/frames/x").status_code == 400
+    for wrong in ("x", "-1", "1.5", "٣", "9" * 5000):
+        answer = loaded.session.get(f"/imaging/studies/{study['orthancStudyId']}/frames/{wrong}")
+        assert answer.status_code == 400, wrong[:10]
+        assert answer.json()["errors"][0]["field"] == "index"
 
 
 def test_frames_without_a_place_come_after_those_with_one(loaded: OrthancServer) -> None:
@@ -79,6 +85,42 @@ def test_preview_by_uid_or_id_with_a_window_and_a_width(loaded: OrthancServer) -
     wrong = loaded.session.get(f"/imaging/instances/{uid}/preview", params={"width": 0, "window": "a"})
     assert {error["field"] for error in wrong.json()["errors"]} == {"width", "window"}
     assert loaded.session.get("/imaging/instances/1.2.3/preview").status_code == 404
+
+
+def test_quality_is_that_of_the_jpeg_a_client_asks_for(loaded: OrthancServer) -> None:
+    uid = pydicom.dcmread(dicom_files("openms_dicom/patient01")[20], stop_before_pixels=True).SOPInstanceUID
+    coarse, fine = (
+        loaded.session.get(
+            f"/imaging/instances/{uid}/preview", params={"quality": quality}, headers={"Accept": "image/jpeg"}
+        ).content
+        for quality in (10, 95)
+    )
+    assert coarse[:2] == fine[:2] == JPEG
+    assert len(coarse) < len(fine)
+
+
+def test_an_instance_that_is_stored_twice_is_not_guessed(loaded: OrthancServer) -> None:
+    twice = pydicom.dcmread(dicom_files("openms_dicom/patient01")[5])
+    before = loaded.health()["instances"]
+    twice.PatientID = "ANOTHER"
+    (second,) = loaded.store_rest([file_bytes(twice)])
+    loaded.wait_indexed(lambda health: health["instances"] == before + 1)
+    answer = loaded.session.get(f"/imaging/instances/{twice.SOPInstanceUID}/preview")
+    assert (answer.status_code, answer.json()["code"]) == (409, "ambiguous")
+    assert len(answer.json()["orthancIds"]) == 2
+    assert second["ID"] in answer.json()["orthancIds"]
+    for orthanc_id in answer.json()["orthancIds"]:
+        assert loaded.session.get(f"/imaging/instances/{orthanc_id}/preview").content[:4] == PNG
+
+
+def test_a_study_without_frames_says_so(loaded: OrthancServer) -> None:
+    before = loaded.health()["instances"]
+    report = dataset(BASIC_TEXT_SR, "SR", Rows=None, Columns=None, NumberOfFrames=None)
+    loaded.store_rest([as_file(report)])
+    loaded.wait_indexed(lambda health: health["instances"] == before + 1)
+    answer = loaded.session.get(f"/imaging/studies/{report.StudyInstanceUID}/frames/0")
+    assert answer.status_code == 404
+    assert answer.json()["detail"] == "the study has no frames"
 
 
 def test_redirects_are_relative(loaded: OrthancServer) -> None:

@@ -81,3 +81,17 @@ def test_every_route_has_a_line_in_the_documentation(document: dict[str, Any]) -
     routes = [(method.upper(), path.rstrip("/")) for method, path, _ in operations(document)]
     missing = [f"{method} {path}" for method, path in routes if f"`{method} /imaging{path}" not in text]
     assert not missing
+
+
+def test_every_reason_to_refuse_a_transform_is_a_code_of_its_route(document: dict[str, Any]) -> None:
+    """The codes are those of the page of reason codes: what is given can fail as a matrix, as landmarks, by its frames."""
+    documented = (ROOT / "docs" / "reason-codes.md").read_text()
+    landmarks = documented.partition("## Landmarks")[2].partition("\n## ")[0]
+    given = documented.partition("## Given transforms")[2].partition("\n## ")[0]
+    expected = set(re.findall(r"^\| `(\w+)` \|", landmarks + given, re.M))
+    assert {"collinearLandmarks", "unknownFrame"} <= expected
+    for path in ("/transforms", "/transforms/fit"):
+        schema = document["paths"][path]["post"]["responses"]["422"]["content"]["application/problem+json"][
+            "schema"
+        ]
+        assert set(schema["properties"]["code"]["enum"]) == expected

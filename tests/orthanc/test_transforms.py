@@ -110,6 +110,14 @@ def stored_object(server: OrthancServer, transform: Json) -> Dataset:
     return pydicom.dcmread(BytesIO(file.content))
 
 
+def errors_by_dciodvfy(found: Dataset, folder: Path) -> list[str]:
+    path = folder / "reg.dcm"
+    found.save_as(path)
+    said = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False).stderr
+    assert found.SOPClassUID.name.replace(" Storage", "").replace(" ", "") in said  # it knew what it read
+    return [line for line in said.splitlines() if line.startswith("Error")]
+
+
 def test_a_given_transform_is_used_by_the_very_next_question(loaded: OrthancServer) -> None:
     assert resolve(loaded, SECOND, (10, 5, 0))["unresolved"][0]["reason"] == "needsAlignment"
     transform = give_matrix(loaded, turned(), expectedErrorMm=1.5)
@@ -145,10 +153,7 @@ def test_others_read_the_object_back_the_same(loaded: OrthancServer, tmp_path: P
     assert [item.FrameOfReferenceUID for item in items] == [FIRST, SECOND]
     theirs = np.reshape(get_spatial_registrations(found)[FIRST][SECOND], (4, 4))
     np.testing.assert_array_equal(theirs, transform["matrix"])
-    path = tmp_path / "reg.dcm"
-    found.save_as(path)
-    said = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False).stderr
-    assert [line for line in said.splitlines() if line.startswith("Error")] == []
+    assert errors_by_dciodvfy(found, tmp_path) == []
 
 
 def test_what_is_given_in_metadata_comes_back_with_a_new_sidecar(loaded: OrthancServer) -> None:
@@ -295,6 +300,19 @@ def test_images_without_a_frame_and_images_that_come_later(server: OrthancServer
     server.wait_until(lambda: listed(server)[0]["refusal"] == "unknownImages")
     fill(server, unnamed)
     assert match_in(resolve(server, f"series:{series}", (10, 5, 0)), FIRST)["path"] == [transform["id"]]
+
+
+@pytest.mark.parametrize("years", [(2021, 2020), (2020, 2021)], ids=["later", "earlier"])
+def test_dciodvfy_finds_no_error_where_a_frame_has_no_uid(
+    server: OrthancServer, tmp_path: Path, years: tuple[int, int]
+) -> None:
+    """The frame without a UID is once the item's, once the object's own."""
+    unnamed, named = scan(None, years[0]), scan(FIRST, years[1])
+    fill(server, unnamed, named)
+    frame = f"series:{pydicom.dcmread(BytesIO(unnamed[0])).SeriesInstanceUID}"
+    transform = give_matrix(server, turned(), source=frame)
+    assert frame in (transform["sourceFrameOfReferenceUid"], transform["targetFrameOfReferenceUid"])
+    assert errors_by_dciodvfy(stored_object(server, transform), tmp_path) == []
 
 
 def test_several_items_and_every_refusal_are_listed(loaded: OrthancServer) -> None:

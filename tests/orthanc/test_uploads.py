@@ -13,6 +13,7 @@ import pytest
 import requests
 from pydicom.fileset import FileSet
 
+from longitudinal.http.received_files import MAX_FILES
 from tests.builders import as_file, classic, dataset, enhanced, functional_groups, place
 from tests.data import dicom_files
 from tests.orthanc.conftest import StartOrthanc
@@ -131,6 +132,37 @@ def test_a_zip_that_climbs_out_stores_nothing(loaded: OrthancServer) -> None:
     assert outcomes(answer) == [("", "refused", "unsafePath")]
     assert answer["files"][0]["detail"] == "../../evil"
     assert stored(loaded) == before
+
+
+def test_an_absolute_path_is_no_path_of_a_zip(loaded: OrthancServer) -> None:
+    before = stored(loaded)
+    answer = send(
+        loaded, zipped({"good": as_file(classic()), "/etc/evil": as_file(classic())}), "application/zip"
+    )
+    assert outcomes(answer) == [("", "refused", "unsafePath")]
+    assert stored(loaded) == before
+
+
+def test_a_small_zip_that_explodes_stores_nothing(start_orthanc: StartOrthanc) -> None:
+    """Far below the limit of bytes: nothing that a scanner makes shrinks a thousand times."""
+    server = start_orthanc(configuration={"Longitudinal": {"MaxUploadMiB": 64}})
+    body = zipped({"good": as_file(classic()), "bomb": bytes(32 * MIB)})
+    assert outcomes(send(server, body, "application/zip")) == [("", "refused", "explodes")]
+    assert stored(server) == 0
+
+
+def test_a_zip_of_too_many_entries_stores_nothing(loaded: OrthancServer) -> None:
+    before = stored(loaded)
+    answer = send(loaded, zipped({str(number): b"1" for number in range(MAX_FILES + 1)}), "application/zip")
+    assert outcomes(answer) == [("", "refused", "tooManyFiles")]
+    assert stored(loaded) == before
+
+
+def test_a_locked_zip_says_that_it_is_locked(loaded: OrthancServer) -> None:
+    body = bytearray(zipped({"a": as_file(classic())}))
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        body[body.index(signature) + offset] |= 1  # APPNOTE 4.4.4: bit 0, the file is encrypted
+    assert outcomes(send(loaded, bytes(body), "application/zip")) == [("", "refused", "encryptedZip")]
 
 
 def test_a_zip_that_unpacks_to_more_than_the_limit_stores_nothing(loaded: OrthancServer) -> None:

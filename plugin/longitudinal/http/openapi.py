@@ -15,6 +15,7 @@ from longitudinal.errors import (
     LongitudinalError,
     MalformedJson,
     SidecarUnavailable,
+    TransformRefused,
 )
 from longitudinal.http.exchange import JSON
 from longitudinal.http.multipart import FORM
@@ -24,6 +25,8 @@ from longitudinal.http.router import Route
 _BYTES = "application/octet-stream"
 # First segments of the routes that tell about the plugin itself; every other one is a topic of its own.
 _ABOUT = frozenset({"", "health", "openapi.json", "docs"})
+# What stands in a path is an identifier, but for these.
+_IN_PATH = {"index": {"type": "integer", "minimum": 0, "maximum": 999_999_999}}
 _REFERENCE = "#/components/schemas/{name}"
 _ALWAYS: tuple[type[LongitudinalError], ...] = (Busy, SidecarUnavailable, LongitudinalError)
 _WITH_QUERY: tuple[type[LongitudinalError], ...] = (InvalidRequest,)
@@ -82,7 +85,8 @@ def _schema(kind: Any, by_type: dict[Any, Any]) -> dict[str, Any]:
 def _operation(route: Route, by_type: dict[Any, Any], components: dict[str, Any]) -> dict[str, Any]:
     names = re.findall(r"{(\w+)}", route.path)
     parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+        {"name": name, "in": "path", "required": True, "schema": _IN_PATH.get(name, {"type": "string"})}
+        for name in names
     ]
     if route.query is not None:
         parameters += _query_parameters(components[route.query.__name__])
@@ -151,16 +155,24 @@ def _responses(route: Route, by_type: dict[Any, Any]) -> dict[str, Any]:
     for error in errors_of(route):
         by_status.setdefault(error.status, []).append(error)
     for status, errors in sorted(by_status.items()):
-        said = "; ".join(f"{error.code}: {error.title}" for error in errors)
+        schema = {"allOf": [by_type[Problem]], "properties": {"code": {"enum": _codes(route, errors)}}}
         problem: dict[str, Any] = {
-            "description": said,
-            "content": {PROBLEM_JSON: {"schema": by_type[Problem]}},
+            "description": "; ".join(f"{error.code}: {error.title}" for error in errors),
+            "content": {PROBLEM_JSON: {"schema": schema}},
         }
         if Busy in errors:
             problem["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}
         # Health answers 503 with its own body.
         responses.setdefault(str(status), problem)
     return responses
+
+
+def _codes(route: Route, errors: Sequence[type[LongitudinalError]]) -> list[str]:
+    """What `code` can be; a refused transform has the reason there."""
+    codes: list[str] = []
+    for error in errors:
+        codes += route.refusals if error is TransformRefused else (error.code,)
+    return list(dict.fromkeys(codes))
 
 
 _FOUND = 302

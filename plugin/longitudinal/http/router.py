@@ -33,6 +33,8 @@ class Route:
         Of the answer when all is well.
     errors
         What it can raise beyond what every route can.
+    refusals
+        The codes of its `TransformRefused`.
     calls_back
         Whether it holds a second HTTP thread of Orthanc by calling it over loopback.
     """
@@ -47,6 +49,7 @@ class Route:
     takes: tuple[str, ...] = ()
     status: int = 200
     errors: tuple[type[LongitudinalError], ...] = ()
+    refusals: tuple[str, ...] = ()
     calls_back: bool = False
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from longitudinal.errors import FieldError, TransformRefused
 from longitudinal.geometry import affine
 from longitudinal.transforms.landmarks import (
+    LandmarkFault,
     LandmarkFit,
     LandmarkProblem,
     LandmarksRefusedError,
@@ -24,6 +25,9 @@ _DETAILS = {
     affine.MatrixFault.MIRRORED: "has a negative determinant: left would become right",
     affine.MatrixFault.LAST_ROW: "must end in the row 0, 0, 0, 1",
 }
+_BAD_MATRIX = "badMatrix"
+GIVEN_REFUSALS = (_BAD_MATRIX, *_CODES.values(), *(fault.value for fault in LandmarkFault))
+"""Every code that a matrix or landmarks can be refused with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +69,7 @@ def from_matrix(rows: Sequence[Sequence[float]], declared_error_mm: float | None
         field = "/matrix/3" if fault is affine.MatrixFault.LAST_ROW else "/matrix"
         detail = _DETAILS.get(fault, "must be 16 finite numbers")
         raise TransformRefused(
-            _CODES.get(fault, "badMatrix"), f"the matrix {detail}", [FieldError(field, detail)]
+            _CODES.get(fault, _BAD_MATRIX), f"the matrix {detail}", [FieldError(field, detail)]
         )
     return GivenTransform(matrix, declared_error_mm, None if declared_error_mm is None else "declared")
 

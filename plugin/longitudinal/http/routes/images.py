@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 import msgspec
 import numpy as np
 
-from longitudinal.errors import Ambiguous, FieldError, NotFound
+from longitudinal.dicom.reasons import Reason
+from longitudinal.errors import Ambiguous, FieldError, InvalidRequest, NotFound
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.parse import invalid, parse_query
 from longitudinal.http.router import Route
@@ -25,6 +26,8 @@ _INDEX_CACHE = {"Cache-Control": "private, max-age=2"}
 # What an instance looks like never changes.
 _INSTANCE_CACHE = {"Cache-Control": "private, max-age=31536000, immutable"}
 _PNG = "image/png"
+# Digits: no study has a thousand million frames, and Python refuses to read numbers of thousands of digits.
+_LONGEST_INDEX = 9
 
 
 class PreviewQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -45,7 +48,7 @@ def image_routes(root: str, readers: Readers, catalogue: Catalogue) -> list[Rout
 
     def frame(_: Request, study: str, index: str) -> Response:
         patient, entry = find_study(readers, catalogue, study)
-        if not index.isdecimal():
+        if not (index.isascii() and index.isdecimal() and len(index) <= _LONGEST_INDEX):
             raise invalid([FieldError("index", "must be a whole number from 0")])
         orthanc_id, number = _frame_of_study(patient, entry, int(index))
         return orthanc(f"instances/{orthanc_id}/frames/{number - 1}/preview", 4, _INDEX_CACHE)
@@ -70,7 +73,7 @@ def image_routes(root: str, readers: Readers, catalogue: Catalogue) -> list[Rout
             "Frame `index` (0-based; series by number, stack order) of a study as PNG, by redirect",
             answer=_PNG,
             status=302,
-            errors=(NotFound, Ambiguous),
+            errors=(NotFound, Ambiguous, InvalidRequest),
         ),
         Route(
             "GET",
@@ -112,10 +115,14 @@ def _frame_of_study(patient: PatientIndex, study: StudyEntry, index: int) -> tup
         for orthanc_id, reason, frames in zip(
             series.orthanc_ids, series.instance_reasons, series.frame_counts, strict=True
         ):
-            if reason is None:
+            if reason is None or reason == Reason.NOT_AN_IMAGE:
                 continue
             if left < frames:
                 return orthanc_id, left + 1
             left -= frames
     last = index - left - 1
+    if last < 0:
+        raise NotFound(
+            "the study has no frames", [FieldError("index", "names nothing: the study has no frames")]
+        )
     raise NotFound(f"the study has frames 0 to {last}", [FieldError("index", f"must be from 0 to {last}")])

@@ -16,9 +16,9 @@ from longitudinal.errors import (
 from longitudinal.http.exchange import Request
 from longitudinal.http.parse import check_size, invalid, parse_json, parse_query
 from longitudinal.http.router import Route
-from longitudinal.points.given_transforms import Ends, GivenTransforms, UnreadRegistration
-from longitudinal.transforms.given import GivenTransform, from_landmarks, from_matrix
-from longitudinal.transforms.stored import StoredTransform
+from longitudinal.points.given_transforms import UNKNOWN_FRAME, Ends, GivenTransforms, UnreadRegistration
+from longitudinal.transforms.given import GIVEN_REFUSALS, GivenTransform, from_landmarks, from_matrix
+from longitudinal.transforms.stored import OTHER_PATIENT, SAME_FRAME, StoredTransform
 
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 # No scanner is ten kilometres long; what is larger is a mistake, and overflows somewhere.
@@ -27,6 +27,7 @@ Triple = Annotated[list[Coordinate], msgspec.Meta(min_length=3, max_length=3)]
 Row = Annotated[list[Coordinate], msgspec.Meta(min_length=4, max_length=4)]
 Matrix = Annotated[list[Row], msgspec.Meta(min_length=4, max_length=4)]
 MAX_LANDMARKS = 1_000
+_REFUSALS = (SAME_FRAME, OTHER_PATIENT, UNKNOWN_FRAME, *GIVEN_REFUSALS)
 
 
 class Landmark(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -183,11 +184,12 @@ def transform_routes(given: GivenTransforms, max_body_mib: int) -> list[Route]:
         ),
         Route(
             "POST", "/transforms", create, "Store a transform between two frames of a patient as a registration object",
-            answer=TransformAnswer, body=TransformRequest, status=201, errors=(*refused, ArchiveFailed), calls_back=True,
+            answer=TransformAnswer, body=TransformRequest, status=201, errors=(*refused, ArchiveFailed), refusals=_REFUSALS,
+            calls_back=True,
         ),
         Route(
             "POST", "/transforms/fit", fit, "The same, not stored: how well landmarks fit, and the error elsewhere",
-            answer=FitAnswer, body=FitRequest, errors=refused,
+            answer=FitAnswer, body=FitRequest, errors=refused, refusals=_REFUSALS,
         ),
         Route(
             "GET", "/transforms/{transform}", one, "One transform", answer=TransformAnswer, errors=(NotFound, Ambiguous)
