@@ -94,6 +94,9 @@ class FakeArchive:
     def parents(self, orthanc_id: str) -> Parents:
         return self.stored[orthanc_id].parents
 
+    def default_encoding(self) -> str:
+        return "Latin1"
+
     def annotation(self, orthanc_id: str) -> str | None:
         return self.annotations.get(orthanc_id)
 

@@ -48,6 +48,9 @@ class Archive(Protocol):
     def annotation(self, orthanc_id: str) -> str | None:
         """What we have said about a registration object (JSON in user metadata); None where nothing was said."""
 
+    def default_encoding(self) -> str:
+        """What Orthanc takes text for that names no character set: "Latin1", "Utf8"..."""
+
 
 class ArchiveWriter(Protocol):
     """What stores, changes and deletes in the archive: never in Orthanc's process, where it can deadlock.

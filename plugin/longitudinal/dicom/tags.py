@@ -14,6 +14,7 @@ from os import PathLike
 from typing import Any, BinaryIO
 
 import pydicom
+from pydicom.config import IGNORE
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.multival import MultiValue
@@ -204,6 +205,24 @@ def read_file_tags(
     opened = BytesIO(source) if isinstance(source, bytes) else source
     dataset = pydicom.dcmread(opened, stop_before_pixels=True, force=True)
     return tags_from_dataset(dataset, default=default)
+
+
+def with_unicode(dataset: pydicom.Dataset, default: CharacterSet = LATIN_1) -> pydicom.Dataset:
+    """Read the text at the top of a dataset as `tags_from_dataset` does, in place; everything else is left to pydicom.
+
+    Returns
+    -------
+    pydicom.Dataset
+        The same one, to be read, not to be written: it still names the character set it was written in.
+    """
+    characters = character_set(_named_character_set(dataset), default)
+    for element_tag in list(dataset.keys()):
+        element: Any = dataset.get_item(element_tag)
+        vr = _vr(element) if isinstance(element, RawDataElement) else None
+        if vr in _TEXT:
+            written = characters.decode(element.value or b"", is_name=vr == "PN").rstrip(_PADDING)
+            dataset[element_tag] = DataElement(element_tag, vr or "", written, validation_mode=IGNORE)
+    return dataset
 
 
 _WRITTEN_AS_ASCII = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"})

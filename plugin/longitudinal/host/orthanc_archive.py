@@ -52,6 +52,10 @@ class OrthancArchive:
             raise KeyError(orthanc_id) from None
         return Parents(**ids)
 
+    def default_encoding(self) -> str:
+        """Orthanc's setting DefaultEncoding, which can be changed while it runs."""
+        return bytes(orthanc.RestApiGet("/tools/default-encoding")).decode()
+
     def annotation(self, orthanc_id: str) -> str | None:
         """The user metadata of ours, by its number: a name would have to be registered in the configuration."""
         try:

@@ -15,6 +15,7 @@ from concurrent.futures import Future
 import msgspec
 
 from longitudinal.archive import Archive
+from longitudinal.dicom.character_sets import SPECIFIC_CHARACTER_SET, default_encoding, is_read_by_orthanc
 from longitudinal.dicom.tags import Tags, read_file_tags
 from longitudinal.ingest.inventory import ArchivedStudy, Inventory
 from longitudinal.ingest.record import read_record, with_current_notes
@@ -61,7 +62,10 @@ class Ingest:
 
         def put(_: sqlite3.Connection, instances: InstanceWriter) -> Iterable[Touched]:
             try:
-                return [instances.put(read_record(orthanc_id, msgspec.json.decode(tags_json), self._archive))]
+                tags = msgspec.json.decode(tags_json)
+                if not is_read_by_orthanc(tags.get(SPECIFIC_CHARACTER_SET) or ""):
+                    tags = self._tags(orthanc_id)
+                return [instances.put(read_record(orthanc_id, tags, self._archive))]
             except KeyError:
                 LOGGER.info("Instance %s was gone before it could be indexed", orthanc_id)
                 return []
@@ -185,7 +189,8 @@ class Ingest:
     def _tags(self, orthanc_id: str) -> Tags:
         if self._inventory.size(orthanc_id) <= _LARGE_BYTES:
             try:
-                return read_file_tags(self._archive.file(orthanc_id))
+                default = default_encoding(self._archive.default_encoding())
+                return read_file_tags(self._archive.file(orthanc_id), default)
             except KeyError:
                 raise
             except Exception as error:  # pydicom raises what it likes; Orthanc has read the file once already

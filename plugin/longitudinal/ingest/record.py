@@ -10,10 +10,11 @@ import pydicom
 from pydicom._uid_dict import UID_dictionary
 
 from longitudinal.archive import Archive, Parents
+from longitudinal.dicom.character_sets import CharacterSet, default_encoding
 from longitudinal.dicom.header import Header, read_header
 from longitudinal.dicom.image_planes import ImagePlanes, read_planes
 from longitudinal.dicom.spatial_registration import Refusal, Registration, RegistrationItem, read_registration
-from longitudinal.dicom.tags import Tags
+from longitudinal.dicom.tags import Tags, with_unicode
 from longitudinal.sidecar.records import InstanceRecord, Notes, TransformRecord
 from longitudinal.transforms.annotation import read_annotation
 from longitudinal.transforms.displacement_grid import DisplacementGrid
@@ -53,7 +54,9 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
         detail = detail or _unknown_class(header.sop_class_uid)
     if header.sop_class_uid in REGISTRATION_SOP_CLASSES:
         transforms, refusal, why = _read_transforms(
-            archive.file(orthanc_id), read_annotation(archive.annotation(orthanc_id))
+            archive.file(orthanc_id),
+            read_annotation(archive.annotation(orthanc_id)),
+            default_encoding(archive.default_encoding()),
         )
         reason, detail = refusal or reason, why or detail
     parents = derive_parents(header, orthanc_id) or archive.parents(orthanc_id)
@@ -141,11 +144,11 @@ def _frame(header: Header, found: object) -> str | None:
 
 
 def _read_transforms(
-    file: bytes, notes: Mapping[int, Notes]
+    file: bytes, notes: Mapping[int, Notes], default: CharacterSet
 ) -> tuple[tuple[TransformRecord, ...], str | None, str]:
     """The items of a registration object, and why none of it can be used."""
     try:
-        registration = read_registration(pydicom.dcmread(BytesIO(file)))
+        registration = read_registration(with_unicode(pydicom.dcmread(BytesIO(file)), default))
     except (
         Exception
     ) as error:  # pydicom raises what it likes on a damaged file; the object stays stored all the same

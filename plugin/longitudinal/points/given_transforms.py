@@ -15,6 +15,7 @@ from pydicom import Dataset
 
 from longitudinal import __version__
 from longitudinal.archive import Archive, ArchiveWriter
+from longitudinal.dicom.character_sets import default_encoding
 from longitudinal.dicom.registration_writer import (
     TRANSFORM_ITEM,
     Authorship,
@@ -25,6 +26,7 @@ from longitudinal.dicom.registration_writer import (
     file_bytes,
     write_registration,
 )
+from longitudinal.dicom.tags import with_unicode
 from longitudinal.errors import (
     Ambiguous,
     ArchiveFailed,
@@ -322,7 +324,8 @@ class GivenTransforms:
             file = self._archive.file(series.orthanc_ids[number])
         except KeyError:
             raise NotFound("the images are being deleted at this moment; ask again") from None
-        return pydicom.dcmread(BytesIO(file), stop_before_pixels=True)
+        default = default_encoding(self._archive.default_encoding())
+        return with_unicode(pydicom.dcmread(BytesIO(file), stop_before_pixels=True), default)
 
 
 _POINTERS = ("/sourceFrameOfReferenceUid", "/targetFrameOfReferenceUid")

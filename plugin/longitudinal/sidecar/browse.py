@@ -53,7 +53,9 @@ def folded(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    return _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold())).casefold()
+    bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold())).casefold()
+    # together again, or a syllable of Korean would be found by its first letter
+    return unicodedata.normalize("NFC", bare)
 
 
 def list_studies(

@@ -26,6 +26,9 @@ class OneFile:
     def annotation(self, orthanc_id: str) -> None:
         return None
 
+    def default_encoding(self) -> str:
+        return "Latin1"
+
     def parents(self, orthanc_id: str) -> object:
         from longitudinal.archive import Parents
 
