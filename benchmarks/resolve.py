@@ -4,8 +4,9 @@
 
 A patient of 20 studies x 5 series x 300 slices is stored in a real Orthanc, in a sidecar that is then filled with
 synthetic rows of other patients by the product's own writer. Over one raw keep-alive socket, batches of resolve and of a
-no-op Python route that takes and returns the same bytes are interleaved. In process, `Asker.ask` is compared with
-`ORDER BY ABS(n.x - d) LIMIT 50` per study over the same slices, with an index on patient and frame.
+no-op Python route that takes and returns the same bytes are interleaved, once as it ships and once without asking Orthanc
+whether each image of the answer is still there, which tells what that promise costs. In process, `Asker.ask` is compared
+with `ORDER BY ABS(n.x - d) LIMIT 50` per study over the same slices, with an index on patient and frame.
 """
 
 import argparse
@@ -47,7 +48,14 @@ def _no_op(output, uri, **request):
     bytes(request.get("body", b""))
     output.AnswerBuffer(_ANSWER, "application/json")
 
+def _checks(output, uri, **request):
+    OrthancArchive.has_instance = _has_instance if bytes(request["body"]) == b"on" else lambda self, orthanc_id: True
+    output.AnswerBuffer("", "text/plain")
+
+from longitudinal.host.orthanc_archive import OrthancArchive
+_has_instance = OrthancArchive.has_instance
 orthanc.RegisterRestCallback("/noop", _no_op)
+orthanc.RegisterRestCallback("/checks", _checks)
 """
 
 
@@ -141,7 +149,8 @@ def timed(run: Callable[[int], object], count: int) -> list[float]:
     return times
 
 
-def over_http(server: OrthancServer, records: list[InstanceRecord], pairs: int) -> None:
+def over_http(server: OrthancServer, records: list[InstanceRecord], pairs: int, checks: str) -> None:
+    server.session.put("/checks", data=checks).raise_for_status()
     generator = np.random.default_rng(2)
     bodies = [
         json.dumps(
@@ -165,7 +174,7 @@ def over_http(server: OrthancServer, records: list[InstanceRecord], pairs: int) 
         theirs += b
         medians.append(percentiles(a)[0] / percentiles(b)[0])
         tails.append(percentiles(a)[1] / percentiles(b)[1])
-    print(f"answer: {matches} matches, {len(answer)} bytes")
+    print(f"checks {checks}; answer: {matches} matches, {len(answer)} bytes")
     print("resolve  p50 {:.0f} us, p99 {:.0f} us".format(*percentiles(ours)))
     print(
         "no-op    p50 {:.0f} us, p99 {:.0f} us (a Python route, same bytes in and out)".format(
@@ -316,7 +325,8 @@ def main() -> None:
             print(
                 f"filled with {count} slices in {time.perf_counter() - start:.0f} s; {each:.0f} bytes a slice"
             )
-            over_http(server, records, options.pairs)
+            for checks in ("off", "on"):
+                over_http(server, records, options.pairs, checks)
             in_process(sidecar, folder, records, options.pairs)
 
 
