@@ -23,9 +23,9 @@ SETTLING_MS = 2000
 
 
 def take(page: Page, name: str) -> None:
-    """Write docs/ohif/<name>.png, with few colours where pngquant is here: they stay small."""
+    """Write docs/<name>.png, with few colours where pngquant is here: they stay small."""
     page.wait_for_timeout(SETTLING_MS)
-    path = ROOT / "docs" / "ohif" / f"{name}.png"
+    path = ROOT / "docs" / f"{name}.png"
     path.parent.mkdir(exist_ok=True)
     page.screenshot(path=path)
     if shutil.which("pngquant"):
@@ -33,14 +33,14 @@ def take(page: Page, name: str) -> None:
 
 
 def main() -> None:
-    """The list of studies, and the demo's lesion in three examinations."""
+    """OHIF with the list of studies and with the demo's lesion; Orthanc Explorer with the demo's patient and a study."""
     server = RunningServer()
     server.check()
     printed = subprocess.run(
         [sys.executable, Path(__file__).with_name("demo.py")], capture_output=True, text=True, check=True
     ).stdout
-    link = re.search(r"OHIF +(\S+)", printed)
-    if link is None:
+    link, explorer = re.search(r"OHIF +(\S+)", printed), re.search(r"Orthanc +(\S+)", printed)
+    if link is None or explorer is None:
         sys.exit("there is no OHIF on this server")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
@@ -49,11 +49,17 @@ def main() -> None:
             page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
             viewer.open_list()
             page.get_by_text("DEMO").first.wait_for()
-            take(page, "list")
+            take(page, "ohif/list")
             page.get_by_text("Confirm and hide").click()
             page.goto(link[1])
             viewer.wait_for_image()
-            take(page, "lesion")
+            take(page, "ohif/lesion")
+            page.goto(explorer[1])
+            page.locator(".longitudinal td a").last.wait_for()
+            take(page, "explorer/patient")
+            page.locator(".longitudinal td a").last.click()
+            page.locator("#study .longitudinal").get_by_text("Index again").wait_for()
+            take(page, "explorer/study")
         browser.close()
 
 

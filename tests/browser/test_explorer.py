@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
@@ -14,7 +15,7 @@ from longitudinal.dicom.reasons import REASONS, Reason
 from tests import builders as build
 from tests.browser.prefix_proxy import PrefixProxy
 from tests.browser.viewer import Viewer
-from tests.data import dicom_files
+from tests.data import ROOT, dicom_files
 from tests.orthanc.server import OrthancServer
 
 SLICES = 3
@@ -453,3 +454,24 @@ def test_behind_a_proxy_and_with_another_root_nothing_is_asked_outside(
         assert answered.value.url.startswith(f"{proxy.url}{root}/studies/")
         assert page.page.request.get(viewer_address).status == 200
         assert not proxy.outside
+
+
+def test_the_buttons_documented_for_explorer_2_lead_to_what_is_served(
+    ohif_server: OrthancServer, patient: dict[str, Any]
+) -> None:
+    """Its page is at /ui/app/; names in braces are what it puts in."""
+    (snippet,) = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "explorer.md").read_text(), re.DOTALL)
+    buttons = json.loads(snippet)["OrthancExplorer2"]["UiOptions"]["CustomButtons"]
+    assert set(buttons) == {"study", "bulk-studies"}
+    values = {
+        "{UUID}": patient["first"],
+        "{StudyInstanceUID}": f"{ROOT_UID}.1",
+        "{CommaSeparatedDicomIds}": f"{ROOT_UID}.1,{ROOT_UID}.2",
+    }
+    for button in [button for level in buttons.values() for button in level]:
+        url = button["Url"]
+        for name, value in values.items():
+            url = url.replace(name, value)
+        assert "{" not in url
+        answer = ohif_server.session.request(button["HttpMethod"], urljoin(f"{ohif_server.url}/ui/app/", url))
+        assert answer.status_code == {"GET": 200, "POST": 202}[button["HttpMethod"]], (url, answer.text)

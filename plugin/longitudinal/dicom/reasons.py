@@ -20,7 +20,7 @@ class Reason(StrEnum):
 
 
 REASONS: Final[dict[Reason, str]] = {
-    Reason.NOT_AN_IMAGE: "The object has no pixels in rows and columns, as a report or a plan has none.",
+    Reason.NOT_AN_IMAGE: "The object has no pixels in rows and columns, as a report, a plan or a registration has none.",
     Reason.NO_GEOMETRY: "Position, orientation, pixel spacing or matrix size is not stated.",
     Reason.PROJECTION: "A projection image: each pixel is a ray through the patient, not a place in it.",
     Reason.MOSAIC: "Many slices are tiled into one frame, whose position is that of none of them.",

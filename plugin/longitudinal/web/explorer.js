@@ -23,8 +23,11 @@ function longitudinalExplorer(root) {
     .longitudinal table { width: 100%; border-collapse: collapse; }
     .longitudinal th, .longitudinal td { padding: .35em .8em .35em 0; text-align: left; vertical-align: top; }
     .longitudinal th { font-size: .85em; color: #555; border-bottom: 1px solid #bbb; }
-    .longitudinal td { border-bottom: 1px solid #ddd; overflow-wrap: anywhere; }
+    .longitudinal td { border-bottom: 1px solid #ddd; }
+    .longitudinal td:first-child { overflow-wrap: anywhere; }
     .longitudinal td small, .longitudinal .aside { color: #555; }
+    .longitudinal small[title] { border-bottom: 1px dotted; cursor: help; }
+    .longitudinal .ui-btn { margin-left: 0; margin-right: .6em; }
     .longitudinal progress { width: 12em; vertical-align: middle; }
     .longitudinal .frame { display: inline-block; padding: 0 .45em; margin: 0 .3em .2em 0; border: 1px solid #888;
       border-radius: .6em; background: #fff; white-space: nowrap; }
