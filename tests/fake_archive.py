@@ -45,6 +45,7 @@ class FakeArchive:
     instance_lists: list[str] = field(default_factory=list)
     unreadable: set[str] = field(default_factory=set)
     annotations: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
 
     # What a test does to it
 
@@ -94,11 +95,14 @@ class FakeArchive:
     def parents(self, orthanc_id: str) -> Parents:
         return self.stored[orthanc_id].parents
 
+    def annotation(self, orthanc_id: str) -> str | None:
+        return self.annotations.get(orthanc_id)
+
     def default_encoding(self) -> str:
         return "Latin1"
 
-    def annotation(self, orthanc_id: str) -> str | None:
-        return self.annotations.get(orthanc_id)
+    def attempts(self, study: str) -> str | None:
+        return self.failed.get(study)
 
     # Inventory
 

@@ -51,6 +51,9 @@ class Archive(Protocol):
     def default_encoding(self) -> str:
         """What Orthanc takes text for that names no character set: "Latin1", "Utf8"..."""
 
+    def attempts(self, study: str) -> str | None:
+        """Alignments of a study (Orthanc id) that failed (JSON in its user metadata); None where there are none."""
+
 
 class ArchiveWriter(Protocol):
     """What stores, changes and deletes in the archive: never in Orthanc's process, where it can deadlock.
@@ -69,6 +72,9 @@ class ArchiveWriter(Protocol):
 
         `change` may be called again, with what another node has written meanwhile.
         """
+
+    def change_attempts(self, study: str, change: Callable[[str | None], str]) -> None:
+        """Replace what is said about a study's failed alignments, in the same way."""
 
 
 class ArchiveReceiver(Protocol):

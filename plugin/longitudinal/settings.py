@@ -15,6 +15,37 @@ _Root = Annotated[str, msgspec.Meta(pattern=r"^(/[A-Za-z0-9._-]+)+$", max_length
 _Positive = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
 
+class Acceptance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="pascal"):
+    """What an alignment must show to be used; one that does not is kept as failed, with its figures.
+
+    docs/registration.md has the measurements behind each.
+
+    Attributes
+    ----------
+    most_forward_backward_mm
+        Mean over the tissue: how far points end from where they began, aligned there and back.
+    least_overlap
+        Part of the smaller scan that the other one covers.
+    least_blocks
+        How many blocks with structure must be there to look at.
+    most_block_spread_mm
+        How far the displacement a block asks for lies from that of its neighbours, as the median over the blocks.
+    least_mirror_ratio
+        How much better (mutual information) the scan must fit than its mirror image. Another person's head, or one
+        whose left and right are swapped, does not fit better.
+    """
+
+    most_forward_backward_mm: Annotated[float, msgspec.Meta(gt=0, le=20)] = msgspec.field(
+        default=2.0, name="MostForwardBackwardMm"
+    )
+    least_overlap: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.25
+    least_blocks: Annotated[int, msgspec.Meta(ge=0, le=60)] = 8
+    most_block_spread_mm: Annotated[float, msgspec.Meta(gt=0, le=20)] = msgspec.field(
+        default=1.6, name="MostBlockSpreadMm"
+    )
+    least_mirror_ratio: Annotated[float, msgspec.Meta(ge=0, le=10)] = 1.1
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="pascal"):
     """What an administrator can set; docs/configuration.md has a line for each (a test holds that).
 
@@ -42,6 +73,18 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
         First number of the user metadata in which Orthanc keeps what we say about registration objects.
     uid_root
         Root of the UIDs of new objects. Default: 2.25 and a random number.
+    worker_processes
+        How many studies are aligned at once, each in a process of its own.
+    worker_threads
+        How many processors each of those uses.
+    worker_memory
+        Memory each of those may take, in MiB; a registration that needs more fails.
+    align_on_arrival
+        Whether a study that is stored is aligned with the patient's others without being asked for.
+    quiet_seconds
+        How long nothing of a study must have been stored before it counts as arrived.
+    acceptance
+        What an alignment must show to be used.
     """
 
     root: _Root = "/imaging"
@@ -59,6 +102,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     uid_root: Annotated[str, msgspec.Meta(pattern=r"^[0-2](\.(0|[1-9][0-9]*))+$", max_length=24)] | None = (
         None
     )
+    worker_processes: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    worker_threads: Annotated[int, msgspec.Meta(ge=1, le=256)] = 2
+    worker_memory: Annotated[int, msgspec.Meta(ge=512, le=1_048_576)] = msgspec.field(
+        default=2048, name="WorkerMemoryMiB"
+    )
+    align_on_arrival: bool = True
+    quiet_seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 60
+    acceptance: Acceptance = Acceptance()
 
 
 def read_settings(configuration: dict[str, Any]) -> Settings:

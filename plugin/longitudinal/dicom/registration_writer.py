@@ -50,6 +50,7 @@ __all__ = [
     "RegisteredFrame",
     "RegistrationType",
     "file_bytes",
+    "registration_uid",
     "write_registration",
 ]
 
@@ -198,6 +199,11 @@ def write_registration(
     list_references(dataset, [*target.images, *source.images])
     dataset.file_meta = _file_meta(dataset)
     return dataset
+
+
+def registration_uid(uid_root: str | None, entropy: Sequence[str]) -> str:
+    """The SOP Instance UID that `write_registration` gives an object with this entropy."""
+    return str(_make_uid(uid_root, _salted("instance", entropy)))
 
 
 def file_bytes(dataset: Dataset) -> bytes:

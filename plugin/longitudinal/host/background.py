@@ -1,4 +1,4 @@
-"""What runs beside the requests: the index kept complete, and jobs. Two threads, joined at stop."""
+"""What runs beside the requests: the index kept complete, and jobs of the index. Two threads, joined at stop."""
 
 import sys
 from collections.abc import Sequence
@@ -9,9 +9,11 @@ from longitudinal.ingest.completeness import Completeness
 from longitudinal.ingest.inventory import ArchivedStudy, Inventory
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.reconcile import Reconcile
+from longitudinal.jobs.arrivals import Arrivals
 from longitudinal.jobs.index_study import KIND, IndexStudy, request_backfill
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.supervisor import Supervisor
+from longitudinal.points.catalogue import Catalogue
 from longitudinal.settings import Settings
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.writer import Writer
@@ -30,6 +32,8 @@ class Background:
         The queue of jobs, for routes.
     completeness
         The thread of the cursor, for the health route.
+    index_study
+        What index jobs do.
     """
 
     def __init__(
@@ -40,14 +44,22 @@ class Background:
         inventory: Inventory,
         ingest: Ingest,
         annotations: Annotations,
+        catalogue: Catalogue,
     ) -> None:
         self.queue = JobQueue(readers, writer)
         self._backfills = settings.backfill_on_start
-        changes = Changes(inventory, readers, writer, ingest, annotations.refresh)
         reconcile = Reconcile(inventory, readers, ingest, self._backfill)
-        self.completeness = Completeness(changes, reconcile, settings.reconcile_seconds, lambda: writer.lost)
-        handlers = {KIND: IndexStudy(inventory, readers, ingest)}
-        self._supervisor = Supervisor(self.queue, handlers, lambda: ingest.is_receiving)
+        if settings.align_on_arrival:
+            arrivals = Arrivals(readers, writer, self.queue, catalogue, settings.quiet_seconds)
+            changes = Changes(inventory, readers, writer, ingest, annotations.refresh, arrivals.note)
+            looked = arrivals.look
+        else:
+            changes, looked = Changes(inventory, readers, writer, ingest, annotations.refresh), _nothing
+        self.completeness = Completeness(
+            changes, reconcile, settings.reconcile_seconds, lambda: writer.lost, looked
+        )
+        self.index_study = IndexStudy(inventory, readers, ingest)
+        self._supervisor = Supervisor(self.queue, {KIND: self.index_study}, lambda: ingest.is_receiving)
 
     def start(self) -> None:
         """Start the threads; nothing waits for them."""
@@ -67,3 +79,7 @@ class Background:
     def _backfill(self, studies: Sequence[ArchivedStudy]) -> None:
         if self._backfills:
             self.queue.backfill(request_backfill(studies))
+
+
+def _nothing() -> None:
+    """What is done about arrivals where nothing is."""

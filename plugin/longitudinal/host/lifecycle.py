@@ -10,6 +10,7 @@ from typing import Any
 
 import orthanc
 
+from longitudinal.host.aligner import Aligner
 from longitudinal.host.background import Background
 from longitudinal.host.callbacks import immortal
 from longitudinal.host.explorer import extend_explorer
@@ -22,6 +23,7 @@ from longitudinal.host.rest import RestHost
 from longitudinal.http.links import link_builder
 from longitudinal.http.router import Router
 from longitudinal.http.routes.about import Versions, about_routes
+from longitudinal.http.routes.alignments import Alignments, alignment_routes
 from longitudinal.http.routes.documentation import with_documentation
 from longitudinal.http.routes.images import image_routes
 from longitudinal.http.routes.index import IndexRoutes
@@ -36,6 +38,7 @@ from longitudinal.ingest.on_stored import Ingest
 from longitudinal.points.ask import Asker
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.given_transforms import GivenTransforms
+from longitudinal.points.registration_objects import RegistrationObjects
 from longitudinal.points.stale import Stale
 from longitudinal.settings import Settings, read_settings
 from longitudinal.sidecar.connection import Readers
@@ -85,19 +88,28 @@ class _Plugin:
         self._ingest = Ingest(self._writer, archive, inventory)
         self._annotations = Annotations(self._writer, archive)
         self._background = Background(
-            settings, readers, self._writer, inventory, self._ingest, self._annotations
+            settings, readers, self._writer, inventory, self._ingest, self._annotations, catalogue
         )
         queue, completeness = self._background.queue, self._background.completeness
         self._ohif = OhifHost(settings, configuration)
         links = link_builder(settings.root, self._ohif.root)
         asker = Asker(readers, catalogue, archive, self._heal_answer, links, self._background.hurry)
         loopback = Loopback(configuration, settings.metadata_base)
-        given = GivenTransforms(
-            readers, catalogue, archive, loopback, self._heal, self._settle_registration, settings.uid_root
+        objects = RegistrationObjects(
+            readers, archive, loopback, self._settle_registration, settings.uid_root
         )
+        given = GivenTransforms(
+            readers, catalogue, archive, loopback, self._heal, self._settle_registration, objects
+        )
+        self._aligner = Aligner(
+            settings, readers, catalogue, inventory, queue, self._background.index_study, objects,
+            self._annotations, loopback,
+        )  # fmt: skip
+        alignments = Alignments(readers, catalogue, queue)
         routes = [
             *about_routes(settings.root, readers, self._writer, queue, completeness, _versions),
-            *IndexRoutes(readers, inventory, queue, settings.max_body).routes(),
+            *IndexRoutes(readers, inventory, queue, alignments, settings.max_body).routes(),
+            *alignment_routes(readers, alignments, settings.max_body),
             *job_routes(queue),
             *image_routes(settings.root, readers, catalogue),
             *patient_routes(readers, catalogue, self._ohif.root),
@@ -128,10 +140,11 @@ class _Plugin:
     def _on_change(self, change: int, level: int, orthanc_id: str) -> None:
         if change == orthanc.ChangeType.DELETED:
             self._ingest.deleted(_LEVELS[level], orthanc_id)
-        elif change == orthanc.ChangeType.UPDATED_METADATA and level == orthanc.ResourceType.INSTANCE:
+        elif change == orthanc.ChangeType.UPDATED_METADATA:
             self._annotations.refresh(orthanc_id)
         elif change == orthanc.ChangeType.ORTHANC_STARTED:
             self._background.start()
+            self._aligner.start()
         elif change == orthanc.ChangeType.ORTHANC_STOPPED:
             self._stop()
 
@@ -156,6 +169,7 @@ class _Plugin:
 
     def _stop(self) -> None:
         self._rest.stop()
+        self._aligner.stop()
         self._background.stop()
         self._writer.stop()
         self._readers.close()

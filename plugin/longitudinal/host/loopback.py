@@ -31,13 +31,23 @@ class Loopback:
     configuration
         Orthanc's own.
     metadata
-        The number of the user metadata that annotations are kept in.
+        The number of the user metadata that annotations are kept in; that of failed alignments is the next one.
     """
 
     def __init__(self, configuration: Mapping[str, Any], metadata: int) -> None:
         self._port = int(configuration.get("HttpPort", _DEFAULT_PORT))
         self._is_ssl = bool(configuration.get("SslEnabled", False))
         self._metadata = metadata
+
+    @property
+    def url(self) -> str:
+        """Of Orthanc on this machine."""
+        return f"{'https' if self._is_ssl else 'http'}://127.0.0.1:{self._port}"
+
+    @staticmethod
+    def token() -> str:
+        """A whole Authorization header; who has it may do everything."""
+        return str(orthanc.GenerateRestApiAuthorizationToken())
 
     def store(self, file: bytes) -> str:
         """Store a DICOM file."""
@@ -73,7 +83,13 @@ class Loopback:
 
     def change_annotation(self, orthanc_id: str, change: Callable[[str | None], str]) -> None:
         """Replace the annotation; where Orthanc checks revisions, what another node wrote meanwhile is not lost."""
-        path = f"/instances/{orthanc_id}/metadata/{self._metadata}"
+        self._change_metadata(f"/instances/{orthanc_id}/metadata/{self._metadata}", change)
+
+    def change_attempts(self, study: str, change: Callable[[str | None], str]) -> None:
+        """Replace what is said about a study's failed alignments, with the same care."""
+        self._change_metadata(f"/studies/{study}/metadata/{self._metadata + 1}", change)
+
+    def _change_metadata(self, path: str, change: Callable[[str | None], str]) -> None:
         status = 0
         for _ in range(_ROUNDS):
             status, body, tag = self._call("GET", path)
@@ -86,7 +102,7 @@ class Loopback:
                 return
             if status != _CONFLICT:
                 break
-        raise ArchiveFailed(f"Orthanc did not take the metadata of instance {orthanc_id}: HTTP {status}")
+        raise ArchiveFailed(f"Orthanc did not take {path}: HTTP {status}")
 
     def _call(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -94,8 +110,7 @@ class Loopback:
         """Status, body and ETag of one call."""
         connection = self._connection(_SECONDS + len(body or b"") / _BYTES_PER_SECOND)
         try:
-            token = orthanc.GenerateRestApiAuthorizationToken()
-            connection.request(method, path, body, {"Authorization": token, **(headers or {})})
+            connection.request(method, path, body, {"Authorization": self.token(), **(headers or {})})
             response = connection.getresponse()
             return response.status, response.read(), response.getheader("ETag")
         except (OSError, http.client.HTTPException) as error:

@@ -13,7 +13,7 @@ class OrthancArchive:
     Parameters
     ----------
     metadata
-        The number of the user metadata that `annotation` is kept in.
+        The number of the user metadata that `annotation` is kept in; that of `attempts` is the next one.
     """
 
     def __init__(self, metadata: int) -> None:
@@ -52,15 +52,21 @@ class OrthancArchive:
             raise KeyError(orthanc_id) from None
         return Parents(**ids)
 
+    def annotation(self, orthanc_id: str) -> str | None:
+        """The user metadata of ours, by its number: a name would have to be registered in the configuration."""
+        return _text(f"/instances/{orthanc_id}/metadata/{self._metadata}")
+
     def default_encoding(self) -> str:
         """Orthanc's setting DefaultEncoding, which can be changed while it runs."""
         return bytes(orthanc.RestApiGet("/tools/default-encoding")).decode()
 
-    def annotation(self, orthanc_id: str) -> str | None:
-        """The user metadata of ours, by its number: a name would have to be registered in the configuration."""
-        try:
-            return bytes(orthanc.RestApiGet(f"/instances/{orthanc_id}/metadata/{self._metadata}")).decode(
-                "utf-8", "replace"
-            )
-        except orthanc.OrthancException:
-            return None
+    def attempts(self, study: str) -> str | None:
+        """The same of a study."""
+        return _text(f"/studies/{study}/metadata/{self._metadata + 1}")
+
+
+def _text(path: str) -> str | None:
+    try:
+        return bytes(orthanc.RestApiGet(path)).decode("utf-8", "replace")
+    except orthanc.OrthancException:
+        return None

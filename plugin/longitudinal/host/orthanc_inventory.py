@@ -18,7 +18,7 @@ class OrthancInventory:
     def changes(self, since: int, limit: int) -> ChangePage:
         """A page of /changes."""
         page = json.loads(orthanc.RestApiGet(f"/changes?since={since}&limit={limit}"))
-        changes = tuple(Change(int(x["Seq"]), x["ChangeType"], x["ID"]) for x in page["Changes"])
+        changes = tuple(Change(int(x["Seq"]), x["ChangeType"], x["ID"], x["Date"]) for x in page["Changes"])
         return ChangePage(changes, int(page["Last"]), bool(page["Done"]))
 
     def last_change(self) -> int:

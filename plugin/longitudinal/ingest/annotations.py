@@ -1,4 +1,4 @@
-"""What is said about registration objects, from the archive's metadata into the sidecar."""
+"""What is said about registration objects and failed alignments, from the archive's metadata into the sidecar."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -6,13 +6,14 @@ from concurrent.futures import Future
 
 from longitudinal.archive import Archive
 from longitudinal.sidecar.instances import InstanceWriter, Touched
+from longitudinal.sidecar.studies import known_studies, write_attempts
 from longitudinal.sidecar.transforms import has_transforms, write_notes
 from longitudinal.sidecar.writer import Writer
 from longitudinal.transforms.annotation import read_annotation
 
 
 class Annotations:
-    """Follows the metadata of registration objects.
+    """Follows the metadata of registration objects and of studies.
 
     The archive is read on the writer's thread, so that of two changes the later one is what stays.
     """
@@ -22,12 +23,14 @@ class Annotations:
         self._archive = archive
 
     def refresh(self, orthanc_id: str) -> Future[None]:
-        """The metadata of an instance has changed; the future is done when the sidecar knows.
+        """The metadata of an instance or a study has changed; the future is done when the sidecar knows.
 
-        Most instances are no registration objects: for those it costs one look at the sidecar.
+        Most instances are no registration objects: for those it costs two looks at the sidecar.
         """
 
         def write(connection: sqlite3.Connection, _: InstanceWriter) -> Iterable[Touched]:
+            if known_studies(connection, [orthanc_id]):
+                return write_attempts(connection, orthanc_id, self._archive.attempts(orthanc_id))
             if not has_transforms(connection, orthanc_id):
                 return []
             return write_notes(connection, orthanc_id, read_annotation(self._archive.annotation(orthanc_id)))

@@ -7,10 +7,10 @@ plugin was off, never has one.
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 
-from longitudinal.ingest.inventory import ChangePage, Inventory
+from longitudinal.ingest.inventory import Change, ChangePage, Inventory
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.facts import CURSOR, read_fact, write_fact
@@ -38,6 +38,8 @@ class Changes:
     ----------
     annotated
         Told the instances whose metadata changed, as another node may have done it.
+    followed
+        Told the changes of each page, once what they are about is indexed and before the cursor moves on.
 
     Attributes
     ----------
@@ -52,12 +54,14 @@ class Changes:
         writer: Writer,
         ingest: Ingest,
         annotated: Callable[[str], object] = lambda instance: None,
+        followed: Callable[[Sequence[Change]], None] = lambda changes: None,
     ) -> None:
         self._inventory = inventory
         self._readers = readers
         self._writer = writer
         self._ingest = ingest
         self._annotated = annotated
+        self._followed = followed
         self._first = 0
         self._seen: set[int] = set()
         self._stopping = threading.Event()
@@ -115,6 +119,7 @@ class Changes:
             self._index(stored, read_missing)
         for orthanc_id in {change.orthanc_id for change in fresh if change.kind == "UpdatedMetadata"}:
             self._annotated(orthanc_id)
+        self._followed(fresh)
         last = max([self.cursor, *(change.sequence for change in fresh)])
         self._seen.update(change.sequence for change in fresh)
         self._seen = {sequence for sequence in self._seen if sequence > last - _LOOK_BACK}

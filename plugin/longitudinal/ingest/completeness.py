@@ -25,17 +25,25 @@ class Completeness:
     ----------
     reconcile_seconds
         Between the end of one pass and the beginning of the next.
+    looked
+        Called after each look at the change log; short.
     lost
         How many changes could not be written so far: a pass begins as soon as there are more.
     """
 
     def __init__(
-        self, changes: Changes, reconcile: Reconcile, reconcile_seconds: int, lost: Callable[[], int]
+        self,
+        changes: Changes,
+        reconcile: Reconcile,
+        reconcile_seconds: int,
+        lost: Callable[[], int],
+        looked: Callable[[], None] = lambda: None,
     ) -> None:
         self._changes = changes
         self._reconcile = reconcile
         self._reconcile_seconds = reconcile_seconds
         self._lost = lost
+        self._looked = looked
         self._lost_before = 0
         self._stop = threading.Event()
         self._next_pass = 0.0
@@ -67,6 +75,7 @@ class Completeness:
                     self._changes.begin()
                     has_begun = True
                 self._changes.follow()
+                self._looked()
                 if time.monotonic() >= self._next_pass or self._lost() > self._lost_before:
                     self._pass()
                 self.last_error = None

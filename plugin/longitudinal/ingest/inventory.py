@@ -27,11 +27,12 @@ class ArchivedStudy:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of the archive's change log."""
+    """One line of the archive's change log; `date` is UTC, as YYYYMMDDTHHMMSS."""
 
     sequence: int
     kind: str
     orthanc_id: str
+    date: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from longitudinal.ingest.record import read_record, with_current_notes
 from longitudinal.sidecar.instances import InstanceWriter, Touched
 from longitudinal.sidecar.patients import instances_under, parents_of_instance
 from longitudinal.sidecar.records import InstanceRecord
-from longitudinal.sidecar.studies import announce_study, empty_studies, remove_if_empty
+from longitudinal.sidecar.studies import announce_study, empty_studies, remove_if_empty, write_attempts
 from longitudinal.sidecar.writer import Writer
 
 LOGGER = logging.getLogger(__name__)
@@ -159,6 +159,7 @@ class Ingest:
         def announce(connection: sqlite3.Connection, _: InstanceWriter) -> Iterable[Touched]:
             if not self._archive.has("studies", study.orthanc_id):
                 return []
+            said = self._archive.attempts(study.orthanc_id)
             return [
                 announce_study(
                     connection,
@@ -168,7 +169,8 @@ class Ingest:
                     patient_name=tags.get("PatientName", ""),
                     study_instance_uid=uid,
                     columns=columns,
-                )
+                ),
+                *write_attempts(connection, study.orthanc_id, said),
             ]
 
         return self._writer.submit(announce)

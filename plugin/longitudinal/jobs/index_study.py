@@ -64,14 +64,17 @@ class IndexStudy:
         self._ingest = ingest
 
     def __call__(self, context: JobContext) -> Indexed:
-        """Do it.
+        """Do it for the study that the job is about."""
+        return self.index(context, context.job.subject)
+
+    def index(self, context: JobContext, study: str) -> Indexed:
+        """Do it for a study (Orthanc id).
 
         Raises
         ------
         UnreadableInstances
             When some could not be read.
         """
-        study = context.job.subject
         try:
             listed = self._inventory.study(study).series
         except KeyError:

@@ -29,16 +29,28 @@ class JobQueue:
         self._lock = threading.Lock()
         self._cancelled: set[str] = set()
         self._is_paused: bool | None = None
-        self._has_asked = False
+        self._asked: set[str] = set()
         self._hurried: set[tuple[str, str]] = set()
         self._listeners: list[threading.Event] = []
 
     # For those who want something done
 
-    def enqueue(self, requests: Sequence[JobRequest]) -> list[str]:
-        """Queue jobs, or join those there are; returns an id for each request."""
-        ids = self._write(lambda connection: [table.enqueue(connection, request) for request in requests])
-        self._wake(any(request.priority > Priority.BACKFILL for request in requests))
+    def enqueue(
+        self,
+        requests: Sequence[JobRequest],
+        together_with: Callable[[sqlite3.Connection], None] = lambda connection: None,
+    ) -> list[str]:
+        """Queue jobs, or join those there are; returns an id for each request.
+
+        `together_with` changes the sidecar in the same transaction.
+        """
+
+        def enqueue(connection: sqlite3.Connection) -> list[str]:
+            together_with(connection)
+            return [table.enqueue(connection, request) for request in requests]
+
+        ids = self._write(enqueue)
+        self._wake(request.kind for request in requests if request.priority > Priority.BACKFILL)
         return ids
 
     def backfill(self, requests: Sequence[JobRequest]) -> None:
@@ -50,14 +62,14 @@ class JobQueue:
                     table.enqueue(connection, request)
 
         self._write(enqueue)
-        self._wake(False)
+        self._wake()
 
     def hurry(self, kind: str, subject: str) -> None:
         """Somebody misses what a job of the backfill will do: it goes before the others. Waits for nothing."""
         if (kind, subject) not in self._hurried:
             self._hurried.add((kind, subject))
             self._submit(lambda connection: table.hurry(connection, kind, subject))
-            self._has_asked = True
+            self._asked.add(kind)
 
     def get(self, job_id: str) -> Job:
         """One job. Raises NotFound."""
@@ -98,8 +110,9 @@ class JobQueue:
             raise Conflict(detail)
         with self._lock:
             self._cancelled.discard(job_id)
-        self._wake(True)
-        return self.get(job_id)
+        job = self.get(job_id)
+        self._wake([job.kind])
+        return job
 
     @property
     def is_paused(self) -> bool:
@@ -112,7 +125,7 @@ class JobQueue:
         """Hold the backfill, or let it go on."""
         self._write(lambda connection: write_fact(connection, BACKFILL_PAUSED, "true" if paused else "false"))
         self._is_paused = paused
-        self._wake(False)
+        self._wake()
 
     # For those who do it
 
@@ -132,16 +145,16 @@ class JobQueue:
         while (job := table.next_job(self._readers.connection(), kinds, lowest)) is not None:
             job_id = job.id
             if self._write(lambda connection, started=job_id: table.start(connection, started)):  # type: ignore[misc]
-                self._has_asked = False
+                self._asked -= kinds
                 self._hurried.discard((job.kind, job.subject))
                 return self.get(job_id)
-        self._has_asked = False
+        self._asked -= kinds
         return None
 
     def must_make_way(self, job: Job) -> bool:
         """Whether a running job nobody asked for should be put back: the backfill is held, or somebody waits."""
         return job.priority < Priority.ASKED and (
-            self.is_paused or (self._has_asked and job.priority == Priority.BACKFILL)
+            self.is_paused or (job.kind in self._asked and job.priority == Priority.BACKFILL)
         )
 
     def is_cancelled(self, job_id: str) -> bool:
@@ -164,8 +177,12 @@ class JobQueue:
         """A running job makes way."""
         self._write(lambda connection: table.postpone(connection, job_id))
 
-    def _wake(self, asked: bool) -> None:
-        self._has_asked = self._has_asked or asked
+    def again(self, job_id: str, error: str) -> None:
+        """What did a running job died: it starts once more, and this start counts."""
+        self._write(lambda connection: table.again(connection, job_id, error))
+
+    def _wake(self, asked: Iterable[str] = ()) -> None:
+        self._asked.update(asked)
         for listener in self._listeners:
             listener.set()
 

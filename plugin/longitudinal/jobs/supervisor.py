@@ -1,10 +1,11 @@
-"""The thread that does jobs, one after the other, and what a job may ask of it while it runs."""
+"""The threads that do jobs, each one after the other, and what a job may ask while it runs."""
 
 import logging
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import msgspec
 
@@ -35,6 +36,10 @@ class JobCancelled(JobInterruption):
 
 class JobPostponed(JobInterruption):
     """It makes way: the plugin stops, the backfill is held, or somebody waits for another."""
+
+
+class JobCrashed(Exception):
+    """What did the job died; it starts again, so many times."""
 
 
 class JobContext:
@@ -71,8 +76,16 @@ class JobContext:
             raise JobPostponed
 
 
+@dataclass(slots=True)
+class _Lane:
+    """One thread's own: what wakes it, and the job it is doing."""
+
+    changed: threading.Event
+    running: Job | None = None
+
+
 class Supervisor:
-    """Does the jobs of some kinds on a thread of its own.
+    """Does the jobs of some kinds on threads of its own; no other supervisor does those kinds.
 
     Parameters
     ----------
@@ -80,46 +93,67 @@ class Supervisor:
         What does each kind of job.
     is_receiving
         Whether instances are being stored at this moment, so that the backfill steps back.
+    threads
+        How many jobs are done at once.
     """
 
     def __init__(
-        self, queue: JobQueue, handlers: Mapping[str, Handler], is_receiving: Callable[[], bool]
+        self,
+        queue: JobQueue,
+        handlers: Mapping[str, Handler],
+        is_receiving: Callable[[], bool],
+        threads: int = 1,
     ) -> None:
         self._queue = queue
         self._handlers = dict(handlers)
         self._is_receiving = is_receiving
         self._stop = threading.Event()
-        self._changed = queue.listen()
-        self._thread = threading.Thread(target=self._run, name="longitudinal-jobs")
+        self._recovery = threading.Lock()
+        self._has_recovered = False
+        self._lanes = [_Lane(queue.listen()) for _ in range(threads)]
+        self._threads = [
+            threading.Thread(target=self._run, args=(lane,), name="longitudinal-jobs") for lane in self._lanes
+        ]
 
     def start(self) -> None:
-        """Start the thread; it takes up what a crash interrupted."""
-        self._thread.start()
+        """Start the threads; they take up what a crash interrupted."""
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
-        """End the thread; a running job is put back."""
+        """End the threads; a running job is put back."""
         self._stop.set()
-        self._changed.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        for lane in self._lanes:
+            lane.changed.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
 
-    def _run(self) -> None:
+    def _run(self, lane: "_Lane") -> None:
         kinds = frozenset(self._handlers)
-        has_recovered = False
         while not self._stop.is_set():
             try:
-                if not has_recovered:
-                    self._queue.recover(kinds, MAX_ATTEMPTS)
-                    has_recovered = True
-                self._changed.clear()
+                self._recover(kinds, lane)
+                lane.changed.clear()
                 while not self._stop.is_set() and (job := self._queue.start_next(kinds)) is not None:
+                    lane.running = job
                     self._do(job)
+                    lane.running = None
                 if not self._stop.is_set():
-                    self._changed.wait(_LOOK_SECONDS)
+                    lane.changed.wait(_LOOK_SECONDS)
             except Exception:  # the sidecar cannot be written for a while: this thread must not end
-                has_recovered = False  # the job that ran may still be marked as running
                 LOGGER.exception("The queue of jobs cannot be served; trying again")
                 self._stop.wait(_AFTER_ERROR_SECONDS)
+
+    def _recover(self, kinds: frozenset[str], lane: "_Lane") -> None:
+        """Take up what the last process left, once, and what this thread could not finish for want of a sidecar."""
+        with self._recovery:
+            if not self._has_recovered:
+                self._queue.recover(kinds, MAX_ATTEMPTS)
+                self._has_recovered = True
+        if lane.running is not None:
+            self._queue.postpone(lane.running.id)
+            lane.running = None
 
     def _do(self, job: Job) -> None:
         context = JobContext(job, self._queue, self._stop, self._is_receiving)
@@ -131,6 +165,14 @@ class Supervisor:
             self._queue.postpone(job.id)
             if not isinstance(reason, JobPostponed):  # a full disk, a locked database: no fault of the job's
                 raise
+        except JobCrashed as error:
+            LOGGER.error(
+                "Job %s (%s of %s), start %d: %s", job.id, job.kind, job.subject, job.attempts, error
+            )
+            if job.attempts < MAX_ATTEMPTS:
+                self._queue.again(job.id, str(error))
+            else:
+                self._queue.finish(job.id, JobState.FAILED, error=f"{error} ({job.attempts} times)")
         except Exception as error:  # whatever it is, it is this job's failure and no other's
             LOGGER.exception("Job %s (%s of %s) failed", job.id, job.kind, job.subject)
             self._queue.finish(job.id, JobState.FAILED, error=str(error) or type(error).__name__)

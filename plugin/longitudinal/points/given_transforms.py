@@ -7,29 +7,18 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import BytesIO
 
 import numpy as np
-import pydicom
-from pydicom import Dataset
 
 from longitudinal import __version__
 from longitudinal.archive import Archive, ArchiveWriter
-from longitudinal.dicom.character_sets import default_encoding
 from longitudinal.dicom.registration_writer import (
-    TRANSFORM_ITEM,
     Authorship,
     Equipment,
-    ReferencedImage,
-    RegisteredFrame,
     RegistrationType,
-    file_bytes,
-    write_registration,
 )
-from longitudinal.dicom.tags import with_unicode
 from longitudinal.errors import (
     Ambiguous,
-    ArchiveFailed,
     Conflict,
     FieldError,
     NotFound,
@@ -38,15 +27,15 @@ from longitudinal.errors import (
 from longitudinal.geometry import affine
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.patient_index import PatientIndex
+from longitudinal.points.registration_objects import RegistrationObjects, first_series
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.patients import patient_key_of, patients_with_frame
 from longitudinal.sidecar.records import Notes
 from longitudinal.sidecar.transforms import (
     owners_of_transform,
     read_registrations_without_items,
-    sop_class_of,
 )
-from longitudinal.transforms.annotation import decide, write_annotation
+from longitudinal.transforms.annotation import decide
 from longitudinal.transforms.given import GivenTransform
 from longitudinal.transforms.stored import OTHER_PATIENT, SAME_FRAME, StoredTransform
 
@@ -54,8 +43,6 @@ UNKNOWN_FRAME = "unknownFrame"
 # DICOM's LO holds 64 characters, and PN has separators of its own.
 _LONGEST_DESCRIPTION = 64
 _NO_NAME = str.maketrans("\\^=\r\n\t", "      ")
-# Enough to know a frame by when some of its images are deleted.
-_MOST_REFERENCES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +85,8 @@ class GivenTransforms:
         Takes Orthanc ids of instances that are gone and returns when the sidecar knows.
     settle
         Returns when the sidecar has a registration object as the archive has it now.
+    objects
+        Writes new ones.
     """
 
     def __init__(
@@ -108,7 +97,7 @@ class GivenTransforms:
         store: ArchiveWriter,
         forget: Callable[[Sequence[str]], None],
         settle: Callable[[str], None],
-        uid_root: str | None = None,
+        objects: RegistrationObjects,
     ) -> None:
         self._readers = readers
         self._catalogue = catalogue
@@ -116,7 +105,7 @@ class GivenTransforms:
         self._store = store
         self._forget = forget
         self._settle = settle
-        self._uid_root = uid_root
+        self._objects = objects
         # Where Orthanc checks no revisions, two reviews at once would each write what they had read before.
         self._annotating = threading.Lock()
 
@@ -142,7 +131,7 @@ class GivenTransforms:
             fields = [FieldError("/targetFrameOfReferenceUid", "is the source's frame")]
             raise TransformRefused(SAME_FRAME, detail, fields)
         pixel = max(_finest_pixel(index, frame) for frame in frames)
-        backwards = _first_series(index, frames[0]) < _first_series(index, frames[1])
+        backwards = first_series(index, frames[0]) < first_series(index, frames[1])
         return Ends(index, *frames, pixel, backwards)
 
     def _patient_with(self, frames: tuple[str, str], patient: str | None) -> PatientIndex:
@@ -204,25 +193,14 @@ class GivenTransforms:
         now = datetime.now(UTC)
         later, earlier = (ends.target, ends.source) if ends.is_backwards else (ends.source, ends.target)
         matrix = affine.invert(given.matrix) if ends.is_backwards else given.matrix
-        dataset = write_registration(
-            matrix,
-            source=self._registered(ends.index, later),
-            target=self._registered(ends.index, earlier),
-            reference=self._reference(ends.index, later),
-            authorship=_authorship(user, now, is_fit=given.fit is not None),
-            uid_root=self._uid_root,
-        )
-        orthanc_id = self._store.store(file_bytes(dataset))
         notes = Notes(
             given.expected_error_mm, given.error_source, given_origin="person", given_by=user, given_at=now.isoformat()
         )  # fmt: skip
-        try:
-            self._store.change_annotation(orthanc_id, lambda _: write_annotation({TRANSFORM_ITEM: notes}))
-        except ArchiveFailed:
-            self._store.delete(orthanc_id)
-            raise
-        self._settle(orthanc_id)
-        return self.get(f"{dataset.SOPInstanceUID}.{TRANSFORM_ITEM}")
+        stored = self._objects.write(
+            ends.index, matrix, later=later, earlier=earlier,
+            authorship=_authorship(user, now, is_fit=given.fit is not None), notes=notes,
+        )  # fmt: skip
+        return self.get(stored.transform)
 
     def review(self, transform: str, decision: str, user: str) -> StoredTransform:
         """Accept or reject a transform.
@@ -299,43 +277,8 @@ class GivenTransforms:
         ]  # fmt: skip
         return index.transforms, unread
 
-    # What an object of ours refers to
-
-    def _registered(self, index: PatientIndex, frame: str) -> RegisteredFrame:
-        series = index.series[_first_series(index, frame)]
-        study = index.studies[index.study_of_series[_first_series(index, frame)]]
-        members = [number for number, other in enumerate(series.instance_frames) if other == frame]
-        is_named_by_images = frame.startswith("series:")
-        connection = self._readers.connection()
-        images = tuple(
-            ReferencedImage(
-                sop_class_of(connection, series.orthanc_ids[number]), series.sop_instance_uids[number],
-                series.series_instance_uid, study.study_instance_uid,
-            )
-            for number in members[: _MOST_REFERENCES if is_named_by_images else 1]
-        )  # fmt: skip
-        return RegisteredFrame(frame, images)
-
-    def _reference(self, index: PatientIndex, frame: str) -> Dataset:
-        """An image of the study the object goes to: patient and study are copied from it."""
-        series = index.series[_first_series(index, frame)]
-        number = series.instance_frames.index(frame)
-        try:
-            file = self._archive.file(series.orthanc_ids[number])
-        except KeyError:
-            raise NotFound("the images are being deleted at this moment; ask again") from None
-        default = default_encoding(self._archive.default_encoding())
-        return with_unicode(pydicom.dcmread(BytesIO(file), stop_before_pixels=True), default)
-
 
 _POINTERS = ("/sourceFrameOfReferenceUid", "/targetFrameOfReferenceUid")
-
-
-def _first_series(index: PatientIndex, frame: str) -> int:
-    """The earliest series with planes in a frame: series are in time order. Images count before other objects."""
-    stacks = np.flatnonzero(index.stack_frame == index.frames.index(frame))
-    images = stacks[index.stack_is_image[stacks]]
-    return int(index.stack_series[images if len(images) else stacks].min())
 
 
 def _finest_pixel(index: PatientIndex, frame: str) -> float:

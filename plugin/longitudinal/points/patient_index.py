@@ -15,6 +15,7 @@ from longitudinal.geometry.stack import StackSet
 from longitudinal.points.answer import UncertaintySource
 from longitudinal.points.series_planes import SeriesPlanes
 from longitudinal.points.study_time import sort_key, study_time
+from longitudinal.transforms.attempts import Attempt, read_attempts
 from longitudinal.transforms.graph import FrameGraph, Path
 from longitudinal.transforms.stored import StoredTransform
 
@@ -26,7 +27,7 @@ _IDENTITY_COLUMNS = ("patient_birth_date", "patient_sex", "issuer_of_patient_id"
 class StudyEntry:
     """A study in time order; `study_date` as YYYY-MM-DD; `series` are indices into `PatientIndex.series`.
 
-    Its planes stand together in `PatientIndex.stack_set.planes`, from `first_plane`.
+    Its planes stand together in `PatientIndex.stack_set.planes`, from `first_plane`. `attempts` are alignments that failed.
     """
 
     key: int
@@ -37,6 +38,7 @@ class StudyEntry:
     acquisition_date_time: str | None
     series: tuple[int, ...]
     first_plane: int
+    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +252,7 @@ def _in_time_order(
             StudyEntry(
                 row["key"], row["orthanc_id"], row["study_instance_uid"], _dashed(row["study_date"] or ""),
                 row["study_description"] or "", time, tuple(range(first, len(ordered))), first_plane,
+                read_attempts(row["attempts"]),
             )
         )  # fmt: skip
     return tuple(entries), tuple(ordered)

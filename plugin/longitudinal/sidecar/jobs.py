@@ -27,6 +27,7 @@ class Priority:
 
     BACKFILL = 0
     HURRIED = 5  # still held by a pause
+    ARRIVED = 7  # what has just been stored; nobody asked, so a pause holds it too
     ASKED = 10
 
 
@@ -126,11 +127,15 @@ def count_jobs(connection: sqlite3.Connection) -> dict[str, int]:
 
 
 def enqueue(connection: sqlite3.Connection, request: JobRequest) -> str:
-    """Queue a job, or join the one there is and hurry it; returns its id."""
+    """Queue a job, or join the one there is and hurry it; returns its id.
+
+    One that waits takes over the parameters of a request that is no less urgent: the last word holds.
+    """
     row = connection.execute(
-        """UPDATE jobs SET priority = max(priority, ?) WHERE kind = ? AND subject = ? AND state IN ('queued', 'running')
-        RETURNING id""",
-        (request.priority, request.kind, request.subject),
+        """UPDATE jobs SET priority = max(priority, ?1),
+        parameters = CASE WHEN state = 'queued' AND ?1 >= priority THEN ?4 ELSE parameters END
+        WHERE kind = ?2 AND subject = ?3 AND state IN ('queued', 'running') RETURNING id""",
+        (request.priority, request.kind, request.subject, request.parameters),
     ).fetchone()
     if row is not None:
         return str(row[0])
@@ -194,6 +199,15 @@ def postpone(connection: sqlite3.Connection, job_id: str) -> None:
         """UPDATE jobs SET state = 'queued', attempts = attempts - 1, stage = 'waiting', started = NULL
         WHERE id = ? AND state = 'running'""",
         (job_id,),
+    )
+
+
+def again(connection: sqlite3.Connection, job_id: str, error: str) -> None:
+    """What did a running job died: queued once more, with what is known of the death."""
+    connection.execute(
+        """UPDATE jobs SET state = 'queued', stage = 'waiting', started = NULL, error = ?
+        WHERE id = ? AND state = 'running'""",
+        (error, job_id),
     )
 
 

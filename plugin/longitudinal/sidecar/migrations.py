@@ -98,3 +98,18 @@ def m003_notes(db: Database) -> None:
     """What is said about transforms beside their objects, and what tells their contents apart."""
     for column in _NOTES:
         db.execute(f"ALTER TABLE transforms ADD COLUMN {column}")
+
+
+_ALIGNMENT = (
+    "ALTER TABLE transforms ADD COLUMN quality TEXT",
+    "ALTER TABLE studies ADD COLUMN attempts TEXT",
+    # When the newest image of a study was stored (POSIX seconds), until somebody has looked whether to align it.
+    "CREATE TABLE arrivals (study TEXT PRIMARY KEY, last_stored REAL NOT NULL) WITHOUT ROWID",
+)
+
+
+@MIGRATIONS()
+def m004_alignment(db: Database) -> None:
+    """How good transforms are, which alignments failed, and which studies have just arrived."""
+    for statement in _ALIGNMENT:
+        db.execute(statement)

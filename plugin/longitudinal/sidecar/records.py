@@ -17,6 +17,8 @@ class Notes:
         ISO 8601.
     decision
         accepted or rejected; None while nobody looked.
+    quality
+        JSON: what an automatic registration measured of itself.
     """
 
     expected_error_mm: float | None = None
@@ -27,12 +29,13 @@ class Notes:
     decision: str | None = None
     decided_by: str = ""
     decided_at: str | None = None
+    quality: str | None = None
 
     def columns(self) -> tuple[float | str | None, ...]:
         """The values in the order of the columns of `transforms`."""
         return (
             self.expected_error_mm, self.error_source, self.given_origin, self.given_by, self.given_at, self.decision,
-            self.decided_by, self.decided_at,
+            self.decided_by, self.decided_at, self.quality,
         )  # fmt: skip
 
 

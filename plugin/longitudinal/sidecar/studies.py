@@ -115,15 +115,16 @@ class FoundStudy:
 
     orthanc_id: str
     study_date: str
+    patient_key: int
 
 
 def find_studies(connection: sqlite3.Connection, study: str) -> list[FoundStudy]:
     """The studies named by an Orthanc id or a StudyInstanceUID; more than one when a UID was used twice."""
     rows = connection.execute(
-        "SELECT orthanc_id, study_date FROM studies WHERE orthanc_id = ? OR study_instance_uid = ?",
+        "SELECT orthanc_id, study_date, patient_key FROM studies WHERE orthanc_id = ? OR study_instance_uid = ?",
         (study, study),
     )
-    return [FoundStudy(row[0], row[1] or "") for row in rows]
+    return [FoundStudy(row[0], row[1] or "", int(row[2])) for row in rows]
 
 
 def content_of_study(connection: sqlite3.Connection, study: str) -> tuple[int, dict[str, int], int]:
@@ -136,3 +137,12 @@ def content_of_study(connection: sqlite3.Connection, study: str) -> tuple[int, d
     ).fetchall()
     reasons = {row[0]: int(row[1]) for row in rows if row[0] is not None}
     return sum(int(row[2]) for row in rows), reasons, sum(int(row[1]) for row in rows)
+
+
+def write_attempts(connection: sqlite3.Connection, study: str, attempts: str | None) -> list[Touched]:
+    """Replace what is said about a study's failed alignments. Runs on the writer's connection only."""
+    rows = connection.execute(
+        "UPDATE studies SET attempts = ? WHERE orthanc_id = ? AND attempts IS NOT ? RETURNING patient_key",
+        (attempts, study, attempts),
+    ).fetchall()
+    return [(int(row[0]), NO_SERIES) for row in rows]

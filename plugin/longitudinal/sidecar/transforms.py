@@ -10,7 +10,7 @@ from longitudinal.sidecar.records import Notes
 _COLUMNS = """t.key, t.id, t.item, t.source_frame, t.source_references, t.target_frame, t.target_references, t.kind,
     t.matrix, t.grid IS NOT NULL AS has_grid, t.digest, t.refusal, t.detail, t.origin, t.label, t.created, t.creator,
     t.maker, t.expected_error_mm, t.error_source, t.given_origin, t.given_by, t.given_at, t.decision, t.decided_by,
-    t.decided_at"""
+    t.decided_at, t.quality"""
 
 
 def read_transforms(connection: sqlite3.Connection, patient_key: int) -> list[sqlite3.Row]:
@@ -78,7 +78,7 @@ def write_notes(connection: sqlite3.Connection, orthanc_id: str, notes: Mapping[
     for row in rows:
         connection.execute(
             """UPDATE transforms SET expected_error_mm = ?, error_source = ?, given_origin = ?, given_by = ?, given_at = ?,
-            decision = ?, decided_by = ?, decided_at = ? WHERE key = ?""",
+            decision = ?, decided_by = ?, decided_at = ?, quality = ? WHERE key = ?""",
             (*notes.get(row["item"], Notes()).columns(), row["key"]),
         )
     return [(int(row["patient_key"]), int(row["series_key"])) for row in rows]

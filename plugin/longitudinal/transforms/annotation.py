@@ -7,6 +7,7 @@ by every node through the archive. The form is `{"items": {"2": {"expectedErrorM
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 
@@ -22,13 +23,16 @@ class _Item(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     decision: str | None = None
     decided_by: str = ""
     decided_at: str | None = None
+    quality: Any = None
 
 
 class _Annotation(msgspec.Struct, frozen=True):
     items: dict[str, _Item] = msgspec.field(default_factory=dict)
 
 
-_FIELDS = tuple(field.name for field in msgspec.structs.fields(_Item))
+_FIELDS = tuple(field.name for field in msgspec.structs.fields(_Item) if field.name != "quality")
+# A registration says a dozen numbers of itself; what is longer is nothing of ours.
+_LONGEST_QUALITY = 10_000
 _ERROR_SOURCES = frozenset({"declared", "forwardBackward", "landmarks", "local"})
 _ORIGINS = frozenset({"person", "automatic"})
 _DECISIONS = frozenset({"accepted", "rejected"})
@@ -52,7 +56,10 @@ def read_annotation(text: str | None) -> dict[int, Notes]:
 def write_annotation(notes: Mapping[int, Notes]) -> str:
     """The JSON of notes by item number."""
     items = {
-        str(number): _Item(**{name: getattr(note, name) for name in _FIELDS})
+        str(number): _Item(
+            **{name: getattr(note, name) for name in _FIELDS},
+            quality=None if note.quality is None else msgspec.json.decode(note.quality),
+        )
         for number, note in sorted(notes.items())
     }
     return msgspec.json.encode(_Annotation(items)).decode()
@@ -81,4 +88,11 @@ def _believed(item: _Item) -> Notes:
         decision=item.decision if item.decision in _DECISIONS else None,
         decided_by=item.decided_by,
         decided_at=item.decided_at,
+        quality=_quality(item.quality),
     )
+
+
+def _quality(said: object) -> str | None:
+    """The JSON of an object; anything else is nothing."""
+    text = msgspec.json.encode(said).decode() if isinstance(said, dict) else ""
+    return text if text and len(text) <= _LONGEST_QUALITY else None

@@ -154,7 +154,7 @@ class Path:
     def method(self) -> str | None:
         """The freest method along the path; None within one frame."""
         methods = [step.edge.method for step in self.steps]
-        return max(methods, key=_freedom) if methods else None
+        return max(methods, key=freedom) if methods else None
 
     @property
     def reviewed(self) -> bool:
@@ -183,7 +183,8 @@ class Path:
         return mapped
 
 
-def _freedom(method: str) -> int:
+def freedom(method: str) -> int:
+    """How free a method is, rigid 0; one nobody knows is the freest."""
     known = method in _METHODS_BY_FREEDOM
     return _METHODS_BY_FREEDOM.index(method) if known else len(_METHODS_BY_FREEDOM)
 

@@ -175,7 +175,7 @@ def _is_own(row: sqlite3.Row, notes: Notes) -> bool:
 def _notes(row: sqlite3.Row) -> Notes:
     return Notes(
         row["expected_error_mm"], row["error_source"], row["given_origin"], row["given_by"] or "", row["given_at"],
-        row["decision"], row["decided_by"] or "", row["decided_at"],
+        row["decision"], row["decided_by"] or "", row["decided_at"], row["quality"],
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from longitudinal.http.exchange import Request
 from longitudinal.http.router import Router
 from longitudinal.http.routes.transforms import transform_routes
 from longitudinal.points.given_transforms import GivenTransforms
+from longitudinal.points.registration_objects import RegistrationObjects
 from tests.builders import as_file, classic
 from tests.unit.points.patients import Ward, registration, shift, volume
 
@@ -60,8 +61,10 @@ class Desk:
             registration(2, SECOND, FIRST, shift(1, 2, 3), refusal="singular", detail="flat"),
         )
         self.store = Store()
+        files, settle = Files(), lambda _: None
+        objects = RegistrationObjects(self.ward.readers, files, self.store, settle)  # type: ignore[arg-type]
         given = GivenTransforms(
-            self.ward.readers, self.ward.catalogue, Files(), self.store, self.ward.heal, lambda _: None
+            self.ward.readers, self.ward.catalogue, files, self.store, self.ward.heal, settle, objects
         )  # type: ignore[arg-type]
         self.router = Router(transform_routes(given, 1))
 

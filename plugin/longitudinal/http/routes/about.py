@@ -24,6 +24,7 @@ _LINKS = {
     "studies": "studies",
     "uploads": "uploads",
     "transforms": "transforms",
+    "alignments": "alignments",
     "index": "index",
     "jobs": "jobs",
 }

@@ -1,13 +1,12 @@
 """/index and the index of one study: ask for it, watch it, hold the backfill."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
 
 from longitudinal.errors import (
     Ambiguous,
-    FieldError,
-    InvalidRequest,
     NotFound,
     SidecarUnavailable,
     Unprocessable,
@@ -16,15 +15,17 @@ from longitudinal.geometry.image_plane import PLANE
 from longitudinal.http.exchange import Request
 from longitudinal.http.parse import check_size, parse_json
 from longitudinal.http.router import Route
+from longitudinal.http.routes.alignments import Alignments
+from longitudinal.http.routes.chosen_studies import chosen_studies, chosen_study
 from longitudinal.http.routes.jobs import JobReference, QueuedAnswer
 from longitudinal.http.routes.studies import SkippedInstances, skipped_instances
 from longitudinal.ingest.inventory import Inventory
+from longitudinal.jobs.align_study import Parameters
 from longitudinal.jobs.index_study import KIND, request_index
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.jobs import JobState
-from longitudinal.sidecar.patients import patient_key_of, read_studies
-from longitudinal.sidecar.studies import FoundStudy, content_of_study, find_studies
+from longitudinal.sidecar.studies import FoundStudy, content_of_study
 
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
@@ -70,10 +71,18 @@ class Backfill(msgspec.Struct, rename="camel", frozen=True):
 class IndexRoutes:
     """The handlers, and what they need."""
 
-    def __init__(self, readers: Readers, inventory: Inventory, queue: JobQueue, max_body_mib: int) -> None:
+    def __init__(
+        self,
+        readers: Readers,
+        inventory: Inventory,
+        queue: JobQueue,
+        alignments: Alignments,
+        max_body_mib: int,
+    ) -> None:
         self._readers = readers
         self._inventory = inventory
         self._queue = queue
+        self._alignments = alignments
         self._max_body_mib = max_body_mib
 
     def routes(self) -> list[Route]:
@@ -101,20 +110,19 @@ class IndexRoutes:
         """POST /index."""
         check_size(request.body, self._max_body_mib)
         asked = parse_json(request.body, IndexRequest)
-        if (asked.study_instance_uids is None) == (asked.patient_id is None):
-            detail = "give either studyInstanceUids or patientId"
-            fields = [FieldError("/studyInstanceUids", detail), FieldError("/patientId", detail)]
-            raise InvalidRequest(detail, fields)
-        if asked.align != "none":
-            detail = f'registration is not there yet: "{asked.align}" cannot be done; leave align out, or say "none"'
-            raise Unprocessable(detail, [FieldError("/align", detail)])
+        studies = chosen_studies(self._readers, asked.study_instance_uids, asked.patient_id)
+        jobs = self._enqueue(studies)
+        if asked.align == "none":
+            return QueuedAnswer(jobs)
         if asked.patient_id is not None:
-            return self._enqueue(self._of_patient(asked.patient_id))
-        return self._enqueue(self._by_uids(asked.study_instance_uids or []))
+            self._alignments.check_identity(studies)
+        parameters = Parameters(asked.align, is_asked=True, by=request.user)
+        aligned = self._alignments.enqueue(studies, parameters)
+        return QueuedAnswer([*jobs, *(JobReference(job) for job in aligned)])
 
     def index_one(self, _: Request, study: str) -> QueuedAnswer:
         """POST /studies/{study}/index."""
-        return self._enqueue([self._find(study)])
+        return QueuedAnswer(self._enqueue([chosen_study(self._readers, study)]))
 
     def pause(self, _: Request) -> Backfill:
         """POST /index/pause."""
@@ -128,7 +136,7 @@ class IndexRoutes:
 
     def status(self, _: Request, study: str) -> IndexStatus:
         """GET /studies/{study}/index-status."""
-        found = self._find(study)
+        found = chosen_study(self._readers, study)
         planes_bytes, reasons, instances = content_of_study(self._readers.connection(), found.orthanc_id)
         slices = planes_bytes // PLANE.itemsize
         skipped = skipped_instances(reasons)
@@ -153,40 +161,9 @@ class IndexRoutes:
         counts = self._queue.counts()
         return Backfill(self._queue.is_paused, counts["queued"], counts["running"])
 
-    def _enqueue(self, studies: list[FoundStudy]) -> QueuedAnswer:
+    def _enqueue(self, studies: Sequence[FoundStudy]) -> list[JobReference]:
         requests = [request_index(study.orthanc_id, study.study_date) for study in studies]
-        return QueuedAnswer([JobReference(job) for job in self._queue.enqueue(requests)])
-
-    def _find(self, study: str) -> FoundStudy:
-        found = find_studies(self._readers.connection(), study)
-        if not found:
-            raise NotFound(f"there is no study {study}")
-        if len(found) > 1:
-            raise Ambiguous(
-                f"study {study} is stored {len(found)} times", orthanc_ids=[x.orthanc_id for x in found]
-            )
-        return found[0]
-
-    def _by_uids(self, uids: list[str]) -> list[FoundStudy]:
-        found, missing = [], []
-        for number, uid in enumerate(uids):
-            try:
-                found.append(self._find(uid))
-            except NotFound as error:
-                missing.append(FieldError(f"/studyInstanceUids/{number}", error.detail))
-        if missing:
-            raise NotFound("; ".join(f"{error.field}: {error.detail}" for error in missing), missing)
-        return found
-
-    def _of_patient(self, patient: str) -> list[FoundStudy]:
-        connection = self._readers.connection()
-        key = patient_key_of(connection, patient)
-        if key is None:
-            detail = f"there is no patient {patient}"
-            raise NotFound(detail, [FieldError("/patientId", detail)])
-        return [
-            FoundStudy(row["orthanc_id"], row["study_date"] or "") for row in read_studies(connection, key)
-        ]
+        return [JobReference(job) for job in self._queue.enqueue(requests)]
 
     def _stored(self, study: str) -> int:
         try:

@@ -1,0 +1,129 @@
+"""What an alignment leaves behind: a registration object where it is used, a note beside the later study where not."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from longitudinal.alignment.partner import Pair
+from longitudinal.archive import ArchiveWriter
+from longitudinal.dicom.deformable_registration import DisplacementField
+from longitudinal.dicom.registration_writer import Authorship, Equipment, RegistrationType
+from longitudinal.geometry import affine
+from longitudinal.points.patient_index import PatientIndex
+from longitudinal.points.registration_objects import RegistrationObjects, StoredObject
+from longitudinal.sidecar.records import Notes
+from longitudinal.transforms.attempts import Attempt, Figure, add_attempt
+
+# DICOM's LO holds 64 characters.
+_LONGEST_VERSION = 64
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Outcome:
+    """An alignment as the worker made it.
+
+    Attributes
+    ----------
+    transform
+        (4, 4) fixed from moving, mm; or a field, moving from fixed.
+    quality
+        Its figures; `forwardBackwardMeanMm` is the error to expect.
+    rejection, reason
+        Code and words; None where it may be used.
+    initial
+        What the search began with, if somebody said so: a part of what makes the object.
+    """
+
+    transform: affine.Matrix | DisplacementField
+    method: str
+    engine: str
+    quality: Mapping[str, Figure]
+    rejection: str | None
+    reason: str | None
+    initial: Sequence[Sequence[float]] | None = None
+
+
+class Outcomes:
+    """Keeps outcomes in the archive.
+
+    Parameters
+    ----------
+    settle_study
+        Returns when the sidecar has what is said about a study (Orthanc id).
+    """
+
+    def __init__(
+        self, objects: RegistrationObjects, store: ArchiveWriter, settle_study: Callable[[str], None]
+    ) -> None:
+        self._objects = objects
+        self._store = store
+        self._settle_study = settle_study
+
+    def keep(self, index: PatientIndex, pair: Pair, outcome: Outcome, user: str) -> StoredObject:
+        """Store the transform; made twice of the same images it is the same object. Raises ArchiveFailed."""
+        now = datetime.now(UTC)
+        measured = outcome.quality.get("forwardBackwardMeanMm")
+        expected = float(measured) if isinstance(measured, float | int) else None
+        notes = Notes(
+            expected_error_mm=expected,
+            error_source=None if expected is None else "forwardBackward",
+            given_origin="automatic",
+            given_by=user,
+            given_at=now.isoformat(),
+            quality=msgspec.json.encode(outcome.quality).decode(),
+        )
+        return self._objects.write(
+            index,
+            outcome.transform,
+            later=pair.moving.frame,
+            earlier=pair.fixed.frame,
+            authorship=Authorship(
+                created=now,
+                registration_type=RegistrationType.IMAGE_CONTENT,
+                equipment=Equipment(software_versions=outcome.engine[:_LONGEST_VERSION]),
+            ),
+            notes=notes,
+            entropy=entropy_of(index, pair, outcome),
+        )
+
+    def refuse(self, index: PatientIndex, pair: Pair, outcome: Outcome, user: str) -> None:
+        """Note beside the later study that it was tried, and what was wrong. Raises ArchiveFailed."""
+        later = index.studies[pair.moving.study].orthanc_id
+        attempt = Attempt(
+            frame_of_reference_uid=pair.moving.frame,
+            partner_frame_of_reference_uid=pair.fixed.frame,
+            partner_study_instance_uid=index.studies[pair.fixed.study].study_instance_uid,
+            method=outcome.method,
+            engine=outcome.engine,
+            rejection=outcome.rejection or "",
+            reason=outcome.reason or "",
+            quality=dict(outcome.quality),
+            at=datetime.now(UTC).isoformat(),
+            by=user,
+        )
+        self._store.change_attempts(later, lambda text: add_attempt(text, attempt))
+        self._settle_study(later)
+
+
+def entropy_of(index: PatientIndex, pair: Pair, outcome: Outcome) -> list[str]:
+    """What makes two objects the same: frames, method, engine, and the images with what the search began with."""
+    return [
+        pair.moving.frame,
+        pair.fixed.frame,
+        outcome.method,
+        outcome.engine,
+        *(uid for scan in (pair.moving, pair.fixed) for uid in images_of(index, scan.stack)[1]),
+        repr([[float(value) for value in row] for row in outcome.initial or []]),
+    ]
+
+
+def images_of(index: PatientIndex, stack: int) -> tuple[list[str], list[str]]:
+    """Orthanc id and SOP Instance UID of the image of each plane of a stack."""
+    start, end = (int(value) for value in index.stack_set.start[stack : stack + 2])
+    series = index.series[int(index.stack_series[stack])]
+    numbers = index.plane_instance[start:end].tolist()
+    return [series.orthanc_ids[number] for number in numbers], [
+        series.sop_instance_uids[number] for number in numbers
+    ]

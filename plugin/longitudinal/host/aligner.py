@@ -1,0 +1,87 @@
+"""Alignment wired together: workers, the threads that give them jobs, and the look at what has arrived."""
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+import longitudinal
+from longitudinal.alignment.acquisition import Acquisition, read_acquisition
+from longitudinal.alignment.outcome import Outcomes
+from longitudinal.host.loopback import Loopback
+from longitudinal.ingest.annotations import Annotations
+from longitudinal.ingest.inventory import Inventory
+from longitudinal.jobs.align_study import KIND, AlignStudy
+from longitudinal.jobs.index_study import IndexStudy
+from longitudinal.jobs.queue import JobQueue
+from longitudinal.jobs.supervisor import Supervisor
+from longitudinal.jobs.worker_process import WorkerProcess, Workplace
+from longitudinal.points.catalogue import Catalogue
+from longitudinal.points.registration_objects import RegistrationObjects
+from longitudinal.settings import Settings
+from longitudinal.sidecar.connection import Readers
+
+# A patient has some dozens of series.
+_REMEMBERED_ACQUISITIONS = 2_000
+
+
+class Aligner:
+    """Does align jobs from start to stop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        readers: Readers,
+        catalogue: Catalogue,
+        inventory: Inventory,
+        queue: JobQueue,
+        index_study: IndexStudy,
+        objects: RegistrationObjects,
+        annotations: Annotations,
+        loopback: Loopback,
+    ) -> None:
+        workplace = Workplace(
+            _interpreter(settings),
+            loopback.url,
+            loopback.token,
+            settings.worker_threads,
+            settings.worker_memory,
+        )
+        self._job = AlignStudy(
+            readers,
+            catalogue,
+            index_study,
+            _remembered(lambda instance: read_acquisition(json.loads(inventory.tags(instance)))),
+            Outcomes(objects, loopback, lambda study: annotations.refresh(study).result()),
+            [WorkerProcess(workplace) for _ in range(settings.worker_processes)],
+        )
+        self._supervisor = Supervisor(queue, {KIND: self._job}, lambda: False, settings.worker_processes)
+
+    def start(self) -> None:
+        """Start the threads; a worker is started when there is something to do."""
+        self._supervisor.start()
+
+    def stop(self) -> None:
+        """Put a running job back and end the workers."""
+        self._supervisor.stop()
+        self._job.close()
+
+
+def _interpreter(settings: Settings) -> Path:
+    """Python of the environment that main.py found the libraries in."""
+    project = Path(longitudinal.__file__).resolve().parents[2]
+    return project / (settings.environment or ".venv") / "bin" / "python"
+
+
+def _remembered(read: Callable[[str], Acquisition]) -> Callable[[str], Acquisition]:
+    """The same, each instance read once; used by one thread at a time, or read twice."""
+    known: OrderedDict[str, Acquisition] = OrderedDict()
+
+    def acquisition_of(instance: str) -> Acquisition:
+        if instance not in known:
+            known[instance] = read(instance)
+            while len(known) > _REMEMBERED_ACQUISITIONS:
+                known.popitem(last=False)
+        return known[instance]
+
+    return acquisition_of

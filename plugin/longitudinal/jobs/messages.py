@@ -1,0 +1,93 @@
+"""What Orthanc's process and a worker say to each other: one JSON object a line.
+
+The worker reads a `Task` from its standard input and writes any number of `Progress`, then `Registered`, `Unusable` or
+`Failed`. Pixels never pass here: the worker reads them from Orthanc.
+"""
+
+import math
+
+import msgspec
+
+from longitudinal.transforms.attempts import Figure
+
+# What a new process must know besides; in its environment, as the token opens everything to whoever has it.
+URL_VARIABLE = "LONGITUDINAL_WORKER_URL"
+TOKEN_VARIABLE = "LONGITUDINAL_WORKER_TOKEN"
+PARENT_VARIABLE = "LONGITUDINAL_WORKER_PARENT"
+MEMORY_VARIABLE = "LONGITUDINAL_WORKER_MEMORY_MIB"
+
+
+class ScanPlanes(msgspec.Struct, rename="camel", frozen=True):
+    """One scan: its planes, where the pixels of each are, and what its grey values stand for.
+
+    `planes` is a packed PLANE array (n); `instances` (n) are Orthanc ids, `frames` (n) 1-based frame numbers. Times are ms,
+    null where unknown.
+    """
+
+    planes: bytes
+    instances: list[str]
+    frames: list[int]
+    modality: str
+    repetition_time: float | None = None
+    echo_time: float | None = None
+    inversion_time: float | None = None
+
+
+class Task(msgspec.Struct, rename="camel", frozen=True):
+    """Align two scans; `initial` is (4, 4), moving from fixed, LPS mm."""
+
+    fixed: ScanPlanes
+    moving: ScanPlanes
+    method: str
+    threads: int
+    initial: list[list[float]] | None = None
+
+
+class Progress(msgspec.Struct, tag="progress", frozen=True):
+    """How far a task is, 0..1."""
+
+    stage: str
+    progress: float
+
+
+class Registered(msgspec.Struct, tag="registered", rename="camel", frozen=True):
+    """The outcome, used or not.
+
+    `moving_from_fixed` is (4, 4), LPS mm. `grid` is a packed displacement field, moving from fixed, of a deformable
+    alignment. `rejection` is a code and `reason` its words, both null when the alignment may be used.
+    """
+
+    moving_from_fixed: list[list[float]]
+    grid: bytes | None
+    engine: str
+    quality: dict[str, Figure]
+    rejection: str | None
+    reason: str | None
+    seconds: float
+    peak_mib: float
+
+
+class Unusable(msgspec.Struct, tag="unusable", rename="camel", frozen=True):
+    """One of the scans cannot be registered at all: a reason code and its detail."""
+
+    scan: str
+    reason: str
+    detail: str
+
+
+class Failed(msgspec.Struct, tag="failed", frozen=True):
+    """The task could not be done; trying again would not help."""
+
+    error: str
+
+
+Answer = Progress | Registered | Unusable | Failed
+
+
+def millimetres(value: float) -> float | None:
+    """A figure for JSON: rounded to a thousandth, None for NaN and infinity.
+
+    >>> millimetres(0.12345), millimetres(float("nan"))
+    (0.123, None)
+    """
+    return round(value, 3) if math.isfinite(value) else None

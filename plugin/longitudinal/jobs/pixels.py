@@ -1,0 +1,77 @@
+"""Pixels of single frames out of Orthanc, over loopback: rescaled, of whatever transfer syntax Orthanc decodes."""
+
+import http.client
+import io
+import ssl
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SECONDS = 60.0
+_OK = 200
+# Orthanc closes a connection that was idle for a second; the next request then finds it closed and is sent again.
+_TRIES = 3
+
+
+class PixelsUnavailable(Exception):
+    """Orthanc does not give the pixels of a frame; the message says which and why."""
+
+
+class PixelSource:
+    """One connection to Orthanc, opened again when it was closed. For one thread.
+
+    Parameters
+    ----------
+    url
+        Of Orthanc on this machine.
+    token
+        A whole Authorization header.
+    """
+
+    def __init__(self, url: str, token: str) -> None:
+        parts = urlsplit(url)
+        self._headers = {"Authorization": token}
+        host, port = parts.hostname or "127.0.0.1", parts.port
+        if parts.scheme == "https":
+            # Its certificate is made out to another name, and nobody else can sit on this port of this machine.
+            context = ssl.create_default_context()
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            self._connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                host, port, timeout=_SECONDS, context=context
+            )
+        else:
+            self._connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)
+
+    def read(self, instance: str, frame: int) -> NDArray[np.generic]:
+        """The rescaled pixels of a frame (1-based), (rows, columns), or (rows, columns, 3) of a colour image.
+
+        Raises
+        ------
+        PixelsUnavailable
+            Orthanc cannot decode it, or it is gone.
+        """
+        body = self._get(f"/instances/{instance}/frames/{frame - 1}/numpy?rescale=1", instance, frame)
+        pixels: NDArray[np.generic] = np.lib.format.read_array(io.BytesIO(body), allow_pickle=False)
+        return pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
+
+    def _get(self, path: str, instance: str, frame: int) -> bytes:
+        problem = ""
+        for _ in range(_TRIES):
+            try:
+                self._connection.request("GET", path, headers=self._headers)
+                response = self._connection.getresponse()
+                body = response.read()
+            except (OSError, http.client.HTTPException) as error:
+                self._connection.close()
+                problem = str(error) or type(error).__name__
+                continue
+            if response.status == _OK:
+                return body
+            raise PixelsUnavailable(
+                f"Orthanc does not decode frame {frame} of instance {instance} (HTTP {response.status})"
+            )
+        raise PixelsUnavailable(
+            f"Orthanc does not answer for frame {frame} of instance {instance}: {problem}"
+        )

@@ -1,0 +1,203 @@
+"""A worker as Orthanc's process sees it: started when there is something to do, killed when it must stop at once."""
+
+import logging
+import os
+import selectors
+import subprocess
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from longitudinal.jobs.messages import (
+    MEMORY_VARIABLE,
+    PARENT_VARIABLE,
+    TOKEN_VARIABLE,
+    URL_VARIABLE,
+    Answer,
+    Failed,
+    Progress,
+    Registered,
+    Task,
+    Unusable,
+)
+from longitudinal.jobs.supervisor import JobContext, JobCrashed
+
+LOGGER = logging.getLogger(__name__)
+
+_PLUGIN = Path(__file__).resolve().parents[2]
+# How often a running task looks whether it was cancelled.
+_LOOK_SECONDS = 0.1
+_END_SECONDS = 5.0
+_LAST_WORDS = 2_000
+_INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH")
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What a worker is given.
+
+    Attributes
+    ----------
+    python
+        The interpreter of the plugin's environment: inside Orthanc, `sys.executable` is Orthanc itself.
+    url
+        Of Orthanc on this machine.
+    token
+        Makes the Authorization header of a new worker.
+    """
+
+    python: Path
+    url: str
+    token: Callable[[], str]
+    threads: int
+    memory_mib: int
+
+
+class TaskFailed(Exception):
+    """The worker could not do its task, and would not do it a second time either."""
+
+
+class WorkerProcess:
+    """One process, used by one thread at a time."""
+
+    def __init__(self, workplace: Workplace) -> None:
+        self._workplace = workplace
+        self._process: subprocess.Popen[bytes] | None = None
+        self._words: IO[bytes]
+        self._open = ExitStack()
+        self._unread = b""
+        self._answers: list[Answer] = []
+
+    @property
+    def threads(self) -> int:
+        """How many processors a task may use."""
+        return self._workplace.threads
+
+    def run(self, task: Task, context: JobContext) -> Registered | Unusable:
+        """Have a task done for a job, which can be watched and cancelled all the while.
+
+        Raises
+        ------
+        JobInterruption
+            The job must not go on; the process is dead.
+        JobCrashed
+            The process died.
+        TaskFailed
+            The task cannot be done.
+        """
+        try:
+            self._send(msgspec.json.encode(task) + b"\n")
+            answer = self._next_answer(context)
+            while isinstance(answer, Progress):
+                context.report(answer.progress, answer.stage)
+                answer = self._next_answer(context)
+        except (
+            BaseException
+        ):  # cancelled, died, or nonsense on the line: what it may still say belongs to no task
+            self.close()
+            raise
+        if isinstance(answer, Failed):
+            raise TaskFailed(answer.error)
+        return answer
+
+    def _next_answer(self, context: JobContext) -> Answer:
+        while not self._answers:
+            context.checkpoint()
+            self._answers += [msgspec.json.decode(line, type=Answer) for line in self._lines()]
+        return self._answers.pop(0)
+
+    def close(self) -> None:
+        """Kill the process, if there is one."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait(_END_SECONDS)
+        self._open.close()
+        self._unread, self._answers = b"", []
+
+    def _send(self, line: bytes) -> None:
+        """Give the task to the process there is, or to a new one where that has just ended."""
+        if self._process is not None and self._process.poll() is None:
+            try:
+                self._write(line)
+                return
+            except OSError:
+                LOGGER.info("The worker had ended; starting another")
+        self.close()
+        self._start()
+        try:
+            self._write(line)
+        except OSError as error:
+            raise self._crash() from error
+
+    def _write(self, line: bytes) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(line)
+        self._process.stdin.flush()
+
+    def _start(self) -> None:
+        place = self._workplace
+        if not place.python.exists():
+            raise TaskFailed(
+                f"there is no Python at {place.python}: run `make setup`, or set Longitudinal.Environment"
+            )
+        environment = {name: os.environ[name] for name in _INHERITED if name in os.environ} | {
+            "PYTHONPATH": str(_PLUGIN),
+            URL_VARIABLE: place.url,
+            TOKEN_VARIABLE: place.token(),
+            PARENT_VARIABLE: str(os.getpid()),
+            MEMORY_VARIABLE: str(place.memory_mib),
+            # Each library has its own idea of how many threads there should be.
+            "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": str(place.threads),
+            "OMP_NUM_THREADS": str(place.threads),
+            "OPENBLAS_NUM_THREADS": str(place.threads),
+            # One arena a thread keeps memory that is free; two are enough.
+            "MALLOC_ARENA_MAX": "2",
+        }
+        # A pipe nobody reads would fill and stop the worker.
+        self._words = self._open.enter_context(os.fdopen(os.memfd_create("worker"), "w+b"))
+        self._process = subprocess.Popen(
+            [str(place.python), "-m", "longitudinal.jobs.worker"],
+            env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words,
+        )  # fmt: skip
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            self._open.callback(_close, stream)
+
+    def _lines(self) -> list[bytes]:
+        """The lines that have come, after a short wait; none is no answer yet."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            if not selector.select(_LOOK_SECONDS):
+                return []
+        chunk = os.read(self._process.stdout.fileno(), 1 << 20)
+        if not chunk:
+            raise self._crash()
+        *lines, self._unread = (self._unread + chunk).split(b"\n")
+        return lines
+
+    def _crash(self) -> JobCrashed:
+        """What to say of a process that has ended."""
+        assert self._process is not None
+        code = self._process.wait(_END_SECONDS)
+        self._words.seek(0)
+        said = self._words.read()[-_LAST_WORDS:].decode("utf-8", "replace").strip()
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        last = said.splitlines()[-1] if said else ""
+        if said:
+            LOGGER.warning("The worker %s and said: %s", how, said)
+        return JobCrashed(f"the worker {how}{': ' + last if last else ''}")
+
+
+def _close(stream: IO[bytes]) -> None:
+    """Close a pipe; what could not be written any more is lost with the process."""
+    with suppress(OSError):
+        stream.close()
