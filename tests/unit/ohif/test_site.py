@@ -35,7 +35,7 @@ def site(app: Path) -> Site:
 def test_a_bundle_goes_out_as_stored_and_may_be_kept_for_ever(site: Site) -> None:
     answer = site.answer(f"/{BUNDLE}", GZIP)
     assert gzip.decompress(answer.body) == b"code" * 100
-    assert answer.content_type == "text/javascript; charset=utf-8"
+    assert answer.content_type == "application/javascript; charset=utf-8"
     assert answer.headers["Content-Encoding"] == "gzip"
     assert answer.headers["Vary"] == "Accept-Encoding"
     assert answer.headers["Cache-Control"] == "max-age=31536000, immutable"
