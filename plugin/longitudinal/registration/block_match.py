@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from longitudinal.geometry.affine import Points
-from longitudinal.registration.pyramid import Image, Pyramid
+from longitudinal.registration.pyramid import Pyramid
 from longitudinal.registration.search import AXES, PRODUCT_WEIGHTS, gradient_products, mean_gradient
 from longitudinal.registration.volume import Voxels
 
@@ -24,6 +24,9 @@ SEARCH_MM = 16.0
 
 STRIDE_MM = 20.0
 MOST_BLOCKS = 60
+
+NEIGHBOURS = 6
+"""With how many of the nearest blocks a block is compared."""
 
 LEAST_STRUCTURE = 0.02
 """Smallest eigenvalue of a block's mean gradient products: below it the block slides along an edge or is empty."""
@@ -50,18 +53,31 @@ class BlockMatches:
     displacements: Points
     scores: NDArray[np.float64]
 
+    @property
+    def offset_mm(self) -> float:
+        """Median length of the displacements; NaN without blocks."""
+        lengths = np.linalg.norm(self.displacements, axis=1)
+        return float(np.median(lengths)) if len(lengths) else np.nan
 
-def match_blocks(fixed: Pyramid, aligned: Image, covered: Image) -> BlockMatches:
-    """Match blocks of high structure.
+    @property
+    def spread_mm(self) -> float:
+        """Median distance of a displacement from the median one of its neighbours; NaN with too few blocks."""
+        if len(self.centres) <= NEIGHBOURS:
+            return np.nan
+        distances = np.linalg.norm(self.centres[:, None] - self.centres[None], axis=2)
+        nearest = np.argsort(distances, axis=1, kind="stable")[:, 1 : NEIGHBOURS + 1]
+        usual = np.median(self.displacements[nearest], axis=1)
+        return float(np.median(np.linalg.norm(self.displacements - usual, axis=1)))
 
-    Parameters
-    ----------
-    aligned, covered
-        The moving scan on ``fixed.cube(SPACING_MM)`` through the alignment, and 1 where it covers.
-    """
+
+def match_blocks(fixed: Pyramid, moving: Pyramid, transform: sitk.Transform) -> BlockMatches:
+    """Match blocks of high structure after an alignment, *moving from fixed*."""
     image = fixed.cube(SPACING_MM)
-    mine, theirs = sitk.GetArrayViewFromImage(image), sitk.GetArrayViewFromImage(aligned)
-    cover = sitk.GetArrayViewFromImage(covered)
+    mine = sitk.GetArrayViewFromImage(image)
+    sampled = sitk.Resample(moving.level(SPACING_MM)[0], image, transform, sitk.sitkLinear, -1.0)
+    theirs = sitk.GetArrayFromImage(sampled)
+    cover = theirs >= 0
+    theirs[~cover] = 0
     noise = mean_gradient(mine), mean_gradient(theirs)
     half, reach = int(BLOCK_MM / SPACING_MM / 2), int(SEARCH_MM / SPACING_MM)
     corners = _corners(mine, cover, noise[0], half, reach)
@@ -74,7 +90,7 @@ def match_blocks(fixed: Pyramid, aligned: Image, covered: Image) -> BlockMatches
     return BlockMatches(centres, displacements, np.array([score for _, score in found]))
 
 
-def _corners(mine: Voxels, cover: Voxels, noise: float, half: int, reach: int) -> NDArray[np.int_]:
+def _corners(mine: Voxels, cover: NDArray[np.bool_], noise: float, half: int, reach: int) -> NDArray[np.int_]:
     """First voxels (n, 3) (k, j, i) of the blocks' surroundings, those with most structure first."""
     stride, width = int(STRIDE_MM / SPACING_MM), 2 * (half + reach)
     ranked = []

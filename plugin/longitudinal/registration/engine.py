@@ -5,27 +5,35 @@ not cancel, one of them is wrong.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
 import SimpleITK as sitk
 
 from longitudinal import __version__
+from longitudinal.dicom.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.geometry.affine import Matrix
 from longitudinal.registration.alignment import Alignment, Method, Progress, Stage
-from longitudinal.registration.pyramid import Pyramid
+from longitudinal.registration.block_match import match_blocks
+from longitudinal.registration.greedy import refine_affine, refine_deformable
+from longitudinal.registration.mirror import mirror_ratio
+from longitudinal.registration.pyramid import Pyramid, image_transform
 from longitudinal.registration.quality import (
+    NO_OVERLAP,
     Quality,
-    Rejection,
     covered,
     forward_backward,
+    judge,
     overlap,
     tissue_points,
 )
 from longitudinal.registration.rigid import MIDDLE, NoOverlap, mutual_information, refine_rigid
 from longitudinal.registration.search import search
 from longitudinal.registration.volume import Volume
+from longitudinal.settings import Acceptance
+from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.model import Transform, linear
 
 ENGINE = (
@@ -44,6 +52,7 @@ def align(
     method: Method,
     *,
     initial: Matrix | None = None,
+    acceptance: Acceptance = Acceptance(),  # noqa: B008 - frozen
     threads: int = 1,
     progress: Progress = _silent,
 ) -> Alignment:
@@ -53,6 +62,8 @@ def align(
     ----------
     initial
         (4, 4) *moving from fixed*, LPS mm: starts the refinement instead of the search.
+    acceptance
+        What the figures must be.
     threads
         For SimpleITK and Greedy. The last digits of the result depend on it.
     progress
@@ -64,28 +75,55 @@ def align(
         Rejected ones too, with their figures; the identity where the scans did not overlap at all.
     """
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
-    forth, back = Pyramid(fixed), Pyramid(moving)
+    there, back = Pyramid(fixed), Pyramid(moving)
+    returning = None if initial is None else affine.invert(initial)
     try:
-        there = _rigid(forth, back, initial, progress)
-        returned = _rigid(back, forth, None if initial is None else affine.invert(initial), progress)
+        forth = _register(there, back, method, initial, threads, progress)
+        home = _register(back, there, method, returning, threads, progress)
     except NoOverlap:
-        nothing = Quality(np.nan, np.nan, 0.0, 0.0, np.nan, np.nan, 0, Rejection.NO_OVERLAP)
-        return Alignment(np.eye(4), None, method, nothing, ENGINE)
+        return Alignment(np.eye(4), None, method, NO_OVERLAP, ENGINE)
     progress(Stage.CHECK, 0.0)
-    quality = _judge(forth, back, linear(there), linear(returned))
+    quality = judge(_measure(there, back, forth, home), acceptance)
     progress(Stage.CHECK, 1.0)
-    return Alignment(there, None, method, quality, ENGINE)
+    return Alignment(forth.matrix, forth.field, method, quality, ENGINE)
 
 
-def _rigid(fixed: Pyramid, moving: Pyramid, initial: Matrix | None, progress: Progress) -> Matrix:
-    """Moving from fixed.
+@dataclass(frozen=True, eq=False)
+class _Way:
+    """One way, *moving from fixed*: rigid, then the matrix and the field of what was asked for."""
+
+    rigid: Matrix
+    matrix: Matrix
+    field: DisplacementField | None
+
+    @property
+    def points(self) -> Transform:
+        """The map of points."""
+        return linear(self.matrix) if self.field is None else DisplacementGrid(self.field)
+
+
+def _register(
+    fixed: Pyramid, moving: Pyramid, method: Method, initial: Matrix | None, threads: int, progress: Progress
+) -> _Way:
+    """Register one way.
 
     Raises
     ------
     NoOverlap
     """
     starts = [initial] if initial is not None else _search(fixed, moving, _of(Stage.SEARCH, progress))
-    return refine_rigid(fixed, moving, starts, _of(Stage.REFINE, progress))
+    rigid = refine_rigid(fixed, moving, starts, _of(Stage.REFINE, progress))
+    if method is Method.RIGID:
+        return _Way(rigid, rigid, None)
+    progress(Stage.AFFINE, 0.0)
+    matrix = refine_affine(fixed, moving, rigid, threads)
+    progress(Stage.AFFINE, 1.0)
+    if method is Method.AFFINE:
+        return _Way(rigid, matrix, None)
+    progress(Stage.DEFORM, 0.0)
+    field = refine_deformable(fixed, moving, matrix, threads)
+    progress(Stage.DEFORM, 1.0)
+    return _Way(rigid, matrix, field)
 
 
 def _search(fixed: Pyramid, moving: Pyramid, progress: Callable[[float], None]) -> list[Matrix]:
@@ -97,19 +135,20 @@ def _of(stage: Stage, progress: Progress) -> Callable[[float], None]:
     return lambda fraction: progress(stage, fraction)
 
 
-def _judge(fixed: Pyramid, moving: Pyramid, there: Transform, returned: Transform) -> Quality:
-    """The figures of an alignment."""
-    points = tissue_points(fixed)
-    points = points[covered(there.map_points(points), moving.volume)]
-    distances = forward_backward(points, there, returned)
-    matrix = there.matrix if there.matrix is not None else np.eye(4)
+def _measure(fixed: Pyramid, moving: Pyramid, forth: _Way, home: _Way) -> Quality:
+    """The figures of an alignment, not judged yet."""
+    tissue = tissue_points(fixed)
+    shared = tissue[covered(forth.points.map_points(tissue), moving.volume)]
+    distances = forward_backward(shared, forth.points, home.points)
+    blocks = match_blocks(fixed, moving, image_transform(forth.matrix, forth.field))
     return Quality(
-        float(distances.mean()) if len(distances) else np.nan,
-        float(distances.max()) if len(distances) else np.nan,
-        overlap(fixed, moving, there),
-        mutual_information(fixed, moving, matrix, MIDDLE.spacing),
-        np.nan,
-        np.nan,
-        0,
-        None,
+        forward_backward_mean_mm=float(distances.mean()) if len(distances) else np.nan,
+        forward_backward_max_mm=float(distances.max()) if len(distances) else np.nan,
+        overlap=overlap(fixed, moving, linear(forth.rigid)),
+        metric=mutual_information(fixed, moving, forth.matrix, MIDDLE.spacing),
+        block_offset_mm=blocks.offset_mm,
+        block_spread_mm=blocks.spread_mm,
+        blocks=len(blocks.centres),
+        mirror_ratio=mirror_ratio(fixed, moving, forth.rigid, tissue),
+        rejection=None,
     )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
+from longitudinal.dicom.deformable_registration import DisplacementField
 from longitudinal.geometry.affine import Matrix
 from longitudinal.registration.volume import Floats, Volume
 
@@ -104,6 +105,18 @@ def as_transform(matrix: Matrix) -> Any:
     transform.SetMatrix(matrix[:3, :3].ravel().tolist())
     transform.SetTranslation(matrix[:3, 3].tolist())
     return transform
+
+
+def image_transform(matrix: Matrix, field: DisplacementField | None) -> sitk.Transform:
+    """A point map for resampling: the matrix, or the field with the matrices around it."""
+    if field is None:
+        return as_transform(matrix)
+    displacements = sitk.GetImageFromArray(field.vectors.astype(np.float64), isVector=True)
+    displacements.SetOrigin(field.position.tolist())
+    displacements.SetSpacing(field.resolution.tolist())
+    displacements.SetDirection((field.point_from_index[:3, :3] / field.resolution).ravel().tolist())
+    # SimpleITK applies the last one added first
+    return sitk.CompositeTransform([as_transform(field.post), sitk.DisplacementFieldTransform(displacements)])
 
 
 def _windowed(volume: Volume) -> Any:

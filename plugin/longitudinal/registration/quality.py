@@ -1,6 +1,10 @@
-"""How well an alignment is known, by two looks that do not share their mistakes, and whether that suffices."""
+"""How well an alignment is known, by looks that do not share their mistakes, and whether that suffices.
 
-from dataclasses import dataclass
+There and back finds a search that went astray; blocks of the scans find what fits as a whole and not in particular
+(`block_match`); the mirror control finds another person's head and swapped sides (`mirror`).
+"""
+
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -11,6 +15,7 @@ from longitudinal.geometry import affine
 from longitudinal.geometry.affine import Points
 from longitudinal.registration.pyramid import Image, Pyramid
 from longitudinal.registration.volume import Floats, Volume
+from longitudinal.settings import Acceptance
 from longitudinal.transforms.model import Transform
 
 CHECK_SPACING_MM = 6.0
@@ -24,15 +29,19 @@ class Rejection(StrEnum):
 
     NO_OVERLAP = "noOverlap"
     INCONSISTENT = "inconsistent"
-    LOCALLY_DIFFERENT = "locallyDifferent"
     TOO_LITTLE_STRUCTURE = "tooLittleStructure"
+    LOCALLY_DIFFERENT = "locallyDifferent"
+    LIKE_ITS_MIRROR_IMAGE = "likeItsMirrorImage"
 
 
 REJECTIONS: dict[Rejection, str] = {
     Rejection.NO_OVERLAP: "The scans share too little of the patient.",
     Rejection.INCONSISTENT: "Aligned there and back, points do not return to where they were.",
-    Rejection.LOCALLY_DIFFERENT: "Small blocks of the aligned scans do not match each other in place.",
     Rejection.TOO_LITTLE_STRUCTURE: "Too few blocks have structure to check the alignment by.",
+    Rejection.LOCALLY_DIFFERENT: "Neighbouring blocks of the aligned scans ask for different displacements.",
+    Rejection.LIKE_ITS_MIRROR_IMAGE: (
+        "The mirror image of the scan fits about as well or better: another person, or left and right swapped."
+    ),
 }
 
 
@@ -50,11 +59,15 @@ class Quality:
     metric
         Mattes mutual information, the larger the better; comparable within one pair alone.
     block_offset_mm
-        Median length of the local displacements that small blocks ask for after the alignment.
+        Median length of the local displacements that small blocks ask for after the alignment. A rigid alignment of
+        a chest that breathes agrees with itself to a millimetre and is off by this much.
     block_spread_mm
-        Their 80 % quantile: another person's head fits on the whole and nowhere in particular.
+        Median distance of a block's displacement from that of its neighbours: breathing moves neighbours alike,
+        another person's anatomy does not.
     blocks
         How many blocks were matched.
+    mirror_ratio
+        Mutual information over that of the best alignment to the mirror image; infinite where that does not align.
     rejection
         Why the alignment is not used, or None.
     """
@@ -66,12 +79,35 @@ class Quality:
     block_offset_mm: float
     block_spread_mm: float
     blocks: int
+    mirror_ratio: float
     rejection: Rejection | None
 
     @property
     def accepted(self) -> bool:
         """Whether the figures suffice."""
         return self.rejection is None
+
+    @property
+    def expected_error_mm(self) -> float:
+        """What to expect at a point: the larger of the two looks, neither of which sees what the other does."""
+        return max(self.forward_backward_mean_mm, self.block_offset_mm)
+
+
+NO_OVERLAP = Quality(np.nan, np.nan, 0.0, 0.0, np.nan, np.nan, 0, np.nan, Rejection.NO_OVERLAP)
+"""Of scans that overlapped from no start."""
+
+
+def judge(quality: Quality, acceptance: Acceptance) -> Quality:
+    """The same figures with the first reason to reject them, if any; a figure that is NaN does not suffice."""
+    demands = {
+        Rejection.NO_OVERLAP: quality.overlap >= acceptance.least_overlap,
+        Rejection.INCONSISTENT: quality.forward_backward_mean_mm <= acceptance.most_forward_backward_mm,
+        Rejection.TOO_LITTLE_STRUCTURE: quality.blocks >= acceptance.least_blocks,
+        Rejection.LOCALLY_DIFFERENT: quality.block_spread_mm <= acceptance.most_block_spread_mm,
+        Rejection.LIKE_ITS_MIRROR_IMAGE: quality.mirror_ratio >= acceptance.least_mirror_ratio,
+    }
+    rejection = next((reason for reason, met in demands.items() if not met), None)
+    return replace(quality, rejection=rejection)
 
 
 def forward_backward(points: Points, moving_from_fixed: Transform, fixed_from_moving: Transform) -> Floats:

@@ -50,6 +50,14 @@ class NoOverlap(Exception):
     """From every start too few samples of the fixed scan fell on the moving one."""
 
 
+@dataclass(frozen=True, eq=False)
+class Refined:
+    """The end of one start: (4, 4) moving from fixed, LPS mm, and its mutual information."""
+
+    moving_from_fixed: Matrix
+    information: float
+
+
 def refine_rigid(
     fixed: Pyramid, moving: Pyramid, starts: Sequence[Matrix], progress: Callable[[float], None]
 ) -> Matrix:
@@ -63,38 +71,26 @@ def refine_rigid(
     ------
     NoOverlap
     """
-    total = len(starts) + 2
-    coarse = []
+    steps = len(starts) + FINALISTS + 1
+    ends = []
     for number, start in enumerate(starts):
-        coarse += _refined(fixed, moving, start, COARSE, progress)
-        progress((number + 1) / total)
-    middle = []
-    for start in _distinct(fixed, coarse):
-        middle += _refined(fixed, moving, start, MIDDLE, progress)
-    if not middle:
+        ends.append(refine_start(fixed, moving, start, COARSE))
+        progress((number + 1) / steps)
+    finalists = _distinct(fixed, [end for end in ends if end is not None])
+    ends = []
+    for number, start in enumerate(finalists):
+        ends.append(refine_start(fixed, moving, start, MIDDLE))
+        progress((len(starts) + number + 1) / steps)
+    best = max((end for end in ends if end is not None), key=lambda end: end.information, default=None)
+    fine = None if best is None else refine_start(fixed, moving, best.moving_from_fixed, FINE)
+    if fine is None:
         raise NoOverlap("the scans do not overlap from any start")
-    best = min(middle, key=lambda found: found[0])[1]
-    progress((total - 1) / total)
-    fine = _refined(fixed, moving, best, FINE, progress)
-    if not fine:
-        raise NoOverlap("the scans hardly overlap")
-    return fine[0][1]
+    progress(1.0)
+    return fine.moving_from_fixed
 
 
-def mutual_information(fixed: Pyramid, moving: Pyramid, moving_from_fixed: Matrix, spacing: float) -> float:
-    """Mattes mutual information over the overlap, the larger the better; 0 where nothing overlaps."""
-    method = _method(fixed, moving, spacing, EVALUATION_SAMPLES)
-    method.SetInitialTransform(as_transform(moving_from_fixed))
-    try:
-        return -float(method.MetricEvaluate(*_pair(fixed, moving, spacing)))
-    except RuntimeError:  # SimpleITK's only kind; here: too few samples map into the moving image
-        return 0.0
-
-
-def _refined(
-    fixed: Pyramid, moving: Pyramid, start: Matrix, level: Level, watch: Callable[[float], None]
-) -> list[tuple[float, Matrix]]:
-    """The end of one start with its metric (the smaller the better), or nothing when it left the overlap."""
+def refine_start(fixed: Pyramid, moving: Pyramid, start: Matrix, level: Level) -> Refined | None:
+    """Refine one start at one resolution; None when it leaves the overlap."""
     transform = _as_euler(start, fixed.centre)
     method = _method(fixed, moving, level.spacing, level.samples)
     method.SetOptimizerAsRegularStepGradientDescent(
@@ -104,10 +100,20 @@ def _refined(
     method.SetInitialTransform(transform, True)
     try:
         method.Execute(*_pair(fixed, moving, level.spacing))
-    except RuntimeError:  # as above
-        return []
+    except RuntimeError:  # SimpleITK's only kind; here: too few samples map into the moving image
+        return None
     end = _as_matrix(transform)
-    return [(-mutual_information(fixed, moving, end, level.spacing), end)]
+    return Refined(end, mutual_information(fixed, moving, end, level.spacing))
+
+
+def mutual_information(fixed: Pyramid, moving: Pyramid, moving_from_fixed: Matrix, spacing: float) -> float:
+    """Mattes mutual information over the overlap, the larger the better; 0 where nothing overlaps."""
+    method = _method(fixed, moving, spacing, EVALUATION_SAMPLES)
+    method.SetInitialTransform(as_transform(moving_from_fixed))
+    try:
+        return -float(method.MetricEvaluate(*_pair(fixed, moving, spacing)))
+    except RuntimeError:  # too few samples, as above
+        return 0.0
 
 
 def _pair(fixed: Pyramid, moving: Pyramid, spacing: float) -> tuple[Image, Image]:
@@ -133,15 +139,15 @@ def _method(fixed: Pyramid, moving: Pyramid, spacing: float, samples: int) -> si
     return method
 
 
-def _distinct(fixed: Pyramid, ends: list[tuple[float, Matrix]]) -> list[Matrix]:
+def _distinct(fixed: Pyramid, ends: list[Refined]) -> list[Matrix]:
     """The best ends that are not the same as a better one."""
     corners = np.array(np.meshgrid(*[(-0.3, 0.3)] * 3)).reshape(3, -1).T * fixed.extent
     points = fixed.centre + corners @ fixed.volume.directions.T
     kept: list[tuple[Matrix, Floats]] = []
-    for _, matrix in sorted(ends, key=lambda end: end[0]):
-        mapped = affine.apply(matrix, points)
+    for end in sorted(ends, key=lambda end: -end.information):
+        mapped = affine.apply(end.moving_from_fixed, points)
         if all(np.linalg.norm(mapped - other, axis=1).mean() > DISTINCT_MM for _, other in kept):
-            kept.append((matrix, mapped))
+            kept.append((end.moving_from_fixed, mapped))
     return [matrix for matrix, _ in kept[:FINALISTS]]
 
 
