@@ -91,7 +91,7 @@ copy_ohif() {
 check_readable() {
     [ "$(id -u)" -eq 0 ] && getent passwd orthanc >/dev/null || return 0
     setpriv --reuid orthanc --regid orthanc --clear-groups test -r "$prefix/plugin/main.py" ||
-        fail "the user orthanc cannot read $prefix/plugin: look at the permissions of the folders above it"
+        say "WARNING: the user orthanc cannot read $prefix/plugin; look at the permissions of the folders above it"
 }
 
 remove() {
@@ -113,7 +113,7 @@ else
     copy_plugin
     make_environment
     copy_ohif
-    check_readable
     "$python" scripts/etc_orthanc.py add "$etc" "$prefix/plugin/main.py"
+    check_readable
 fi
 say "Orthanc itself was left alone. Where systemd runs it, next: systemctl restart orthanc"

@@ -156,8 +156,7 @@ class OrthancServer:
         """Start, and return once /system answers."""
         assert self._process is None, "it runs already"
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / "orthanc.json"
-        path.write_text(json.dumps(self.configuration, indent=2))
+        path = self.configure()
         orthanc = shutil.which("Orthanc", path=os.environ.get("PATH", "") + ":/usr/sbin")
         assert orthanc, "there is no Orthanc here: run `make setup`"
         with self._log_path.open("ab") as log:
@@ -179,6 +178,12 @@ class OrthancServer:
             self.kill()
             raise
         return self
+
+    def configure(self) -> Path:
+        """Write the configuration; return what Orthanc is started with, a file or a folder of files."""
+        path = self.folder / "orthanc.json"
+        path.write_text(json.dumps(self.configuration, indent=2))
+        return path
 
     def _answers(self) -> bool:
         assert self._process is not None
