@@ -26,7 +26,7 @@ SCRIPT = "<script>window.broken = 1</script>"
 IMAGE = "<img src=x onerror='window.broken = 1'>"
 WITHIN_MS = 15_000
 POLL_MS = 1000
-RETRY_MS = 5000
+SLOW_POLL_MS = 5000
 """As in explorer.js."""
 
 
@@ -58,9 +58,19 @@ class Explorer:
         return sum(url.endswith(ending) for url in self.viewer.requested)
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrthancServer]:
+    """A server that aligns nothing by itself, so that each study stays as a test left it."""
+    configuration = {"HttpCompressionEnabled": False, "Longitudinal": {"AlignOnArrival": False}}
+    with OrthancServer(tmp_path_factory.mktemp("explorer"), configuration=configuration) as server:
+        assert server.session.get("/ohif/").ok, "OHIF is not unpacked: run `make setup`"
+        yield server
+
+
 @pytest.fixture
-def explorer(viewer: Viewer) -> Explorer:
-    return Explorer(viewer)
+def explorer(browser: Browser, server: OrthancServer) -> Iterator[Explorer]:
+    with Viewer(browser, server.url, (server.user, server.password)) as viewer:
+        yield Explorer(viewer)
 
 
 def slices_of(patient: str, study: int, frame: str | None, **attributes: Any) -> list[bytes]:
@@ -101,27 +111,27 @@ def store(server: OrthancServer, files: list[bytes], root: str = "/imaging") -> 
 
 
 @pytest.fixture(scope="module")
-def patient(ohif_server: OrthancServer) -> dict[str, Any]:
+def patient(server: OrthancServer) -> dict[str, Any]:
     """Four studies, stored latest first: two in one frame, one joined to it by a transform, one in a frame of its own."""
     name = f"Evil^{SCRIPT}"
     alone = slices_of(
         "EXPLORER", 4, f"{FRAME}.3", PatientName=name, StudyDate="20240401", StudyDescription=IMAGE
     )
     report = report_of("EXPLORER", 4, PatientName=name, StudyDate="20240401", StudyDescription=IMAGE)
-    ids = {"alone": store(ohif_server, [*alone, report])["ParentStudy"]}
+    ids = {"alone": store(server, [*alone, report])["ParentStudy"]}
     for key, number, frame, date in (
         ("joined", 3, f"{FRAME}.2", "20230301"),
         ("same", 2, f"{FRAME}.1", "20220201"),
         ("first", 1, f"{FRAME}.1", "20210101"),
     ):
-        stored = store(ohif_server, slices_of("EXPLORER", number, frame, PatientName=name, StudyDate=date))
+        stored = store(server, slices_of("EXPLORER", number, frame, PatientName=name, StudyDate=date))
         ids[key] = stored["ParentStudy"]
     given = {
         "sourceFrameOfReferenceUid": f"{FRAME}.2",
         "targetFrameOfReferenceUid": f"{FRAME}.1",
         "matrix": SHIFT,
     }
-    assert ohif_server.session.post("/imaging/transforms", json=given).status_code == 201
+    assert server.session.post("/imaging/transforms", json=given).status_code == 201
     return ids | {"patient": stored["ParentPatient"]}
 
 
@@ -172,7 +182,7 @@ def test_what_the_images_say_is_shown_as_text(explorer: Explorer, patient: dict[
     ("study", "alignment"),
     [
         ("first", "in the frame of reference of the patient’s first images"),
-        ("joined", "joined to the patient’s first images by a transform"),
+        ("joined", "joined to other images of the patient by a transform"),
         ("alone", "Needs alignment: no transform leads to the patient’s first images"),
     ],
 )
@@ -196,39 +206,37 @@ def test_a_study_shows_what_is_indexed_and_what_was_skipped_and_why(
     assert explorer.page.request.get(address).status == 200
 
 
-def test_differing_identity_under_one_patient_id_is_said(
-    explorer: Explorer, ohif_server: OrthancServer
-) -> None:
+def test_differing_identity_under_one_patient_id_is_said(explorer: Explorer, server: OrthancServer) -> None:
     for number, (date, birth) in enumerate((("20210101", "19700101"), ("20220101", "19800101"))):
         files = slices_of("CONFLICT", 10 + number, f"{FRAME}.10", StudyDate=date, PatientBirthDate=birth)
-        stored = store(ohif_server, files)
+        stored = store(server, files)
     panel = explorer.open("patient", stored["ParentPatient"])
     expect(panel).to_contain_text("Identity conflict: birth date, sex or issuer differ", timeout=WITHIN_MS)
 
 
 def test_studies_without_a_patient_id_send_the_reader_to_their_own_pages(
-    explorer: Explorer, ohif_server: OrthancServer
+    explorer: Explorer, server: OrthancServer
 ) -> None:
     for number in (20, 21):
-        stored = store(ohif_server, slices_of("", number, f"{FRAME}.{number}"))
+        stored = store(server, slices_of("", number, f"{FRAME}.{number}"))
     panel = explorer.open("patient", stored["ParentPatient"])
     expect(panel).to_contain_text("have no PatientID: each is a patient of its own", timeout=WITHIN_MS)
     expect(explorer.open("study", stored["ParentStudy"])).to_contain_text("Indexed: 3 slices")
 
 
 def test_the_links_open_one_study_or_all_of_a_patient_in_ohif(
-    explorer: Explorer, ohif_server: OrthancServer
+    explorer: Explorer, server: OrthancServer
 ) -> None:
-    answers = ohif_server.store_rest(dicom_files("openms_dicom/patient01"))
-    ohif_server.wait_until(
-        lambda: len(ohif_server.session.get("/imaging/studies?patientId=OPENMS_P01").json().get("studies", [])) == 2,
+    answers = server.store_rest(dicom_files("openms_dicom/patient01"))
+    server.wait_until(
+        lambda: len(server.session.get("/imaging/studies?patientId=OPENMS_P01").json().get("studies", [])) == 2,
         within=WITHIN_MS / 1000,
     )  # fmt: skip
     panel = explorer.open("patient", answers[0]["ParentPatient"])
     link = panel.get_by_role("link", name="Open in OHIF: 2 studies")
     expect(link).to_be_visible(timeout=WITHIN_MS)
     both = uids_of(str(link.get_attribute("href")))
-    dates = [ohif_server.session.get(f"/imaging/studies/{uid}").json()["studyDate"] for uid in both]
+    dates = [server.session.get(f"/imaging/studies/{uid}").json()["studyDate"] for uid in both]
     assert len(both) == 2
     assert dates == sorted(dates)
     panel = explorer.open("study", answers[0]["ParentStudy"])
@@ -362,7 +370,7 @@ def test_an_error_is_one_line_and_passes(
     expect(told).to_have_text(line, timeout=WITHIN_MS)
     expect(panel).to_contain_text("Not for primary diagnosis")
     is_well = True
-    expect(told).to_contain_text("3 slices", timeout=RETRY_MS + WITHIN_MS)
+    expect(told).to_contain_text("3 slices", timeout=SLOW_POLL_MS + WITHIN_MS)
 
 
 def test_where_nobody_answers_the_page_says_so(explorer: Explorer, patient: dict[str, Any]) -> None:
@@ -380,7 +388,7 @@ def test_an_error_that_will_not_pass_is_not_asked_for_again(
     expect(panel.get_by_role("status")).to_have_text(
         "The index answers 500: The plugin failed", timeout=WITHIN_MS
     )
-    explorer.page.wait_for_timeout(RETRY_MS + POLL_MS)
+    explorer.page.wait_for_timeout(SLOW_POLL_MS + POLL_MS)
     assert explorer.asked(f"/imaging/patients/{patient['patient']}") == 1
 
 
@@ -395,6 +403,63 @@ def test_another_study_on_the_same_page_is_told_of_in_its_place(
     expect(explorer.page.locator(".longitudinal")).to_have_count(1)
 
 
+def changing(page: Page, path: str, change: Callable[[dict[str, Any]], None]) -> None:
+    """The server's own answers of a route, changed by us."""
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        content = response.json()
+        change(content)
+        route.fulfill(response=response, json=content)
+
+    answering(page, path, answer)
+
+
+def test_an_alignment_under_way_is_followed_to_its_end(
+    explorer: Explorer, patient: dict[str, Any], scripted: list[dict[str, Any]]
+) -> None:
+    states = ["queued", "running", "aligned"]
+    changing(explorer.page, "studies/[0-9a-f-]*", lambda study: study.update(alignment=states.pop(0)))
+    scripted += [status_of("done", 1) | {"alignment": state} for state in states]
+    panel = explorer.open("study", patient["alone"])
+    expect(panel).to_contain_text("Alignment: waits for its turn", timeout=WITHIN_MS)
+    expect(panel).to_contain_text("Alignment: under way")
+    expect(panel).to_contain_text("joined to other images of the patient by a transform")
+    explorer.page.wait_for_timeout(2.5 * POLL_MS)
+    assert explorer.asked("/index-status") == 3
+
+
+def test_an_alignment_that_failed_says_what_was_tried(explorer: Explorer, patient: dict[str, Any]) -> None:
+    tried = [{"method": "rigid", "reason": f"there and back differ by 14.2 mm {SCRIPT}"}]
+    changing(
+        explorer.page,
+        "studies/[0-9a-f-]*",
+        lambda study: study.update(alignment="failed", failedAlignments=tried),
+    )
+    panel = explorer.open("study", patient["alone"])
+    expect(panel).to_contain_text("Alignment failed", timeout=WITHIN_MS)
+    expect(panel).to_contain_text(f"Tried: rigid. there and back differ by 14.2 mm {SCRIPT}")
+    assert explorer.page.evaluate("window.broken") is None
+
+
+def test_a_patient_is_looked_at_again_while_a_study_is_worked_on(
+    explorer: Explorer, patient: dict[str, Any]
+) -> None:
+    answers = [("running", True), (None, False), ("needsAlignment", True)]
+
+    def change(content: dict[str, Any]) -> None:
+        alignment, indexed = answers.pop(0)
+        content["studies"][3].update(alignment=alignment, indexed=indexed)
+
+    changing(explorer.page, "patients/[^/]*", change)
+    panel = explorer.open("patient", patient["patient"])
+    expect(panel).to_contain_text("is being aligned", timeout=WITHIN_MS)
+    expect(panel).to_contain_text("not indexed yet", timeout=SLOW_POLL_MS + WITHIN_MS)
+    expect(panel).to_contain_text("needs alignment", timeout=SLOW_POLL_MS + WITHIN_MS)
+    explorer.page.wait_for_timeout(SLOW_POLL_MS + POLL_MS)
+    assert explorer.asked(f"/imaging/patients/{patient['patient']}") == 3
+
+
 # On servers of their own
 
 
@@ -402,7 +467,7 @@ def test_a_study_from_before_the_plugin_is_indexed_when_asked_for(browser: Brows
     folder = tmp_path / "orthanc"
     with OrthancServer(folder, plugin=False) as bare:
         (*_, stored) = bare.store_rest(slices_of("BEFORE", 40, FRAME))
-    settings = {"Longitudinal": {"BackfillOnStart": False}}
+    settings = {"Longitudinal": {"BackfillOnStart": False, "AlignOnArrival": False}}
     with (
         OrthancServer(folder, configuration=settings) as server,
         Viewer(browser, server.url, (server.user, server.password)) as viewer,
@@ -457,7 +522,7 @@ def test_behind_a_proxy_and_with_another_root_nothing_is_asked_outside(
 
 
 def test_the_buttons_documented_for_explorer_2_lead_to_what_is_served(
-    ohif_server: OrthancServer, patient: dict[str, Any]
+    server: OrthancServer, patient: dict[str, Any]
 ) -> None:
     """Its page is at /ui/app/; names in braces are what it puts in."""
     (snippet,) = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "explorer.md").read_text(), re.DOTALL)
@@ -473,5 +538,5 @@ def test_the_buttons_documented_for_explorer_2_lead_to_what_is_served(
         for name, value in values.items():
             url = url.replace(name, value)
         assert "{" not in url
-        answer = ohif_server.session.request(button["HttpMethod"], urljoin(f"{ohif_server.url}/ui/app/", url))
+        answer = server.session.request(button["HttpMethod"], urljoin(f"{server.url}/ui/app/", url))
         assert answer.status_code == {"GET": 200, "POST": 202}[button["HttpMethod"]], (url, answer.text)

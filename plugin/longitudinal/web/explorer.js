@@ -9,9 +9,9 @@
 function longitudinalExplorer(root) {
   'use strict';
 
-  const POLL_MS = 1000;    // while a study is not indexed
-  const RETRY_MS = 5000;   // while the index does not answer, or does not know a resource yet
-  const MAX_FRAMES = 4;    // identifiers written out on a study's page
+  const POLL_MS = 1000;        // while a study is being worked on
+  const SLOW_POLL_MS = 5000;   // while one of a patient's studies is, or the index does not answer
+  const MAX_FRAMES = 4;        // identifiers written out on a study's page
   const NO_ANSWER = 0;
 
   const LISTS = { patient: '#list-studies', study: '#list-series' };
@@ -24,7 +24,8 @@ function longitudinalExplorer(root) {
     .longitudinal th, .longitudinal td { padding: .35em .8em .35em 0; text-align: left; vertical-align: top; }
     .longitudinal th { font-size: .85em; color: #555; border-bottom: 1px solid #bbb; }
     .longitudinal td { border-bottom: 1px solid #ddd; }
-    .longitudinal td:first-child { overflow-wrap: anywhere; }
+    .longitudinal td:nth-child(1) { overflow-wrap: anywhere; }
+    .longitudinal td:nth-child(2) { white-space: nowrap; }
     .longitudinal td small, .longitudinal .aside { color: #555; }
     .longitudinal small[title] { border-bottom: 1px dotted; cursor: help; }
     .longitudinal .ui-btn { margin-left: 0; margin-right: .6em; }
@@ -136,7 +137,7 @@ function longitudinalExplorer(root) {
           return;
         }
         current.panel.said.replaceChildren(element('p', { className: 'wrong' }, lineOf(problem, current.level)));
-        wait = mayPass(problem) ? RETRY_MS : null;
+        wait = mayPass(problem) ? SLOW_POLL_MS : null;
       }
       if (wait === null) {
         return;
@@ -173,7 +174,11 @@ function longitudinalExplorer(root) {
       current.panel.said.replaceChildren(...linesOfStatus(status), ...linesOfStudy(current.study));
       offer(current, current.study.links.ohif, 'Open in OHIF', indexAgain(current));
     }
-    return isOver ? null : POLL_MS;
+    return isOver && !isUnderWay(status.alignment) ? null : POLL_MS;
+  }
+
+  function isUnderWay(alignment) {
+    return alignment === 'queued' || alignment === 'running';
   }
 
   function linesOfStatus(status) {
@@ -198,12 +203,17 @@ function longitudinalExplorer(root) {
     const lines = [];
     const said = {
       reference: 'Alignment: in the frame of reference of the patient’s first images',
-      aligned: 'Alignment: joined to the patient’s first images by a transform',
+      aligned: 'Alignment: joined to other images of the patient by a transform',
       needsAlignment: 'Needs alignment: no transform leads to the patient’s first images',
+      queued: 'Alignment: waits for its turn',
+      running: 'Alignment: under way',
+      failed: 'Alignment failed: it was tried and refused by its own checks',
     }[study.alignment];
     if (study.alignment) {
-      lines.push(element('p', { className: study.alignment === 'needsAlignment' ? 'wanting' : '' },
-        said || `Alignment: ${study.alignment}`));
+      lines.push(element('p', { className: classOf(study.alignment) }, said || `Alignment: ${study.alignment}`));
+    }
+    if (study.alignment === 'failed') {
+      lines.push(...study.failedAlignments.map((tried) => element('p', {}, `Tried: ${tried.method}. ${tried.reason}`)));
     }
     const frames = study.frameOfReferenceUids;
     if (frames.length) {
@@ -212,6 +222,10 @@ function longitudinalExplorer(root) {
       lines.push(element('p', {}, `${label}: ${frames.slice(0, MAX_FRAMES).join(', ')}${others}`));
     }
     return lines;
+  }
+
+  function classOf(alignment) {
+    return { needsAlignment: 'wanting', failed: 'wrong' }[alignment] || '';
   }
 
   function indexAgain(current) {
@@ -257,7 +271,8 @@ function longitudinalExplorer(root) {
       current.panel.said.replaceChildren(...said);
       offer(current, patient.links.ohif, `Open in OHIF: ${counted(patient.studies.length, 'study', 'studies')}`);
     }
-    return null;
+    const isMoving = patient.studies.some((study) => !study.indexed || isUnderWay(study.alignment));
+    return isMoving ? SLOW_POLL_MS : null;
   }
 
   function nameOf(study) {
@@ -289,8 +304,11 @@ function longitudinalExplorer(root) {
       reference: isFirst ? 'reference' : 'same frame as the reference',
       aligned: 'joined by a transform',
       needsAlignment: 'needs alignment',
+      queued: 'alignment is queued',
+      running: 'is being aligned',
+      failed: 'alignment failed',
     }[study.alignment] || study.alignment || (study.indexed ? 'no images with a place' : '');
-    return element('td', { className: study.alignment === 'needsAlignment' ? 'wanting' : '' }, said);
+    return element('td', { className: classOf(study.alignment) }, said);
   }
 
   /** The buttons, once: those that are there keep the focus while the lines above change. */
