@@ -14,7 +14,7 @@ import pydicom
 import pytest
 
 from tests.data import data, dicom_files
-from tests.orthanc.heads import head
+from tests.orthanc.heads import frame_of, head, landmarks, motion, study_of
 from tests.orthanc.processes import command_line
 from tests.orthanc.server import OrthancServer
 
@@ -131,6 +131,111 @@ def test_asked_again_there_is_nothing_to_do(aligned: tuple[OrthancServer, Json])
     result = wait_job(server, job["id"], "done", within=20.0)["result"]
     assert result == {"outcome": "nothingToDo", "pairs": []}
     assert server.health()["instances"] == before
+
+
+def test_it_is_labelled_and_judged_as_what_it_is(
+    aligned: tuple[OrthancServer, Json], frames: tuple[str, str]
+) -> None:
+    server, job = aligned
+    (pair,) = job["result"]["pairs"]
+    transform = get(server, f"/transforms/{pair['transform']}")
+    assert (transform["origin"], transform["isOwn"], transform["review"]) == ("automatic", True, None)
+    assert (transform["sourceFrameOfReferenceUid"], transform["targetFrameOfReferenceUid"]) == frames[::-1]
+    assert (transform["uncertaintySource"], transform["createdBy"]) == ("forwardBackward", server.user)
+    assert transform["quality"] == pair["quality"]
+    file = server.session.get(f"/instances/{transform['orthancInstanceId']}/file").content
+    assert len(file) == pair["objectBytes"]
+    stored = pydicom.dcmread(pydicom.filebase.DicomBytesIO(file))
+    assert (stored.ContentDescription, stored.Modality) == ("automatic, not reviewed", "REG")
+    assert stored.FrameOfReferenceUID == frames[0]
+    assert stored.StudyInstanceUID == pair["studyInstanceUid"]
+    match = where(server, PATIENT, frames[0], truth()[0][0], frames[1])
+    assert (match["path"], match["reviewed"], match["method"]) == ([pair["transform"]], False, "rigid")
+    assert match["uncertaintyMm"] == transform["expectedErrorMm"]
+    patient = get(server, f"/patients/{PATIENT}")
+    assert [study["alignment"] for study in patient["studies"]] == ["reference", "aligned"]
+    assert {frame["canonicalFrameOfReferenceUid"] for frame in patient["frames"]} == {frames[0]}
+    assert get(server, f"/studies/{pair['studyInstanceUid']}/index-status")["alignment"] == "aligned"
+
+
+def test_with_a_new_sidecar_it_all_comes_back_with_its_quality_and_review(
+    aligned: tuple[OrthancServer, Json],
+) -> None:
+    server, job = aligned
+    path = f"/transforms/{job['result']['pairs'][0]['transform']}"
+    post(server, f"{path}/review", 200, decision="accepted")
+    before, instances = get(server, path), server.health()["instances"]
+    forget_sidecar(server)
+    server.wait_indexed(lambda health: health.get("instances") == instances, within=30.0)
+    after = get(server, path)
+    assert after == before
+    assert (after["review"]["decision"], after["quality"]["overlap"] > 0.5) == ("accepted", True)
+
+
+def forget_sidecar(server: OrthancServer) -> None:
+    """Start anew without the index file."""
+    server.stop()
+    for file in (server.folder / "index").glob("longitudinal-*"):
+        file.unlink()
+    server.start()
+
+
+# On arrival
+
+
+def aligns(server: OrthancServer) -> list[Json]:
+    return [job for job in get(server, "/jobs?limit=1000")["jobs"] if job["kind"] == "align"]
+
+
+def test_three_arrivals_are_two_alignments_then_silence_over_a_restart(server: OrthancServer) -> None:
+    """The truth of the third is exact: it is the first, moved."""
+    server.configuration["Longitudinal"] = {"QuietSeconds": 3}
+    server.restart()
+    moved = motion(8, (20, -15, 10))
+    load(server, head(1), head(3, moved=moved))
+    server.restart()  # nothing is queued yet: it was stored a moment ago
+    load(server, head(2, real=2, rle=True))
+
+    def is_done() -> bool:
+        jobs = aligns(server)
+        pairs = [pair for job in jobs for pair in (job["result"] or {"pairs": []})["pairs"]]
+        return len(pairs) == 2 and all(job["state"] == "done" for job in jobs)
+
+    server.wait_until(is_done, ALIGNED_SECONDS, "two alignments are done")
+    count, instances = len(aligns(server)), server.health()["instances"]
+    assert instances == 3 * len(head(1)) + 2
+    points = landmarks()
+    there = points @ moved[:3, :3].T + moved[:3, 3]
+    found = errors(server, "HEAD", (frame_of(1), frame_of(3)), points, there)
+    assert found.mean() < MEAN_MM, found.mean()
+    states = {
+        study["studyInstanceUid"]: study["alignment"] for study in get(server, "/patients/HEAD")["studies"]
+    }
+    assert states == {study_of(1): "reference", study_of(2): "aligned", study_of(3): "aligned"}
+    time.sleep(6)  # twice as long as an arrival takes to be noticed
+    assert (len(aligns(server)), server.health()["instances"]) == (count, instances)
+
+
+def test_what_cannot_be_aligned_is_said_with_figures_and_not_tried_again(server: OrthancServer) -> None:
+    server.configuration["Longitudinal"] = {"QuietSeconds": 1}
+    server.restart()
+    load(server, head(1), head(2, noise=1))
+    server.wait_until(
+        lambda: any(job["state"] == "done" and job["result"]["outcome"] == "failed" for job in aligns(server)),
+        ALIGNED_SECONDS, "the alignment with noise is refused",
+    )  # fmt: skip
+    forget_sidecar(server)
+    server.wait_indexed(lambda health: health.get("instances") == 2 * len(head(1)), within=30.0)
+    answer = where(server, "HEAD", frame_of(1), landmarks()[0], frame_of(2))
+    (unresolved,) = answer["unresolved"]
+    assert unresolved["reason"] == "alignmentFailed", unresolved
+    assert "overlap" in unresolved["detail"]
+    study = get(server, f"/studies/{study_of(2)}")
+    assert study["alignment"] == "failed"
+    assert study["failedAlignments"][0]["partnerStudyInstanceUid"] == study_of(1)
+    server.store_rest(head(2, noise=1)[:1])  # the study is sent once more
+    time.sleep(4)
+    assert aligns(server) == []
 
 
 # When something dies

@@ -29,7 +29,9 @@ class Outcome:
     transform
         (4, 4) fixed from moving, mm; or a field, moving from fixed.
     quality
-        Its figures; `forwardBackwardMeanMm` is the error to expect.
+        Its figures.
+    expected_error_mm
+        Of a point; None when unknown.
     rejection, reason
         Code and words; None where it may be used.
     initial
@@ -40,6 +42,7 @@ class Outcome:
     method: str
     engine: str
     quality: Mapping[str, Figure]
+    expected_error_mm: float | None
     rejection: str | None
     reason: str | None
     initial: Sequence[Sequence[float]] | None = None
@@ -64,11 +67,9 @@ class Outcomes:
     def keep(self, index: PatientIndex, pair: Pair, outcome: Outcome, user: str) -> StoredObject:
         """Store the transform; made twice of the same images it is the same object. Raises ArchiveFailed."""
         now = datetime.now(UTC)
-        measured = outcome.quality.get("forwardBackwardMeanMm")
-        expected = float(measured) if isinstance(measured, float | int) else None
         notes = Notes(
-            expected_error_mm=expected,
-            error_source=None if expected is None else "forwardBackward",
+            expected_error_mm=outcome.expected_error_mm,
+            error_source=None if outcome.expected_error_mm is None else "forwardBackward",
             given_origin="automatic",
             given_by=user,
             given_at=now.isoformat(),

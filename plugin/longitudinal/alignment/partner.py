@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from longitudinal.alignment.candidate import AcquisitionOf, Candidate, are_comparable, find_candidates, fit_of
 from longitudinal.points.patient_index import PatientIndex
 from longitudinal.points.registration_objects import first_series
-from longitudinal.points.study_time import sort_key
 from longitudinal.transforms.graph import FrameGraph, freedom
-
-_SECONDS_A_DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,22 +149,15 @@ def _pairs_of_frame(
 def _rank(
     index: PatientIndex, first: Candidate, other: Candidate, groups: Groups, acquisition_of: AcquisitionOf
 ) -> tuple[object, ...]:
-    """Smaller is better: modality, the larger group, contrast, coverage, voxel, the group's earliest, near in time.
+    """Smaller is better: modality, the larger group, contrast, coverage, voxel, the earlier frame.
 
-    Joining the largest group by its earliest frame keeps paths short, and errors add along them.
+    All joining the largest group by its earliest frame keeps paths short, and errors add along them.
     """
-    group = groups.of(other.frame)
-    is_earliest = min(group, key=index.frames.index) == other.frame
-    times = [sort_key(index.studies[candidate.study].acquisition_date_time) for candidate in (first, other)]
-    days = abs(times[0] - times[1]) / _SECONDS_A_DAY if max(times) < float("inf") else float("inf")
     return (
         first.modality != other.modality,
-        -len(group),
+        -len(groups.of(other.frame)),
         *fit_of(first, other, acquisition_of),
-        not is_earliest,
-        round(days, 3),
-        index.series[other.series].series_instance_uid,
-        index.series[first.series].series_instance_uid,
+        index.frames.index(other.frame),
         other.stack,
         first.stack,
     )

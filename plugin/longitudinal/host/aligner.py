@@ -54,6 +54,7 @@ class Aligner:
             _remembered(lambda instance: read_acquisition(json.loads(inventory.tags(instance)))),
             Outcomes(objects, loopback, lambda study: annotations.refresh(study).result()),
             [WorkerProcess(workplace) for _ in range(settings.worker_processes)],
+            settings,
         )
         self._supervisor = Supervisor(queue, {KIND: self._job}, lambda: False, settings.worker_processes)
 

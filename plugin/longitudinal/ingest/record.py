@@ -13,11 +13,13 @@ from longitudinal.archive import Archive, Parents
 from longitudinal.dicom.character_sets import CharacterSet, default_encoding
 from longitudinal.dicom.header import Header, read_header
 from longitudinal.dicom.image_planes import ImagePlanes, read_planes
+from longitudinal.dicom.registration_writer import Equipment
 from longitudinal.dicom.spatial_registration import Refusal, Registration, RegistrationItem, read_registration
 from longitudinal.dicom.tags import Tags, with_unicode
 from longitudinal.sidecar.records import InstanceRecord, Notes, TransformRecord
 from longitudinal.transforms.annotation import read_annotation
 from longitudinal.transforms.displacement_grid import DisplacementGrid
+from longitudinal.transforms.grid_storage import LARGEST_EXACT_BYTES
 
 LOGGER = logging.getLogger(__name__)
 
@@ -164,6 +166,11 @@ def _read_transforms(
     return items, refusal, registration.detail
 
 
+def _largest_exact(registration: Registration) -> int:
+    """A field of our own making has steps of 0.01 mm anyway; anybody else's is kept as it came where that is small."""
+    return 0 if registration.manufacturer == Equipment().manufacturer else LARGEST_EXACT_BYTES
+
+
 def _transform_record(registration: Registration, item: RegistrationItem, notes: Notes) -> TransformRecord:
     return TransformRecord(
         item=item.number,
@@ -173,7 +180,9 @@ def _transform_record(registration: Registration, item: RegistrationItem, notes:
         target_references=registration.referenced_sop_instance_uids,
         kind=item.method,
         matrix=None if item.matrix is None else item.matrix.astype("<f8").tobytes(),
-        grid=None if item.field is None else DisplacementGrid(item.field).to_bytes(),
+        grid=None
+        if item.field is None
+        else DisplacementGrid(item.field).to_bytes(_largest_exact(registration)),
         refusal=None if item.refusal is None else str(item.refusal),
         detail=item.detail,
         origin="vendor",

@@ -18,6 +18,7 @@ from longitudinal.jobs.supervisor import JobContext
 from longitudinal.jobs.worker_process import WorkerProcess
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.patient_index import PatientIndex
+from longitudinal.settings import Settings
 from longitudinal.sidecar.browse import owners_of_study
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.jobs import JobRequest, Priority
@@ -106,6 +107,7 @@ class AlignStudy:
         acquisition_of: AcquisitionOf,
         outcomes: Outcomes,
         workers: Sequence[WorkerProcess],
+        settings: Settings,
     ) -> None:
         self._readers = readers
         self._catalogue = catalogue
@@ -113,6 +115,7 @@ class AlignStudy:
         self._acquisition_of = acquisition_of
         self._outcomes = outcomes
         self._all_workers = workers
+        self._threads, self._acceptance = settings.worker_threads, settings.acceptance
         self._workers: queue.SimpleQueue[WorkerProcess] = queue.SimpleQueue()
         for worker in workers:
             self._workers.put(worker)
@@ -169,7 +172,9 @@ class AlignStudy:
         fixed, moving = (_scan(index, scan, self._acquisition_of) for scan in (pair.fixed, pair.moving))
         worker = self._workers.get()
         try:
-            answer = worker.run(Task(fixed, moving, parameters.method, worker.threads, initial), context)
+            answer = worker.run(
+                Task(fixed, moving, parameters.method, self._threads, self._acceptance, initial), context
+            )
         finally:
             self._workers.put(worker)
         if isinstance(answer, Unusable):
@@ -234,7 +239,7 @@ def _initial(pair: Pair, initial: Initial | None) -> list[list[float]] | None:
 def _unusable(answer: Unusable) -> Registered:
     """A scan that cannot be registered at all is an alignment that failed, and nobody tries it again."""
     reason = f"the {answer.scan} scan cannot be registered: {answer.detail}"
-    return Registered([], None, "", {}, answer.reason, reason, 0.0, 0.0)
+    return Registered([], None, "", {}, None, answer.reason, reason, 0.0, 0.0)
 
 
 def _outcome(answer: Registered, method: str, initial: list[list[float]] | None) -> Outcome:
@@ -243,4 +248,13 @@ def _outcome(answer: Registered, method: str, initial: list[list[float]] | None)
         transform = decode_field(answer.grid)
     elif answer.rejection is None:
         transform = affine.invert(np.array(answer.moving_from_fixed, dtype=np.float64))
-    return Outcome(transform, method, answer.engine, answer.quality, answer.rejection, answer.reason, initial)
+    return Outcome(
+        transform=transform,
+        method=method,
+        engine=answer.engine,
+        quality=answer.quality,
+        expected_error_mm=answer.expected_error_mm,
+        rejection=answer.rejection,
+        reason=answer.reason,
+        initial=initial,
+    )

@@ -8,6 +8,7 @@ import math
 
 import msgspec
 
+from longitudinal.settings import Acceptance
 from longitudinal.transforms.attempts import Figure
 
 # What a new process must know besides; in its environment, as the token opens everything to whoever has it.
@@ -34,12 +35,13 @@ class ScanPlanes(msgspec.Struct, rename="camel", frozen=True):
 
 
 class Task(msgspec.Struct, rename="camel", frozen=True):
-    """Align two scans; `initial` is (4, 4), moving from fixed, LPS mm."""
+    """Align two scans; `initial` is (4, 4), moving from fixed, LPS mm; `acceptance` is what the figures must be."""
 
     fixed: ScanPlanes
     moving: ScanPlanes
     method: str
     threads: int
+    acceptance: Acceptance
     initial: list[list[float]] | None = None
 
 
@@ -61,6 +63,7 @@ class Registered(msgspec.Struct, tag="registered", rename="camel", frozen=True):
     grid: bytes | None
     engine: str
     quality: dict[str, Figure]
+    expected_error_mm: float | None
     rejection: str | None
     reason: str | None
     seconds: float
@@ -84,10 +87,10 @@ class Failed(msgspec.Struct, tag="failed", frozen=True):
 Answer = Progress | Registered | Unusable | Failed
 
 
-def millimetres(value: float) -> float | None:
+def rounded(value: float) -> float | None:
     """A figure for JSON: rounded to a thousandth, None for NaN and infinity.
 
-    >>> millimetres(0.12345), millimetres(float("nan"))
+    >>> rounded(0.12345), rounded(float("nan"))
     (0.123, None)
     """
     return round(value, 3) if math.isfinite(value) else None

@@ -11,6 +11,7 @@ import select
 import signal
 import sys
 import time
+from dataclasses import fields
 from typing import BinaryIO
 
 import msgspec
@@ -31,13 +32,14 @@ from longitudinal.jobs.messages import (
     ScanPlanes,
     Task,
     Unusable,
-    millimetres,
+    rounded,
 )
 from longitudinal.jobs.pixels import PixelSource, PixelsUnavailable
 from longitudinal.registration.alignment import Alignment, Method, Stage
 from longitudinal.registration.engine import align
-from longitudinal.registration.quality import REJECTIONS
+from longitudinal.registration.quality import REJECTIONS, Quality
 from longitudinal.registration.volume import UnusableVolume, Volume, build_volume
+from longitudinal.transforms.attempts import Figure
 from longitudinal.transforms.grid_storage import encode_field
 
 # Linux, sys/prctl.h: the signal this process gets when the thread that started it ends.
@@ -97,8 +99,9 @@ def do(task: Task, source: PixelSource, voice: Voice) -> Answer:
 
     initial = None if task.initial is None else np.array(task.initial, dtype=np.float64)
     alignment = align(
-        scans[0], scans[1], Method(task.method), initial=initial, threads=task.threads, progress=progress
-    )
+        scans[0], scans[1], Method(task.method), initial=initial, acceptance=task.acceptance, threads=task.threads,
+        progress=progress,
+    )  # fmt: skip
     return _registered(alignment, time.monotonic() - began)
 
 
@@ -119,25 +122,30 @@ def _read(scan: ScanPlanes, source: PixelSource, voice: Voice, start: float) -> 
 
 def _registered(alignment: Alignment, seconds: float) -> Registered:
     quality = alignment.quality
-    figures: dict[str, float] = {
-        "forwardBackwardMeanMm": quality.forward_backward_mean_mm,
-        "forwardBackwardMaxMm": quality.forward_backward_max_mm,
-        "overlap": quality.overlap,
-        "metric": quality.metric,
-        "blockOffsetMm": quality.block_offset_mm,
-        "blockSpreadMm": quality.block_spread_mm,
-    }
     rejection = quality.rejection
     return Registered(
         moving_from_fixed=alignment.moving_from_fixed.tolist(),
         grid=None if alignment.field is None else encode_field(alignment.field, largest_exact=0),
         engine=alignment.engine,
-        quality={**{name: millimetres(value) for name, value in figures.items()}, "blocks": quality.blocks},
+        quality=_figures(quality),
+        expected_error_mm=rounded(quality.expected_error_mm),
         rejection=None if rejection is None else rejection.value,
         reason=None if rejection is None else REJECTIONS[rejection],
         seconds=round(seconds, 2),
         peak_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
     )
+
+
+def _figures(quality: Quality) -> dict[str, Figure]:
+    """Every figure under the name the API has for it."""
+    figures: dict[str, Figure] = {}
+    for field in fields(quality):
+        value = getattr(quality, field.name)
+        if field.name != "rejection":
+            first, *rest = field.name.split("_")
+            name = first + "".join(word.capitalize() for word in rest)
+            figures[name] = rounded(value) if isinstance(value, float) else value
+    return figures
 
 
 def _settle_in() -> None:

@@ -72,11 +72,6 @@ class WorkerProcess:
         self._unread = b""
         self._answers: list[Answer] = []
 
-    @property
-    def threads(self) -> int:
-        """How many processors a task may use."""
-        return self._workplace.threads
-
     def run(self, task: Task, context: JobContext) -> Registered | Unusable:
         """Have a task done for a job, which can be watched and cancelled all the while.
 

@@ -21,6 +21,7 @@ from longitudinal.points.answer import (
 )
 from longitudinal.points.patient_index import FramePoints, PatientIndex, StudyEntry
 from longitudinal.points.series_planes import SeriesPlanes
+from longitudinal.transforms.attempts import Attempt
 
 # PS3.3 C.7.6.2 names no planes; 30 degrees tells axial, coronal and sagittal apart and joins oblique ones to theirs.
 _SAME_PLANE_COSINE = np.cos(np.radians(30.0))
@@ -283,6 +284,9 @@ def _reason(index: PatientIndex, members: tuple[int, ...], reached: _Reached) ->
     frames = index.stack_frame[mine]
     reachable = mine[[reached.frame_points.ways[frame] is not None for frame in frames]]
     if not len(reachable):
+        failed = _failed_alignment(index, {index.frames[number] for number in frames.tolist()})
+        if failed is not None:
+            return "alignmentFailed", _figures_of(index, failed)
         return "needsAlignment", "no transform leads from the point's Frame of Reference to the study's"
     mapped = reachable[~np.isnan(reached.frame_points.points[index.stack_frame[reachable], 0])]
     if not len(mapped):
@@ -292,3 +296,24 @@ def _reason(index: PatientIndex, members: tuple[int, ...], reached: _Reached) ->
         nearest = float(np.abs(reached.located.distance_mm[inside]).min())
         return "outsideCoverage", f"the nearest plane is {nearest:.1f} mm away, further than it reaches"
     return "outsideCoverage", "the point is beside the images"
+
+
+def _failed_alignment(index: PatientIndex, frames: set[str]) -> Attempt | None:
+    """The newest alignment that was tried with one of these frames, and refused."""
+    tried = [
+        attempt
+        for study in index.studies
+        for attempt in study.attempts
+        if frames & {attempt.frame_of_reference_uid, attempt.partner_frame_of_reference_uid}
+    ]
+    return max(tried, key=lambda attempt: attempt.at, default=None)
+
+
+def _figures_of(index: PatientIndex, failed: Attempt) -> str:
+    """What was tried, what was wrong with it and by which figures."""
+    dates = {study.study_instance_uid: study.study_date for study in index.studies}
+    partner = failed.partner_study_instance_uid
+    figures = ", ".join(f"{name} {value}" for name, value in failed.quality.items() if value is not None)
+    tried = f"{failed.method} alignment with study {partner} ({dates.get(partner) or 'no date'})"
+    said = f"{tried} was refused, {failed.rejection}: {failed.reason}"
+    return said + (f" ({figures})" if figures else "")

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from longitudinal.sidecar.records import Notes
+from longitudinal.transforms.attempts import Figure
 
 
 class _Item(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
@@ -93,6 +94,9 @@ def _believed(item: _Item) -> Notes:
 
 
 def _quality(said: object) -> str | None:
-    """The JSON of an object; anything else is nothing."""
-    text = msgspec.json.encode(said).decode() if isinstance(said, dict) else ""
-    return text if text and len(text) <= _LONGEST_QUALITY else None
+    """The JSON of an object of plain values; anything else is nothing."""
+    try:
+        text = msgspec.json.encode(msgspec.convert(said, dict[str, Figure])).decode()
+    except msgspec.ValidationError:
+        return None
+    return text if len(text) <= _LONGEST_QUALITY else None

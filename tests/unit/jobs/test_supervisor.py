@@ -9,7 +9,7 @@ import pytest
 
 from longitudinal.jobs import supervisor as module
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.jobs.supervisor import Handler, JobContext, Supervisor
+from longitudinal.jobs.supervisor import Handler, JobContext, JobCrashed, Supervisor
 from longitudinal.sidecar.jobs import Job, JobRequest, JobState, Priority
 
 WITHIN = 5.0
@@ -137,3 +137,37 @@ def test_an_interrupted_job_is_taken_up_at_the_next_start(queue: JobQueue, start
     assert queue.start_next(frozenset({"work"})) is not None  # and then the process died
     start(lambda context: None)
     assert wait_for(queue, job, JobState.DONE).attempts == 2
+
+
+def test_what_dies_starts_again_and_fails_with_its_last_error(queue: JobQueue, start: Start) -> None:
+    def dies(context: JobContext) -> None:
+        raise JobCrashed(f"death {context.job.attempts}")
+
+    start(dies)
+    (job,) = queue.enqueue([work()])
+    failed = wait_for(queue, job, JobState.FAILED)
+    assert (failed.attempts, failed.error) == (module.MAX_ATTEMPTS, "death 3 (3 times)")
+
+
+def test_one_death_costs_one_start(queue: JobQueue, start: Start) -> None:
+    def dies_once(context: JobContext) -> int:
+        if context.job.attempts == 1:
+            raise JobCrashed("once")
+        return context.job.attempts
+
+    start(dies_once)
+    (job,) = queue.enqueue([work()])
+    done = wait_for(queue, job, JobState.DONE)
+    assert (done.result, done.error) == ("2", None)
+
+
+def test_two_threads_do_two_jobs_at_once_and_each_of_them_once(queue: JobQueue) -> None:
+    together = threading.Barrier(2, timeout=WITHIN)
+    supervisor = Supervisor(queue, {"work": lambda context: together.wait()}, lambda: False, threads=2)
+    jobs = queue.enqueue([work("a"), work("b")])
+    supervisor.start()
+    try:
+        for job in jobs:
+            assert wait_for(queue, job, JobState.DONE).attempts == 1
+    finally:
+        supervisor.stop()

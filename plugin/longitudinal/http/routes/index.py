@@ -18,11 +18,12 @@ from longitudinal.http.router import Route
 from longitudinal.http.routes.alignments import Alignments
 from longitudinal.http.routes.chosen_studies import chosen_studies, chosen_study
 from longitudinal.http.routes.jobs import JobReference, QueuedAnswer
-from longitudinal.http.routes.studies import SkippedInstances, skipped_instances
+from longitudinal.http.routes.studies import AlignmentState, SkippedInstances, alignment_of, skipped_instances
 from longitudinal.ingest.inventory import Inventory
 from longitudinal.jobs.align_study import Parameters
 from longitudinal.jobs.index_study import KIND, request_index
 from longitudinal.jobs.queue import JobQueue
+from longitudinal.points.catalogue import Catalogue
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.jobs import JobState
 from longitudinal.sidecar.studies import FoundStudy, content_of_study
@@ -46,8 +47,8 @@ class IndexRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True, f
 class IndexStatus(msgspec.Struct, rename="camel", frozen=True):
     """How far the index of a study is.
 
-    `slices` counts the planes it holds: each frame of a multi-frame image is one. `alignment` is null until there is
-    something to say. `error` says why the last attempt failed.
+    `slices` counts the planes it holds: each frame of a multi-frame image is one. `alignment` is that of the study itself.
+    `job` is the index job; `error` says why its last start failed.
     """
 
     state: Literal["notIndexed", "queued", "running", "done", "failed"]
@@ -55,7 +56,7 @@ class IndexStatus(msgspec.Struct, rename="camel", frozen=True):
     stage: str
     slices: int
     skipped: list[SkippedInstances]
-    alignment: str | None
+    alignment: AlignmentState | None
     job: str | None
     error: str | None
 
@@ -74,12 +75,14 @@ class IndexRoutes:
     def __init__(
         self,
         readers: Readers,
+        catalogue: Catalogue,
         inventory: Inventory,
         queue: JobQueue,
         alignments: Alignments,
         max_body_mib: int,
     ) -> None:
         self._readers = readers
+        self._catalogue = catalogue
         self._inventory = inventory
         self._queue = queue
         self._alignments = alignments
@@ -140,6 +143,7 @@ class IndexRoutes:
         planes_bytes, reasons, instances = content_of_study(self._readers.connection(), found.orthanc_id)
         slices = planes_bytes // PLANE.itemsize
         skipped = skipped_instances(reasons)
+        alignment = self._alignment(found)
         job = self._queue.latest(KIND, found.orthanc_id)
         if job is not None and (job.is_active or job.state == JobState.FAILED):
             state: Literal["queued", "running", "failed"] = (
@@ -149,13 +153,20 @@ class IndexRoutes:
                 if job.state == JobState.RUNNING
                 else "queued"
             )
-            return IndexStatus(state, job.progress, job.stage, slices, skipped, None, job.id, job.error)
+            return IndexStatus(state, job.progress, job.stage, slices, skipped, alignment, job.id, job.error)
         stored = self._stored(found.orthanc_id)
         job_id = None if job is None else job.id
         if instances >= stored:
-            return IndexStatus("done", 1.0, "done", slices, skipped, None, job_id, None)
+            return IndexStatus("done", 1.0, "done", slices, skipped, alignment, job_id, None)
         progress = instances / stored
-        return IndexStatus("notIndexed", progress, "not indexed", slices, skipped, None, job_id, None)
+        return IndexStatus("notIndexed", progress, "not indexed", slices, skipped, alignment, job_id, None)
+
+    def _alignment(self, found: FoundStudy) -> AlignmentState | None:
+        index = self._catalogue.patient(found.patient_key)
+        for entry in () if index is None else index.studies:
+            if index is not None and entry.orthanc_id == found.orthanc_id:
+                return alignment_of(index, entry, self._queue)
+        return None
 
     def _backfill(self) -> Backfill:
         counts = self._queue.counts()

@@ -17,6 +17,7 @@ from longitudinal.http.routes.studies import (
     describe_study,
     links_of,
 )
+from longitudinal.jobs.queue import JobQueue
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.patient_index import PatientIndex
 from longitudinal.sidecar.browse import list_patients
@@ -52,12 +53,17 @@ class PatientPage(msgspec.Struct, frozen=True):
 
 
 class Frame(msgspec.Struct, rename="camel", frozen=True):
-    """A frame of reference of the patient; frames with one `group` number are joined by transforms."""
+    """A frame of reference of the patient; frames with one `group` number are joined by transforms.
+
+    `canonicalFrameOfReferenceUid` is the earliest of its group: chosen anew when its study is deleted, and nothing is
+    kept in it, so nothing is lost.
+    """
 
     frame_of_reference_uid: str
     aliases: list[str]
     study_instance_uids: list[str]
     group: int
+    canonical_frame_of_reference_uid: str
 
 
 class PatientDetail(msgspec.Struct, rename="camel", frozen=True):
@@ -75,7 +81,9 @@ class PatientDetail(msgspec.Struct, rename="camel", frozen=True):
     links: StudyLinks
 
 
-def patient_routes(readers: Readers, catalogue: Catalogue, ohif_root: str | None) -> list[Route]:
+def patient_routes(
+    readers: Readers, catalogue: Catalogue, queue: JobQueue, ohif_root: str | None
+) -> list[Route]:
     """The routes that list and describe patients."""
 
     def patients(request: Request) -> PatientPage:
@@ -107,7 +115,7 @@ def patient_routes(readers: Readers, catalogue: Catalogue, ohif_root: str | None
             orthanc_patient_id=index.orthanc_id,
             patient_name=row["patient_name"] or "",
             identity_conflict=index.identity_conflict,
-            studies=[describe_study(index, study, ohif_root) for study in index.studies],
+            studies=[describe_study(index, study, queue, ohif_root) for study in index.studies],
             frames=_frames(index),
             links=links_of(ohif_root, [study.study_instance_uid for study in index.studies]),
         )
@@ -142,4 +150,10 @@ def _frames(index: PatientIndex) -> list[Frame]:
         groups[frame] = next(
             (groups[other] for other in groups if other in joined), len(set(groups.values()))
         )
-    return [Frame(frame, aliases.get(frame, []), studies[frame], groups[frame]) for frame in index.frames]
+    canonical: dict[int, str] = {}
+    for frame in index.frames:  # in time order
+        canonical.setdefault(groups[frame], frame)
+    return [
+        Frame(frame, aliases.get(frame, []), studies[frame], groups[frame], canonical[groups[frame]])
+        for frame in index.frames
+    ]

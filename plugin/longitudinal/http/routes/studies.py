@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
+from longitudinal.alignment.standing import frames_of, standing_of
 from longitudinal.dicom.reasons import REASONS
 from longitudinal.dicom.registration_refusal import REFUSALS
 from longitudinal.errors import Ambiguous, FieldError, NotFound
@@ -13,18 +14,23 @@ from longitudinal.http.exchange import Request
 from longitudinal.http.links import viewer_of
 from longitudinal.http.parse import parse_query
 from longitudinal.http.router import Route
+from longitudinal.jobs.align_study import KIND as ALIGN
+from longitudinal.jobs.queue import JobQueue
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.patient_index import PatientIndex, StudyEntry
 from longitudinal.points.series_planes import SeriesPlanes
 from longitudinal.sidecar.browse import StudyFilter, list_studies, owners_of_study
 from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.jobs import JobState
 from longitudinal.sidecar.patients import patient_key_of
+from longitudinal.transforms.attempts import Attempt
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
 Offset = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Date = Annotated[
     str, msgspec.Meta(pattern=r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}$", description="YYYY-MM-DD or YYYYMMDD")
 ]
+AlignmentState = Literal["reference", "aligned", "needsAlignment", "failed", "queued", "running"]
 _DATE_LENGTH = 8
 _EXPLANATIONS = {str(code): text for code, text in [*REASONS.items(), *REFUSALS.items()]}
 
@@ -94,10 +100,11 @@ class SeriesDetail(msgspec.Struct, rename="camel", frozen=True):
 
 
 class StudyDetail(msgspec.Struct, rename="camel", frozen=True):
-    """A study as the index has it; `alignment` is against the patient's first study with images.
+    """A study as the index has it, and how it stands to the patient's others (`alignment`).
 
-    reference: it is that study or shares its frame; aligned: transforms lead there; needsAlignment: none does; null: the
-    study has no images with a place.
+    reference: it has the patient's first images, or shares their frame; aligned: transforms join it with others; queued,
+    running: that is being worked on; failed: it was tried and refused, `failedAlignments` says why, the newest first;
+    needsAlignment: none of these; null: the study has no images with a place.
     """
 
     study_instance_uid: str
@@ -108,7 +115,8 @@ class StudyDetail(msgspec.Struct, rename="camel", frozen=True):
     study_description: str
     modalities: list[str]
     indexed: bool
-    alignment: str | None
+    alignment: AlignmentState | None
+    failed_alignments: list[Attempt]
     frame_of_reference_uids: list[str]
     series: list[SeriesDetail]
     links: StudyLinks
@@ -142,10 +150,21 @@ def find_study(
     )
 
 
-def describe_study(index: PatientIndex, study: StudyEntry, ohif_root: str | None) -> StudyDetail:
+def alignment_of(index: PatientIndex, study: StudyEntry, queue: JobQueue) -> AlignmentState | None:
+    """How a study stands to the patient's others, with what is being done about it."""
+    standing = standing_of(index, study)
+    if standing in ("failed", "needsAlignment"):
+        job = queue.latest(ALIGN, study.orthanc_id)
+        if job is not None and job.is_active:
+            return "running" if job.state == JobState.RUNNING else "queued"
+    return standing
+
+
+def describe_study(
+    index: PatientIndex, study: StudyEntry, queue: JobQueue, ohif_root: str | None
+) -> StudyDetail:
     """A study with its series; OHIF is served at `ohif_root`, if at all."""
     series = [index.series[number] for number in study.series]
-    frames = list(dict.fromkeys(stack.frame for entry in series for stack in entry.stacks))
     return StudyDetail(
         study_instance_uid=study.study_instance_uid,
         orthanc_study_id=study.orthanc_id,
@@ -155,8 +174,9 @@ def describe_study(index: PatientIndex, study: StudyEntry, ohif_root: str | None
         study_description=study.study_description,
         modalities=sorted({entry.modality for entry in series}),
         indexed=bool(series),
-        alignment=_alignment(index, frames),
-        frame_of_reference_uids=frames,
+        alignment=alignment_of(index, study, queue),
+        failed_alignments=list(study.attempts),
+        frame_of_reference_uids=frames_of(index, study),
         series=[_describe_series(entry) for entry in series],
         links=links_of(ohif_root, [study.study_instance_uid]),
     )
@@ -175,7 +195,9 @@ def skipped_instances(reasons: Mapping[str, int]) -> list[SkippedInstances]:
     ]
 
 
-def study_routes(readers: Readers, catalogue: Catalogue, ohif_root: str | None) -> list[Route]:
+def study_routes(
+    readers: Readers, catalogue: Catalogue, queue: JobQueue, ohif_root: str | None
+) -> list[Route]:
     """The routes that list and describe studies."""
 
     def studies(request: Request) -> StudyPage:
@@ -201,7 +223,7 @@ def study_routes(readers: Readers, catalogue: Catalogue, ohif_root: str | None) 
         return StudyPage(total, query.limit, query.offset, lines)
 
     def study(_: Request, study: str) -> StudyDetail:
-        return describe_study(*find_study(readers, catalogue, study), ohif_root)
+        return describe_study(*find_study(readers, catalogue, study), queue, ohif_root)
 
     return [
         Route(
@@ -223,16 +245,6 @@ def dashed(date: str | None) -> str:
 
 def _plain(date: str | None) -> str | None:
     return None if date is None else date.replace("-", "")
-
-
-def _alignment(index: PatientIndex, frames: list[str]) -> str | None:
-    if not frames:
-        return None
-    first = index.frames[0]
-    if first in frames:
-        return "reference"
-    reachable = index.graph.paths_from(first)
-    return "aligned" if any(frame in reachable for frame in frames) else "needsAlignment"
 
 
 def _describe_series(series: SeriesPlanes) -> SeriesDetail:

@@ -17,6 +17,7 @@ from longitudinal.http.exchange import Request
 from longitudinal.http.parse import check_size, invalid, parse_json, parse_query
 from longitudinal.http.router import Route
 from longitudinal.points.given_transforms import UNKNOWN_FRAME, Ends, GivenTransforms, UnreadRegistration
+from longitudinal.transforms.attempts import Figure
 from longitudinal.transforms.given import GIVEN_REFUSALS, GivenTransform, from_landmarks, from_matrix
 from longitudinal.transforms.stored import OTHER_PATIENT, SAME_FRAME, StoredTransform
 
@@ -84,7 +85,8 @@ class TransformAnswer(msgspec.Struct, rename="camel", frozen=True):
 
     `matrix` (4 rows of 4) maps source points to target points, null where it is deformable or could not be read. `state`:
     `usable` in paths; `rejected` by a person; `refused`, with `refusal` as the reason and `detail`. `expectedErrorMm` is
-    null where nobody measured it; of landmarks it is the value at their centroid.
+    null where nobody measured it; of landmarks it is the value at their centroid. `quality` is what an automatic
+    registration measured of itself.
     """
 
     id: str
@@ -104,6 +106,7 @@ class TransformAnswer(msgspec.Struct, rename="camel", frozen=True):
     created_by: str
     expected_error_mm: float | None
     uncertainty_source: Literal["declared", "forwardBackward", "landmarks", "local", "unknown"]
+    quality: dict[str, Figure] | None
     review: Review | None
 
 
@@ -259,6 +262,7 @@ def _answer(stored: StoredTransform) -> TransformAnswer:
         "createdBy": notes.given_by if stored.is_own else stored.creator or "",
         "expectedErrorMm": notes.expected_error_mm,
         "uncertaintySource": notes.error_source or "unknown",
+        "quality": None if notes.quality is None else msgspec.json.decode(notes.quality),
         "review": None
         if notes.decision is None
         else {"decision": notes.decision, "by": notes.decided_by, "at": notes.decided_at},
@@ -271,7 +275,7 @@ def _unread_answer(unread: UnreadRegistration) -> TransformAnswer:
         id=unread.sop_instance_uid, sop_instance_uid=unread.sop_instance_uid, orthanc_instance_id=unread.orthanc_id,
         source_frame_of_reference_uid=None, target_frame_of_reference_uid=None, method=None, matrix=None, state="refused",
         refusal=unread.refusal, detail=unread.detail, origin="vendor", is_own=False, label="", created=None,
-        created_by="", expected_error_mm=None, uncertainty_source="unknown", review=None,
+        created_by="", expected_error_mm=None, uncertainty_source="unknown", quality=None, review=None,
     )  # fmt: skip
 
 

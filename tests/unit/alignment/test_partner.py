@@ -1,0 +1,265 @@
+"""Which study is aligned with which, on patients whose best answer is plain."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from longitudinal.alignment.acquisition import Acquisition
+from longitudinal.alignment.partner import Pair, Wish, choose_pairs
+from longitudinal.alignment.standing import standing_of
+from longitudinal.dicom.contrast import Contrast
+from longitudinal.points.patient_index import PatientIndex
+from longitudinal.points.stale import Stale
+from longitudinal.sidecar.patients import patient_key_of
+from longitudinal.sidecar.records import InstanceRecord, Notes
+from longitudinal.sidecar.studies import write_attempts
+from longitudinal.transforms.attempts import Attempt, add_attempt
+from tests.unit.points.patients import Ward, registration, shift, unplaced, volume
+
+HEIGHTS = range(0, 60, 3)
+
+
+def frame(study: int) -> str:
+    return f"1.9.{study}"
+
+
+def scan(study: int, series: int = 1, **more: Any) -> list[InstanceRecord]:
+    """A study in a frame of its own, 99 x 99 x 57 mm."""
+    return volume(study, series, **{"heights": HEIGHTS, "frame_of_reference_uid": frame(study), **more})
+
+
+class Patient:
+    """A ward, with what its series are."""
+
+    def __init__(self, folder: Path, *records: InstanceRecord | list[InstanceRecord]) -> None:
+        self.ward = Ward(folder, *records)
+        self.looks: dict[str, Acquisition] = {}
+
+    @property
+    def index(self) -> PatientIndex:
+        key = patient_key_of(self.ward.connection, "P")
+        assert key is not None
+        index = self.ward.catalogue.patient(key)
+        assert index is not None
+        return index
+
+    def say(self, study: int, series: int = 1, regions: tuple[str, ...] = (), description: str = "") -> None:
+        found = next(one for one in self.index.series if one.series_instance_uid == f"1.{study}.{series}")
+        look = Acquisition(Contrast(found.modality), frozenset(regions), description)
+        self.looks.update(dict.fromkeys(found.orthanc_ids, look))
+
+    def look(self, instance: str) -> Acquisition:
+        return self.looks.get(instance, Acquisition(Contrast("CT")))
+
+    def pairs(self, study: int, **wish: Any) -> list[Pair]:
+        return choose_pairs(self.index, Wish(f"s1.{study}", **wish), self.look)
+
+    def partners(self, study: int, **wish: Any) -> list[int]:
+        """Numbers of the other studies, the best first."""
+        found = []
+        for pair in self.pairs(study, **wish):
+            both = {
+                int(self.index.studies[scan.study].study_instance_uid[2:])
+                for scan in (pair.fixed, pair.moving)
+            }
+            found += sorted(both - {study}) or [study]
+        return found
+
+    def join(self, study: int, other: int, **more: Any) -> None:
+        self.ward.put(
+            registration(study, frame(study), frame(other), shift(1, 2, 3), number=study * 10 + other, **more)
+        )
+
+    def refuse(self, study: int, other: int, method: str = "rigid") -> None:
+        attempt = Attempt(
+            frame(study), frame(other), f"1.{other}", method, "e", "inconsistent", "it wanders",
+            {"forwardBackwardMeanMm": 14.2}, at="2026-01-01T00:00:00+00:00",
+        )  # fmt: skip
+        before = next(entry.attempts for entry in self.index.studies if entry.orthanc_id == f"s1.{study}")
+        text = add_attempt(None if not before else '{"attempts": ' + _json(before) + "}", attempt)
+        self.ward.catalogue.invalidate(frozenset(write_attempts(self.ward.connection, f"s1.{study}", text)))
+
+
+def _json(attempts: tuple[Attempt, ...]) -> str:
+    return msgspec.json.encode(attempts).decode()
+
+
+def arrive_all(patient: Patient, studies: list[int]) -> list[tuple[int, int]]:
+    """Do the jobs of studies in this order, each alignment a success; returns which were joined."""
+    done = []
+    for study in studies:
+        partners = patient.partners(study)
+        if partners:
+            patient.join(study, partners[0])
+            done.append((study, partners[0]))
+    return done
+
+
+@pytest.mark.parametrize("order", [[1, 2, 3], [3, 2, 1], [2, 3, 1], [3, 1, 2], [1, 3, 2], [2, 1, 3]])
+def test_three_arrivals_make_two_alignments_in_any_order_and_then_silence(
+    tmp_path: Path, order: list[int]
+) -> None:
+    patient = Patient(tmp_path, scan(1), scan(2), scan(3))
+    assert len(arrive_all(patient, order)) == 2
+    assert arrive_all(patient, order) == []
+    assert len(patient.index.graph.paths_from(frame(1))) == 3
+
+
+def test_four_arrivals_make_one_group_and_paths_stay_short(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, scan(1), scan(2), scan(3), scan(4))
+    assert arrive_all(patient, [4, 3, 2, 1]) == [(4, 1), (3, 1), (2, 1)]
+
+
+def test_two_modalities_end_in_one_group(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, scan(1), scan(2, modality="MR"), scan(3), scan(4, modality="MR"))
+    for study in (2, 4):
+        patient.say(study)
+    done = arrive_all(patient, [3, 1, 4, 2])
+    assert done == [(3, 1), (4, 2), (2, 1)]
+    assert arrive_all(patient, [1, 2, 3, 4]) == []
+
+
+def test_a_new_study_goes_to_one_partner_though_the_others_are_apart(tmp_path: Path) -> None:
+    """Five studies that were there before, aligned with nobody: the new one is not aligned with each."""
+    patient = Patient(tmp_path, *(scan(number) for number in range(1, 7)))
+    assert len(arrive_all(patient, [6])) == 1
+
+
+def test_one_patient_alone_and_one_frame_have_nothing_to_do(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, scan(1), scan(2, frame_of_reference_uid=frame(1)), unplaced(3))
+    assert [patient.partners(number) for number in (1, 2, 3)] == [[], [], []]
+    assert [standing_of(patient.index, study) for study in patient.index.studies] == [
+        "reference",
+        "reference",
+        None,
+    ]
+
+
+def test_the_earlier_frame_is_fixed(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, scan(1), scan(2))
+    for study in (1, 2):
+        (pair,) = patient.pairs(study)
+        assert (pair.fixed.frame, pair.moving.frame) == (frame(1), frame(2))
+
+
+def test_the_same_modality_comes_first_then_contrast(tmp_path: Path) -> None:
+    patient = Patient(
+        tmp_path, scan(1, modality="MR"), scan(2, modality="MR"), scan(3), scan(4, modality="MR")
+    )
+    patient.say(1, description="T1")
+    patient.say(2, description="FLAIR")
+    patient.say(4, description="FLAIR")
+    assert patient.partners(4) == [2, 1, 3]
+
+
+def test_coverage_before_voxel_and_both_before_time(tmp_path: Path) -> None:
+    patient = Patient(
+        tmp_path,
+        scan(1),
+        scan(2, size=40),  # shows a quarter
+        scan(3, spacing=2.0, size=50),  # as large, voxels four times as large
+        scan(4),
+    )
+    assert patient.partners(4) == [1, 3, 2]
+
+
+def test_the_best_series_stands_for_its_study_unless_somebody_says_which(tmp_path: Path) -> None:
+    thick = scan(1, 1, heights=range(0, 60, 12))
+    patient = Patient(tmp_path, thick, scan(1, 2), scan(2))
+    (pair,) = patient.pairs(2)
+    assert patient.index.series[pair.fixed.series].series_instance_uid == "1.1.2"
+    (told,) = patient.pairs(2, series=frozenset({"1.1.1"}))
+    assert patient.index.series[told.fixed.series].series_instance_uid == "1.1.1"
+
+
+def test_other_parts_of_the_body_are_never_tried(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, scan(1), scan(2), scan(3))
+    patient.say(1, regions=("head",))
+    patient.say(2, regions=("leg",))
+    patient.say(3, regions=("head", "neck"))
+    assert (patient.partners(3), patient.partners(2)) == ([1], [])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"modality": "US"},
+        {"heights": (0, 3, 6)},
+        {"heights": range(0, 15, 3)},
+        {"role": "localizer"},
+        {"role": "dose"},
+    ],
+)
+def test_what_is_no_volume_is_no_partner(tmp_path: Path, other: dict[str, Any]) -> None:
+    assert Patient(tmp_path, scan(1), scan(2, **other)).partners(1) == []
+
+
+def test_a_pair_that_failed_or_was_rejected_is_left_alone_until_somebody_asks(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, scan(1), scan(2), scan(3))
+    patient.refuse(3, 1)
+    assert patient.partners(3) == [2]
+    rejected = Notes(given_origin="automatic", decision="rejected")
+    patient.join(3, 2, notes=rejected)
+    assert patient.partners(3) == []
+    assert patient.partners(3, is_asked=True) == [1, 2]
+    assert patient.partners(3, method="affine") == [1]
+
+
+def test_a_freer_method_is_wanted_where_only_a_rigid_one_is(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, scan(1), scan(2))
+    patient.join(2, 1)
+    assert (patient.partners(2), patient.partners(2, method="deformable")) == ([], [1])
+    patient.join(2, 1, kind="deformable")
+    assert patient.partners(2, method="deformable") == []
+
+
+def test_two_frames_that_are_named_are_aligned_whatever_joins_them(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, scan(1), scan(2), scan(3))
+    patient.join(2, 1)
+    assert patient.partners(2, frames=frozenset({frame(1), frame(2)}), is_asked=True) == [1]
+
+
+def test_of_a_study_with_two_frames_each_gets_its_turn(tmp_path: Path) -> None:
+    second = scan(2, 2, frame_of_reference_uid="1.9.22")
+    patient = Patient(tmp_path, scan(1), scan(2), second)
+    (first, *_) = patient.pairs(2)
+    assert first.moving.frame == frame(2)
+    left = choose_pairs(patient.index, Wish("s1.2"), patient.look, {frame(2)})
+    assert {pair.moving.frame for pair in left} == {"1.9.22"}
+
+
+def test_standing(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, scan(1), scan(2), scan(3), scan(4))
+    patient.join(2, 1)
+    patient.refuse(3, 1)
+    assert [standing_of(patient.index, study) for study in patient.index.studies] == [
+        "reference", "aligned", "failed", "needsAlignment",
+    ]  # fmt: skip
+
+
+def test_resolve_says_that_an_alignment_failed_and_by_which_figures(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, scan(1), scan(2), scan(3))
+    patient.refuse(3, 1)
+    answer = patient.ward.point(10, 10, 10, frame(1))
+    reasons = {item.study_instance_uid: (item.reason, item.detail) for item in answer.unresolved}
+    assert reasons["1.2"][0] == "needsAlignment"
+    assert reasons["1.3"][0] == "alignmentFailed"
+    assert "inconsistent: it wanders (forwardBackwardMeanMm 14.2)" in reasons["1.3"][1]
+    assert "2001-01-01" in reasons["1.3"][1]
+
+
+def test_when_the_first_study_is_deleted_the_others_still_meet(tmp_path: Path) -> None:
+    """Their transforms lead to a frame without images now: nothing is lost."""
+    patient = Patient(tmp_path, scan(1), scan(2), scan(3))
+    patient.join(2, 1)
+    patient.join(3, 1)
+    before = patient.ward.point(10, 10, 10, frame(2))
+    patient.ward.heal(Stale(instances=tuple(one.orthanc_id for one in scan(1))))
+    after = patient.ward.point(10, 10, 10, frame(2))
+    place = {match.study_instance_uid: (match.x, match.y, match.z, match.path) for match in before.matches}
+    assert {match.study_instance_uid for match in after.matches} == {"1.2", "1.3"}
+    for match in after.matches:
+        assert (match.x, match.y, match.z, match.path) == place[match.study_instance_uid]
+    assert [standing_of(patient.index, study) for study in patient.index.studies] == ["reference", "aligned"]
