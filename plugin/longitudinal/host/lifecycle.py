@@ -65,8 +65,8 @@ def start() -> None:
 
     Raises
     ------
-    InvalidSettings, SidecarUnavailable
-        The plugin does not start; Orthanc goes on.
+    InvalidSettings
+        The plugin does not start; Orthanc goes on. A sidecar that cannot be opened stops neither: it is tried again.
     """
     forward_logging()
     configuration = json.loads(orthanc.GetConfiguration())
@@ -83,7 +83,7 @@ class _Plugin:
         catalogue = Catalogue(readers)
         archive = OrthancArchive(settings.metadata_base)
         self._readers = readers
-        self._writer = Writer(path, catalogue.invalidate)
+        self._writer = Writer(readers, catalogue.invalidate, catalogue.forget)
         inventory = OrthancInventory()
         self._ingest = Ingest(self._writer, archive, inventory)
         self._annotations = Annotations(self._writer, archive)
@@ -108,13 +108,13 @@ class _Plugin:
         alignments = Alignments(readers, catalogue, queue)
         routes = [
             *about_routes(settings.root, readers, self._writer, queue, completeness, _versions),
-            *IndexRoutes(readers, catalogue, inventory, queue, alignments, settings.max_body).routes(),
+            *IndexRoutes(readers, inventory, queue, alignments, settings.max_body).routes(),
             *alignment_routes(readers, alignments, settings.max_body),
             *job_routes(queue),
             *image_routes(settings.root, readers, catalogue),
-            *patient_routes(readers, catalogue, queue, self._ohif.root),
+            *patient_routes(readers, catalogue, self._ohif.root),
             *point_routes(asker, settings.max_body),
-            *study_routes(readers, catalogue, queue, self._ohif.root),
+            *study_routes(readers, catalogue, self._ohif.root),
             *transform_routes(given, settings.max_body),
             *upload_routes(loopback, settings.max_upload),
         ]
@@ -171,8 +171,8 @@ class _Plugin:
         self._rest.stop()
         self._aligner.stop()
         self._background.stop()
-        self._writer.stop()
         self._readers.close()
+        self._writer.stop()  # the last connection: it empties the -wal file
         left = [thread.name for thread in threading.enumerate() if thread.name.startswith("longitudinal")]
         if left:
             LOGGER.error("Threads still running at stop: %s", ", ".join(left))

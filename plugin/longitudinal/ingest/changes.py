@@ -101,7 +101,7 @@ class Changes:
         ------
         Stopping
             Somebody called `stop`.
-        sqlite3.Error
+        SidecarUnavailable
             The sidecar cannot be written; the cursor stays, and the next look begins there again.
         """
         assert self.cursor is not None

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from longitudinal.errors import SidecarUnavailable
 from longitudinal.ingest.changes import Changes, Stopping
 from longitudinal.ingest.reconcile import Reconcile
 
@@ -82,9 +83,12 @@ class Completeness:
                 self._stop.wait(_LOOK_SECONDS)
             except Stopping:
                 return
-            except Exception as error:  # a full disk, a locked database: it passes
+            except SidecarUnavailable:  # the writer has said so; it passes
+                self._stop.wait(_LOOK_SECONDS)
+            except Exception as error:
+                if str(error) != self.last_error:
+                    LOGGER.exception("The index could not be brought up to date; trying again")
                 self.last_error = str(error)
-                LOGGER.exception("The index could not be brought up to date; trying again")
                 self._stop.wait(_AFTER_ERROR_SECONDS)
 
     def _pass(self) -> None:

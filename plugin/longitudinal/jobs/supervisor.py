@@ -141,7 +141,9 @@ class Supervisor:
                     lane.running = None
                 if not self._stop.is_set():
                     lane.changed.wait(_LOOK_SECONDS)
-            except Exception:  # the sidecar cannot be written for a while: this thread must not end
+            except SidecarUnavailable:  # the writer has said so; it passes
+                self._stop.wait(_AFTER_ERROR_SECONDS)
+            except Exception:  # this thread must not end
                 LOGGER.exception("The queue of jobs cannot be served; trying again")
                 self._stop.wait(_AFTER_ERROR_SECONDS)
 

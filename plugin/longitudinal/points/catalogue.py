@@ -88,6 +88,14 @@ class Catalogue:
                     held.is_stale = True
                     held.changed.add(series_key)
 
+    def forget(self) -> None:
+        """Drop everything: the sidecar was opened again and may be another file. Called on the writer's thread."""
+        with self._lock:
+            self._commits += 1
+            self._owners.clear()
+            self._held.clear()
+            self._planes = 0
+
     def _read(self, key: int, unchanged: Mapping[int, SeriesPlanes]) -> PatientIndex | None:
         connection = self._readers.connection()
         connection.execute("BEGIN")  # one snapshot for all the reads below

@@ -2,63 +2,113 @@
 
 import sqlite3
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 from sqlite_utils import Database
 
 from longitudinal.errors import SidecarUnavailable
+from longitudinal.sidecar.fault import Fault, Reason, fault_of
 from longitudinal.sidecar.migrations import MIGRATIONS
 
-_BUSY_TIMEOUT_MS = 5_000
+T = TypeVar("T")
+
+BUSY_TIMEOUT_MS = 5_000
 # SQLite's own default of 2 MB reads a patient of 30,000 planes (4 MB) from the operating system each time.
 _CACHE_KIB = 16_384
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
-    """The one write connection, with the schema brought up to date.
+    """A write connection, with the schema brought up to date.
 
     Raises
     ------
-    SidecarUnavailable
+    sqlite3.Error
         When the file cannot be made, opened or migrated.
     """
+    connection = sqlite3.connect(
+        path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False
+    )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(
-            path, timeout=_BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False
-        )
         connection.execute("PRAGMA journal_mode = WAL")
         # The sidecar is a cache: what a power cut takes is found again by the reconcile pass.
         connection.execute("PRAGMA synchronous = NORMAL")
         MIGRATIONS.apply(Database(connection))
         _tune(connection)
-    except (sqlite3.Error, OSError) as error:
-        raise SidecarUnavailable(f"{path}: {error}") from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_reader(path: Path) -> "ReadConnection":
+    """A connection that cannot write, and does not make a file that is not there. Raises sqlite3.Error."""
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None,
+        check_same_thread=False, factory=ReadConnection,
+    )  # fmt: skip
+    try:
+        _tune(connection)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
 class Readers:
     """A read-only connection for each thread that asks, closed together.
 
+    Whatever goes wrong while one of them reads is raised as `SidecarUnavailable`.
+
     Parameters
     ----------
     path
-        The sidecar's file, already made by `open_writer`.
+        The sidecar's file.
+
+    Attributes
+    ----------
+    damage
+        What the first reader said that found the file damaged; None while all is well.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
+        self.damage: str | None = None
+        self._refusal: Fault | None = None
+        self._generation = 0
         self._local = threading.local()
-        self._all: list[sqlite3.Connection] = []
+        self._all: set[sqlite3.Connection] = set()
         self._lock = threading.Lock()
 
     def connection(self) -> sqlite3.Connection:
-        """This thread's connection."""
+        """This thread's connection.
+
+        Raises
+        ------
+        SidecarUnavailable
+            There is no file to be read at the moment.
+        """
+        if self._refusal is not None:
+            raise SidecarUnavailable(self._refusal.detail)
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
+        if connection is None or self._local.generation != self._generation:
+            if connection is not None:
+                self._drop(connection)
             connection = self._open()
-            self._local.connection = connection
         return connection
+
+    def refuse(self, fault: Fault) -> None:
+        """There is nothing to read from now on, for the reason of `fault`. For the writer."""
+        self._refusal = fault
+
+    def admit(self) -> None:
+        """The file can be read again, and may be another one: connections made before are not used any more."""
+        with self._lock:
+            self._generation += 1
+        self.damage = None
+        self._refusal = None
 
     def close(self) -> None:
         """Close every connection; the threads that used them have ended."""
@@ -68,17 +118,68 @@ class Readers:
             self._all.clear()
 
     def _open(self) -> sqlite3.Connection:
-        try:
-            connection = sqlite3.connect(
-                f"file:{self._path}?mode=ro", uri=True, timeout=_BUSY_TIMEOUT_MS / 1000, isolation_level=None,
-                check_same_thread=False,
-            )  # fmt: skip
-            _tune(connection)
-        except sqlite3.Error as error:
-            raise SidecarUnavailable(f"{self._path}: {error}") from error
         with self._lock:
-            self._all.append(connection)
+            generation = self._generation
+        try:
+            connection = open_reader(self.path)
+        except sqlite3.Error as error:
+            raise self._told(error) from error
+        connection.told = self._told
+        self._local.connection, self._local.generation = connection, generation
+        with self._lock:
+            self._all.add(connection)
         return connection
+
+    def _drop(self, connection: sqlite3.Connection) -> None:
+        with self._lock:
+            self._all.discard(connection)
+        connection.close()
+
+    def _told(self, error: sqlite3.Error) -> Exception:
+        fault = fault_of(error, self.path)
+        if fault is not None and fault.reason == Reason.DAMAGED and self.damage is None:
+            self.damage = str(error)
+        return SidecarUnavailable(f"{self.path}: {error}")
+
+
+class ReadConnection(sqlite3.Connection):
+    """Says what goes wrong while it reads: damage shows where a page is read, not where the file is opened.
+
+    Attributes
+    ----------
+    told
+        Given what SQLite raises, makes what is raised instead.
+    """
+
+    told: Callable[[sqlite3.Error], Exception] = staticmethod(lambda error: error)
+
+    def execute(self, *args: Any) -> sqlite3.Cursor:
+        """As sqlite3.Connection does."""
+        cursor = self.cursor(_ReadCursor)
+        cursor.told = self.told
+        return cursor.execute(*args)
+
+
+class _ReadCursor(sqlite3.Cursor):
+    told: Callable[[sqlite3.Error], Exception]
+
+    def execute(self, *args: Any) -> Self:
+        return self._guarded(super().execute, *args)
+
+    def fetchone(self) -> Any:
+        return self._guarded(super().fetchone)
+
+    def fetchall(self) -> list[Any]:
+        return self._guarded(super().fetchall)
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        return iter(self.fetchall())  # a guard around each row would take longer than the row
+
+    def _guarded(self, read: Callable[..., T], *args: Any) -> T:
+        try:
+            return read(*args)
+        except sqlite3.Error as error:
+            raise self.told(error) from error
 
 
 def _tune(connection: sqlite3.Connection) -> None:

@@ -4,6 +4,7 @@ import sqlite3
 
 CURSOR = "changes.cursor"
 BACKFILL_PAUSED = "backfill.paused"
+WRITTEN = "sidecar.written"  # when the writer last tried whether a fault has passed
 
 
 def read_fact(connection: sqlite3.Connection, name: str) -> str | None:

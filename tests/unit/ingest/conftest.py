@@ -55,9 +55,9 @@ class House:
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     path = tmp_path / "sidecar.sqlite"
-    writer = Writer(path, lambda touched: None)
     readers, archive = Readers(path), FakeArchive()
+    writer = Writer(readers, lambda touched: None)
     writer.start()
     yield House(archive, readers, writer, Ingest(writer, archive, archive), [])
-    writer.stop()
     readers.close()
+    writer.stop()

@@ -13,12 +13,12 @@ from longitudinal.sidecar.writer import Writer
 @pytest.fixture
 def sidecar(tmp_path: Path) -> Iterator[tuple[Readers, Writer]]:
     path = tmp_path / "sidecar.sqlite"
-    writer = Writer(path, lambda touched: None)
     readers = Readers(path)
+    writer = Writer(readers, lambda touched: None)
     writer.start()
     yield readers, writer
-    writer.stop()
     readers.close()
+    writer.stop()
 
 
 @pytest.fixture

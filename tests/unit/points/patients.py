@@ -122,6 +122,7 @@ class Ward:
     """A sidecar with records in it, and the questions one can ask of it."""
 
     def __init__(self, folder: Path, *records: InstanceRecord | list[InstanceRecord]) -> None:
+        folder.mkdir(exist_ok=True)
         self.connection = open_writer(folder / "sidecar.sqlite")
         self.writer = InstanceWriter(self.connection)
         self.readers = Readers(folder / "sidecar.sqlite")

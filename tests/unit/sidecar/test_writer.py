@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from longitudinal.errors import SidecarUnavailable
+from longitudinal.sidecar import connection
+from longitudinal.sidecar import writer as module
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.fault import Reason
 from longitudinal.sidecar.writer import Command, Writer
 
 
@@ -19,7 +24,7 @@ def commits() -> list[frozenset[tuple[int, int]]]:
 
 @pytest.fixture
 def writer(tmp_path: Path, commits: list[frozenset[tuple[int, int]]]) -> Iterator[Writer]:
-    writer = Writer(tmp_path / "index.sqlite", commits.append)
+    writer = Writer(Readers(tmp_path / "index.sqlite"), commits.append)
     yield writer
     if writer._thread.is_alive():
         writer.stop()
@@ -100,15 +105,146 @@ def test_stop_writes_what_is_queued(writer: Writer, tmp_path: Path) -> None:
     assert len(facts(tmp_path)) == 500
 
 
-def test_an_error_of_the_disk_shows_until_the_next_commit(
-    writer: Writer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(connection: sqlite3.Connection, _: object) -> list[tuple[int, int]]:
-        raise sqlite3.OperationalError("database or disk is full")
+# Faults
 
-    monkeypatch.setattr("longitudinal.sidecar.writer._RETRY_SECONDS", 0.0)
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fractions of the seconds it takes in real life."""
+    monkeypatch.setattr(module, "_RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(module, "_IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(module, "_SETTLED_SECONDS", 0.1)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr(module, "BUSY_TIMEOUT_MS", 50)
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records]
+
+
+@pytest.mark.usefixtures("quick")
+def test_while_another_holds_a_lock_those_who_wait_are_told_and_it_passes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    readers, commits = Readers(tmp_path / "index.sqlite"), []
+    writer = Writer(readers, commits.append)
     writer.start()
-    assert isinstance(writer.submit(full).exception(5), sqlite3.OperationalError)
-    assert writer.last_error == "database or disk is full"
-    writer.submit(fact("1")).result(5)
-    until(lambda: writer.last_error is None)
+    other = sqlite3.connect(tmp_path / "index.sqlite", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    for number in range(20):
+        error = writer.submit(fact(str(number))).exception(5)
+        assert isinstance(error, SidecarUnavailable)
+        assert "locked" in error.detail
+        writer.submit(fact(str(number)), is_awaited=False)
+    assert writer.fault is not None
+    assert writer.fault.reason == Reason.LOCKED
+    assert (
+        readers.connection().execute("SELECT count(*) FROM facts").fetchone()[0] == 0
+    )  # it can still be read
+    since, lost = writer.fault.since, writer.lost
+    until(lambda: writer.backlog == 0)
+    assert writer.fault.since == since
+    other.execute("ROLLBACK")
+    until(lambda: writer.fault is None)
+    assert writer.lost == lost + 1
+    writer.submit(fact("99")).result(5)
+    assert [line.split(" ")[3:4] for line in said(caplog)] == [["(locked):"], ["is"]], (
+        "one line, and one on recovery"
+    )
+    other.close()
+    readers.close()
+    writer.stop()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_disk_that_takes_one_write_and_not_the_next_is_one_fault(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    full = sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
+
+    def large(connection: sqlite3.Connection, _: object) -> list[tuple[int, int]]:
+        raise full
+
+    writer.start()
+    for _ in range(10):
+        assert isinstance(writer.submit(large).exception(5), SidecarUnavailable)
+        time.sleep(0.03)  # a small write succeeds in between
+    assert writer.fault is not None
+    assert writer.fault.reason == Reason.DISK_FULL
+    until(lambda: writer.fault is None)
+    assert len(said(caplog)) == 2
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("how", ["removed", "replaced", "wal removed", "pages"])
+def test_a_file_that_is_lost_in_use_is_replaced_by_a_new_one(
+    tmp_path: Path, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "index.sqlite"
+    readers, opened = Readers(path), []
+    writer = Writer(readers, lambda touched: None, lambda: opened.append(1))
+    writer.start()
+    for number in range(200):
+        writer.submit(fact(str(number), "x" * 2000))
+    writer.submit(fact("200")).result(5)
+    lost = writer.lost
+    if how == "removed":
+        path.unlink()
+    elif how == "replaced":
+        (tmp_path / "copy").write_bytes(path.read_bytes())
+        (tmp_path / "copy").replace(path)
+    elif how == "wal removed":
+        Path(f"{path}-wal").unlink()
+    else:
+        readers.connection().execute("SELECT value FROM facts").fetchall()
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with path.open("r+b") as file:
+            file.seek(4096)
+            file.write(b"\xa5" * (path.stat().st_size - 4096))
+        with pytest.raises(SidecarUnavailable, match="malformed"):
+            Readers(path).connection().execute("SELECT sum(length(value)) FROM facts").fetchall()
+        readers.connection().execute("PRAGMA shrink_memory")
+        with pytest.raises(SidecarUnavailable):
+            readers.connection().execute("SELECT sum(length(value)) FROM facts").fetchall()
+    until(lambda: writer.lost > lost)
+    writer.submit(fact("7")).result(5)
+    assert [row[0] for row in readers.connection().execute("SELECT name FROM facts")] == ["7"]
+    assert len(opened) == 2
+    assert writer.fault is None
+    (line,) = said(caplog)
+    assert "cannot be used" in line
+    assert ("set aside" in line) == bool(list(tmp_path.glob("*.aside-*")))
+    readers.close()
+    writer.stop()
+
+
+@pytest.mark.usefixtures("quick")
+def test_without_a_file_readers_are_refused_and_stores_taken_until_there_is_one(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.write_text("in the way")
+    readers = Readers(folder / "index.sqlite")
+    writer = Writer(readers, lambda touched: None)
+    writer.start()
+    assert writer.fault is not None
+    assert writer.fault.reason == Reason.UNWRITABLE
+    with pytest.raises(SidecarUnavailable, match=str(folder)):
+        readers.connection()
+    assert isinstance(writer.submit(fact("1"), is_awaited=False).exception(5), SidecarUnavailable)
+    folder.unlink()
+    until(lambda: writer.fault is None)
+    writer.submit(fact("2")).result(5)
+    assert readers.connection().execute("SELECT count(*) FROM facts WHERE name = '2'").fetchone()[0] == 1
+    readers.close()
+    writer.stop()
+
+
+def test_more_than_can_wait_is_given_up_and_counted(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_WAITING", 3)
+    lost = writer.lost
+    done = [writer.submit(fact(str(number)), is_awaited=False) for number in range(5)]
+    assert [each.done() for each in done] == [False] * 3 + [True] * 2
+    writer.start()
+    wait(done, 5)
+    until(lambda: writer.lost > lost)

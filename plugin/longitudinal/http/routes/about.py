@@ -44,6 +44,7 @@ class Health(msgspec.Struct, rename="camel", frozen=True):
 
     `queued` are changes that wait to be written. `cursorLag` says how many lines of the archive's change log are not
     followed yet, null before the first look; `reconciled` how often archive and index were compared since the start.
+    Where the index file itself fails, `reason` is a code of docs/reason-codes.md and `since` when it began (ISO 8601, UTC).
     """
 
     state: Literal["ok", "failing"]
@@ -57,6 +58,8 @@ class Health(msgspec.Struct, rename="camel", frozen=True):
     jobs_running: int
     backfill_paused: bool
     error: str | None
+    reason: str | None
+    since: str | None
     versions: dict[str, str]
 
 
@@ -84,7 +87,8 @@ def about_routes(
         return About("orthanc-longitudinal", __version__, "Not for primary diagnosis.", links)
 
     def health(_: Request) -> Response:
-        error = writer.last_error or completeness.last_error
+        fault = writer.fault
+        error = completeness.last_error if fault is None else fault.detail
         counts, jobs, is_paused, lag = {}, {}, False, None
         try:
             counts = read_counts(readers.connection())
@@ -104,6 +108,8 @@ def about_routes(
             jobs_running=jobs.get("running", 0),
             backfill_paused=is_paused,
             error=error,
+            reason=None if fault is None else fault.reason.value,
+            since=None if fault is None else fault.since.isoformat(timespec="milliseconds"),
             versions={
                 "plugin": __version__,
                 "orthanc": found.orthanc,

@@ -1,0 +1,108 @@
+"""What keeps the sidecar from being written or opened, with a code of the API."""
+
+import errno
+import os
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+
+class Reason(StrEnum):
+    """Why the sidecar fails. The codes are part of the API; `FAULTS` explains each."""
+
+    USED_BY_ANOTHER = "usedByAnother"
+    NETWORK_FILE_SYSTEM = "networkFileSystem"
+    NOT_A_SIDECAR = "notASidecar"
+    UNWRITABLE = "unwritable"
+    DISK_FULL = "diskFull"
+    LOCKED = "locked"
+    IO_ERROR = "ioError"
+    DAMAGED = "damaged"
+
+
+FAULTS: Mapping[Reason, str] = {
+    Reason.USED_BY_ANOTHER: "Another process has the file; `error` names it. Each Orthanc needs a file of its own.",
+    Reason.NETWORK_FILE_SYSTEM: "The file is on a network file system, where neither locks nor shared memory can be "
+    "relied on.",
+    Reason.NOT_A_SIDECAR: "SidecarPath names a sound database of something else, which is left alone.",
+    Reason.UNWRITABLE: "The file or its folder cannot be made or written.",
+    Reason.DISK_FULL: "The file system is full.",
+    Reason.LOCKED: "Another program holds a lock on the database, such as a backup or a shell.",
+    Reason.IO_ERROR: "The operating system cannot read or write the file.",
+    Reason.DAMAGED: "The file is damaged and could not be set aside.",
+}
+
+# sqlite3.h, primary result codes.
+_BY_CODE = {
+    sqlite3.SQLITE_PERM: Reason.UNWRITABLE,
+    sqlite3.SQLITE_BUSY: Reason.LOCKED,
+    sqlite3.SQLITE_LOCKED: Reason.LOCKED,
+    sqlite3.SQLITE_NOMEM: Reason.IO_ERROR,
+    sqlite3.SQLITE_READONLY: Reason.UNWRITABLE,
+    sqlite3.SQLITE_IOERR: Reason.IO_ERROR,
+    sqlite3.SQLITE_CORRUPT: Reason.DAMAGED,
+    sqlite3.SQLITE_FULL: Reason.DISK_FULL,
+    sqlite3.SQLITE_CANTOPEN: Reason.UNWRITABLE,
+    sqlite3.SQLITE_PROTOCOL: Reason.LOCKED,
+    sqlite3.SQLITE_NOTADB: Reason.DAMAGED,
+}
+_PRIMARY = 0xFF
+_BY_ERRNO = {
+    errno.ENOSPC: Reason.DISK_FULL,
+    errno.EDQUOT: Reason.DISK_FULL,
+    errno.EACCES: Reason.UNWRITABLE,
+    errno.EPERM: Reason.UNWRITABLE,
+    errno.EROFS: Reason.UNWRITABLE,
+    errno.EEXIST: Reason.UNWRITABLE,
+    errno.ENOTDIR: Reason.UNWRITABLE,
+    errno.EISDIR: Reason.UNWRITABLE,
+}
+# How Python says that a text of the database is no UTF-8. We write nothing else.
+_NO_TEXT = "Could not decode to UTF-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong, in a sentence that names the file, and since when."""
+
+    reason: Reason
+    detail: str
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+class Faulty(Exception):
+    """The sidecar cannot be used now."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.detail)
+        self.fault = fault
+
+
+def fault_of(error: BaseException, path: Path) -> Fault | None:
+    """What an error says about the file; None where it is about a statement or something else of ours."""
+    if isinstance(error, Faulty):
+        return error.fault
+    reason = None
+    if isinstance(error, sqlite3.Error):
+        reason = _BY_CODE.get(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY)
+        if reason is None and str(error).startswith(_NO_TEXT):
+            reason = Reason.DAMAGED
+    elif isinstance(error, OSError):
+        reason = _BY_ERRNO.get(error.errno or 0, Reason.IO_ERROR)
+    if reason is None:
+        return None
+    if reason in (Reason.IO_ERROR, Reason.UNWRITABLE) and _is_full(path.parent):
+        reason = (
+            Reason.DISK_FULL
+        )  # SQLite reports a full disk so, where it is shared memory that finds no room
+    return Fault(reason, f"{path}: {error}")
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return os.statvfs(folder).f_bavail == 0
+    except OSError:
+        return False
