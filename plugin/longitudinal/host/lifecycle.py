@@ -108,13 +108,13 @@ class _Plugin:
         alignments = Alignments(readers, catalogue, queue)
         routes = [
             *about_routes(settings.root, readers, self._writer, queue, completeness, _versions),
-            *IndexRoutes(readers, inventory, queue, alignments, settings.max_body).routes(),
+            *IndexRoutes(readers, catalogue, inventory, queue, alignments, settings.max_body).routes(),
             *alignment_routes(readers, alignments, settings.max_body),
             *job_routes(queue),
             *image_routes(settings.root, readers, catalogue),
-            *patient_routes(readers, catalogue, self._ohif.root),
+            *patient_routes(readers, catalogue, queue, self._ohif.root),
             *point_routes(asker, settings.max_body),
-            *study_routes(readers, catalogue, self._ohif.root),
+            *study_routes(readers, catalogue, queue, self._ohif.root),
             *transform_routes(given, settings.max_body),
             *upload_routes(loopback, settings.max_upload),
         ]
