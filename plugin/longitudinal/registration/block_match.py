@@ -81,7 +81,10 @@ def match_blocks(fixed: Pyramid, moving: Pyramid, transform: sitk.Transform) -> 
     noise = mean_gradient(mine), mean_gradient(theirs)
     half, reach = int(BLOCK_MM / SPACING_MM / 2), int(SEARCH_MM / SPACING_MM)
     corners = _corners(mine, cover, noise[0], half, reach)
-    found = [_match(mine, theirs, noise, corner, half, reach) for corner in corners]
+    found = []
+    for corner in corners:
+        around = tuple(slice(at, at + 2 * (half + reach)) for at in corner)
+        found.append(match_block(mine[around], theirs[around], noise))
     directions = np.reshape(image.GetDirection(), (3, 3))
     index = corners[:, ::-1] + (half + reach - 0.5)
     centres = np.array(image.GetOrigin()) + (index * SPACING_MM) @ directions.T
@@ -112,14 +115,22 @@ def _structure(block: Voxels, noise: float) -> float:
     return float(np.linalg.eigvalsh([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])[0])
 
 
-def _match(
-    mine: Voxels, theirs: Voxels, noise: tuple[float, float], corner: NDArray[np.int_], half: int, reach: int
+def match_block(
+    mine: Voxels, theirs: Voxels, noise: tuple[float, float]
 ) -> tuple[NDArray[np.float64], float]:
-    """Shift (k, j, i) in voxels and score of the best place of a block."""
-    around = tuple(slice(at, at + 2 * (half + reach)) for at in corner)
+    """Shift (k, j, i) in voxels and score, 0..1, of the best place of a block.
+
+    Parameters
+    ----------
+    mine, theirs
+        (n, n, n) voxels of `SPACING_MM`: the block in the middle and `SEARCH_MM` around it.
+    noise
+        `mean_gradient` of either scan.
+    """
+    reach = int(SEARCH_MM / SPACING_MM)
     inner = (slice(reach, -reach),) * 3
-    block = [values[inner] for values in gradient_products(mine[around], noise[0])]
-    field = gradient_products(theirs[around], noise[1])
+    block = [values[inner] for values in gradient_products(mine, noise[0])]
+    field = gradient_products(theirs, noise[1])
     shape = field[0].shape
     agreement = sum(
         weight * np.fft.rfftn(theirs_, shape, AXES) * np.conj(np.fft.rfftn(mine_, shape, AXES))

@@ -1,6 +1,6 @@
 """Made-up anatomy: blobs in a body, sampled on any grid of any frame, so that the truth is known exactly."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +45,8 @@ def scan(
     body: Body,
     body_from_frame: affine.Matrix | None = None,
     *,
-    spacing: tuple[float, float, float] = (2.5, 2.5, 3.0),
-    size: tuple[int, int, int] = (72, 80, 54),
+    spacing: tuple[float, float, float] = (4.0, 4.0, 4.0),
+    size: tuple[int, int, int] = (45, 50, 40),
     noise: float = 8.0,
     contrast: Contrast = MR,
     seed: int = 0,
@@ -74,3 +74,14 @@ def mean_error(found: affine.Matrix, truth: affine.Matrix) -> float:
     """Mean distance in mm between where two maps put points spread over the body."""
     points = np.random.default_rng(5).uniform(-0.8, 0.8, (200, 3)) * BODY_MM
     return float(np.linalg.norm(affine.apply(found, points) - affine.apply(truth, points), axis=1).mean())
+
+
+def mirrored(volume: Volume) -> Volume:
+    """The same scan with left and right swapped."""
+    return replace(volume, voxels=np.ascontiguousarray(volume.voxels[:, :, ::-1]))
+
+
+BODY = Body.random(1)
+MOTION = motion((35.0, -50.0, 22.0), (18.0, -9.0, 26.0))
+NEAR_MOTION = motion((4.0, -3.0, 2.0), (3.0, -3.0, 3.0)) @ MOTION
+"""Where a person might start: 6 mm and 5 degrees off."""
