@@ -49,6 +49,9 @@ class Files:
     def file(self, _: str) -> bytes:
         return as_file(classic())
 
+    def default_encoding(self) -> str:
+        return "Latin1"
+
 
 class Desk:
     """The routes on one patient: frame 1.2.1 in the first study, 1.2.2 in the second, a registration in the second."""
