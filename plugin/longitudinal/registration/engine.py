@@ -140,10 +140,12 @@ def _measure(fixed: Pyramid, moving: Pyramid, forth: _Way, home: _Way) -> Qualit
     tissue = tissue_points(fixed)
     shared = tissue[covered(forth.points.map_points(tissue), moving.volume)]
     distances = forward_backward(shared, forth.points, home.points)
+    rigid = forward_backward(shared, linear(forth.rigid), linear(home.rigid))
     blocks = match_blocks(fixed, moving, image_transform(forth.matrix, forth.field))
     return Quality(
         forward_backward_mean_mm=float(distances.mean()) if len(distances) else np.nan,
         forward_backward_max_mm=float(distances.max()) if len(distances) else np.nan,
+        rigid_forward_backward_mm=float(rigid.mean()) if len(rigid) else np.nan,
         overlap=overlap(fixed, moving, linear(forth.rigid)),
         metric=mutual_information(fixed, moving, forth.matrix, MIDDLE.spacing),
         block_offset_mm=blocks.offset_mm,
