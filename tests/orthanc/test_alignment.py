@@ -192,9 +192,10 @@ def test_three_arrivals_are_two_alignments_then_silence_over_a_restart(server: O
     server.configuration["Longitudinal"] = {"QuietSeconds": 3}
     server.restart()
     moved = motion(8, (20, -15, 10))
-    load(server, head(1), head(3, moved=moved))
+    studies = [head(1), head(3, moved=moved), head(2, real=2, rle=True)]
+    load(server, *studies[:2])
     server.restart()  # nothing is queued yet: it was stored a moment ago
-    load(server, head(2, real=2, rle=True))
+    load(server, *studies[2:])
 
     def is_done() -> bool:
         jobs = aligns(server)
@@ -203,7 +204,7 @@ def test_three_arrivals_are_two_alignments_then_silence_over_a_restart(server: O
 
     server.wait_until(is_done, ALIGNED_SECONDS, "two alignments are done")
     count, instances = len(aligns(server)), server.health()["instances"]
-    assert instances == 3 * len(head(1)) + 2
+    assert instances == sum(map(len, studies)) + 2
     points = landmarks()
     there = points @ moved[:3, :3].T + moved[:3, 3]
     found = errors(server, "HEAD", (frame_of(1), frame_of(3)), points, there)

@@ -40,6 +40,7 @@ from longitudinal.registration.engine import align
 from longitudinal.registration.quality import REJECTIONS, Quality
 from longitudinal.registration.volume import UnusableVolume, Volume, build_volume
 from longitudinal.transforms.attempts import Figure
+from longitudinal.transforms.grid_size import fit_field
 from longitudinal.transforms.grid_storage import encode_field
 
 # Linux, sys/prctl.h: the signal this process gets when the thread that started it ends.
@@ -125,7 +126,7 @@ def _registered(alignment: Alignment, seconds: float) -> Registered:
     rejection = quality.rejection
     return Registered(
         moving_from_fixed=alignment.moving_from_fixed.tolist(),
-        grid=None if alignment.field is None else encode_field(alignment.field, largest_exact=0),
+        grid=None if alignment.field is None else encode_field(fit_field(alignment.field), largest_exact=0),
         engine=alignment.engine,
         quality=_figures(quality),
         expected_error_mm=rounded(quality.expected_error_mm),

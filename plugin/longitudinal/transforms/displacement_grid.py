@@ -92,7 +92,7 @@ class DisplacementGrid:
         reach = HALF_VOXEL + INDEX_TOLERANCE
         inside = ((index >= -reach) & (index <= last + reach)).all(axis=1)
         displacements = np.full(index.shape, np.nan)
-        displacements[inside] = _interpolate(self.field.vectors, index[inside])
+        displacements[inside] = interpolate(self.field.vectors, index[inside])
         return displacements
 
     @cached_property
@@ -106,7 +106,7 @@ class DisplacementGrid:
 
     def _continued(self, registered: affine.Points) -> affine.Points:
         """D, continued past the border and across undefined vectors."""
-        return _interpolate(self._filled, affine.apply(self._index_from_point, registered))
+        return interpolate(self._filled, affine.apply(self._index_from_point, registered))
 
     def _derivative(self, registered: affine.Points) -> NDArray[np.float64]:
         """(n, 3, 3), change of the continued D for a millimetre along each axis of the patient."""
@@ -255,7 +255,7 @@ def _cells(
     return at_corner, parts, (snapped == clamped) & (last > 0)
 
 
-def _interpolate(vectors: NDArray[np.float32], index: NDArray[np.float64]) -> affine.Points:
+def interpolate(vectors: NDArray[np.float32], index: NDArray[np.float64]) -> affine.Points:
     """Trilinear value at (n, 3) fractional (i, j, k); NaN where a vector that has any weight is NaN."""
     at_corner, parts, _ = _cells(vectors, index)
     weights = parts.prod(axis=2)[..., None]

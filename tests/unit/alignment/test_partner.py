@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from longitudinal.alignment.acquisition import Acquisition
+from longitudinal.alignment.loops import find_loops
 from longitudinal.alignment.partner import Pair, Wish, choose_pairs
 from longitudinal.alignment.standing import standing_of
 from longitudinal.dicom.contrast import Contrast
@@ -263,3 +264,16 @@ def test_when_the_first_study_is_deleted_the_others_still_meet(tmp_path: Path) -
     for match in after.matches:
         assert (match.x, match.y, match.z, match.path) == place[match.study_instance_uid]
     assert [standing_of(patient.index, study) for study in patient.index.studies] == ["reference", "aligned"]
+
+
+def test_three_transforms_in_a_ring_are_walked_and_measured(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, scan(1), scan(2), scan(3))
+    patient.join(2, 1)
+    patient.join(3, 2)
+    assert find_loops(patient.index) == []
+    ring = registration(3, frame(3), frame(1), shift(2, 4, 9), number=77)  # the two steps lead by (2, 4, 6)
+    patient.ward.put(ring)
+    (loop,) = find_loops(patient.index)
+    assert loop.mean_mm == pytest.approx(3.0)
+    assert loop.max_mm == pytest.approx(3.0)
+    assert len(set(loop.transforms)) == 3

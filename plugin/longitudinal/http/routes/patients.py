@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 
+from longitudinal.alignment.loops import find_loops
 from longitudinal.errors import Ambiguous, FieldError, NotFound
 from longitudinal.http.exchange import Request
 from longitudinal.http.parse import parse_query
@@ -66,10 +67,23 @@ class Frame(msgspec.Struct, rename="camel", frozen=True):
     canonical_frame_of_reference_uid: str
 
 
+class TransformLoop(msgspec.Struct, rename="camel", frozen=True):
+    """Transforms that lead from a frame back to itself, and how far points then are from themselves.
+
+    The first transform is the one that is judged: the others join the frames without it. A loop that does not close holds
+    a wrong transform; one that closes proves nothing. Null where no point comes back.
+    """
+
+    transforms: list[str]
+    frame_of_reference_uid: str
+    mean_mm: float | None
+    max_mm: float | None
+
+
 class PatientDetail(msgspec.Struct, rename="camel", frozen=True):
     """A patient: studies in time order, frames of reference, and which of them transforms join.
 
-    `links` show all studies together.
+    `loops` tell how well those agree; `links` show all studies together.
     """
 
     patient_id: str
@@ -78,6 +92,7 @@ class PatientDetail(msgspec.Struct, rename="camel", frozen=True):
     identity_conflict: bool
     studies: list[StudyDetail]
     frames: list[Frame]
+    loops: list[TransformLoop]
     links: StudyLinks
 
 
@@ -117,6 +132,10 @@ def patient_routes(
             identity_conflict=index.identity_conflict,
             studies=[describe_study(index, study, queue, ohif_root) for study in index.studies],
             frames=_frames(index),
+            loops=[
+                TransformLoop(list(loop.transforms), loop.frame, loop.mean_mm, loop.max_mm)
+                for loop in find_loops(index)
+            ],
             links=links_of(ohif_root, [study.study_instance_uid for study in index.studies]),
         )
 
