@@ -1,0 +1,142 @@
+"""The real worker, given scans that end early: what it reads, from where, and what it says of what it cannot use."""
+
+import io
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from longitudinal.geometry.image_plane import PLANE
+from longitudinal.jobs.messages import Registered, ScanPlanes, Task, Unusable
+from longitudinal.jobs.queue import JobQueue
+from longitudinal.jobs.supervisor import JobContext
+from longitudinal.jobs.worker_process import TaskFailed, WorkerProcess, Workplace
+from longitudinal.settings import Acceptance
+from longitudinal.sidecar.jobs import JobRequest
+
+TOKEN = "Bearer of this test"
+SIZE = 40
+Pixels = Callable[[str, int], np.ndarray | None]
+
+
+class Orthanc:
+    """Answers for the pixels of frames, and remembers who asked for what."""
+
+    def __init__(self, pixels: Pixels) -> None:
+        asked: list[tuple[str, str | None]] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked.append((self.path, self.headers["Authorization"]))
+                _, _, instance, _, frame, _ = self.path.split("/")
+                found = pixels(instance, int(frame))
+                body = io.BytesIO()
+                if found is not None:
+                    np.save(body, found)
+                self.send_response(404 if found is None else 200)
+                self.end_headers()
+                self.wfile.write(body.getvalue())
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.asked = asked
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def run(queue: JobQueue) -> Iterator[Callable[..., tuple[Registered | Unusable, Orthanc]]]:
+    """Have a task done by the real worker."""
+    opened: list[Orthanc | WorkerProcess] = []
+
+    def do(task: Task, pixels: Pixels, memory_mib: int = 1024) -> tuple[Registered | Unusable, Orthanc]:
+        orthanc = Orthanc(pixels)
+        worker = WorkerProcess(Workplace(Path(sys.executable), orthanc.url, lambda: TOKEN, 1, memory_mib))
+        opened.extend((worker, orthanc))
+        queue.enqueue([JobRequest("align", "s")])
+        job = queue.start_next(frozenset({"align"}))
+        assert job is not None
+        return worker.run(task, JobContext(job, queue, threading.Event(), lambda: False)), orthanc
+
+    yield do
+    for one in opened:
+        one.close()
+
+
+def scan(name: str, count: int = 10, size: int = SIZE, multi_frame: bool = False) -> ScanPlanes:
+    planes = np.zeros(count, PLANE)
+    planes["position"][:, 2] = 3.0 * np.arange(count)
+    planes["orientation"], planes["spacing"] = (1, 0, 0, 0, 1, 0), 3.0
+    planes["rows"] = planes["columns"] = size
+    planes["slice_thickness"] = 3.0
+    for key in ("acquisition_time", "echo_time", "b_value", "trigger_time"):
+        planes[key] = np.nan
+    planes["temporal_position"] = -1
+    numbers = range(1, count + 1)
+    frames = list(numbers) if multi_frame else [1] * count
+    planes["frame_number"] = frames
+    instances = [name] * count if multi_frame else [f"{name}{number}" for number in numbers]
+    return ScanPlanes(planes.tobytes(), instances, frames, "CT")
+
+
+def task(fixed: ScanPlanes, moving: ScanPlanes) -> Task:
+    return Task(fixed, moving, "rigid", 1, Acceptance())
+
+
+def grey(instance: str, frame: int) -> np.ndarray:
+    """(rows, columns, 1), as Orthanc gives it."""
+    return np.random.default_rng(frame).random((SIZE, SIZE, 1), np.float32) * (1 + len(instance))
+
+
+def test_it_asks_for_single_rescaled_frames_with_the_token(
+    run: Callable[..., tuple[Unusable, Orthanc]],
+) -> None:
+    def pixels(instance: str, frame: int) -> np.ndarray:
+        return grey(instance, frame) if instance == "multi" else np.zeros((SIZE, SIZE, 1), np.float32)
+
+    answer, orthanc = run(task(scan("multi", multi_frame=True), scan("flat")), pixels)
+    assert {token for _, token in orthanc.asked} == {TOKEN}
+    paths = [path for path, _ in orthanc.asked]
+    assert paths[:10] == [f"/instances/multi/frames/{frame}/numpy?rescale=1" for frame in range(10)]
+    assert paths[10:] == [f"/instances/flat{number}/frames/0/numpy?rescale=1" for number in range(1, 11)]
+    assert (answer.scan, answer.reason) == ("moving", "noContrast")
+
+
+@pytest.mark.parametrize(
+    ("fixed", "shape", "reason"),
+    [
+        (scan("f", count=3), (SIZE, SIZE, 1), "tooFewPlanes"),
+        (scan("f"), (SIZE, SIZE, 3), "notGrey"),
+        (scan("f", size=SIZE + 1), (SIZE, SIZE, 1), "badPixels"),
+    ],
+)
+def test_a_scan_that_cannot_be_registered_is_named_with_its_reason(
+    run: Callable[..., tuple[Unusable, Orthanc]], fixed: ScanPlanes, shape: tuple[int, ...], reason: str
+) -> None:
+    answer, _ = run(task(fixed, scan("m")), lambda *_: np.ones(shape, np.float32))
+    assert (answer.scan, answer.reason) == ("fixed", reason)
+
+
+def test_what_orthanc_does_not_decode_fails_the_task_by_name(run: Callable[..., object]) -> None:
+    with pytest.raises(TaskFailed, match="does not decode frame 1 of instance f4"):
+        run(
+            task(scan("f"), scan("m")),
+            lambda instance, frame: None if instance == "f4" else grey(instance, frame),
+        )
+
+
+def test_more_memory_than_allowed_fails_the_task_and_says_so(run: Callable[..., object]) -> None:
+    """A block of 400 x 400 x 400 mm takes half a gigabyte; what the interpreter itself needs is a tenth of that."""
+    wide = scan("f", count=100, size=200)
+    with pytest.raises(TaskFailed, match="WorkerMemoryMiB"):
+        run(task(wide, wide), lambda *_: np.ones((200, 200, 1), np.float32), memory_mib=100)
