@@ -198,15 +198,8 @@ def registration_object(alignment: Alignment, fixed: Series, moving: Series) -> 
     """The alignment as a (Deformable) Spatial Registration object in the moving study.
 
     The same scans aligned by the same engine make the same UIDs.
-
-    Raises
-    ------
-    UnusableInput
-        Both series are in one Frame of Reference.
     """
     target, source = fixed.frame, moving.frame
-    if source.frame == target.frame:
-        raise UnusableInput(f"both scans are in the frame {source.frame}: the scanner says they are aligned")
     authorship = Authorship(
         datetime.now().astimezone(),
         registration_type=RegistrationType.IMAGE_CONTENT,
@@ -259,6 +252,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(given: argparse.Namespace) -> int:
     fixed, moving = read_series(given.fixed), read_series(given.moving)
+    frame = fixed.frame.frame
+    if frame == moving.frame.frame:
+        raise UnusableInput(f"both scans are in the frame {frame}: the scanner says they are aligned")
     initial = None if given.initial is None else read_initial(given.initial)
     alignment = align(
         fixed.volume(),

@@ -4,6 +4,7 @@ Greedy speaks RAS, everything here LPS: its matrices are turned over at this bor
 on the fixed grid, and come before its matrix: ``moving = matrix . (x + D(x))``.
 """
 
+import ctypes
 import os
 import tempfile
 from collections.abc import Iterator
@@ -33,15 +34,18 @@ SMOOTHING = {LOCAL_CORRELATION: "3vox 1vox", MUTUAL_INFORMATION: "4vox 2vox"}
 """Of each update and of the whole field. Local correlation bears less (1.5 mm on the lung pair, 1.7 with 4 and 2
 voxels); mutual information follows noise with less (0.7 mm where the truth is rigid)."""
 
+_LIBC = ctypes.CDLL(None)
 _RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def refine_affine(fixed: Pyramid, moving: Pyramid, start: Matrix, threads: int) -> Matrix:
-    """The affine map (4, 4) moving from fixed, LPS mm, nearest to a rigid start that fits best."""
-    metric = find_metric(fixed, moving)
+    """The affine map (4, 4) moving from fixed, LPS mm, nearest to a rigid start that fits best.
+
+    By mutual information within one contrast too: 5.9 mm on the lung pair where local correlation ends at 6.5.
+    """
     with matrix_file(start) as path:
         greedy = run(
-            f"-i fixed moving -a -dof 12 -m {metric} -n 60x40x20 -ia {path} -o found",
+            f"-i fixed moving -a -dof 12 -m {MUTUAL_INFORMATION} -n 60x40x20 -ia {path} -o found",
             threads,
             fixed=fixed.cube(AFFINE_MM),
             moving=moving.cube(AFFINE_MM),
@@ -131,6 +135,7 @@ def _quiet_stdout() -> Iterator[None]:
         os.dup2(nowhere, 1)
         yield
     finally:
+        _LIBC.fflush(None)  # or what it wrote comes out later
         os.dup2(kept, 1)
         os.close(kept)
         os.close(nowhere)

@@ -1,0 +1,62 @@
+"""Greedy at our border: directions, frames, and silence."""
+
+import numpy as np
+import pytest
+
+from longitudinal.dicom.contrast import Contrast
+from longitudinal.geometry import affine
+from longitudinal.registration.greedy import (
+    LOCAL_CORRELATION,
+    MUTUAL_INFORMATION,
+    find_metric,
+    refine_affine,
+    refine_deformable,
+)
+from longitudinal.registration.pyramid import Pyramid, image_transform
+from longitudinal.transforms.displacement_grid import DisplacementGrid
+from longitudinal.transforms.grid_storage import encode_field
+from tests.unit.registration.phantoms import BODY, BODY_MM, MOTION, mean_error, scan
+
+STRETCH = np.diag([1.05, 0.97, 1.0, 1.0])
+MEGABYTE = 1 << 20
+FIXED = Pyramid(scan(BODY))
+
+
+def test_an_affine_motion_is_found_from_a_rigid_start(capfd: pytest.CaptureFixture[str]) -> None:
+    truth = affine.compose(MOTION, STRETCH)
+    moving = Pyramid(scan(BODY, affine.invert(truth), seed=1))
+    assert mean_error(MOTION, truth) > 1.5
+    assert mean_error(refine_affine(FIXED, moving, MOTION, threads=1), truth) < 0.6
+    assert capfd.readouterr().out == "", "the worker speaks JSON on its standard output"
+
+
+def test_a_field_maps_like_the_motion_it_was_made_for() -> None:
+    """By two readers of the field: ours for points, SimpleITK's for images."""
+    truth = affine.compose(MOTION, STRETCH)
+    moving = Pyramid(scan(BODY, affine.invert(truth), seed=1))
+    field = refine_deformable(FIXED, moving, MOTION, threads=1)
+    points = np.random.default_rng(1).uniform(-0.6, 0.6, (100, 3)) * BODY_MM
+    mapped = DisplacementGrid(field).map_points(points)
+    assert np.linalg.norm(mapped - affine.apply(truth, points), axis=1).mean() < 0.8
+    by_image = [image_transform(field.post, field).TransformPoint(point.tolist()) for point in points]
+    np.testing.assert_allclose(mapped, by_image, atol=0.01)
+    assert len(encode_field(field, largest_exact=0)) < MEGABYTE
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "metric"),
+    [
+        (Contrast("CT"), Contrast("CT"), LOCAL_CORRELATION),
+        (Contrast("CT"), Contrast("MR", 500, 10), MUTUAL_INFORMATION),
+        (Contrast("MR", 500, 10), Contrast("MR", 600, 12), LOCAL_CORRELATION),
+        (Contrast("MR", 500, 10), Contrast("MR", 4000, 100), MUTUAL_INFORMATION),
+        (Contrast("MR", 9000, 100, 2500), Contrast("MR", 9000, 100), MUTUAL_INFORMATION),
+        (Contrast("MR"), Contrast("MR"), MUTUAL_INFORMATION),
+        (Contrast("PT"), Contrast("PT"), MUTUAL_INFORMATION),
+    ],
+)
+def test_local_correlation_is_for_one_contrast(first: Contrast, second: Contrast, metric: str) -> None:
+    pyramids = [
+        Pyramid(scan(BODY, spacing=(8, 8, 8), size=(23, 25, 20), contrast=each)) for each in (first, second)
+    ]
+    assert find_metric(*pyramids) == metric

@@ -1,0 +1,57 @@
+"""One point refined, where the truth is known and where there is nothing to find."""
+
+import numpy as np
+import pytest
+
+from longitudinal.dicom.deformable_registration import DisplacementField
+from longitudinal.geometry import affine
+from longitudinal.registration.local import Grade, Refinement, local_affine, refine
+from longitudinal.registration.pyramid import Pyramid
+from longitudinal.transforms.displacement_grid import DisplacementGrid
+from longitudinal.transforms.model import linear
+from tests.unit.registration.phantoms import BODY, MOTION, motion, scan
+
+POINT = np.array([12.0, -20.0, 8.0])
+FIXED = Pyramid(scan(BODY))
+
+
+def test_a_start_that_is_off_by_six_millimetres_is_put_right() -> None:
+    moving = Pyramid(scan(BODY, affine.invert(MOTION), seed=1))
+    off = motion((4.0, -3.5, 2.5), (0, 0, 0)) @ MOTION
+    found = refine(FIXED, moving, linear(off), POINT)
+    assert np.linalg.norm(found.point - affine.apply(MOTION, POINT)) < 1.2
+    assert found.uncertainty_mm < 3
+    assert found.grade is not Grade.RED
+
+
+def test_where_the_other_scan_ends_nothing_is_claimed() -> None:
+    away = motion((500.0, 0, 0), (0, 0, 0))
+    found = refine(FIXED, FIXED, linear(away), POINT)
+    assert found.grade is Grade.RED
+    assert found.uncertainty_mm == np.inf
+    np.testing.assert_allclose(found.point, POINT + (500, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("uncertainty", "grade"), [(0.0, Grade.GREEN), (1.5, Grade.GREEN), (1.6, Grade.AMBER), (3.1, Grade.RED)]
+)
+def test_the_grade_is_the_disagreement(uncertainty: float, grade: Grade) -> None:
+    assert Refinement(POINT, uncertainty, 0, 0, 0).grade is grade
+
+
+def test_a_field_is_a_matrix_round_a_point() -> None:
+    """D rises linearly: interpolation is exact, and the map is the same matrix everywhere."""
+    stretch = np.array([[0.05, 0.01, 0.0], [0.0, -0.03, 0.02], [0.01, 0.0, 0.04]])
+    k, j, i = np.indices((9, 9, 9))
+    origin = np.full(3, -40.0)
+    points = origin + np.stack([i, j, k], axis=-1) * 10.0
+    field = DisplacementField(
+        origin, np.array([1.0, 0, 0, 0, 1, 0]), np.full(3, 10.0), (9, 9, 9),
+        (points @ stretch.T).astype(np.float32), np.eye(4), MOTION,
+    )  # fmt: skip
+    expected = np.eye(4)
+    expected[:3, :3] += stretch
+    grid = DisplacementGrid(field)
+    np.testing.assert_allclose(local_affine(grid, POINT), MOTION @ expected, atol=1e-4)
+    with pytest.raises(ValueError, match="does not reach"):
+        local_affine(grid, np.array([1e4, 0, 0]))
