@@ -41,8 +41,10 @@ class FakeArchive:
 
     stored: dict[str, Stored] = field(default_factory=dict)
     sequence: int = 0
+    log_begins_after: int = 0
     files_read: list[str] = field(default_factory=list)
     instance_lists: list[str] = field(default_factory=list)
+    last_updates: dict[str, str] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
     annotations: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
@@ -57,6 +59,7 @@ class FakeArchive:
             self.sequence += 1
             tags = {name: str(ds.get(name, "")) for name in STUDY_TAGS}
             self.stored[instance] = Stored(as_file(ds), Parents(patient, study, series), self.sequence, tags)
+            self.last_updates[series] = str(self.sequence)
             made.append(instance)
         return made
 
@@ -107,6 +110,7 @@ class FakeArchive:
     # Inventory
 
     def changes(self, since: int, limit: int) -> ChangePage:
+        since = max(since, self.log_begins_after)
         found = sorted((e.sequence, key) for key, e in self.stored.items() if e.sequence > since)
         page = tuple(Change(sequence, "NewInstance", key) for sequence, key in found[:limit])
         last = page[-1].sequence if len(page) < len(found) else self.sequence
@@ -128,6 +132,9 @@ class FakeArchive:
     def instances(self, series: str) -> list[str]:
         self.instance_lists.append(series)
         return [key for key, entry in self.stored.items() if entry.parents.series == series]
+
+    def last_update(self, series: str) -> str:
+        return self.last_updates.get(series, "")
 
     def size(self, orthanc_id: str) -> int:
         return len(self.stored[orthanc_id].file)

@@ -135,19 +135,23 @@ def test_one_deleted_and_one_stored_leaves_the_count_and_is_noticed(complete: Or
         assert stored[0]["ID"] not in found_in(server, "swap", 0.0)
 
 
-def test_overwritten_while_the_plugin_was_off(complete: OrthancServer) -> None:
-    """The same identifiers with another position: only the change log tells."""
+@pytest.mark.parametrize("is_logged", [True, False])
+def test_overwritten_while_the_plugin_was_off(complete: OrthancServer, is_logged: bool) -> None:
+    """The same identifiers with another position: the change log tells, or LastUpdate of the series."""
     (file,) = series("overwritten", slices=1)
     moved = read(file)
     moved.ImagePositionPatient = [0, 0, 100]
     with complete as server:
         (stored,) = server.store_rest([file])
         wait_equal(server, 1)
+    time.sleep(1.0)  # LastUpdate counts seconds
     bare = without_plugin(complete)
     bare.configuration["OverwriteInstances"] = True
     with bare as server:
         (again,) = server.store_rest([build.as_file(moved)])
         assert (again["ID"], again["Status"]) == (stored["ID"], "Success")
+        if not is_logged:
+            server.session.delete("/changes").raise_for_status()
     with complete as server:
         wait_equal(server, 1)
         server.wait_until(lambda: found_in(server, "overwritten", 100.0) == [stored["ID"]], WITHIN)

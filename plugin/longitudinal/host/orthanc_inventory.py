@@ -43,6 +43,13 @@ class OrthancInventory:
         except KeyError:
             return []
 
+    def last_update(self, series: str) -> str:
+        """The LastUpdate of one series; a delete leaves it as it is."""
+        try:
+            return str(orthanc.RestApiGet(f"/series/{series}/metadata/LastUpdate"), "utf-8")
+        except orthanc.OrthancException:
+            return ""
+
     def tags(self, orthanc_id: str) -> str:
         """The tags of one instance."""
         try:

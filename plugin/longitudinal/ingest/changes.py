@@ -7,7 +7,7 @@ plugin was off, never has one.
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 
 from longitudinal.ingest.inventory import Change, ChangePage, Inventory
@@ -15,7 +15,7 @@ from longitudinal.ingest.on_stored import Ingest
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.facts import CURSOR, read_fact, write_fact
 from longitudinal.sidecar.instances import InstanceWriter, Touched
-from longitudinal.sidecar.studies import known_instances
+from longitudinal.sidecar.studies import known_instances, series_of_instances, write_last_updates
 from longitudinal.sidecar.writer import Writer
 
 LOGGER = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class Changes:
         kept = read_fact(self._readers.connection(), CURSOR)
         start = last if kept is None else min(int(kept), last)
         self._first = self.cursor = start
-        self._keep_cursor(start)
+        self._keep_cursor(start, {})
         self.follow(read_missing=last - start <= _MANY)
 
     def follow(self, *, read_missing: bool = True) -> None:
@@ -107,16 +107,19 @@ class Changes:
         assert self.cursor is not None
         is_last = False
         while not is_last:
+            newest = self._inventory.last_change()
             page = self._inventory.changes(max(self._first, self.cursor - _LOOK_BACK), _PAGE)
             self._follow_page(page, read_missing)
             is_last = page.is_last
+            if is_last and not page.changes and newest > self.cursor:  # somebody has cleared the log
+                self._keep_cursor(newest, {})
+                self.cursor = newest
 
     def _follow_page(self, page: ChangePage, read_missing: bool) -> None:
         assert self.cursor is not None
         fresh = [change for change in page.changes if change.sequence not in self._seen]
         stored = list(dict.fromkeys(change.orthanc_id for change in fresh if change.kind == "NewInstance"))
-        if stored:
-            self._index(stored, read_missing)
+        last_updates = self._index(stored, read_missing) if stored else {}
         for orthanc_id in {change.orthanc_id for change in fresh if change.kind == "UpdatedMetadata"}:
             self._annotated(orthanc_id)
         self._followed(fresh)
@@ -124,10 +127,11 @@ class Changes:
         self._seen.update(change.sequence for change in fresh)
         self._seen = {sequence for sequence in self._seen if sequence > last - _LOOK_BACK}
         if last > self.cursor:
-            self._keep_cursor(last)
+            self._keep_cursor(last, last_updates)
             self.cursor = last
 
-    def _index(self, orthanc_ids: list[str], read_missing: bool) -> None:
+    def _index(self, orthanc_ids: list[str], read_missing: bool) -> dict[str, str]:
+        """Index what no callback has written; returns LastUpdate of the series as of now, by Orthanc id."""
         self._ingest.settle()
         known = known_instances(self._readers.connection(), orthanc_ids)
         waiting: list[Future[None]] = []
@@ -145,10 +149,14 @@ class Changes:
             done.result()
         if waiting:
             LOGGER.info("%d instances were indexed from the change log", len(waiting))
+        # What is stored after the page was read may count in these; its own line of the change log comes next.
+        series = series_of_instances(self._readers.connection(), orthanc_ids)
+        return {orthanc_id: self._inventory.last_update(orthanc_id) for orthanc_id in series}
 
-    def _keep_cursor(self, cursor: int) -> None:
+    def _keep_cursor(self, cursor: int, last_updates: Mapping[str, str]) -> None:
         def keep(connection: sqlite3.Connection, _: InstanceWriter) -> Iterable[Touched]:
             write_fact(connection, CURSOR, str(cursor))
+            write_last_updates(connection, last_updates)
             return ()
 
         self._writer.submit(keep).result()

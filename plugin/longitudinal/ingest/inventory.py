@@ -62,6 +62,9 @@ class Inventory(Protocol):
     def instances(self, series: str) -> list[str]:
         """Orthanc ids of the instances of a series; empty where it is gone."""
 
+    def last_update(self, series: str) -> str:
+        """When something was last stored in a series (UTC, YYYYMMDDTHHMMSS); "" where that is not known or it is gone."""
+
     def tags(self, orthanc_id: str) -> str:
         """The tags of an instance in Orthanc's short JSON, as Orthanc reads them. Raises KeyError where it is gone."""
 

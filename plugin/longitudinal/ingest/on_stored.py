@@ -22,7 +22,13 @@ from longitudinal.ingest.record import read_record, with_current_notes
 from longitudinal.sidecar.instances import InstanceWriter, Touched
 from longitudinal.sidecar.patients import instances_under, parents_of_instance
 from longitudinal.sidecar.records import InstanceRecord
-from longitudinal.sidecar.studies import announce_study, empty_studies, remove_if_empty, write_attempts
+from longitudinal.sidecar.studies import (
+    announce_study,
+    empty_studies,
+    remove_if_empty,
+    write_attempts,
+    write_last_updates,
+)
 from longitudinal.sidecar.writer import Writer
 
 LOGGER = logging.getLogger(__name__)
@@ -118,6 +124,10 @@ class Ingest:
         """Whether a callback has written this instance since it was last asked for here."""
         return self._recent.take(orthanc_id)
 
+    def has_told(self, orthanc_id: str) -> bool:
+        """Whether a callback told of this instance since the start, or lately where there were very many."""
+        return self._recent.is_newer(orthanc_id, 0)
+
     # The truth
 
     def has(self, orthanc_id: str) -> bool:
@@ -174,6 +184,15 @@ class Ingest:
             ]
 
         return self._writer.submit(announce)
+
+    def note_last_update(self, series: str, last_update: str | None) -> Future[None]:
+        """All that was stored in a series till its LastUpdate is indexed; None where that is not known any more."""
+
+        def note(connection: sqlite3.Connection, _: InstanceWriter) -> Iterable[Touched]:
+            write_last_updates(connection, {series: last_update})
+            return ()
+
+        return self._writer.submit(note)
 
     def settle(self) -> None:
         """Wait until everything queued before this call is in the sidecar."""

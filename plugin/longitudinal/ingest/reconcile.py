@@ -1,21 +1,22 @@
 """The truth: the archive and the sidecar compared, study by study, series by series.
 
-Deletes are in no change log, and a sidecar may be new, old or another archive's. Counts are compared; identifiers only
-where counts differ.
+Deletes are in no change log, and a sidecar may be new, old or another archive's. Of each series the number of instances
+and LastUpdate are compared; identifiers only where these differ, contents only where LastUpdate does.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 from longitudinal.ingest.inventory import ArchivedStudy, Inventory
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.patients import instances_under
-from longitudinal.sidecar.studies import all_studies, instance_counts, known_studies
+from longitudinal.sidecar.studies import SeriesState, all_studies, known_studies, series_states
 
 LOGGER = logging.getLogger(__name__)
 
 _PAGE = 500
+_NOTHING = SeriesState()
 
 
 class Reconcile:
@@ -53,7 +54,7 @@ class Reconcile:
             yield from self._announce([study for study in page if study not in known])
         yield from self._remove_gone(set(seen))
         for orthanc_id in old:
-            self._compare(orthanc_id)
+            yield from self._compare(orthanc_id)
             yield
 
     def _pages(self) -> Iterator[list[str]]:
@@ -82,29 +83,54 @@ class Reconcile:
                 self._ingest.deleted("studies", orthanc_id).result()
                 yield
 
-    def _compare(self, orthanc_id: str) -> None:
+    def _compare(self, orthanc_id: str) -> Iterator[None]:
         study = self._study(orthanc_id)
         if study is None:
             self._ingest.deleted("studies", orthanc_id).result()
             return
-        counts = instance_counts(self._readers.connection(), orthanc_id)
-        for series in counts.keys() - set(study.series):
+        states = series_states(self._readers.connection(), orthanc_id)
+        for series in states.keys() - set(study.series):
             self._ingest.deleted("series", series).result()
-        missing = [self._is_incomplete(series, counts.get(series, 0)) for series in study.series]
-        if any(missing):
+        is_missing = False
+        for series in study.series:
+            state, last_update = states.get(series, _NOTHING), self._inventory.last_update(series)
+            if len(self._inventory.instances(series)) != state.instances or last_update != state.last_update:
+                is_missing |= yield from self._compare_instances(series, state, last_update)
+        if is_missing:
             self._ingest.announce(study).result()  # its row went with the last instance that was indexed
             self._queue_studies([study])
 
-    def _is_incomplete(self, series: str, count: int) -> bool:
-        """Whether instances of a series are missing here; those that are gone from the archive are removed."""
-        if len(self._inventory.instances(series)) == count:
-            return False
+    def _compare_instances(
+        self, series: str, state: SeriesState, last_update: str
+    ) -> Generator[None, None, bool]:
+        """Remove what is gone, read again what was overwritten; returns whether instances are missing here."""
         self._ingest.settle()  # what is just being stored is not missing
         known = set(instances_under(self._readers.connection(), "series", series))
         stored = set(self._inventory.instances(series))
         for instance in known - stored:
             self._ingest.deleted("instances", instance).result()
-        return bool(stored - known)
+        if state.last_update not in (None, last_update):
+            yield from self._read_again(known & stored)
+        # Where some are missing a job reads them, and the next pass notes what it finds.
+        noted = last_update if stored <= known else None
+        if noted != state.last_update:
+            self._ingest.note_last_update(series, noted).result()
+        return noted is None
+
+    def _read_again(self, instances: Iterable[str]) -> Iterator[None]:
+        """Read what may have been overwritten. What a callback told of since the start was read then."""
+        waiting = []
+        for instance in instances:
+            if not self._ingest.has_told(instance):
+                waiting.append(self._ingest.index(instance))
+                yield
+        for done in waiting:
+            if done is not None:
+                done.result()
+        if waiting:
+            LOGGER.info(
+                "%d instances were read again, as LastUpdate of their series has changed", len(waiting)
+            )
 
     def _study(self, orthanc_id: str) -> ArchivedStudy | None:
         try:

@@ -113,3 +113,9 @@ def m004_alignment(db: Database) -> None:
     """How good transforms are, which alignments failed, and which studies have just arrived."""
     for statement in _ALIGNMENT:
         db.execute(statement)
+
+
+@MIGRATIONS()
+def m005_last_update(db: Database) -> None:
+    """LastUpdate of each series, as the archive had it when all that was stored till then had been read."""
+    db.execute("ALTER TABLE series ADD COLUMN last_update TEXT")

@@ -1,7 +1,7 @@
 """Studies the archive has and the sidecar has not read yet, and which instances it knows of those it has."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from longitudinal.sidecar.instances import Touched
@@ -89,14 +89,48 @@ def known_instances(connection: sqlite3.Connection, orthanc_ids: Sequence[str]) 
     return _known(connection, "instances", orthanc_ids)
 
 
-def instance_counts(connection: sqlite3.Connection, study: str) -> dict[str, int]:
-    """How many instances are indexed of each series of a study, by Orthanc id."""
+@dataclass(frozen=True, slots=True)
+class SeriesState:
+    """What is indexed of a series.
+
+    `last_update` is the archive's when all that was stored till then had been read; None where nobody has looked yet.
+    """
+
+    instances: int = 0
+    last_update: str | None = None
+
+
+def series_states(connection: sqlite3.Connection, study: str) -> dict[str, SeriesState]:
+    """The series of a study, by Orthanc id."""
     rows = connection.execute(
-        """SELECT e.orthanc_id, (SELECT count(*) FROM instances WHERE series_key = e.key)
+        """SELECT e.orthanc_id, (SELECT count(*) FROM instances WHERE series_key = e.key), e.last_update
         FROM series e JOIN studies s ON s.key = e.study_key WHERE s.orthanc_id = ?""",
         (study,),
     )
-    return {row[0]: int(row[1]) for row in rows}
+    return {row[0]: SeriesState(int(row[1]), row[2]) for row in rows}
+
+
+def series_of_instances(connection: sqlite3.Connection, orthanc_ids: Sequence[str]) -> set[str]:
+    """Orthanc ids of the series that some instances are indexed in."""
+    found: set[str] = set()
+    for start in range(0, len(orthanc_ids), _VARIABLES):
+        some = orthanc_ids[start : start + _VARIABLES]
+        marks = ", ".join("?" * len(some))
+        rows = connection.execute(
+            f"""SELECT DISTINCT e.orthanc_id FROM series e JOIN instances i ON i.series_key = e.key
+            WHERE i.orthanc_id IN ({marks})""",
+            some,
+        )
+        found.update(row[0] for row in rows)
+    return found
+
+
+def write_last_updates(connection: sqlite3.Connection, last_updates: Mapping[str, str | None]) -> None:
+    """Remember LastUpdate of series, by Orthanc id; None forgets it. Runs on the writer's connection only."""
+    connection.executemany(
+        "UPDATE series SET last_update = ? WHERE orthanc_id = ?",
+        [(last_update, series) for series, last_update in last_updates.items()],
+    )
 
 
 def _known(connection: sqlite3.Connection, table: str, orthanc_ids: Sequence[str]) -> set[str]:

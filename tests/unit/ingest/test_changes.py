@@ -187,3 +187,32 @@ def test_of_a_large_file_orthanc_reads_the_tags(house: Any, monkeypatch: pytest.
     stored = house.archive.store(slices(2))
     changes.follow()
     assert (house.rows(), house.archive.files_read) == (set(stored), [])
+
+
+def last_updates(house: Any) -> list[str | None]:
+    return [row[0] for row in house.readers.connection().execute("SELECT last_update FROM series")]
+
+
+def test_last_update_is_noted_with_the_cursor(house: Any) -> None:
+    changes = house.changes()
+    changes.begin()
+    house.hint(*house.archive.store(slices(3)))
+    assert last_updates(house) == [None]
+    changes.follow()
+    assert last_updates(house) == ["3"]
+    house.archive.instance_lists.clear()
+    house.reconcile()
+    assert len(house.archive.instance_lists) == 1, "to count"
+
+
+def test_a_log_that_was_cleared_leaves_no_lag(house: Any) -> None:
+    changes = house.changes()
+    changes.begin()
+    house.hint(*house.archive.store(slices(3)))
+    house.archive.log_begins_after = 3
+    assert changes.lag == 3
+    changes.follow()
+    assert (changes.lag, kept_cursor(house)) == (0, 3)
+    house.hint(*house.archive.store(slices(1)))
+    changes.follow()
+    assert (changes.lag, kept_cursor(house)) == (0, 4)

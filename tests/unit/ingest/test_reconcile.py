@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
+from longitudinal.geometry.image_plane import PLANE
+from longitudinal.ingest.on_stored import Ingest
 from tests import builders as build
 from tests.fake_archive import orthanc_ids
 
@@ -40,8 +43,72 @@ def test_what_is_read_later_completes_the_row(house: Any) -> None:
 def test_an_equal_archive_queues_nothing_and_lists_each_series_once(house: Any) -> None:
     house.hint(*house.archive.store(study() + study()))
     house.reconcile()
+    assert len(house.archive.instance_lists) == 4, (
+        "once to count, once to compare, as nobody knows LastUpdate yet"
+    )
+    house.archive.instance_lists.clear()
+    house.reconcile()
     assert house.queued == []
     assert len(house.archive.instance_lists) == 2
+    assert house.archive.files_read == []
+
+
+def start_again(house: Any) -> None:
+    """As after a restart: no callback has told of anything."""
+    house.ingest = Ingest(house.writer, house.archive, house.archive)
+
+
+def offset(house: Any) -> list[float]:
+    """The z of every plane."""
+    rows = house.readers.connection().execute("SELECT planes FROM instances ORDER BY instance_number, key")
+    return [float(np.frombuffer(row[0], PLANE)["position"][0][2]) for row in rows]
+
+
+def test_content_overwritten_under_equal_counts_is_found_by_last_update(house: Any) -> None:
+    """No line of a change log tells of it."""
+    slices, other = study(), study()
+    house.hint(*house.archive.store(slices + other))
+    house.reconcile()
+    start_again(house)
+    slices[1].ImagePositionPatient = [0, 0, 70]
+    (moved,) = house.archive.store([slices[1]])
+    house.reconcile()
+    assert sorted(offset(house)) == [0, 0, 2, 4, 4, 70]
+    assert moved in house.archive.files_read
+    assert len(house.archive.files_read) == 3, "that series and no other"
+    house.archive.files_read.clear()
+    house.reconcile()
+    assert house.archive.files_read == []
+    assert house.queued == []
+
+
+def test_what_a_callback_told_of_is_not_read_again(house: Any) -> None:
+    slices = study(4)
+    house.hint(*house.archive.store(slices[:3]))
+    house.reconcile()
+    house.hint(*house.archive.store(slices[3:]))
+    house.reconcile()
+    assert house.archive.files_read == []
+    assert house.rows() == set(house.archive.stored)
+
+
+def test_overwritten_and_missing_at_once_both_heal(house: Any) -> None:
+    slices = study(4)
+    house.hint(*house.archive.store(slices[:3]))
+    house.reconcile()
+    start_again(house)
+    slices[0].ImagePositionPatient = [0, 0, 70]
+    moved, missing = house.archive.store([slices[0], slices[3]])
+    house.reconcile()
+    assert len(house.queued) == 1
+    assert 70 in offset(house)
+    house.archive.files_read.clear()
+    house.ingest.index(missing).result()  # the job
+    house.reconcile()
+    house.reconcile()
+    assert house.archive.files_read == [missing], "the job's reading is not done twice"
+    assert len(house.queued) == 1
+    assert moved in house.rows()
 
 
 def test_a_study_without_patient_id_is_a_patient_of_its_own(house: Any) -> None:
