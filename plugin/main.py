@@ -31,8 +31,9 @@ def add_libraries(folder: Path) -> None:
     packages = folder / "lib" / version / "site-packages"
     if not packages.is_dir():
         raise NoEnvironmentError(
-            f"no Python environment at {packages}. Run `make setup` in {PLUGIN.parent}, or name another one "
-            f"in the setting Longitudinal.Environment. It must be one of {version}, which this Orthanc runs"
+            f"no Python environment at {packages}. Run `make setup` in {PLUGIN.parent}, or scripts/install.sh again if "
+            f"that put it there, or name another one in the setting Longitudinal.Environment. It must be one of {version}, "
+            "which this Orthanc runs"
         )
     site.addsitedir(str(packages))
     # Debian's own numpy or pydicom, where installed, are older than the ones the plugin is tested with

@@ -243,6 +243,17 @@ def test_users(debian: Installed) -> None:
         assert debian.session.get(path).status_code == 401
 
 
+def test_dicomweb_names_the_proxy_in_its_answers(debian: Installed, image: Path) -> None:
+    ours = documented("the whole of /etc/orthanc/dicomweb.json")
+    debians = json.loads(without_comments((DEBIANS / "dicomweb.json").read_text()))
+    assert ours["DicomWeb"].keys() == debians["DicomWeb"].keys()
+    debian.write("dicomweb.json", ours)
+    debian.start()
+    debian.store_rest([image])
+    (study,) = debian.session.get("/dicom-web/studies", headers={"Accept": "application/dicom+json"}).json()
+    assert study["00081190"]["Value"][0].startswith("https://pacs.example.org/dicom-web/studies/")
+
+
 def test_a_scanner_that_is_known_and_all_others(debian: Installed, image: Path) -> None:
     lines = documented("lines of /etc/orthanc/orthanc.json")
     assert {entry["Host"] for entry in lines["DicomModalities"].values()} == {"192.0.2.10", "192.0.2.11"}
