@@ -48,13 +48,20 @@ class Pair:
     moving: Candidate
 
 
-def choose_pairs(
-    index: PatientIndex, wish: Wish, acquisition_of: AcquisitionOf, seen: Collection[str] = ()
-) -> list[Pair]:
-    """The best pair with each possible partner's frame, the best partner first; empty when there is nothing to do.
+@dataclass(frozen=True, eq=False, slots=True)
+class Choice:
+    """What to do for one frame of a study: its best pair with each possible partner's frame, the best partner first."""
 
-    Of a study with several frames the first is meant that is not joined yet and not among those `seen`. There is
-    nothing to do for a frame whose group has others in it and holds the earliest comparable study.
+    frame: str
+    pairs: tuple[Pair, ...]
+
+
+def choose(
+    index: PatientIndex, wish: Wish, acquisition_of: AcquisitionOf, seen: Collection[str] = ()
+) -> Choice | None:
+    """What to do for the first frame of a study that is not joined yet, and not among those `seen`; None for nothing.
+
+    There is nothing to do for a frame whose group has others in it and holds the earliest comparable study.
     """
     candidates = _allowed(index, wish)
     groups = Groups(index, candidates, wish.method)
@@ -65,14 +72,8 @@ def choose_pairs(
         mine = [candidate for candidate in own if candidate.frame == frame]
         pairs = _pairs_of_frame(index, wish, mine, candidates, groups, acquisition_of)
         if pairs:
-            return pairs
-    return []
-
-
-def own_frame(index: PatientIndex, pair: Pair, study: str) -> str:
-    """The frame of the two that is the study's (Orthanc id); of two of its own the later."""
-    is_own = index.studies[pair.moving.study].orthanc_id == study
-    return pair.moving.frame if is_own else pair.fixed.frame
+            return Choice(frame, tuple(pairs))
+    return None
 
 
 class Groups:

@@ -9,7 +9,7 @@ import numpy as np
 from longitudinal.alignment.acquisition import milliseconds
 from longitudinal.alignment.candidate import AcquisitionOf, Candidate
 from longitudinal.alignment.outcome import Outcome, Outcomes, images_of
-from longitudinal.alignment.partner import Pair, Wish, choose_pairs, own_frame
+from longitudinal.alignment.partner import Pair, Wish, choose
 from longitudinal.dicom.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.jobs.index_study import IndexStudy
@@ -147,9 +147,9 @@ class AlignStudy:
         done: list[AlignedPair] = []
         seen: set[str] = set()
         wish = _wish(study, parameters)
-        while index is not None and (pairs := choose_pairs(index, wish, self._acquisition_of, seen)):
-            seen.add(own_frame(index, pairs[0], study))
-            done += self._first_that_fits(context, index, pairs[:_MOST_PARTNERS], parameters)
+        while index is not None and (choice := choose(index, wish, self._acquisition_of, seen)) is not None:
+            seen.add(choice.frame)
+            done += self._first_that_fits(context, index, choice.pairs[:_MOST_PARTNERS], parameters)
             index = self._patient_of(study)
         outcome = "nothingToDo" if not done else "aligned" if any(one.transform for one in done) else "failed"
         return Aligned(outcome, done)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from longitudinal.alignment.acquisition import Acquisition
-from longitudinal.alignment.partner import Wish, choose_pairs
+from longitudinal.alignment.partner import Wish, choose
 from longitudinal.dicom.contrast import Contrast
 from longitudinal.ingest.inventory import Change
 from longitudinal.jobs.align_study import Parameters, request_alignment
@@ -87,7 +87,7 @@ class Arrivals:
         index = self._catalogue.patient(int(owners[0]["patient_key"])) if owners else None
         if index is None or index.identity_conflict:
             return False
-        return bool(choose_pairs(index, Wish(study), lambda instance: _UNKNOWN))
+        return choose(index, Wish(study), lambda instance: _UNKNOWN) is not None
 
 
 def _moment(change: Change, now: float) -> float:

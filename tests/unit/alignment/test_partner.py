@@ -8,7 +8,7 @@ import pytest
 
 from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.alignment.loops import find_loops
-from longitudinal.alignment.partner import Pair, Wish, choose_pairs
+from longitudinal.alignment.partner import Pair, Wish, choose
 from longitudinal.alignment.standing import standing_of
 from longitudinal.dicom.contrast import Contrast
 from longitudinal.points.patient_index import PatientIndex
@@ -55,7 +55,8 @@ class Patient:
         return self.looks.get(instance, Acquisition(Contrast("CT")))
 
     def pairs(self, study: int, **wish: Any) -> list[Pair]:
-        return choose_pairs(self.index, Wish(f"s1.{study}", **wish), self.look)
+        choice = choose(self.index, Wish(f"s1.{study}", **wish), self.look)
+        return [] if choice is None else list(choice.pairs)
 
     def partners(self, study: int, **wish: Any) -> list[int]:
         """Numbers of the other studies, the best first."""
@@ -225,10 +226,13 @@ def test_two_frames_that_are_named_are_aligned_whatever_joins_them(tmp_path: Pat
 def test_of_a_study_with_two_frames_each_gets_its_turn(tmp_path: Path) -> None:
     second = scan(2, 2, frame_of_reference_uid="1.9.22")
     patient = Patient(tmp_path, scan(1), scan(2), second)
-    (first, *_) = patient.pairs(2)
-    assert first.moving.frame == frame(2)
-    left = choose_pairs(patient.index, Wish("s1.2"), patient.look, {frame(2)})
-    assert {pair.moving.frame for pair in left} == {"1.9.22"}
+    wish = Wish("s1.2", is_asked=True)
+    first = choose(patient.index, wish, patient.look)
+    assert first is not None
+    last = choose(patient.index, wish, patient.look, {first.frame})
+    assert last is not None
+    assert (first.frame, last.frame) == (frame(2), "1.9.22")
+    assert choose(patient.index, wish, patient.look, {first.frame, last.frame}) is None
 
 
 def test_standing(tmp_path: Path) -> None:
