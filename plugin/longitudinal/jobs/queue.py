@@ -27,7 +27,7 @@ class JobQueue:
         self._readers = readers
         self._writer = writer
         self._lock = threading.Lock()
-        self._cancelled: set[str] = set()
+        self._cancelled: set[tuple[str, str | None]] = set()  # runs: a job, and when it was started
         self._is_paused: bool | None = None
         self._asked: set[str] = set()
         self._hurried: set[tuple[str, str]] = set()
@@ -92,13 +92,14 @@ class JobQueue:
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a job, at once. Raises NotFound, or Conflict for a finished one."""
-        job = self.get(job_id)
+        self.get(job_id)
         if not self._write(lambda connection: table.cancel(connection, job_id)):
             raise Conflict(f"job {job_id} is finished ({self.get(job_id).state}); it cannot be cancelled")
-        if job.state == JobState.RUNNING or self.get(job_id).started is not None:
+        job = self.get(job_id)
+        if job.started is not None:
             with self._lock:
-                self._cancelled.add(job_id)
-        return self.get(job_id)
+                self._cancelled.add((job_id, job.started))
+        return job
 
     def retry(self, job_id: str) -> Job:
         """Queue a failed or cancelled job again. Raises NotFound, or Conflict for any other."""
@@ -108,8 +109,6 @@ class JobQueue:
                 f"job {job_id} is {self.get(job_id).state}, or another job does the same; nothing to retry"
             )
             raise Conflict(detail)
-        with self._lock:
-            self._cancelled.discard(job_id)
         job = self.get(job_id)
         self._wake([job.kind])
         return job
@@ -157,29 +156,27 @@ class JobQueue:
             self.is_paused or (job.kind in self._asked and job.priority == Priority.BACKFILL)
         )
 
-    def is_cancelled(self, job_id: str) -> bool:
+    def is_cancelled(self, run: Job) -> bool:
         """Whether somebody cancelled a running job."""
-        return job_id in self._cancelled
+        return (run.id, run.started) in self._cancelled
 
-    def report(self, job_id: str, progress: float, stage: str) -> None:
+    def report(self, run: Job, progress: float, stage: str) -> None:
         """How far a running job is; waits for nothing."""
-        self._submit(lambda connection: table.report(connection, job_id, progress, stage))
+        self._submit(lambda connection: table.report(connection, run, progress, stage))
 
-    def finish(
-        self, job_id: str, state: JobState, error: str | None = None, result: str | None = None
-    ) -> None:
+    def finish(self, run: Job, state: JobState, error: str | None = None, result: str | None = None) -> None:
         """A running job ended."""
-        self._write(lambda connection: table.finish(connection, job_id, state, error=error, result=result))
+        self._write(lambda connection: table.finish(connection, run, state, error=error, result=result))
         with self._lock:
-            self._cancelled.discard(job_id)
+            self._cancelled.discard((run.id, run.started))
 
-    def postpone(self, job_id: str) -> None:
+    def postpone(self, run: Job) -> None:
         """A running job makes way."""
-        self._write(lambda connection: table.postpone(connection, job_id))
+        self._write(lambda connection: table.postpone(connection, run))
 
-    def again(self, job_id: str, error: str) -> None:
+    def again(self, run: Job, error: str) -> None:
         """What did a running job died: it starts once more, and this start counts."""
-        self._write(lambda connection: table.again(connection, job_id, error))
+        self._write(lambda connection: table.again(connection, run, error))
 
     def _wake(self, asked: Iterable[str] = ()) -> None:
         self._asked.update(asked)

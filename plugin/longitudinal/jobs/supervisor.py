@@ -58,7 +58,7 @@ class JobContext:
         """Tell how far it is, 0..1; as often as one likes."""
         if time.monotonic() - self._reported >= _REPORT_SECONDS:
             self._reported = time.monotonic()
-            self._queue.report(self.job.id, progress, stage)
+            self._queue.report(self.job, progress, stage)
 
     def checkpoint(self) -> None:
         """To be called several times a second.
@@ -70,7 +70,7 @@ class JobContext:
         """
         if self.job.priority == Priority.BACKFILL and self._is_receiving():
             self._stop.wait(_STEP_BACK_SECONDS)
-        if self._queue.is_cancelled(self.job.id):
+        if self._queue.is_cancelled(self.job):
             raise JobCancelled
         if self._stop.is_set() or self._queue.must_make_way(self.job):
             raise JobPostponed
@@ -154,7 +154,7 @@ class Supervisor:
                 self._queue.recover(kinds, MAX_ATTEMPTS)
                 self._has_recovered = True
         if lane.running is not None:
-            self._queue.postpone(lane.running.id)
+            self._queue.postpone(lane.running)
             lane.running = None
 
     def _do(self, job: Job) -> None:
@@ -162,9 +162,9 @@ class Supervisor:
         try:
             result = self._handlers[job.kind](context)
         except JobCancelled:
-            self._queue.finish(job.id, JobState.CANCELLED)
+            self._queue.finish(job, JobState.CANCELLED)
         except (JobPostponed, SidecarUnavailable, sqlite3.Error) as reason:
-            self._queue.postpone(job.id)
+            self._queue.postpone(job)
             if not isinstance(reason, JobPostponed):  # a full disk, a locked database: no fault of the job's
                 raise
         except JobCrashed as error:
@@ -172,11 +172,11 @@ class Supervisor:
                 "Job %s (%s of %s), start %d: %s", job.id, job.kind, job.subject, job.attempts, error
             )
             if job.attempts < MAX_ATTEMPTS:
-                self._queue.again(job.id, str(error))
+                self._queue.again(job, str(error))
             else:
-                self._queue.finish(job.id, JobState.FAILED, error=f"{error} ({job.attempts} times)")
+                self._queue.finish(job, JobState.FAILED, error=f"{error} ({job.attempts} times)")
         except Exception as error:  # whatever it is, it is this job's failure and no other's
             LOGGER.exception("Job %s (%s of %s) failed", job.id, job.kind, job.subject)
-            self._queue.finish(job.id, JobState.FAILED, error=str(error) or type(error).__name__)
+            self._queue.finish(job, JobState.FAILED, error=str(error) or type(error).__name__)
         else:
-            self._queue.finish(job.id, JobState.DONE, result=msgspec.json.encode(result).decode())
+            self._queue.finish(job, JobState.DONE, result=msgspec.json.encode(result).decode())

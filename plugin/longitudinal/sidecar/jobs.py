@@ -174,40 +174,41 @@ def start(connection: sqlite3.Connection, job_id: str) -> bool:
     return changed.rowcount == 1
 
 
-def report(connection: sqlite3.Connection, job_id: str, progress: float, stage: str) -> None:
+# What follows is about one run of a job: a job that was cancelled and queued again has nothing to do with its old run.
+_RUN = "id = ? AND started = ? AND state = 'running'"
+
+
+def report(connection: sqlite3.Connection, run: Job, progress: float, stage: str) -> None:
     """How far a running job is."""
     connection.execute(
-        "UPDATE jobs SET progress = ?, stage = ? WHERE id = ? AND state = 'running'",
-        (progress, stage, job_id),
+        f"UPDATE jobs SET progress = ?, stage = ? WHERE {_RUN}", (progress, stage, run.id, run.started)
     )
 
 
 def finish(
-    connection: sqlite3.Connection, job_id: str, state: JobState, *, error: str | None = None, result: str | None = None
+    connection: sqlite3.Connection, run: Job, state: JobState, *, error: str | None = None, result: str | None = None
 ) -> None:  # fmt: skip
     """A running job ended; one that was cancelled meanwhile stays so."""
     connection.execute(
-        """UPDATE jobs SET state = ?, error = ?, result = ?, finished = ?, stage = ?,
-        progress = CASE WHEN ? = 'done' THEN 1.0 ELSE progress END WHERE id = ? AND state = 'running'""",
-        (state, error, result, _now(), state, state, job_id),
+        f"""UPDATE jobs SET state = ?, error = ?, result = ?, finished = ?, stage = ?,
+        progress = CASE WHEN ? = 'done' THEN 1.0 ELSE progress END WHERE {_RUN}""",
+        (state, error, result, _now(), state, state, run.id, run.started),
     )
 
 
-def postpone(connection: sqlite3.Connection, job_id: str) -> None:
+def postpone(connection: sqlite3.Connection, run: Job) -> None:
     """A running job makes way; this start does not count."""
     connection.execute(
-        """UPDATE jobs SET state = 'queued', attempts = attempts - 1, stage = 'waiting', started = NULL
-        WHERE id = ? AND state = 'running'""",
-        (job_id,),
+        f"UPDATE jobs SET state = 'queued', attempts = attempts - 1, stage = 'waiting', started = NULL WHERE {_RUN}",
+        (run.id, run.started),
     )
 
 
-def again(connection: sqlite3.Connection, job_id: str, error: str) -> None:
+def again(connection: sqlite3.Connection, run: Job, error: str) -> None:
     """What did a running job died: queued once more, with what is known of the death."""
     connection.execute(
-        """UPDATE jobs SET state = 'queued', stage = 'waiting', started = NULL, error = ?
-        WHERE id = ? AND state = 'running'""",
-        (error, job_id),
+        f"UPDATE jobs SET state = 'queued', stage = 'waiting', started = NULL, error = ? WHERE {_RUN}",
+        (error, run.id, run.started),
     )
 
 

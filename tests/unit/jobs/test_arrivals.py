@@ -65,7 +65,7 @@ class Archive:
 
     def do_all(self) -> None:
         while (job := self.queue.start_next(frozenset({KIND}))) is not None:
-            self.queue.finish(job.id, JobState.DONE, result="{}")
+            self.queue.finish(job, JobState.DONE, result="{}")
 
 
 @pytest.fixture

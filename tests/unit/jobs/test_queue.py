@@ -31,7 +31,7 @@ def run_all(queue: JobQueue) -> list[str]:
     done = []
     while (job := queue.start_next(KINDS)) is not None:
         done.append(job.subject)
-        queue.finish(job.id, JobState.DONE, result="{}")
+        queue.finish(job, JobState.DONE, result="{}")
     return done
 
 
@@ -67,7 +67,7 @@ def test_pause_holds_the_backfill_alone_and_outlasts_a_restart(queue: JobQueue, 
     running = start(queue)
     queue.pause(True)
     assert queue.must_make_way(running)
-    queue.postpone(running.id)
+    queue.postpone(running)
     again = JobQueue(*sidecar)
     assert again.is_paused
     assert again.start_next(KINDS) is None
@@ -83,7 +83,7 @@ def test_the_backfill_makes_way_for_what_is_asked_for(queue: JobQueue) -> None:
     assert not queue.must_make_way(running)
     queue.enqueue([asked("b")])
     assert queue.must_make_way(running)
-    queue.postpone(running.id)
+    queue.postpone(running)
     assert queue.get(running.id).attempts == 0
     assert run_all(queue) == ["b", "a"]
 
@@ -95,7 +95,7 @@ def test_what_somebody_misses_goes_before_the_rest_and_is_held_by_a_pause(queue:
     assert queue.must_make_way(running)
     queue.hurry("index", "not queued")
     queue.pause(True)
-    queue.postpone(running.id)
+    queue.postpone(running)
     assert queue.start_next(KINDS) is None
     queue.pause(False)
     assert run_all(queue) == ["c", "a", "b"]
@@ -103,11 +103,14 @@ def test_what_somebody_misses_goes_before_the_rest_and_is_held_by_a_pause(queue:
 
 def test_cancel(queue: JobQueue) -> None:
     waiting, running = queue.enqueue([asked("later", "1"), asked("now", "2")])
-    assert start(queue).id == running
-    assert (queue.cancel(waiting).state, queue.is_cancelled(waiting)) == ("cancelled", False)
-    assert (queue.cancel(running).state, queue.is_cancelled(running)) == ("cancelled", True)
-    queue.finish(running, JobState.DONE, result="{}")
-    assert (queue.get(running).state, queue.is_cancelled(running)) == ("cancelled", False)
+    run = start(queue)
+    assert run.id == running
+    assert queue.cancel(waiting).state == "cancelled"
+    assert not queue.is_cancelled(run)
+    assert queue.cancel(running).state == "cancelled"
+    assert queue.is_cancelled(run)
+    queue.finish(run, JobState.DONE, result="{}")
+    assert (queue.get(running).state, queue.is_cancelled(run)) == ("cancelled", False)
     with pytest.raises(Conflict, match="cancelled"):
         queue.cancel(running)
     with pytest.raises(NotFound):
@@ -115,12 +118,29 @@ def test_cancel(queue: JobQueue) -> None:
     assert queue.start_next(KINDS) is None
 
 
+def test_cancelled_and_retried_at_once_the_old_run_ends_and_changes_nothing(queue: JobQueue) -> None:
+    (job,) = queue.enqueue([asked("a")])
+    old = start(queue)
+    queue.cancel(job)
+    queue.retry(job)
+    assert queue.is_cancelled(old)
+    new = start(queue)
+    assert (new.id, queue.is_cancelled(new)) == (job, False)
+    queue.report(old, 0.9, "of the old run")
+    queue.finish(old, JobState.DONE, result="{}")
+    queue.postpone(old)
+    queue.again(old, "died")
+    found = queue.get(job)
+    assert (found.state, found.attempts, found.stage, found.error) == ("running", 1, "starting", None)
+    queue.finish(new, JobState.DONE, result="{}")
+    assert queue.get(job).state == "done"
+
+
 def test_retry(queue: JobQueue) -> None:
     (job,) = queue.enqueue([asked("a")])
     with pytest.raises(Conflict):
         queue.retry(job)
-    start(queue)
-    queue.finish(job, JobState.FAILED, error="no such luck")
+    queue.finish(start(queue), JobState.FAILED, error="no such luck")
     assert (queue.get(job).state, queue.get(job).error) == ("failed", "no such luck")
     queue.retry(job)
     assert (queue.get(job).state, queue.get(job).error, queue.get(job).attempts) == ("queued", None, 0)
@@ -133,7 +153,7 @@ def test_retry(queue: JobQueue) -> None:
 @pytest.mark.parametrize("how", [JobState.FAILED, JobState.CANCELLED])
 def test_the_backfill_leaves_alone_what_failed_or_was_cancelled(queue: JobQueue, how: JobState) -> None:
     queue.backfill([found("a")])
-    queue.finish(start(queue).id, how, error="no")
+    queue.finish(start(queue), how, error="no")
     queue.backfill([found("a")])
     assert queue.start_next(KINDS) is None
     queue.enqueue([asked("a")])
@@ -153,7 +173,7 @@ def test_a_job_that_kills_the_server_is_started_three_times(queue: JobQueue) -> 
 def test_finished_jobs_are_forgotten_after_a_week(queue: JobQueue, sidecar: Any) -> None:
     old, new = queue.enqueue([asked("a", "2"), asked("b", "1")])
     for _ in range(2):
-        queue.finish(start(queue).id, JobState.DONE)
+        queue.finish(start(queue), JobState.DONE)
 
     def age(connection: sqlite3.Connection, _: object) -> tuple[()]:
         connection.execute("UPDATE jobs SET finished = '2000-01-01T00:00:00+00:00' WHERE id = ?", (old,))
