@@ -74,10 +74,8 @@ def match_blocks(fixed: Pyramid, moving: Pyramid, transform: sitk.Transform) -> 
     """Match blocks of high structure after an alignment, *moving from fixed*."""
     image = fixed.cube(SPACING_MM)
     mine = sitk.GetArrayViewFromImage(image)
-    sampled = sitk.Resample(moving.level(SPACING_MM)[0], image, transform, sitk.sitkLinear, -1.0)
-    theirs = sitk.GetArrayFromImage(sampled)
-    cover = theirs >= 0
-    theirs[~cover] = 0
+    theirs = sitk.GetArrayFromImage(sitk.Resample(moving.level(SPACING_MM)[0], image, transform))
+    cover = moving.covers(image, transform) & fixed.covers(image, sitk.Transform(3, sitk.sitkIdentity))
     noise = mean_gradient(mine), mean_gradient(theirs)
     half, reach = int(BLOCK_MM / SPACING_MM / 2), int(SEARCH_MM / SPACING_MM)
     corners = _corners(mine, cover, noise[0], half, reach)

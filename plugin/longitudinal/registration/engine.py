@@ -65,7 +65,7 @@ def align(
     acceptance
         What the figures must be.
     threads
-        For SimpleITK and Greedy. The last digits of the result depend on it.
+        For Greedy and for resampling. The rigid part runs in one: several would not give the same digits twice.
     progress
         Called often; what it raises ends the alignment and reaches the caller.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
+from numpy.typing import NDArray
 
 from longitudinal.dicom.deformable_registration import DisplacementField
 from longitudinal.geometry.affine import Matrix
@@ -21,6 +22,7 @@ WINDOW_PERCENT = (1.0, 99.5)
 _SAMPLE_STEP = 3
 """Percentiles come from every third voxel along each axis: one in 27 of millions."""
 
+_COARSE_MM = 6.0
 _LEAST_VOXELS = 4
 """Along each axis of an image; SimpleITK's filters refuse fewer."""
 
@@ -34,6 +36,7 @@ class Pyramid:
         self._mask = None
         if volume.covered is not None:
             self._mask = _placed(sitk.GetImageFromArray(volume.covered.view(np.uint8)), volume)
+        self._scanned: Image | None = None
         self._levels: dict[tuple[int, ...], tuple[Image, Image | None]] = {}
         self._cubes: dict[float, Image] = {}
 
@@ -58,6 +61,17 @@ class Pyramid:
                 image, cubic_grid(image, spacing), sitk.Transform(3, sitk.sitkIdentity), sitk.sitkLinear, 0.0
             )
         return self._cubes[spacing]
+
+    def covers(self, grid_image: Image, transform: sitk.Transform) -> NDArray[np.bool_]:
+        """Which voxels (k, j, i) of a grid map onto scanned voxels; ``transform`` maps points of it into this scan."""
+        if self._scanned is None:
+            self._scanned = self._mask
+        if self._scanned is None:
+            coarse = self.level(_COARSE_MM)[0]
+            self._scanned = sitk.Image(coarse.GetSize(), sitk.sitkUInt8) + 1
+            self._scanned.CopyInformation(coarse)
+        sampled = sitk.Resample(self._scanned, grid_image, transform, sitk.sitkNearestNeighbor, 0)
+        return np.asarray(sitk.GetArrayViewFromImage(sampled) > 0)
 
     @property
     def centre(self) -> Floats:

@@ -128,6 +128,9 @@ def _method(fixed: Pyramid, moving: Pyramid, spacing: float, samples: int) -> si
     image, mask = fixed.level(spacing)
     method.SetMetricSamplingPercentage(min(1.0, samples / image.GetNumberOfPixels()), SEED)
     method.SetInterpolator(sitk.sitkLinear)
+    # threads add up the histogram in the order they finish: with more than one the last digits are anybody's guess
+    method.SetNumberOfThreads(1)
+    method.SetNumberOfWorkUnits(1)
     # a gradient image of a 1 mm chest would take 600 MB; the samples need a few gradients only
     method.MetricUseFixedImageGradientFilterOff()
     method.MetricUseMovingImageGradientFilterOff()

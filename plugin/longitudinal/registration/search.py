@@ -100,8 +100,7 @@ class _Correlation:
     def __init__(self, fixed: Pyramid, moving: Pyramid, spacing: float) -> None:
         self._spacing = spacing
         self._fixed = fixed.cube(spacing)
-        self._moving = moving.cube(spacing)
-        self._moving_centre = moving.centre
+        self._moving = moving
         self._directions = np.reshape(self._fixed.GetDirection(), (3, 3))
         self._box = self._moving_box(moving)
         voxels = sitk.GetArrayFromImage(self._fixed)
@@ -109,10 +108,12 @@ class _Correlation:
         self._padded = tuple(
             _fast_length(count + box - 1) for count, box in zip(self._shape, self._box[::-1], strict=True)
         )
-        products = gradient_products(voxels, mean_gradient(voxels))
+        cover = fixed.covers(self._fixed, sitk.Transform(3, sitk.sitkIdentity)).astype(np.float32)
+        products = [values * cover for values in gradient_products(voxels, mean_gradient(voxels))]
         self._products = [self._transform(values) for values in products]
         self._energy = self._transform(products[0] + products[1] + products[2])
-        self._ones = self._transform(np.ones_like(voxels))
+        self._ones = self._transform(cover)
+        self._scanned = float(cover.sum())
 
     def _moving_box(self, moving: Pyramid) -> tuple[int, int, int]:
         """Voxels (i, j, k) along the fixed scan's axes that hold the moving scan however it is turned."""
@@ -147,7 +148,7 @@ class _Correlation:
         fixed_energy, moving_energy = self._back(self._energy * covered), self._back(self._ones * energy)
         score = self._back(agreement)
         score /= np.sqrt(np.maximum(fixed_energy, _LEAST_ENERGY) * np.maximum(moving_energy, _LEAST_ENERGY))
-        smaller = min(float(cover.sum()), float(np.prod(self._shape)))
+        smaller = min(float(cover.sum()), self._scanned)
         score[overlap < LEAST_OVERLAP * smaller] = -1
         return score
 
@@ -155,12 +156,11 @@ class _Correlation:
         """The moving scan on axes of the fixed one after the rotation, and 1 where it covers."""
         empty = grid(np.zeros(3), np.eye(3), np.full(3, self._spacing), self._box)
         place = np.eye(4)
-        place[:3, :3], place[:3, 3] = rotation @ self._directions, self._moving_centre
+        place[:3, :3], place[:3, 3] = rotation @ self._directions, self._moving.centre
         transform = as_transform(place)
-        turned = sitk.Resample(self._moving, empty, transform, sitk.sitkLinear, -1.0)
-        voxels = sitk.GetArrayFromImage(turned)
-        cover = (voxels >= 0).astype(np.float32)
-        return np.maximum(voxels, 0), cover
+        turned = sitk.Resample(self._moving.cube(self._spacing), empty, transform)
+        cover = self._moving.covers(empty, transform).astype(np.float32)
+        return sitk.GetArrayFromImage(turned), cover
 
     def _matrix(self, rotation: Floats, peak: tuple[np.intp, ...]) -> Matrix:
         """Moving from fixed for a rotation and a peak of the score."""
@@ -172,7 +172,7 @@ class _Correlation:
         partner = np.array(self._fixed.GetOrigin()) + self._directions @ middle
         matrix = np.eye(4)
         matrix[:3, :3] = rotation
-        matrix[:3, 3] = self._moving_centre - rotation @ partner
+        matrix[:3, 3] = self._moving.centre - rotation @ partner
         return matrix
 
     def _transform(self, values: Voxels) -> NDArray[np.complex64]:
