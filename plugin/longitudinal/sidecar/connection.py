@@ -1,5 +1,6 @@
 """Opening the sidecar: one write connection, a read connection for each thread, WAL between them."""
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ from sqlite_utils import Database
 from longitudinal.errors import SidecarUnavailable
 from longitudinal.sidecar.fault import Fault, Reason, fault_of
 from longitudinal.sidecar.migrations import MIGRATIONS
+
+LOGGER = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -77,6 +80,7 @@ class Readers:
         self.path = path
         self.damage: str | None = None
         self._refusal: Fault | None = None
+        self._logged: set[Reason] = set()
         self._generation = 0
         self._local = threading.local()
         self._all: set[sqlite3.Connection] = set()
@@ -108,6 +112,7 @@ class Readers:
         with self._lock:
             self._generation += 1
         self.damage = None
+        self._logged.clear()
         self._refusal = None
 
     def close(self) -> None:
@@ -137,8 +142,11 @@ class Readers:
 
     def _told(self, error: sqlite3.Error) -> Exception:
         fault = fault_of(error, self.path)
-        if fault is not None and fault.reason == Reason.DAMAGED and self.damage is None:
-            self.damage = str(error)
+        if fault is not None and fault.reason == Reason.DAMAGED:
+            self.damage = self.damage or str(error)
+        elif fault is not None and fault.reason not in self._logged:  # once: each question may meet it again
+            self._logged.add(fault.reason)
+            LOGGER.error("The sidecar cannot be read (%s): %s", fault.reason, fault.detail)
         return SidecarUnavailable(f"{self.path}: {error}")
 
 

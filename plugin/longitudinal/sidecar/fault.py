@@ -87,8 +87,10 @@ def fault_of(error: BaseException, path: Path) -> Fault | None:
         return error.fault
     reason = None
     if isinstance(error, sqlite3.Error):
-        reason = _BY_CODE.get(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY)
-        if reason is None and str(error).startswith(_NO_TEXT):
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        reason = _BY_CODE.get(code & _PRIMARY)
+        # A page beyond the end of the file or of the -wal, which was cut off; and text of ours that is none any more.
+        if code == sqlite3.SQLITE_IOERR_SHORT_READ or (reason is None and str(error).startswith(_NO_TEXT)):
             reason = Reason.DAMAGED
     elif isinstance(error, OSError):
         reason = _BY_ERRNO.get(error.errno or 0, Reason.IO_ERROR)

@@ -177,7 +177,7 @@ def test_a_disk_that_takes_one_write_and_not_the_next_is_one_fault(
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("how", ["removed", "replaced", "wal removed", "pages"])
+@pytest.mark.parametrize("how", ["removed", "replaced", "wal removed", "wal cut off", "pages"])
 def test_a_file_that_is_lost_in_use_is_replaced_by_a_new_one(
     tmp_path: Path, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -196,6 +196,10 @@ def test_a_file_that_is_lost_in_use_is_replaced_by_a_new_one(
         (tmp_path / "copy").replace(path)
     elif how == "wal removed":
         Path(f"{path}-wal").unlink()
+    elif how == "wal cut off":
+        Path(f"{path}-wal").write_bytes(b"")
+        with pytest.raises(SidecarUnavailable):
+            readers.connection().execute("SELECT sum(length(value)) FROM facts").fetchall()
     else:
         readers.connection().execute("SELECT value FROM facts").fetchall()
         with closing(sqlite3.connect(path)) as other:
