@@ -43,7 +43,7 @@ class Acceptance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     most_block_spread_mm: Annotated[float, msgspec.Meta(gt=0, le=20)] = msgspec.field(
         default=1.6, name="MostBlockSpreadMm"
     )
-    least_mirror_ratio: Annotated[float, msgspec.Meta(ge=0, le=10)] = 1.1
+    least_mirror_ratio: Annotated[float, msgspec.Meta(ge=0, le=10)] = 1.07
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="pascal"):

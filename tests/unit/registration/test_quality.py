@@ -73,8 +73,8 @@ def test_good_figures_suffice() -> None:
         ({"blocks": 7}, Rejection.TOO_LITTLE_STRUCTURE),
         ({"block_spread_mm": 1.7}, Rejection.LOCALLY_DIFFERENT),
         ({"block_spread_mm": np.nan}, Rejection.LOCALLY_DIFFERENT),
-        ({"mirror_ratio": 1.05}, Rejection.LIKE_ITS_MIRROR_IMAGE),
-        ({"mirror_ratio": 1.05, "overlap": 0.1}, Rejection.NO_OVERLAP),
+        ({"mirror_ratio": 1.04}, Rejection.LIKE_ITS_MIRROR_IMAGE),
+        ({"mirror_ratio": 1.04, "overlap": 0.1}, Rejection.NO_OVERLAP),
     ],
 )
 def test_the_first_figure_that_does_not_suffice_is_named(figures: dict, rejection: Rejection) -> None:
