@@ -10,11 +10,16 @@ from typing import Literal, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Parents:
-    """The Orthanc identifiers above one instance."""
+    """The Orthanc identifiers above one instance.
+
+    `patient_id` is PatientID (0010,0020) as Orthanc reads it, which may be another text than the file's; None where nobody
+    asked.
+    """
 
     patient: str
     study: str
     series: str
+    patient_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

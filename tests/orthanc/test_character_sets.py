@@ -187,6 +187,15 @@ def test_a_registration_object_of_ours_bears_the_name(start_orthanc: StartOrthan
     frames = ("1.2.3.100", "1.2.3.200")
     server.store_rest([as_file("ivan", text, frame) for frame in frames])
     server.wait_indexed(lambda health: health["instances"] == len(frames))
+    instance = give_transform(server, frames)
+    file = server.session.get(f"/instances/{instance['ID']}/file").content
+    stored = pydicom.dcmread(BytesIO(file))
+    assert (stored.SpecificCharacterSet, str(stored.PatientName)) == ("ISO_IR 192", text.letters)
+    assert get(server, "/imaging/patients/ivan")["patientName"] == text.letters
+
+
+def give_transform(server: OrthancServer, frames: tuple[str, str]) -> dict[str, Any]:
+    """Store a transform from the second to the first frame; return Orthanc's description of its object."""
     given = {
         "sourceFrameOfReferenceUid": frames[1],
         "targetFrameOfReferenceUid": frames[0],
@@ -194,9 +203,33 @@ def test_a_registration_object_of_ours_bears_the_name(start_orthanc: StartOrthan
     }
     response = server.session.post("/imaging/transforms", json=given)
     assert response.status_code == 201, response.text
-    uid = response.json()["id"].rpartition(".")[0]
-    (instance,) = server.session.post("/tools/lookup", data=uid).json()
-    file = server.session.get(f"/instances/{instance['ID']}/file").content
-    stored = pydicom.dcmread(BytesIO(file))
-    assert (stored.SpecificCharacterSet, str(stored.PatientName)) == ("ISO_IR 192", text.letters)
-    assert get(server, "/imaging/patients/ivan")["patientName"] == text.letters
+    transform = response.json()
+    assert (transform["state"], transform["refusal"]) == ("usable", None)
+    instance = get(server, f"/instances/{transform['orthancInstanceId']}")
+    return instance | {"ParentPatient": get(server, f"/instances/{instance['ID']}/patient")["ID"]}
+
+
+@pytest.mark.parametrize("reader", ["callback", "file"])
+def test_patients_are_orthancs_even_where_it_cannot_read_their_id(reader: str, tmp_path: Path) -> None:
+    frames = ("1.2.3.100", "1.2.3.200")
+    patient = TEXTS["Kanji beside Katakana (H.3.2)"]
+    # the PatientID in the same set, and as long as what stands for it in the file
+    written = b"\x1b$B;3ED\x1b(J"
+    files = [as_file("P" * len(written), patient, frame) for frame in frames]
+    files = [file.replace(b"P" * len(written), written) for file in files]
+    with OrthancServer(tmp_path, plugin=reader == "callback") as server:
+        (orthancs,) = {answer["ParentPatient"] for answer in server.store_rest(files)}
+        if reader == "callback":
+            check_one_patient(server, orthancs, frames)
+    if reader == "file":
+        with OrthancServer(tmp_path) as server:
+            check_one_patient(server, orthancs, frames)
+
+
+def check_one_patient(server: OrthancServer, orthanc_id: str, frames: tuple[str, str]) -> None:
+    """One patient with two studies, and a transform between them that is the same patient's."""
+    server.wait_indexed(lambda health: health["instances"] == len(frames), BACKFILLED_SECONDS)
+    (line,) = get(server, "/imaging/patients")["patients"]
+    assert (line["orthancPatientId"], line["studies"]) == (orthanc_id, 2)
+    assert "山田" in line["patientName"]
+    assert give_transform(server, frames)["ParentPatient"] == orthanc_id

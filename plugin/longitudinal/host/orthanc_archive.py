@@ -44,13 +44,15 @@ class OrthancArchive:
 
     def parents(self, orthanc_id: str) -> Parents:
         """The resources above an instance."""
-        ids = {}
         try:
-            for level in ("patient", "study", "series"):
-                ids[level] = str(json.loads(orthanc.RestApiGet(f"/instances/{orthanc_id}/{level}"))["ID"])
+            patient, study, series = (
+                json.loads(orthanc.RestApiGet(f"/instances/{orthanc_id}/{level}"))
+                for level in ("patient", "study", "series")
+            )
         except orthanc.OrthancException:
             raise KeyError(orthanc_id) from None
-        return Parents(**ids)
+        patient_id = patient["MainDicomTags"].get("PatientID", "")
+        return Parents(patient["ID"], study["ID"], series["ID"], patient_id)
 
     def annotation(self, orthanc_id: str) -> str | None:
         """The user metadata of ours, by its number: a name would have to be registered in the configuration."""

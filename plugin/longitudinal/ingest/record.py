@@ -62,12 +62,14 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
         )
         reason, detail = refusal or reason, why or detail
     parents = derive_parents(header, orthanc_id) or archive.parents(orthanc_id)
+    # patients are Orthanc's, also where it cannot read their PatientID
+    patient_id = header.patient_id if parents.patient_id is None else parents.patient_id
     return InstanceRecord(
         orthanc_id=orthanc_id,
         orthanc_series=parents.series,
         orthanc_study=parents.study,
         orthanc_patient=parents.patient,
-        patient_id=header.patient_id or f"study:{header.study_instance_uid}",
+        patient_id=patient_id or f"study:{header.study_instance_uid}",
         patient_name=header.patient_name,
         patient_birth_date=header.patient_birth_date,
         patient_sex=header.patient_sex,

@@ -141,7 +141,11 @@ class RegistrationObjects:
         except KeyError:
             raise NotFound("the images are being deleted at this moment; ask again") from None
         default = default_encoding(self._archive.default_encoding())
-        return with_unicode(pydicom.dcmread(BytesIO(file), stop_before_pixels=True), default)
+        reference = with_unicode(pydicom.dcmread(BytesIO(file), stop_before_pixels=True), default)
+        if reference.get("PatientID"):
+            # as Orthanc has it, or the object would be another patient's
+            reference.PatientID = index.patient_id
+        return reference
 
 
 def first_series(index: PatientIndex, frame: str) -> int:
