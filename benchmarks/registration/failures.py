@@ -30,7 +30,7 @@ def run() -> None:
     heads = {name: volume(data(path)) for name, path in HEADS.items()}
     lungs = {name: volume(data(path)) for name, path in LUNGS.items()}
     print(
-        "Distinct subjects: 4 (A, B, C heads, D a lung). Ends of a scan, noise on its grid and mirror images are no new ones.\n"
+        "Distinct subjects: 4 (A, B, C heads, D a lung). Ends of a scan, noise and mirror images are no new ones.\n"
     )
     print("| kind | pairs | accepted | rejected by |\n|---|---|---|---|")
     kinds = {
