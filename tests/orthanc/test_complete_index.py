@@ -158,6 +158,40 @@ def test_overwritten_while_the_plugin_was_off(complete: OrthancServer, is_logged
         assert found_in(server, "overwritten", 0.0) == []
 
 
+@pytest.mark.parametrize("what", ["deleted", "rejected", "accepted"])
+def test_a_registration_that_changed_while_the_plugin_was_off(complete: OrthancServer, what: str) -> None:
+    """No line of the change log tells; the first answer already is right about what must not be used."""
+    images = dicom_files("openms_dicom/patient01")
+    registration = data("reg_independent") / "openms_p01_RIGID.dcm"
+    frame = pydicom.dcmread(images[0], stop_before_pixels=True).FrameOfReferenceUID
+    question = {"patientId": "OPENMS_P01", "frameOfReferenceUid": frame, "x": 5, "y": 10, "z": 12.5}
+
+    def paths(server: OrthancServer) -> list[tuple[list[str], bool]]:
+        answer = server.session.post("/imaging/points/resolve", json=question).json()
+        return [(match["path"], match["reviewed"]) for match in answer["matches"] if match["path"]]
+
+    with complete as server:
+        server.store_scu(images[:: len(images) // 12])
+        (stored,) = server.store_rest([registration])
+        wait_equal(server, archive_count(server))
+        ((path, reviewed),) = paths(server)
+        assert (len(path), reviewed) == (1, False)
+    with without_plugin(complete) as server:
+        if what == "deleted":
+            server.session.delete(f"/instances/{stored['ID']}").raise_for_status()
+        else:
+            said = f'{{"items": {{"{path[0].rpartition(".")[2]}": {{"decision": "{what}", "decidedBy": "ann"}}}}}}'
+            server.session.put(f"/instances/{stored['ID']}/metadata/4000", data=said).raise_for_status()
+        server.session.delete("/changes").raise_for_status()
+    with complete as server:
+        if what == "accepted":
+            server.wait_until(lambda: paths(server) == [(path, True)], WITHIN)
+        else:
+            assert paths(server) == []
+            wait_equal(server, archive_count(server))
+            assert paths(server) == []
+
+
 @pytest.mark.parametrize("plugin_is_on", [True, False])
 def test_modified_anonymised_and_moved_to_another_patient(
     complete: OrthancServer, plugin_is_on: bool

@@ -48,7 +48,7 @@ class Background:
     ) -> None:
         self.queue = JobQueue(readers, writer)
         self._backfills = settings.backfill_on_start
-        reconcile = Reconcile(inventory, readers, ingest, self._backfill)
+        reconcile = Reconcile(inventory, readers, ingest, self._backfill, annotations.refresh)
         if settings.align_on_arrival:
             arrivals = Arrivals(readers, writer, self.queue, catalogue, settings.quiet_seconds)
             changes = Changes(inventory, readers, writer, ingest, annotations.refresh, arrivals.note)

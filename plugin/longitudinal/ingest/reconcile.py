@@ -12,6 +12,7 @@ from longitudinal.ingest.on_stored import Ingest
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.patients import instances_under
 from longitudinal.sidecar.studies import SeriesState, all_studies, known_studies, series_states
+from longitudinal.sidecar.transforms import registrations_of_study
 
 LOGGER = logging.getLogger(__name__)
 
@@ -26,6 +27,8 @@ class Reconcile:
     ----------
     queue_studies
         Takes the studies of which instances are missing.
+    annotated
+        Told the studies and registration objects whose metadata may have changed unseen.
     """
 
     def __init__(
@@ -34,11 +37,13 @@ class Reconcile:
         readers: Readers,
         ingest: Ingest,
         queue_studies: Callable[[Sequence[ArchivedStudy]], None],
+        annotated: Callable[[str], object] = lambda resource: None,
     ) -> None:
         self._inventory = inventory
         self._readers = readers
         self._ingest = ingest
         self._queue_studies = queue_studies
+        self._annotated = annotated
 
     def steps(self) -> Iterator[None]:
         """One pass, in steps of milliseconds, so that whoever runs it can do other things between them, or stop.
@@ -99,6 +104,8 @@ class Reconcile:
         if is_missing:
             self._ingest.announce(study).result()  # its row went with the last instance that was indexed
             self._queue_studies([study])
+        for resource in (orthanc_id, *registrations_of_study(self._readers.connection(), orthanc_id)):
+            self._annotated(resource)
 
     def _compare_instances(
         self, series: str, state: SeriesState, last_update: str

@@ -12,6 +12,10 @@ _COLUMNS = """t.key, t.id, t.item, t.source_frame, t.source_references, t.target
     t.maker, t.expected_error_mm, t.error_source, t.given_origin, t.given_by, t.given_at, t.decision, t.decided_by,
     t.decided_at, t.quality"""
 
+# In the order of Notes.columns().
+_NOTES = """expected_error_mm, error_source, given_origin, given_by, given_at, decision, decided_by, decided_at, quality"""
+_MARKS = ", ".join("?" * len(_NOTES.split(",")))
+
 
 def read_transforms(connection: sqlite3.Connection, patient_key: int) -> list[sqlite3.Row]:
     """The transforms of a patient's registration objects, refused ones included."""
@@ -75,10 +79,24 @@ def write_notes(connection: sqlite3.Connection, orthanc_id: str, notes: Mapping[
         JOIN series e ON e.key = i.series_key JOIN studies s ON s.key = e.study_key WHERE i.orthanc_id = ?""",
         (orthanc_id,),
     ).fetchall()
+    touched = []
     for row in rows:
-        connection.execute(
-            """UPDATE transforms SET expected_error_mm = ?, error_source = ?, given_origin = ?, given_by = ?, given_at = ?,
-            decision = ?, decided_by = ?, decided_at = ?, quality = ? WHERE key = ?""",
-            (*notes.get(row["item"], Notes()).columns(), row["key"]),
+        columns = notes.get(row["item"], Notes()).columns()
+        changed = connection.execute(
+            f"UPDATE transforms SET ({_NOTES}) = ({_MARKS}) WHERE key = ? AND ({_NOTES}) IS NOT ({_MARKS})",
+            (*columns, row["key"], *columns),
         )
-    return [(int(row["patient_key"]), int(row["series_key"])) for row in rows]
+        if changed.rowcount:
+            touched.append((int(row["patient_key"]), int(row["series_key"])))
+    return touched
+
+
+def registrations_of_study(connection: sqlite3.Connection, study: str) -> list[str]:
+    """Orthanc ids of a study's registration objects with items."""
+    rows = connection.execute(
+        """SELECT DISTINCT i.orthanc_id FROM transforms t JOIN instances i ON i.key = t.instance_key
+        JOIN series e ON e.key = i.series_key JOIN studies s ON s.key = e.study_key
+        WHERE s.orthanc_id = ? AND e.modality = 'REG'""",
+        (study,),
+    )
+    return [row[0] for row in rows]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.changes import Changes
 from longitudinal.ingest.inventory import ArchivedStudy
 from longitudinal.ingest.on_stored import Ingest
@@ -32,8 +33,10 @@ class House:
 
     def reconcile(self) -> None:
         """A whole pass."""
-        for _ in Reconcile(self.archive, self.readers, self.ingest, self._queue).steps():
+        annotations = Annotations(self.writer, self.archive)
+        for _ in Reconcile(self.archive, self.readers, self.ingest, self._queue, annotations.refresh).steps():
             pass
+        self.ingest.settle()
 
     def _queue(self, studies: list[ArchivedStudy]) -> None:
         self.queued += [study.orthanc_id for study in studies]

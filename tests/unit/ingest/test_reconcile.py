@@ -3,13 +3,16 @@
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.ingest.on_stored import Ingest
+from longitudinal.transforms.annotation import decide
 from tests import builders as build
+from tests.data import data
 from tests.fake_archive import orthanc_ids
 
 
@@ -132,6 +135,26 @@ def test_what_is_gone_is_removed(house: Any, what: str) -> None:
     assert len(house.rows("series")) == {"instance": 2, "series": 1, "study": 0}[what]
     assert len(house.rows("patients")) == (what != "study")
     assert house.queued == []
+
+
+def test_a_review_that_no_line_tells_of_is_found(house: Any) -> None:
+    images = study()
+    registration = pydicom.dcmread(data("reg_independent") / "openms_p01_RIGID.dcm")
+    house.hint(*house.archive.store(images), *(objects := house.archive.store([registration])))
+    (item,) = house.readers.connection().execute("SELECT item FROM transforms").fetchone()
+    house.archive.annotations[objects[0]] = decide(None, item, "rejected", "ann", "2026-01-01T00:00:00")
+    house.archive.failed[house.archive.parents(objects[0]).study] = "tried"
+    touched = []
+    house.reconcile()
+    row = house.readers.connection().execute("SELECT decision, decided_by FROM transforms").fetchone()
+    assert tuple(row) == ("rejected", "ann")
+    assert (
+        house.readers.connection().execute("SELECT attempts FROM studies ORDER BY attempts").fetchall()[-1][0]
+        == "tried"
+    )
+    house.writer._on_commit = touched.append
+    house.reconcile()
+    assert touched == [], "what has not changed makes nobody read a patient again"
 
 
 def test_a_row_without_series_goes_with_its_study(house: Any) -> None:
