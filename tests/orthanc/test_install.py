@@ -68,7 +68,8 @@ class Installed(OrthancServer):
     """Debian's Orthanc in a folder: etc/ is its copy of /etc/orthanc, opt/ what the installer makes."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+        # Debian's sample script stays where it is, and nothing is written beside it
+        super().__init__(folder, environment={"PYTHONDONTWRITEBYTECODE": "1"})
         self.etc, self.opt = folder / "etc", folder / "opt" / "orthanc-longitudinal"
         self.etc.mkdir(parents=True)
         for name in DEBIANS_FILES:
