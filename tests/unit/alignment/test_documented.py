@@ -1,0 +1,50 @@
+"""docs/alignment.md and docs/reason-codes.md say what the code does."""
+
+import ast
+import inspect
+import re
+from typing import get_args
+
+from longitudinal.alignment import candidate
+from longitudinal.alignment.standing import Standing
+from longitudinal.http.routes.studies import AlignmentState
+from longitudinal.jobs import worker
+from longitudinal.jobs.supervisor import MAX_ATTEMPTS
+from longitudinal.registration import volume
+from longitudinal.registration.quality import REJECTIONS
+from longitudinal.transforms.grid_size import MOST_BYTES
+from tests.data import ROOT
+
+TEXT = " ".join((ROOT / "docs" / "alignment.md").read_text().split())
+CODES = (ROOT / "docs" / "reason-codes.md").read_text()
+
+
+def test_numbers() -> None:
+    assert f"needs {candidate.LEAST_PLANES} planes and {candidate.LEAST_EXTENT_MM:.0f} mm" in TEXT
+    assert (candidate.LEAST_PLANES, candidate.LEAST_EXTENT_MM) == (
+        volume.LEAST_PLANES,
+        volume.LEAST_EXTENT_MM,
+    )
+    assert f"{MAX_ATTEMPTS} times at most" in TEXT
+    assert (worker._IDLE_SECONDS, "after two idle minutes" in TEXT) == (120, True)
+    assert (MOST_BYTES, "more than 1 MB packed" in TEXT) == (1_000_000, True)
+
+
+def test_modalities_and_states() -> None:
+    named = re.search(r"\(([A-Z, ]+); others are never aligned\)", TEXT)
+    assert named is not None
+    assert set(named[1].split(", ")) == candidate.VOLUME_MODALITIES
+    assert {state for state in get_args(AlignmentState) if f"`{state}`" not in TEXT} == set()
+    assert set(get_args(Standing)) < set(get_args(AlignmentState))
+
+
+def test_every_reason_for_a_refusal_has_a_row() -> None:
+    tree = ast.parse(inspect.getsource(volume))
+    unusable = {
+        call.args[0].value
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "UnusableVolume"
+        and isinstance(call.args[0], ast.Constant)
+    }  # fmt: skip
+    assert {"tooFewPlanes", "notGrey"} <= unusable
+    assert {code for code in {*REJECTIONS, *unusable} if f"| `{code}` |" not in CODES} == set()
