@@ -41,7 +41,7 @@ class Acceptance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     least_overlap: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.25
     least_blocks: Annotated[int, msgspec.Meta(ge=0, le=60)] = 8
     most_block_spread_mm: Annotated[float, msgspec.Meta(gt=0, le=20)] = msgspec.field(
-        default=1.6, name="MostBlockSpreadMm"
+        default=2.0, name="MostBlockSpreadMm"
     )
     least_mirror_ratio: Annotated[float, msgspec.Meta(ge=0, le=10)] = 1.07
 
@@ -83,6 +83,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
         Whether a study that is stored is aligned with the patient's others without being asked for.
     quiet_seconds
         How long nothing of a study must have been stored before it counts as arrived.
+    takeover_seconds
+        How much longer a study that another node of a cluster has received is left to that node.
     acceptance
         What an alignment must show to be used.
     """
@@ -109,6 +111,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     )
     align_on_arrival: bool = True
     quiet_seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 60
+    takeover_seconds: Annotated[int, msgspec.Meta(ge=0, le=604_800)] = 600
     acceptance: Acceptance = Acceptance()
 
 

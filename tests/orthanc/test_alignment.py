@@ -193,7 +193,7 @@ def aligns(server: OrthancServer) -> list[Json]:
 
 def test_three_arrivals_are_two_alignments_then_silence_over_a_restart(server: OrthancServer) -> None:
     """The truth of the third is exact: it is the first, moved."""
-    server.configuration["Longitudinal"] = {"QuietSeconds": 3}
+    server.configuration["Longitudinal"] = {"QuietSeconds": 3, "TakeoverSeconds": 2}
     server.restart()
     moved = motion(8, (20, -15, 10))
     studies = [head(1), head(3, moved=moved), head(2, real=2, rle=True)]
@@ -222,7 +222,7 @@ def test_three_arrivals_are_two_alignments_then_silence_over_a_restart(server: O
 
 
 def test_what_cannot_be_aligned_is_said_with_figures_and_not_tried_again(server: OrthancServer) -> None:
-    server.configuration["Longitudinal"] = {"QuietSeconds": 1}
+    server.configuration["Longitudinal"] = {"QuietSeconds": 1, "TakeoverSeconds": 0}
     server.restart()
     load(server, head(1), head(2, noise=1))
     server.wait_until(

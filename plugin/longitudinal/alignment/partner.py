@@ -11,6 +11,9 @@ from longitudinal.points.patient_index import PatientIndex
 from longitudinal.points.registration_objects import first_series
 from longitudinal.transforms.graph import FrameGraph, freedom
 
+MOST_PARTNERS = 2
+"""When the best partner does not fit, the next best may; a third has never been better than either."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -131,6 +134,8 @@ def _pairs_of_frame(
     earliest = min((frame, *(other.frame for _, other in others)), key=index.frames.index)
     if len(group) > 1 and earliest in group and not wish.frames:
         return []
+    if not wish.is_asked and _attempts(index, frame, wish.method) >= MOST_PARTNERS:
+        return []
     best: dict[str, tuple[tuple[object, ...], Pair]] = {}
     for first, other in others:
         if wish.frames:
@@ -161,6 +166,15 @@ def _rank(
         index.frames.index(other.frame),
         other.stack,
         first.stack,
+    )
+
+
+def _attempts(index: PatientIndex, frame: str, method: str) -> int:
+    """How often a frame's own study was tried in vain."""
+    return sum(
+        attempt.frame_of_reference_uid == frame and attempt.method == method
+        for study in index.studies
+        for attempt in study.attempts
     )
 
 

@@ -50,7 +50,10 @@ class Background:
         self._backfills = settings.backfill_on_start
         reconcile = Reconcile(inventory, readers, ingest, self._backfill, annotations.refresh)
         if settings.align_on_arrival:
-            arrivals = Arrivals(readers, writer, self.queue, catalogue, settings.quiet_seconds)
+            arrivals = Arrivals(
+                readers, writer, self.queue, catalogue, settings.quiet_seconds, settings.takeover_seconds,
+                ingest.has_told,
+            )  # fmt: skip
             changes = Changes(inventory, readers, writer, ingest, annotations.refresh, arrivals.note)
             looked = arrivals.look
         else:

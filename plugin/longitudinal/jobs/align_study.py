@@ -9,7 +9,7 @@ import numpy as np
 from longitudinal.alignment.acquisition import milliseconds
 from longitudinal.alignment.candidate import AcquisitionOf, Candidate
 from longitudinal.alignment.outcome import Outcome, Outcomes, images_of
-from longitudinal.alignment.partner import Pair, Wish, choose
+from longitudinal.alignment.partner import MOST_PARTNERS, Pair, Wish, choose
 from longitudinal.dicom.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.jobs.index_study import IndexStudy
@@ -26,8 +26,6 @@ from longitudinal.transforms.attempts import Figure
 from longitudinal.transforms.grid_storage import decode_field
 
 KIND = "align"
-# When the best partner does not fit, the next best may; a third has never been better than either.
-_MOST_PARTNERS = 2
 
 
 class Initial(msgspec.Struct, rename="camel", frozen=True):
@@ -149,7 +147,7 @@ class AlignStudy:
         wish = _wish(study, parameters)
         while index is not None and (choice := choose(index, wish, self._acquisition_of, seen)) is not None:
             seen.add(choice.frame)
-            done += self._first_that_fits(context, index, choice.pairs[:_MOST_PARTNERS], parameters)
+            done += self._first_that_fits(context, index, choice.pairs[:MOST_PARTNERS], parameters)
             index = self._patient_of(study)
         outcome = "nothingToDo" if not done else "aligned" if any(one.transform for one in done) else "failed"
         return Aligned(outcome, done)

@@ -37,6 +37,10 @@ class Arrivals:
     ----------
     quiet_seconds
         How long nothing of a study must have been stored.
+    takeover_seconds
+        How much longer what another node has received is left to that node.
+    has_received
+        Whether an instance (Orthanc id) came to this node since it started.
     now
         POSIX seconds.
     """
@@ -48,6 +52,8 @@ class Arrivals:
         queue: JobQueue,
         catalogue: Catalogue,
         quiet_seconds: float,
+        takeover_seconds: float,
+        has_received: Callable[[str], bool],
         now: Callable[[], float] = time.time,
     ) -> None:
         self._readers = readers
@@ -55,12 +61,15 @@ class Arrivals:
         self._queue = queue
         self._catalogue = catalogue
         self._quiet_seconds = quiet_seconds
+        self._takeover_seconds = takeover_seconds
+        self._has_received = has_received
         self._now = now
 
     def note(self, changes: Sequence[Change]) -> None:
         """Take up lines of the change log; returns when they stand in the sidecar."""
-        stored = {change.orthanc_id: _moment(change, self._now()) for change in changes
-                  if change.kind == "NewInstance"}  # fmt: skip
+        stored = {
+            change.orthanc_id: self._moment(change) for change in changes if change.kind == "NewInstance"
+        }
 
         def write(connection: sqlite3.Connection, _: InstanceWriter) -> Iterable[Touched]:
             note_arrivals(connection, stored)
@@ -82,17 +91,19 @@ class Arrivals:
         )
         LOGGER.info("%d studies have arrived, %d of them are to be aligned", len(quiet), len(wanted))
 
+    def _moment(self, change: Change) -> float:
+        """From when on an instance's quiet time counts, POSIX seconds; never later than now, whatever a clock says."""
+        try:
+            moment = datetime.strptime(change.date, _DATE_FORMAT).replace(tzinfo=UTC).timestamp()
+        except ValueError:
+            moment = self._now()
+        return min(moment, self._now()) + (
+            0.0 if self._has_received(change.orthanc_id) else self._takeover_seconds
+        )
+
     def _has_partner(self, study: str) -> bool:
         owners = owners_of_study(self._readers.connection(), study)
         index = self._catalogue.patient(int(owners[0]["patient_key"])) if owners else None
         if index is None or index.identity_conflict:
             return False
         return choose(index, Wish(study), lambda instance: _UNKNOWN) is not None
-
-
-def _moment(change: Change, now: float) -> float:
-    """When a change happened, POSIX seconds; the change log is in UTC. Never later than now, whatever a clock says."""
-    try:
-        return min(datetime.strptime(change.date, _DATE_FORMAT).replace(tzinfo=UTC).timestamp(), now)
-    except ValueError:
-        return now

@@ -202,6 +202,7 @@ def test_a_pair_that_failed_or_was_rejected_is_left_alone_until_somebody_asks(tm
     patient = Patient(tmp_path, scan(1), scan(2), scan(3))
     patient.refuse(3, 1)
     assert patient.partners(3) == [2]
+    assert patient.partners(3, method="affine") == [1, 2]
     rejected = Notes(given_origin="automatic", decision="rejected")
     patient.join(3, 2, notes=rejected)
     assert patient.partners(3) == []
@@ -281,3 +282,11 @@ def test_three_transforms_in_a_ring_are_walked_and_measured(tmp_path: Path) -> N
     assert loop.mean_mm == pytest.approx(3.0)
     assert loop.max_mm == pytest.approx(3.0)
     assert len(set(loop.transforms)) == 3
+
+
+def test_after_two_failures_a_study_is_left_alone_whoever_else_is_there(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, scan(1), scan(2), scan(3), scan(4))
+    patient.refuse(4, 1)
+    patient.refuse(4, 2)
+    assert (patient.partners(4), patient.partners(4, is_asked=True)) == ([], [1, 2, 3])
+    assert patient.partners(3) == [1, 2, 4]

@@ -17,7 +17,7 @@ from longitudinal.sidecar.records import InstanceRecord
 from longitudinal.sidecar.writer import Writer
 from tests.unit.points.patients import registration, shift, unplaced, volume
 
-QUIET = 60.0
+QUIET, TAKEOVER = 60.0, 600.0
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
 
 
@@ -34,10 +34,14 @@ class Archive:
         self.catalogue = Catalogue(readers)
         self.now = NOON
         self.sequence = 0
+        self.elsewhere: set[str] = set()
         self.arrivals = self.restarted()
 
     def restarted(self) -> Arrivals:
-        return Arrivals(self.readers, self.writer, self.queue, self.catalogue, QUIET, lambda: self.now)
+        return Arrivals(
+            self.readers, self.writer, self.queue, self.catalogue, QUIET, TAKEOVER,
+            lambda instance: instance not in self.elsewhere, lambda: self.now,
+        )  # fmt: skip
 
     def store(self, records: Iterable[InstanceRecord], date: float | None = None) -> None:
         """Index them, and let the change log tell."""
@@ -161,3 +165,21 @@ def test_the_last_word_of_those_who_ask_holds_while_it_waits(archive: Archive) -
     assert job.parameters == last.parameters
     archive.queue.enqueue([first])
     assert archive.queue.get(job.id).parameters == last.parameters  # it is under way
+
+
+def test_what_another_node_has_received_is_left_to_it_for_a_while(archive: Archive) -> None:
+    archive.store(scan(1))
+    archive.wait(QUIET)
+    archive.elsewhere = {record.orthanc_id for record in scan(2)}
+    archive.store(scan(2))
+    assert archive.wait(TAKEOVER) == []
+    assert archive.wait(QUIET) == ["s1.2"]
+
+
+def test_what_the_other_node_has_aligned_by_then_is_done(archive: Archive) -> None:
+    archive.store(scan(1))
+    archive.wait(QUIET)
+    archive.elsewhere = {record.orthanc_id for record in scan(2)}
+    archive.store(scan(2))
+    archive.store([registration(2, "1.9.2", "1.9.1", shift(1, 2, 3))])
+    assert archive.wait(TAKEOVER + QUIET) == []
