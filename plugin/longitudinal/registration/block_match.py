@@ -5,13 +5,14 @@ Blocks of 40 mm do not: each looks only at its own surroundings, by gradients, a
 """
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from longitudinal.geometry.affine import Points
-from longitudinal.registration.pyramid import Pyramid
+from longitudinal.registration.pyramid import Image, Pyramid
 from longitudinal.registration.search import AXES, PRODUCT_WEIGHTS, gradient_products, mean_gradient
 from longitudinal.registration.volume import Voxels
 
@@ -31,8 +32,8 @@ NEIGHBOURS = 6
 LEAST_STRUCTURE = 0.02
 """Smallest eigenvalue of a block's mean gradient products: below it the block slides along an edge or is empty."""
 
-LEAST_COVER = 0.9
-"""Part of a block and its surroundings that the moving scan must cover."""
+LEAST_COVER = 0.6
+"""Part of a block that both scans must cover: a slab of 30 mm is looked at too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,65 +71,93 @@ class BlockMatches:
         return float(np.median(np.linalg.norm(self.displacements - usual, axis=1)))
 
 
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """A scan on a grid of `SPACING_MM`.
+
+    Attributes
+    ----------
+    voxels
+        (k, j, i).
+    scanned
+        (k, j, i) 1 where this voxel and its neighbours were scanned: nowhere else is a gradient anatomy.
+    noise
+        `mean_gradient` of the scan.
+    """
+
+    voxels: Voxels
+    scanned: Voxels
+    noise: float
+
+    @classmethod
+    def on(cls, grid: Image, scan: Pyramid, transform: sitk.Transform, around: int = 0) -> "Sampled":
+        """Sample a scan through a map from the grid's points into it, with ``around`` voxels of nothing outside."""
+        voxels = sitk.GetArrayFromImage(sitk.Resample(scan.level(SPACING_MM)[0], grid, transform))
+        scanned = np.pad(scan.covers(grid, transform), 1)
+        inner = scanned[1:-1, 1:-1, 1:-1].copy()
+        for axis, shift in product(range(3), (-1, 1)):
+            inner &= np.roll(scanned, shift, axis)[1:-1, 1:-1, 1:-1]
+        noise = mean_gradient(voxels)
+        return cls(np.pad(voxels, around, mode="edge"), np.pad(inner, around).astype(np.float32), noise)
+
+    def part(self, corner: NDArray[np.int_], size: int) -> "Sampled":
+        """A cube of it."""
+        cube = tuple(slice(at, at + size) for at in corner)
+        return Sampled(self.voxels[cube], self.scanned[cube], self.noise)
+
+    def products(self) -> list[Voxels]:
+        """`gradient_products` where there is anatomy, 0 elsewhere."""
+        return [values * self.scanned for values in gradient_products(self.voxels, self.noise)]
+
+
+_HALF, _REACH = round(BLOCK_MM / SPACING_MM / 2), round(SEARCH_MM / SPACING_MM)
+_WIDTH = 2 * (_HALF + _REACH)
+_INNER = (slice(_REACH, -_REACH),) * 3
+
+
 def match_blocks(fixed: Pyramid, moving: Pyramid, transform: sitk.Transform) -> BlockMatches:
     """Match blocks of high structure after an alignment, *moving from fixed*."""
     image = fixed.cube(SPACING_MM)
-    mine = sitk.GetArrayViewFromImage(image)
-    theirs = sitk.GetArrayFromImage(sitk.Resample(moving.level(SPACING_MM)[0], image, transform))
-    cover = moving.covers(image, transform) & fixed.covers(image, sitk.Transform(3, sitk.sitkIdentity))
-    noise = mean_gradient(mine), mean_gradient(theirs)
-    half, reach = int(BLOCK_MM / SPACING_MM / 2), int(SEARCH_MM / SPACING_MM)
-    corners = _corners(mine, cover, noise[0], half, reach)
-    found = []
-    for corner in corners:
-        around = tuple(slice(at, at + 2 * (half + reach)) for at in corner)
-        found.append(match_block(mine[around], theirs[around], noise))
+    around = _HALF + _REACH
+    mine = Sampled.on(image, fixed, sitk.Transform(3, sitk.sitkIdentity), around)
+    theirs = Sampled.on(image, moving, transform, around)
+    corners = _corners(mine, theirs)
+    found = [match_block(mine.part(corner, _WIDTH), theirs.part(corner, _WIDTH)) for corner in corners]
     directions = np.reshape(image.GetDirection(), (3, 3))
-    index = corners[:, ::-1] + (half + reach - 0.5)
-    centres = np.array(image.GetOrigin()) + (index * SPACING_MM) @ directions.T
+    centres = np.array(image.GetOrigin()) + ((corners[:, ::-1] - 0.5) * SPACING_MM) @ directions.T
     shifts = np.array([shift[::-1] for shift, _ in found]).reshape(-1, 3)
     displacements = (shifts * SPACING_MM) @ directions.T
     return BlockMatches(centres, displacements, np.array([score for _, score in found]))
 
 
-def _corners(mine: Voxels, cover: NDArray[np.bool_], noise: float, half: int, reach: int) -> NDArray[np.int_]:
+def _corners(mine: Sampled, theirs: Sampled) -> NDArray[np.int_]:
     """First voxels (n, 3) (k, j, i) of the blocks' surroundings, those with most structure first."""
-    stride, width = int(STRIDE_MM / SPACING_MM), 2 * (half + reach)
+    stride = round(STRIDE_MM / SPACING_MM)
+    both = mine.scanned * theirs.scanned
     ranked = []
-    for k in range(0, mine.shape[0] - width + 1, stride):
-        for j in range(0, mine.shape[1] - width + 1, stride):
-            for i in range(0, mine.shape[2] - width + 1, stride):
-                around = np.s_[k : k + width, j : j + width, i : i + width]
-                if cover[around].mean() < LEAST_COVER:
-                    continue
-                structure = _structure(mine[around][reach:-reach, reach:-reach, reach:-reach], noise)
-                if structure >= LEAST_STRUCTURE:
-                    ranked.append((-structure, k, j, i))
-    return np.array([place for _, *place in sorted(ranked)[:MOST_BLOCKS]], int).reshape(-1, 3)
+    for corner in product(*(range(_HALF, count - _WIDTH + 1, stride) for count in both.shape)):
+        cube = tuple(slice(at + _REACH, at + _WIDTH - _REACH) for at in corner)
+        if both[cube].mean() < LEAST_COVER:
+            continue
+        structure = _structure(mine.part(np.array(corner) + _REACH, 2 * _HALF))
+        if structure >= LEAST_STRUCTURE:
+            ranked.append((-structure, corner))
+    return np.array([corner for _, corner in sorted(ranked)[:MOST_BLOCKS]], int).reshape(-1, 3)
 
 
-def _structure(block: Voxels, noise: float) -> float:
+def _structure(block: Sampled) -> float:
     """Smallest eigenvalue of the mean products: how well the block is held in its weakest direction."""
-    xx, yy, zz, xy, xz, yz = (float(values.mean()) for values in gradient_products(block, noise))
+    xx, yy, zz, xy, xz, yz = (float(values.mean()) for values in block.products())
     return float(np.linalg.eigvalsh([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])[0])
 
 
-def match_block(
-    mine: Voxels, theirs: Voxels, noise: tuple[float, float]
-) -> tuple[NDArray[np.float64], float]:
+def match_block(mine: Sampled, theirs: Sampled) -> tuple[NDArray[np.float64], float]:
     """Shift (k, j, i) in voxels and score, 0..1, of the best place of a block.
 
-    Parameters
-    ----------
-    mine, theirs
-        (n, n, n) voxels of `SPACING_MM`: the block in the middle and `SEARCH_MM` around it.
-    noise
-        `mean_gradient` of either scan.
+    Both are cubes with the block in the middle and `SEARCH_MM` around it.
     """
-    reach = int(SEARCH_MM / SPACING_MM)
-    inner = (slice(reach, -reach),) * 3
-    block = [values[inner] for values in gradient_products(mine, noise[0])]
-    field = gradient_products(theirs, noise[1])
+    block = [values[_INNER] for values in mine.products()]
+    field = theirs.products()
     shape = field[0].shape
     agreement = sum(
         weight * np.fft.rfftn(theirs_, shape, AXES) * np.conj(np.fft.rfftn(mine_, shape, AXES))
@@ -136,11 +165,14 @@ def match_block(
     )
     ones = np.conj(np.fft.rfftn(np.ones_like(block[0]), shape, AXES))
     energy = np.fft.irfftn(np.fft.rfftn(field[0] + field[1] + field[2], shape, AXES) * ones, shape, AXES)
-    own = float((block[0] + block[1] + block[2]).sum())
-    places = (slice(0, 2 * reach + 1),) * 3
-    score = np.fft.irfftn(agreement, shape, AXES)[places] / np.sqrt(np.maximum(energy[places], 1.0) * own)
+    own = max(float((block[0] + block[1] + block[2]).sum()), 1.0)
+    places = (slice(0, 2 * _REACH + 1),) * 3
+    # a place half out of the scan has little energy to be divided by: it must not win by that
+    score = np.fft.irfftn(agreement, shape, AXES)[places] / np.sqrt(
+        np.maximum(energy[places], LEAST_COVER * own) * own
+    )
     peak = np.array(np.unravel_index(int(np.argmax(score)), score.shape))
-    return _between_voxels(np.asarray(score, np.float32), peak) - reach, float(score.max())
+    return _between_voxels(np.asarray(score, np.float32), peak) - _REACH, float(score.max())
 
 
 def _between_voxels(score: Voxels, peak: NDArray[np.int_]) -> NDArray[np.float64]:

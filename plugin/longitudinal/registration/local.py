@@ -14,10 +14,9 @@ import SimpleITK as sitk
 
 from longitudinal.geometry import affine
 from longitudinal.geometry.affine import Matrix, Points
-from longitudinal.registration.block_match import BLOCK_MM, SEARCH_MM, SPACING_MM, match_block
+from longitudinal.registration.block_match import BLOCK_MM, SEARCH_MM, SPACING_MM, Sampled, match_block
 from longitudinal.registration.greedy import LOCAL_CORRELATION, MUTUAL_INFORMATION, find_metric, run, weighted
 from longitudinal.registration.pyramid import Image, Pyramid, as_transform, grid
-from longitudinal.registration.search import mean_gradient
 from longitudinal.transforms.model import Transform
 
 LARGE_MM, SMALL_MM = 100.0, 80.0
@@ -142,6 +141,7 @@ class _Look:
         self._metric = weighted(metric)
         self._smoothing = LOCAL_SMOOTHING[metric]
         self._fixed, self._moving = fixed.level(LOCAL_MM)[0], moving.level(LOCAL_MM)[0]
+        self._scans = fixed, moving
         self.start = start
         self._threads = threads
 
@@ -167,9 +167,9 @@ class _Look:
     def block_displacement(self, point: Points) -> Points:
         """The same by matching one block of gradients."""
         box = _box(point, BLOCK_MM + 2 * SEARCH_MM, SPACING_MM)
-        mine = sitk.GetArrayFromImage(sitk.Resample(self._fixed, box))
-        theirs = sitk.GetArrayFromImage(self._sampled(box))
-        shift, _ = match_block(mine, theirs, (mean_gradient(mine), mean_gradient(theirs)))
+        mine = Sampled.on(box, self._scans[0], sitk.Transform(3, sitk.sitkIdentity))
+        theirs = Sampled.on(box, self._scans[1], as_transform(self.start))
+        shift, _ = match_block(mine, theirs)
         return np.asarray(shift[::-1] * SPACING_MM, np.float64)
 
     def _sampled(self, box: Image, outside: float = 0.0) -> Image:

@@ -71,7 +71,7 @@ def test_good_figures_suffice() -> None:
         ({"forward_backward_mean_mm": 6.1}, Rejection.INCONSISTENT),
         ({"rigid_forward_backward_mm": np.nan}, Rejection.INCONSISTENT),
         ({"blocks": 7}, Rejection.TOO_LITTLE_STRUCTURE),
-        ({"block_spread_mm": 1.7}, Rejection.LOCALLY_DIFFERENT),
+        ({"block_spread_mm": 2.1}, Rejection.LOCALLY_DIFFERENT),
         ({"block_spread_mm": np.nan}, Rejection.LOCALLY_DIFFERENT),
         ({"mirror_ratio": 1.04}, Rejection.LIKE_ITS_MIRROR_IMAGE),
         ({"mirror_ratio": 1.04, "overlap": 0.1}, Rejection.NO_OVERLAP),
