@@ -134,10 +134,10 @@ class Ingest:
         """Whether the archive has an instance at this moment."""
         return self._archive.has_instance(orthanc_id)
 
-    def index(self, orthanc_id: str) -> Future[None] | None:
+    def index(self, orthanc_id: str, *, is_awaited: bool = True) -> Future[None] | None:
         """Read an instance back from the archive and queue it; None when it is gone or cannot be read.
 
-        The future is done when the sidecar has it.
+        The future is done when the sidecar has it; where many are read in a row (`is_awaited` False) that takes a moment.
         """
         began = self._recent.moment
         record = self._read(orthanc_id)
@@ -151,7 +151,7 @@ class Ingest:
             # A review may have come since, and a rejected transform must not come back.
             return [instances.put(with_current_notes(record, self._archive))]
 
-        return self._writer.submit(put)
+        return self._writer.submit(put, is_awaited=is_awaited)
 
     def announce(self, study: ArchivedStudy) -> Future[None]:
         """Give a study the archive has a row before it is read."""

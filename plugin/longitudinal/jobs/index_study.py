@@ -15,8 +15,8 @@ from longitudinal.sidecar.jobs import JobRequest, Priority
 from longitudinal.sidecar.studies import known_instances
 
 KIND = "index"
-# Read while the writer writes the ones before; more would only fill its queue.
-_AHEAD = 50
+# Read while the writer writes the ones before, many in one transaction; more would only fill its queue.
+_AHEAD = 200
 # So that a rate is a number from the first moment on.
 _SHORTEST_SECONDS = 0.001
 
@@ -88,15 +88,19 @@ class IndexStudy:
         known = known_instances(self._readers.connection(), stored)
         missing = [instance for instance in stored if instance not in known]
         waiting: deque[Future[None]] = deque()
+        ahead = 1
         for number, instance in enumerate(missing):
             context.checkpoint()
             there, rate = len(known) + number, _rate(number, began)
             context.report(there / len(stored), f"reading {there} of {len(stored)}, {rate:.0f} a second")
-            done = self._ingest.index(instance)
+            done = self._ingest.index(instance, is_awaited=ahead == 1)
             if done is not None:
                 waiting.append(done)
-            if len(waiting) >= _AHEAD:
+            if len(waiting) >= ahead:
                 waiting.popleft().result()
+                if ahead == 1:
+                    context.moved_on()
+                    ahead = _AHEAD
         for done in waiting:
             done.result()
         self._check(missing)

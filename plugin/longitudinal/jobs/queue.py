@@ -164,6 +164,10 @@ class JobQueue:
         """How far a running job is; waits for nothing."""
         self._submit(lambda connection: table.report(connection, run, progress, stage))
 
+    def forgive(self, run: Job) -> None:
+        """A running job has got further than before: it counts as started once. Waits for nothing."""
+        self._submit(lambda connection: table.forgive(connection, run))
+
     def finish(self, run: Job, state: JobState, error: str | None = None, result: str | None = None) -> None:
         """A running job ended."""
         self._write(lambda connection: table.finish(connection, run, state, error=error, result=result))

@@ -60,6 +60,14 @@ class JobContext:
             self._reported = time.monotonic()
             self._queue.report(self.job, progress, stage)
 
+    def moved_on(self) -> None:
+        """Tell that some of it is done for good: earlier starts, which ended before that, count no more.
+
+        Else a long job would fail because Orthanc was killed a few times in its course.
+        """
+        if self.job.attempts > 1:
+            self._queue.forgive(self.job)
+
     def checkpoint(self) -> None:
         """To be called several times a second.
 

@@ -185,6 +185,11 @@ def report(connection: sqlite3.Connection, run: Job, progress: float, stage: str
     )
 
 
+def forgive(connection: sqlite3.Connection, run: Job) -> None:
+    """A running job counts as started once."""
+    connection.execute(f"UPDATE jobs SET attempts = 1 WHERE {_RUN}", (run.id, run.started))
+
+
 def finish(
     connection: sqlite3.Connection, run: Job, state: JobState, *, error: str | None = None, result: str | None = None
 ) -> None:  # fmt: skip

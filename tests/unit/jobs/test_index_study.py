@@ -9,12 +9,16 @@ from pydicom.dataset import Dataset
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.jobs.index_study import KIND, Indexed, IndexStudy, UnreadableInstances, request_index
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.jobs.supervisor import JobCancelled, JobContext
+from longitudinal.jobs.supervisor import MAX_ATTEMPTS, JobCancelled, JobContext
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.studies import known_instances
 from longitudinal.sidecar.writer import Writer
 from tests import builders as build
 from tests.fake_archive import FakeArchive, orthanc_ids
+
+
+class Killed(BaseException):
+    """As if the process had ended here: nothing is written about the job any more."""
 
 
 class House:
@@ -115,3 +119,40 @@ def test_cancelled_in_the_middle_keeps_what_is_done(house: House) -> None:
         house.job(context)
     house.ingest.settle()
     assert house.known(ids) == set(ids[:3])
+
+
+def test_of_starts_that_got_further_each_time_none_counts(house: House) -> None:
+    """Orthanc is killed again and again in the middle of a long study: that is no reason to give it up."""
+    ids = house.store(12)
+    read = house.archive.file
+
+    def killed_after_two(orthanc_id: str) -> bytes:
+        if len(house.archive.files_read) == 2:
+            raise Killed
+        return read(orthanc_id)
+
+    house.archive.file = killed_after_two  # type: ignore[method-assign]
+    for known in (2, 4, 6, 8, 10):
+        house.archive.files_read.clear()
+        context = house.context()
+        with pytest.raises(Killed):
+            house.job(context)
+        house.ingest.settle()
+        assert len(house.known(ids)) == known
+        house.queue.recover(frozenset({KIND}), MAX_ATTEMPTS)
+        assert house.queue.get(context.job.id).state == "queued"
+
+
+def test_a_study_that_ends_orthanc_before_anything_is_read_is_given_up(house: House) -> None:
+    house.store(2)
+
+    def deadly(orthanc_id: str) -> bytes:
+        raise Killed
+
+    house.archive.file = deadly  # type: ignore[method-assign]
+    for _ in range(MAX_ATTEMPTS):
+        context = house.context()
+        with pytest.raises(Killed):
+            house.job(context)
+        house.queue.recover(frozenset({KIND}), MAX_ATTEMPTS)
+    assert house.queue.get(context.job.id).state == "failed"
