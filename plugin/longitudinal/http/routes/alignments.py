@@ -24,12 +24,14 @@ from longitudinal.http.routes.transforms import MAX_LANDMARKS, Identifier, Landm
 from longitudinal.jobs.align_study import KIND, Initial, Parameters, request_alignment
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.points.catalogue import Catalogue
+from longitudinal.points.given_transforms import UNKNOWN_FRAME
 from longitudinal.points.patient_index import PatientIndex
 from longitudinal.points.registration_objects import first_series
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.jobs import JobState
 from longitudinal.sidecar.studies import FoundStudy
-from longitudinal.transforms.given import from_landmarks, from_matrix
+from longitudinal.transforms.given import GIVEN_REFUSALS, from_landmarks, from_matrix
+from longitudinal.transforms.stored import SAME_FRAME
 
 Method = Literal["rigid", "affine", "deformable"]
 # Of a start nobody asks for a tenth of a millimetre.
@@ -107,12 +109,10 @@ class Alignments:
                 for name, frame in zip(("source", "target"), frames, strict=True)
                 if index is None or frame not in index.frames
             ]
-            raise TransformRefused(
-                "unknownFrame", "no images of the patient are indexed in the frame", fields
-            )
+            raise TransformRefused(UNKNOWN_FRAME, "no images of the patient are indexed in the frame", fields)
         if frames[0] == frames[1]:
             field = FieldError("/initial/targetFrameOfReferenceUid", "is the source's frame")
-            raise TransformRefused("sameFrame", "both are one Frame of Reference", [field])
+            raise TransformRefused(SAME_FRAME, "both are one Frame of Reference", [field])
         later = index.study_of_series[max(first_series(index, frame) for frame in frames)]
         subject = index.studies[later].orthanc_id
         initial = Initial(frames[0], frames[1], _matrix(wanted))
@@ -151,6 +151,7 @@ def alignment_routes(readers: Readers, alignments: Alignments, max_body_mib: int
             "POST", "/alignments", align, "Align studies in different frames: a job for each study but the oldest",
             answer=QueuedAnswer, body=AlignmentRequest, status=202,
             errors=(NotFound, Ambiguous, Conflict, Unprocessable, TransformRefused, SidecarUnavailable),
+            refusals=(SAME_FRAME, UNKNOWN_FRAME, *GIVEN_REFUSALS),
         )
     ]  # fmt: skip
 

@@ -7,6 +7,7 @@ import msgspec
 
 from longitudinal.errors import (
     Ambiguous,
+    Conflict,
     NotFound,
     SidecarUnavailable,
     Unprocessable,
@@ -95,7 +96,7 @@ class IndexRoutes:
         return [
             Route(
                 "POST", "/index", self.index, "Index studies of the archive now, before the backfill does",
-                answer=QueuedAnswer, body=IndexRequest, status=202, errors=(*find, Unprocessable, *write),
+                answer=QueuedAnswer, body=IndexRequest, status=202, errors=(*find, Conflict, Unprocessable, *write),
             ),
             Route("POST", "/index/pause", self.pause, "Hold the backfill", answer=Backfill, errors=write),
             Route("POST", "/index/resume", self.resume, "Let the backfill go on", answer=Backfill, errors=write),
