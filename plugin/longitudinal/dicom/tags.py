@@ -21,7 +21,6 @@ from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
 
 from longitudinal.dicom.character_sets import LATIN_1, SPECIFIC_CHARACTER_SET, CharacterSet, character_set
-from longitudinal.dicom.file_elements import read_elements
 from longitudinal.dicom.tag_names import READ_TAGS
 
 Tags = Mapping[str, Any]
@@ -203,10 +202,8 @@ def read_file_tags(
     OSError
         The file cannot be opened.
     """
-    dataset = read_elements(source, _KEYS) if isinstance(source, bytes) else None
-    if dataset is None:
-        opened = BytesIO(source) if isinstance(source, bytes) else source
-        dataset = pydicom.dcmread(opened, stop_before_pixels=True, force=True)
+    opened = BytesIO(source) if isinstance(source, bytes) else source
+    dataset = pydicom.dcmread(opened, stop_before_pixels=True, force=True)
     return tags_from_dataset(dataset, default=default)
 
 
