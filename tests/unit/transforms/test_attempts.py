@@ -36,7 +36,9 @@ def test_it_is_about_two_frames_in_either_direction() -> None:
     assert not attempt("1.2").is_about("1.9", "1.3")
 
 
-@pytest.mark.parametrize("text", ["", "x", "[]", '{"attempts": 1}', '{"attempts": [{"method": 1}]}', "\udc80"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "[]", '{"attempts": 1}', '{"attempts": [{"method": 1}]}', "\udc80"]
+)
 def test_what_somebody_else_wrote_is_nothing(text: str) -> None:
     assert read_attempts(text) == ()
 
