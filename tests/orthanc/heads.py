@@ -1,5 +1,6 @@
 """Real heads in small: studies made of the two real ones with fewer pixels, new identifiers and a motion of our choice."""
 
+import copy
 from collections.abc import Sequence
 from functools import cache
 
@@ -56,7 +57,7 @@ def _slice(
     real: Dataset, number: int, matrix: np.ndarray, patient: str, rle: bool, random: np.random.Generator | None,
     attributes: dict[str, object],
 ) -> bytes:  # fmt: skip
-    ds = pydicom.Dataset(real)
+    ds = copy.deepcopy(real)  # Dataset(real) would share its elements
     instance = int(real.InstanceNumber)
     ds.PatientID, ds.PatientName = patient, f"{patient}^Small"
     ds.StudyInstanceUID, ds.SeriesInstanceUID = study_of(number), f"{study_of(number)}.1"
