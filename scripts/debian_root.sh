@@ -33,6 +33,8 @@ exec 9>"$cache/$suite.lock"
 flock 9
 
 packages=(ca-certificates $(scripts/setup.sh packages))
+# a Python as new as that has no wheel of every library yet
+[ "$suite" != forky ] || packages+=(g++ python3-dev)
 root=$cache/$suite-$(sha256sum <<<"${packages[*]}" | cut -c 1-16)
 
 # Whatever mirror this machine uses; debootstrap's own default where it is no Debian.
@@ -52,6 +54,8 @@ make_root() {
         { tail -n 20 "$cache/$suite.log" "$part/debootstrap/debootstrap.log" >&2; exit 1; }
     printf '#!/bin/sh\nexit 101\n' >"$part/usr/sbin/policy-rc.d"
     chmod +x "$part/usr/sbin/policy-rc.d"
+    # its proxy, and what it thinks of a mirror that stands still
+    apt-config dump 2>/dev/null | grep --extended-regexp '^Acquire::(https?::Proxy|Check-)' >"$part/etc/apt/apt.conf.d/99here" || true
     mount -t proc proc "$part/proc"
     chroot "$part" apt-get update -qq
     chroot "$part" env DEBIAN_FRONTEND=noninteractive apt-get install --yes -qq --no-install-recommends "${packages[@]}" \

@@ -1,5 +1,9 @@
 """Two Orthanc on one PostgreSQL and one storage folder, each with a sidecar of its own: what one does, the other knows."""
 
+import re
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,16 +12,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import run
 from postgres import Postgres
 from pydicom.uid import generate_uid
 
 from tests import builders as build
-from tests.orthanc.server import PLUGIN_FOLDER, PLUGINS, OrthancServer, free_ports
+from tests.data import ROOT
+from tests.orthanc.server import (
+    PLUGIN_FOLDER,
+    PLUGINS,
+    OrthancServer,
+    ServerSession,
+    free_ports,
+    wait_until,
+)
 
 SLICES = 6
 MANY = 60
 HEARD_SECONDS = 5.0
 """What the plugin promises between a store on one node and its visibility on another."""
+CLUSTER_SECONDS = 60.0
 SHIFT = [[1.0, 0.0, 0.0, 0.5], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 2.0], [0.0, 0.0, 0.0, 1.0]]
 Json = dict[str, Any]
 
@@ -284,3 +298,32 @@ def test_nothing_is_missing_after_each_node_was_down(
                     HEARD_SECONDS,
                     "all is there",
                 )
+
+
+def test_make_cluster_starts_two_nodes_of_one_archive_and_ends_all(tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    with output.open("wb") as file:
+        command = [sys.executable, ROOT / "scripts" / "cluster.py"]
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+    try:
+        wait_until(lambda: "Stop with Ctrl-C" in output.read_text(), CLUSTER_SECONDS, output.read_text())
+        printed = output.read_text()
+        urls = re.findall(r"Node \w:  (\S+)", printed)
+        user, password = re.search(r"User: +(\S+)\nPassword: +(\S+)", printed).groups()
+        a, b = (ServerSession(url, (user, password)) for url in urls)
+        assert "NOT running" not in printed
+        a.post(
+            "/instances", data=Patient("made", "1.2.3", "1.2.4").files("1.2.3", 2020)[0]
+        ).raise_for_status()
+        assert b.get("/statistics").json()["CountInstances"] == 1
+        for session in (a, b):
+            wait_until(
+                lambda session=session: session.get("/imaging/health").json()["instances"] == 1,
+                HEARD_SECONDS, "both sidecars have it",
+            )  # fmt: skip
+            session.close()
+    finally:
+        process.send_signal(signal.SIGINT)
+        code = process.wait(CLUSTER_SECONDS)
+    assert code == 0, output.read_text()
+    assert all(run.is_free(int(url.rpartition(":")[2])) for url in urls)
