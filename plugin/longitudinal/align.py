@@ -219,7 +219,7 @@ def registration_object(alignment: Alignment, fixed: Series, moving: Series) -> 
 def figures(alignment: Alignment) -> dict[str, Any]:
     """What is printed: the map and the quality; a number that is not known is null."""
     quality = {
-        name: None if isinstance(value, float) and np.isnan(value) else value
+        name: None if isinstance(value, float) and not np.isfinite(value) else value
         for name, value in asdict(alignment.quality).items()
     }
     return {
