@@ -6,7 +6,6 @@ import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pydicom
@@ -414,7 +413,6 @@ def test_images_without_a_place_are_stored_and_say_why(
         ({"Root": 7}, ['"Longitudinal.Root"', "Expected `str`"]),
         ({"Root": "imaging", "MaxBodyMiB": 0, "QuietSecond": 1}, ["Longitudinal.Root", "MaxBodyMiB", "QuietSecond"]),
         ([], ['"Longitudinal" must be a JSON object']),
-        ({"SidecarPath": "/dev/null/x.sqlite"}, ["/dev/null/x.sqlite"]),
     ],
 )  # fmt: skip
 def test_wrong_settings_stop_the_plugin_and_not_orthanc(
@@ -424,15 +422,4 @@ def test_wrong_settings_stop_the_plugin_and_not_orthanc(
     (message,) = [line for line in server.log.splitlines() if NOT_RUNNING in line]
     assert all(name in message for name in named), message
     assert server.session.get("/imaging/health").status_code == 404
-    assert len(server.store_rest([as_file(classic())])) == 1
-
-
-def test_a_sidecar_that_is_no_database_stops_the_plugin_and_not_orthanc(
-    start_orthanc: StartOrthanc, tmp_path: Path
-) -> None:
-    path = tmp_path / "text.sqlite"
-    path.write_text("this is no database, and it is longer than the header of one would be. " * 40)
-    server = start_orthanc(configuration={"Longitudinal": {"SidecarPath": str(path)}})
-    (message,) = [line for line in server.log.splitlines() if NOT_RUNNING in line]
-    assert str(path) in message
     assert len(server.store_rest([as_file(classic())])) == 1
