@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo load install uninstall test compat cluster lint format lock clean
+.PHONY: help setup run demo load install uninstall test compat cluster soak lint format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ compat: setup ## the tests against real servers here, on Debian 13 and on forky,
 cluster: setup ## two Orthanc on one PostgreSQL and one storage folder, to look at (docs/cluster.md)
 	@scripts/setup.sh compat
 	@exec $(BIN)/python scripts/cluster.py
+
+soak: setup ## an hour of kills, load, an old archive and ten million slices, against the targets; as root, Markdown on stdout
+	@scripts/setup.sh test
+	@$(BIN)/python -m benchmarks.soak
 
 lint: setup ## style, types, import directions, unused or undeclared dependencies
 	@scripts/setup.sh test
