@@ -32,7 +32,7 @@ fi
 exec 9>"$cache/$suite.lock"
 flock 9
 
-packages=(ca-certificates $(scripts/setup.sh packages))
+read -r -a packages <<<"ca-certificates $(scripts/setup.sh packages)"
 # a Python as new as that has no wheel of every library yet
 [ "$suite" != forky ] || packages+=(g++ python3-dev)
 root=$cache/$suite-$(sha256sum <<<"${packages[*]}" | cut -c 1-16)
@@ -40,6 +40,7 @@ root=$cache/$suite-$(sha256sum <<<"${packages[*]}" | cut -c 1-16)
 # Whatever mirror this machine uses; debootstrap's own default where it is no Debian.
 mirror() {
     local uri
+    # shellcheck disable=SC2016  # for apt to expand
     uri=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep --extended-regexp '/debian/?$' | head -n 1 || true)
     echo "${DEBIAN_MIRROR:-${uri%/}}"
 }
@@ -66,7 +67,8 @@ make_root() {
 }
 
 overlay() { # lower, where
-    local layer=$memory/$(basename "$2")-layer
+    local layer
+    layer=$memory/$(basename "$2")-layer
     mkdir -p "$layer/upper" "$layer/work" "$2"
     mount -t overlay -o "lowerdir=$1,upperdir=$layer/upper,workdir=$layer/work" overlay "$2"
 }
