@@ -6,7 +6,7 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ DEFORMABLE_MEAN_MM = 1.5
 SIDECAR_BYTES = 1_000_000
 ON_REQUEST = {"Longitudinal": {"AlignOnArrival": False}}
 Json = dict[str, Any]
+StartOrthanc = Callable[..., OrthancServer]
 
 
 def truth() -> tuple[np.ndarray, np.ndarray]:
@@ -191,10 +192,9 @@ def aligns(server: OrthancServer) -> list[Json]:
     return [job for job in get(server, "/jobs?limit=1000")["jobs"] if job["kind"] == "align"]
 
 
-def test_three_arrivals_are_two_alignments_then_silence_over_a_restart(server: OrthancServer) -> None:
+def test_three_arrivals_are_two_alignments_then_silence_over_a_restart(start_orthanc: StartOrthanc) -> None:
     """The truth of the third is exact: it is the first, moved."""
-    server.configuration["Longitudinal"] = {"QuietSeconds": 3, "TakeoverSeconds": 2}
-    server.restart()
+    server = start_orthanc(configuration={"Longitudinal": {"QuietSeconds": 3, "TakeoverSeconds": 2}})
     moved = motion(8, (20, -15, 10))
     studies = [head(1), head(3, moved=moved), head(2, real=2, rle=True)]
     load(server, *studies[:2])
@@ -221,9 +221,8 @@ def test_three_arrivals_are_two_alignments_then_silence_over_a_restart(server: O
     assert (len(aligns(server)), server.health()["instances"]) == (count, instances)
 
 
-def test_what_cannot_be_aligned_is_said_with_figures_and_not_tried_again(server: OrthancServer) -> None:
-    server.configuration["Longitudinal"] = {"QuietSeconds": 1, "TakeoverSeconds": 0}
-    server.restart()
+def test_what_cannot_be_aligned_is_said_with_figures_and_not_tried_again(start_orthanc: StartOrthanc) -> None:
+    server = start_orthanc(configuration={"Longitudinal": {"QuietSeconds": 1, "TakeoverSeconds": 0}})
     load(server, head(1), head(2, noise=1))
     server.wait_until(
         lambda: any(job["state"] == "done" and job["result"]["outcome"] == "failed" for job in aligns(server)),
@@ -285,12 +284,9 @@ def busy_worker(server: OrthancServer, job: str, attempt: int) -> int:
     return pid
 
 
-def test_a_worker_that_dies_costs_a_start_and_is_never_left_behind(
-    server: OrthancServer,
-) -> None:
+def test_a_worker_that_dies_costs_a_start_and_is_never_left_behind(start_orthanc: StartOrthanc) -> None:
     """Killed in the middle, cancelled, and bereft of Orthanc; in the end there is a deformable alignment."""
-    server.configuration |= ON_REQUEST
-    server.restart()
+    server = start_orthanc(configuration=ON_REQUEST)
     load(server, head(1), head(2, real=2, rle=True))
     *_, job = (entry["id"] for entry in post(server, "/index", patientId="HEAD", align="deformable")["jobs"])
     first = busy_worker(server, job, 1)
