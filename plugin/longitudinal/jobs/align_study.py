@@ -2,6 +2,7 @@
 
 import queue
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 import numpy as np
@@ -12,7 +13,7 @@ from longitudinal.alignment.outcome import Outcome, Outcomes, images_of
 from longitudinal.alignment.partner import MOST_PARTNERS, Pair, Wish, choose
 from longitudinal.dicom.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
-from longitudinal.jobs.index_study import IndexStudy
+from longitudinal.jobs.index_study import IndexStudy, UnreadableInstances
 from longitudinal.jobs.messages import Registered, ScanPlanes, Task, Unusable
 from longitudinal.jobs.supervisor import JobContext
 from longitudinal.jobs.worker_process import WorkerProcess
@@ -130,13 +131,14 @@ class AlignStudy:
         ------
         JobInterruption, JobCrashed
             As the worker does.
-        TaskFailed, ArchiveFailed, UnreadableInstances
+        TaskFailed, ArchiveFailed
             The job has failed.
         """
         parameters = msgspec.json.decode(context.job.parameters, type=Parameters)
         study = context.job.subject
         for missing in dict.fromkeys([study, *(parameters.partners or [])]):
-            self._index_study.index(context, missing)
+            with suppress(UnreadableInstances):  # all others are indexed, and may do
+                self._index_study.index(context, missing)
         index = self._patient_of(study)
         if index is None:
             return Aligned("nothingToDo", [])

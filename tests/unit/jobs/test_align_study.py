@@ -16,6 +16,7 @@ from longitudinal.dicom.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.jobs.align_study import KIND, Aligned, AlignStudy, Initial, Parameters, request_alignment
+from longitudinal.jobs.index_study import UnreadableInstances
 from longitudinal.jobs.messages import Registered, Task, Unusable
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.supervisor import JobContext
@@ -76,6 +77,7 @@ class House:
         self.catalogue = Catalogue(readers)
         self.worker, self.outcomes = Worker([]), Outcomes()
         self.indexed: list[str] = []
+        self.damaged = ""
         self.job = AlignStudy(
             readers, self.catalogue, self, self.look, self.outcomes, [self.worker], Settings(worker_threads=3)
         )  # type: ignore[arg-type]
@@ -83,6 +85,8 @@ class House:
     def index(self, _: JobContext, study: str) -> None:
         """Stands for the job that indexes what is missing."""
         self.indexed.append(study)
+        if study == self.damaged:
+            raise UnreadableInstances("1 of 20 instances cannot be read")
 
     def look(self, _: str) -> Acquisition:
         return Acquisition(Contrast("MR", 500, 10))
@@ -133,6 +137,12 @@ def test_what_is_missing_of_all_that_were_named_is_indexed_first(house: House) -
     house.store(scan(1), scan(2))
     house.align(2, registered(), partners=["s1.1", "s1.2", "s1.7"])
     assert house.indexed == ["s1.2", "s1.1", "s1.7"]
+
+
+def test_a_file_that_cannot_be_read_keeps_the_others_from_nothing(house: House) -> None:
+    house.store(scan(1), scan(2))
+    house.damaged = "s1.2"
+    assert house.align(2, registered()).outcome == "aligned"
 
 
 @pytest.mark.parametrize("is_backwards", [False, True])
