@@ -107,10 +107,13 @@ def refine(
     partner = affine.apply(start, point + large)
     back = _Look(moving, fixed, affine.invert(start), threads)
     returned = affine.apply(back.start, partner + back.displacement(partner, LARGE_MM))
-    forward_backward = float(np.linalg.norm(returned - point))
+    missed = returned - point
     spread = float(np.linalg.norm(large - small))
     block = float(np.linalg.norm(large - there.block_displacement(point)))
-    return Refinement(partner, max(forward_backward, spread, block), forward_backward, spread, block)
+    forward_backward = float(np.linalg.norm(missed))
+    # half way between what the way there and the way back say
+    best = affine.apply(start, point + large - missed / 2)
+    return Refinement(best, max(forward_backward, spread, block), forward_backward, spread, block)
 
 
 def local_affine(moving_from_fixed: Transform, point: Points) -> Matrix:
