@@ -129,7 +129,7 @@ class Reconcile:
         waiting = []
         for instance in instances:
             if not self._ingest.has_told(instance):
-                waiting.append(self._ingest.index(instance))
+                waiting.append(self._ingest.index(instance, is_awaited=False))
                 yield
         for done in waiting:
             if done is not None:
