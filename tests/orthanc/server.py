@@ -137,6 +137,8 @@ class OrthancServer:
         }
         if plugin or script is not None:
             self.configuration["PythonScript"] = str(script or ROOT / "plugin" / "main.py")
+            # as in orthanc-config/orthanc.json; plugins before 4.3 do not look at it
+            self.configuration["Python"] = {"AllowThreads": True}
         if http_threads is not None:
             self.configuration["HttpThreadsCount"] = http_threads
         self.configuration |= configuration or {}
