@@ -154,7 +154,7 @@ def _settle_in() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != int(os.environ.pop(PARENT_VARIABLE)):  # it was gone before we asked
         raise SystemExit(0)
-    os.nice(_LOWEST_PRIORITY)
+    os.setpriority(os.PRIO_PROCESS, 0, _LOWEST_PRIORITY)
     # What the process itself allocates; RLIMIT_AS would count every library that is mapped, and each thread's stack.
     limit = int(os.environ.pop(MEMORY_VARIABLE)) * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
