@@ -175,11 +175,19 @@ class OrthancServer:
         self.running.append(self)
         try:
             wait_until(self._answers, START_SECONDS, "Orthanc has started")
+            wait_until(self._heeds_sigterm, START_SECONDS, "Orthanc can be stopped")
         except BaseException as error:
             error.add_note(self.log_tail())
             self.kill()
             raise
         return self
+
+    def _heeds_sigterm(self) -> bool:
+        """Whether SIGTERM has a handler (proc(5)); Orthanc answers /system a moment before, and would just die of one."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+        return bool(caught >> (signal.SIGTERM - 1) & 1)
 
     def configure(self) -> Path:
         """Write the configuration; return what Orthanc is started with, a file or a folder of files."""
