@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset
@@ -36,6 +37,27 @@ class Stored:
 
 
 @dataclass
+class FakeTags:
+    """The tags of a series, which are there `late` looks after they were asked for; read once."""
+
+    tags: dict[str, dict[str, Any]]
+    late: int = 1
+    is_closed: bool = False
+
+    def is_ready(self, within: float) -> bool:
+        self.late -= 1
+        return self.late < 0
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        assert self.late < 0
+        assert not self.is_closed
+        return self.tags
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@dataclass
 class FakeArchive:
     """Implements Archive and Inventory; counts what is asked for."""
 
@@ -43,6 +65,7 @@ class FakeArchive:
     sequence: int = 0
     log_begins_after: int = 0
     files_read: list[str] = field(default_factory=list)
+    series_read: list[str] = field(default_factory=list)
     instance_lists: list[str] = field(default_factory=list)
     last_updates: dict[str, str] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
@@ -131,10 +154,22 @@ class FakeArchive:
 
     def instances(self, series: str) -> list[str]:
         self.instance_lists.append(series)
+        return self._instances(series)
+
+    def _instances(self, series: str) -> list[str]:
         return [key for key, entry in self.stored.items() if entry.parents.series == series]
 
     def last_update(self, series: str) -> str:
         return self.last_updates.get(series, "")
+
+    def ask_tags(self, series: str) -> "FakeTags":
+        self.series_read.append(series)
+        return FakeTags(
+            {instance: json.loads(self.short_json(instance)) for instance in self._instances(series)}
+        )
+
+    def frames(self, orthanc_id: str) -> int:
+        return int(json.loads(self.short_json(orthanc_id)).get("0028,0008") or 1)
 
     def size(self, orthanc_id: str) -> int:
         return len(self.stored[orthanc_id].file)

@@ -21,7 +21,7 @@ from benchmarks.soak.equality import difference, sidecar_of
 from benchmarks.soak.readers import Reader, readers
 from tests.orthanc.server import OrthancServer
 
-STUDIES = 5
+STUDIES = 20
 TRIALS = 3
 TARGET = 0.8
 INDEXED_SECONDS = 300.0

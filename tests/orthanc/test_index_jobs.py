@@ -13,12 +13,21 @@ from pydicom.uid import generate_uid
 
 from longitudinal.dicom.reasons import REASONS, Reason
 from tests import builders as build
+from tests.data import ROOT
 from tests.orthanc.server import OrthancServer
 
 SLICES = 400
 DATES = ("20200101", "20210101", "20220101")
 WITHIN = 20.0
 Job = dict[str, Any]
+WITHOUT_FILES = """
+import runpy
+runpy.run_path({main!r}, run_name="__main__")
+from longitudinal.host.orthanc_archive import OrthancArchive
+def _no_file(archive, orthanc_id):
+    raise KeyError(orthanc_id)
+OrthancArchive.file = _no_file
+"""
 
 
 def study_of(number: int) -> str:
@@ -96,6 +105,17 @@ def wait_job(server: OrthancServer, job: str, state: str) -> Job:
 def jobs(server: OrthancServer) -> list[Job]:
     found: list[Job] = server.session.get("/imaging/jobs").json()["jobs"]
     return found
+
+
+def test_whole_series_are_read_without_their_files(held: OrthancServer, tmp_path: Path) -> None:
+    """With no file to be had, all is indexed."""
+    script = tmp_path / "without_files.py"
+    script.write_text(WITHOUT_FILES.format(main=str(ROOT / "plugin" / "main.py")))
+    held.configuration["PythonScript"] = str(script)
+    with backfilling(held) as server:
+        server.wait_indexed(
+            lambda health: health["instances"] == SLICES * len(DATES) and health["queued"] == 0, within=WITHIN
+        )
 
 
 def test_a_study_nobody_has_read_is_said_to_be_not_indexed_until_it_is_asked_for(held: OrthancServer) -> None:

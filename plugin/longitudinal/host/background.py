@@ -1,4 +1,4 @@
-"""What runs beside the requests: the index kept complete, and jobs of the index. Two threads, joined at stop."""
+"""What runs beside the requests: the index kept complete, and jobs of the index. Three threads, joined at stop."""
 
 import sys
 from collections.abc import Sequence
@@ -21,6 +21,8 @@ from longitudinal.sidecar.writer import Writer
 # Seconds a busy thread keeps Python's lock from one that waits for it. With the default of 0.005 an answer took twice as
 # long while a study was read, as each request changes threads several times; the reading was no slower.
 _SWITCH_INTERVAL = 0.0005
+# Indexed at once: while Orthanc reads the tags of one study's series, another's are written.
+_STUDIES = 2
 
 
 class Background:
@@ -62,7 +64,9 @@ class Background:
             changes, reconcile, settings.reconcile_seconds, lambda: writer.lost, looked
         )
         self.index_study = IndexStudy(inventory, readers, ingest)
-        self._supervisor = Supervisor(self.queue, {KIND: self.index_study}, lambda: ingest.is_receiving)
+        self._supervisor = Supervisor(
+            self.queue, {KIND: self.index_study}, lambda: ingest.is_receiving, _STUDIES
+        )
 
     def start(self) -> None:
         """Start the threads; nothing waits for them."""
@@ -71,7 +75,7 @@ class Background:
         self._supervisor.start()
 
     def stop(self) -> None:
-        """Stop and join both, while the writer still runs: what they were doing is put back."""
+        """Stop and join them, while the writer still runs: what they were doing is put back."""
         self.completeness.stop()
         self._supervisor.stop()
 

@@ -84,7 +84,8 @@ class _Plugin:
         archive = OrthancArchive(settings.metadata_base)
         self._readers = readers
         self._writer = Writer(readers, catalogue.invalidate, catalogue.forget)
-        inventory = OrthancInventory()
+        loopback = Loopback(configuration, settings.metadata_base)
+        inventory = OrthancInventory(loopback)
         self._ingest = Ingest(self._writer, archive, inventory)
         self._annotations = Annotations(self._writer, archive)
         self._background = Background(
@@ -94,7 +95,6 @@ class _Plugin:
         self._ohif = OhifHost(settings, configuration)
         links = link_builder(settings.root, self._ohif.root)
         asker = Asker(readers, catalogue, archive, self._heal_answer, links, self._background.hurry)
-        loopback = Loopback(configuration, settings.metadata_base)
         objects = RegistrationObjects(
             readers, archive, loopback, self._settle_registration, settings.uid_root
         )

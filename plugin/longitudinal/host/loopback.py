@@ -1,10 +1,13 @@
-"""What stores, changes and deletes in Orthanc: over loopback HTTP, as the same calls in process can deadlock it.
+"""What stores, changes and deletes in Orthanc, and what reads for long: over loopback HTTP.
+
+The same calls in process can deadlock Orthanc, or hold Python's lock until they are answered.
 
 Python's own client serves: one connection a call (Orthanc closes idle ones after a second), without Nagle's delay.
 """
 
 import http.client
 import json
+import select
 import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,6 +24,36 @@ _OK, _BAD_REQUEST, _NOT_FOUND, _CONFLICT = 200, 400, 404, 409
 # Nodes that write one object's metadata at the same moment: each round one of them wins.
 _ROUNDS = 8
 _DEFAULT_PORT = 8042
+
+
+class PendingAnswer:
+    """An answer that Orthanc is making on a thread of its own."""
+
+    def __init__(self, connection: http.client.HTTPConnection) -> None:
+        self._connection = connection
+
+    def is_ready(self, within: float) -> bool:
+        """Whether it is there, after so many seconds at most."""
+        return self._connection.sock is None or bool(
+            select.select([self._connection.sock], [], [], within)[0]
+        )
+
+    def read(self) -> bytes:
+        """Its body. Raises ArchiveFailed."""
+        try:
+            response = self._connection.getresponse()
+            body = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise ArchiveFailed(f"Orthanc did not answer over loopback: {error}") from error
+        finally:
+            self.close()
+        if response.status != _OK:
+            raise ArchiveFailed(f"Orthanc did not answer over loopback: HTTP {response.status}")
+        return body
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
 
 
 class Loopback:
@@ -103,6 +136,16 @@ class Loopback:
             if status != _CONFLICT:
                 break
         raise ArchiveFailed(f"Orthanc did not take {path}: HTTP {status}")
+
+    def ask(self, path: str) -> PendingAnswer:
+        """Send a GET, and leave the answer for later. Raises ArchiveFailed."""
+        connection = self._connection(_SECONDS)
+        try:
+            connection.request("GET", path, headers={"Authorization": self.token()})
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise ArchiveFailed(f"Orthanc did not answer over loopback: {error}") from error
+        return PendingAnswer(connection)
 
     def _call(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None

@@ -9,16 +9,19 @@ import sqlite3
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 
 import msgspec
 
 from longitudinal.archive import Archive
 from longitudinal.dicom.character_sets import SPECIFIC_CHARACTER_SET, default_encoding, is_read_by_orthanc
 from longitudinal.dicom.tags import Tags, read_file_tags
+from longitudinal.errors import ArchiveFailed
 from longitudinal.ingest.inventory import ArchivedStudy, Inventory
 from longitudinal.ingest.record import read_record, with_current_notes
+from longitudinal.ingest.series_reading import SeriesReading, is_worth_it
 from longitudinal.sidecar.instances import InstanceWriter, Touched
 from longitudinal.sidecar.patients import instances_under, parents_of_instance
 from longitudinal.sidecar.records import InstanceRecord
@@ -134,13 +137,24 @@ class Ingest:
         """Whether the archive has an instance at this moment."""
         return self._archive.has_instance(orthanc_id)
 
-    def index(self, orthanc_id: str, *, is_awaited: bool = True) -> Future[None] | None:
+    def ask(self, series: str, missing: Sequence[str], stored: int) -> SeriesReading | None:
+        """Ask for a series of so many stored instances as a whole; None where its missing ones are read one by one."""
+        with suppress(KeyError, ArchiveFailed):
+            if is_worth_it(self._inventory, missing, stored):
+                moment = self._recent.moment
+                return SeriesReading(self._inventory.ask_tags(series), moment)
+        return None
+
+    def index(
+        self, orthanc_id: str, *, is_awaited: bool = True, reading: SeriesReading | None = None
+    ) -> Future[None] | None:
         """Read an instance back from the archive and queue it; None when it is gone or cannot be read.
 
         The future is done when the sidecar has it; where many are read in a row (`is_awaited` False) that takes a moment.
+        `reading` has its tags, perhaps.
         """
-        began = self._recent.moment
-        record = self._read(orthanc_id)
+        began = self._recent.moment if reading is None else reading.moment
+        record = self._read(orthanc_id, reading)
         if record is None:
             return None
 
@@ -198,9 +212,10 @@ class Ingest:
         """Wait until everything queued before this call is in the sidecar."""
         self._writer.submit(lambda connection, instances: ()).result()
 
-    def _read(self, orthanc_id: str) -> InstanceRecord | None:
+    def _read(self, orthanc_id: str, reading: SeriesReading | None) -> InstanceRecord | None:
         try:
-            return read_record(orthanc_id, self._tags(orthanc_id), self._archive)
+            tags = None if reading is None else reading.tags(orthanc_id)
+            return read_record(orthanc_id, tags or self._tags(orthanc_id), self._archive)
         except KeyError:
             return None
         except Exception:  # whatever one file holds, the others are still read

@@ -2,13 +2,15 @@
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Generator, Mapping, Sequence, Set
 from concurrent.futures import Future
+from contextlib import closing
 
 import msgspec
 
 from longitudinal.ingest.inventory import ArchivedStudy, Inventory
 from longitudinal.ingest.on_stored import Ingest
+from longitudinal.ingest.series_reading import SeriesReading
 from longitudinal.jobs.supervisor import JobContext
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.jobs import JobRequest, Priority
@@ -16,9 +18,10 @@ from longitudinal.sidecar.studies import known_instances
 
 KIND = "index"
 # Read while the writer writes the ones before, many in one transaction; more would only fill its queue.
-_AHEAD = 200
+_AHEAD = 400
 # So that a rate is a number from the first moment on.
 _SHORTEST_SECONDS = 0.001
+_LOOK_SECONDS = 0.1
 
 
 class Indexed(msgspec.Struct, rename="camel", frozen=True):
@@ -80,32 +83,49 @@ class IndexStudy:
         except KeyError:
             self._ingest.deleted("studies", study).result()
             return Indexed(0, 0, 0.0, 0.0)
-        stored = [instance for series in listed for instance in self._inventory.instances(series)]
-        return self._read(context, stored)
+        return self._read(context, {series: self._inventory.instances(series) for series in listed})
 
-    def _read(self, context: JobContext, stored: Sequence[str]) -> Indexed:
+    def _read(self, context: JobContext, series: Mapping[str, Sequence[str]]) -> Indexed:
         began = time.monotonic()
+        stored = [instance for instances in series.values() for instance in instances]
         known = known_instances(self._readers.connection(), stored)
         missing = [instance for instance in stored if instance not in known]
         waiting: deque[Future[None]] = deque()
         ahead = 1
-        for number, instance in enumerate(missing):
-            context.checkpoint()
-            there, rate = len(known) + number, _rate(number, began)
-            context.report(there / len(stored), f"reading {there} of {len(stored)}, {rate:.0f} a second")
-            done = self._ingest.index(instance, is_awaited=ahead == 1)
-            if done is not None:
-                waiting.append(done)
-            if len(waiting) >= ahead:
-                waiting.popleft().result()
-                if ahead == 1:
-                    context.moved_on()
-                    ahead = _AHEAD
+        with closing(self._readings(context, series, known)) as readings:
+            for number, (instance, reading) in enumerate(readings):
+                context.checkpoint()
+                there, rate = len(known) + number, _rate(number, began)
+                context.report(there / len(stored), f"reading {there} of {len(stored)}, {rate:.0f} a second")
+                done = self._ingest.index(instance, is_awaited=ahead == 1, reading=reading)
+                if done is not None:
+                    waiting.append(done)
+                if len(waiting) >= ahead:
+                    waiting.popleft().result()
+                    if ahead == 1:
+                        context.moved_on()
+                        ahead = _AHEAD
+        self._ingest.settle()
         for done in waiting:
             done.result()
         self._check(missing)
         seconds, rate = time.monotonic() - began, _rate(len(missing), began)
         return Indexed(len(stored), len(missing), round(seconds, 3), round(rate, 1))
+
+    def _readings(
+        self, context: JobContext, series: Mapping[str, Sequence[str]], known: Set[str]
+    ) -> Generator[tuple[str, SeriesReading | None]]:
+        """What is missing, one by one, each with the reading of its series, which is ready then."""
+        for name, instances in series.items():
+            missing = [instance for instance in instances if instance not in known]
+            reading = self._ingest.ask(name, missing, len(instances))
+            try:
+                while reading is not None and not reading.is_ready(_LOOK_SECONDS):
+                    context.checkpoint()
+                yield from ((instance, reading) for instance in missing)
+            finally:
+                if reading is not None:
+                    reading.close()
 
     def _check(self, missing: Sequence[str]) -> None:
         """Raise for what is stored and still not indexed."""

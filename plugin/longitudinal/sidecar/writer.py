@@ -139,7 +139,7 @@ class Writer:
             entry = self._queue.get(timeout=_IDLE_SECONDS if self.fault is None else _RETRY_SECONDS)
         except queue.Empty:
             return [], False
-        if entry is not None and not entry.is_awaited:
+        if entry is not None and not entry.is_awaited and self._queue.qsize() < _BATCH:
             self._hurry.wait(_LINGER_SECONDS)
         self._hurry.clear()
         batch: list[_Entry] = []

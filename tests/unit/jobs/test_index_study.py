@@ -14,7 +14,7 @@ from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.studies import known_instances
 from longitudinal.sidecar.writer import Writer
 from tests import builders as build
-from tests.fake_archive import FakeArchive, orthanc_ids
+from tests.fake_archive import FakeArchive, FakeTags, orthanc_ids
 
 
 class Killed(BaseException):
@@ -119,6 +119,26 @@ def test_cancelled_in_the_middle_keeps_what_is_done(house: House) -> None:
         house.job(context)
     house.ingest.settle()
     assert house.known(ids) == set(ids[:3])
+
+
+def test_a_series_read_as_a_whole_is_cancelled_while_orthanc_reads(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = house.store(30)
+    context = house.context()
+    asked: list[FakeTags] = []
+
+    def never_ready(pending: FakeTags, _: float) -> bool:
+        asked.append(pending)
+        if len(asked) == 3:
+            house.queue.cancel(context.job.id)
+        return False
+
+    monkeypatch.setattr(FakeTags, "is_ready", never_ready)
+    with pytest.raises(JobCancelled):
+        house.job(context)
+    assert asked[0].is_closed
+    assert house.known(ids) == set()
 
 
 def test_of_starts_that_got_further_each_time_none_counts(house: House) -> None:
