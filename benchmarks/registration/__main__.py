@@ -12,21 +12,25 @@ def main() -> None:
     pairs.add_argument("--rivals", help="the python of an environment with requirements.txt installed")
     starts = which.add_parser("capture", help="random starts")
     starts.add_argument("--starts", type=int, default=200)
-    starts.add_argument("--simpleitk", type=int, default=24)
-    which.add_parser("failures", help="pairs that must not be accepted")
+    starts.add_argument("--checked", type=int, default=50, help="of ours, with the check of itself")
+    starts.add_argument("--rival-starts", type=int, default=24)
+    starts.add_argument("--rivals", help="as above")
+    wrong = which.add_parser("failures", help="pairs that must not be accepted")
+    wrong.add_argument("--kind", action="append", choices=[*failures.KINDS], help="default: all")
     points = which.add_parser("local", help="one point at a time")
-    points.add_argument("--points", type=int, default=51)
+    points.add_argument("--pair", action="append", choices=[*local_points.CASES], help="default: all")
+    points.add_argument("--points", type=int, default=150, help="at most, of each pair")
     which.add_parser("memory", help="two CT of 512 x 512 x 300")
     given = parser.parse_args()
     match given.which:
         case "pairs":
             compare.run(given.rivals)
         case "capture":
-            capture.run(given.starts, given.simpleitk)
+            capture.run(given.starts, given.checked, given.rival_starts, given.rivals)
         case "failures":
-            failures.run()
+            failures.run(given.kind or list(failures.KINDS))
         case "local":
-            local_points.run(given.points)
+            local_points.run(given.pair or list(local_points.CASES), given.points)
         case "memory":
             memory.run()
 

@@ -1,18 +1,26 @@
-"""From how far away an alignment is found: random starts of a pair whose answer is known, ours and plain SimpleITK.
+"""From how far away an alignment is found: random starts of a pair whose answer is known, ours and the rivals.
 
-The truth is the pair's own best alignment; a start moves the frame of the later scan, without interpolation.
+The truth is the pair's own; a start moves the frame of the later scan, without interpolation. Every start is searched
+for and refined; the check of itself, which doubles the work, is made on the first ones and on each that ends wrong.
 """
 
+import json
+import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 
 import numpy as np
+import SimpleITK as sitk
 
-from benchmarks.registration import rivals
-from benchmarks.registration.cases import cropped, head, moved, volume
+from benchmarks.registration.cases import Case, aligned_one_way, cropped, head, moved
+from benchmarks.registration.compare import engines, run_rival, save_scans
 from longitudinal.geometry import affine
+from longitudinal.geometry.affine import Matrix, Points
 from longitudinal.registration.alignment import Method
 from longitudinal.registration.engine import align
+from longitudinal.registration.pyramid import Pyramid
+from longitudinal.registration.rigid import NoOverlap
 from longitudinal.registration.search import rotation_matrix
 from longitudinal.registration.volume import Volume
 from longitudinal.transforms.landmarks import fit_rigid
@@ -22,88 +30,113 @@ PARTIAL = 0.5
 """Of the moving scan kept along its slices for a partial field of view."""
 
 DISTANCES_MM, DEGREES = (10.0, 60.0), (10.0, 45.0)
+SEED = 2026
 
 
 @dataclass(frozen=True)
 class Start:
-    """One start's outcome."""
+    """One start's outcome: mean error at the points in mm, CPU seconds; `accepted` is None without the check."""
 
+    number: int
     error: float
     accepted: bool | None
     seconds: float
 
 
-def run(starts: int, with_simpleitk: int) -> None:
+def run(starts: int, checked: int, rival_starts: int, rivals_python: str | None) -> None:
+    """Print how many starts of each engine ended under `CAPTURED_MM`; each start goes to standard error at once."""
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     case = head()
-    fixed, moving = volume(case.fixed), volume(case.moving)
+    fixed, moving = case.volumes()
     truth = fit_rigid(case.fixed_points, case.moving_points).transform.target_from_source
     for name, target in (
         ("head", moving),
         (f"head, {PARTIAL:.0%} of the slices", cropped(moving, 0, PARTIAL)),
     ):
-        print(f"\n### Capture range, {name} (distinct subjects: 1)\n")
-        for engine, count in (("ours", starts), ("SimpleITK", with_simpleitk)):
-            rng = np.random.default_rng(2026)
-            found = [_one(engine, fixed, target, truth, case.fixed_points, rng) for _ in range(count)]
-            _report(engine, found)
+        print(f"\n### Capture range, {name} (distinct subjects: 1)\n", flush=True)
+        at_truth = moved(target, affine.invert(truth))
+        ours = [_ours(fixed, at_truth, case.fixed_points, number, checked) for number in range(starts)]
+        _report("ours", ours)
+        if rival_starts:
+            for engine, found in _rivals(case, fixed, at_truth, rival_starts, rivals_python):
+                _report(engine, found)
 
 
 def _report(engine: str, found: list[Start]) -> None:
     if not found:
         return
     errors = np.array([start.error for start in found])
-    captured = errors < CAPTURED_MM
-    wrong = sum(bool(start.accepted) and start.error >= CAPTURED_MM for start in found)
-    refused = sum(start.accepted is False and start.error < CAPTURED_MM for start in found)
-    judged = (
-        f"; wrong and accepted {wrong}, right and rejected {refused}" if found[0].accepted is not None else ""
+    right = errors < CAPTURED_MM
+    judged = [start for start in found if start.accepted is not None]
+    checks = (
+        f"; {len(judged)} checked: wrong and accepted "
+        f"{sum(start.accepted is True and start.error >= CAPTURED_MM for start in judged)}, right and rejected "
+        f"{sum(start.accepted is False and start.error < CAPTURED_MM for start in judged)}, "
+        f"{np.mean([start.seconds for start in judged]):.1f} CPU s each with the check"
     )
+    plain = [start.seconds for start in found if start.accepted is None]
     print(
-        f"- {engine}: {captured.sum()} of {len(found)} under {CAPTURED_MM:g} mm; of these mean "
-        f"{errors[captured].mean() if captured.any() else np.nan:.2f}, worst of all {errors.max():.1f} mm{judged}; "
-        f"{np.mean([start.seconds for start in found]):.1f} CPU s each",
+        f"- {engine}: {right.sum()} of {len(found)} under {CAPTURED_MM:g} mm; of these mean "
+        f"{errors[right].mean() if right.any() else np.nan:.2f}, at most "
+        f"{errors[right].max() if right.any() else np.nan:.2f} mm; worst of all {errors.max():.1f} mm; "
+        f"{np.mean(plain) if plain else np.nan:.1f} CPU s each{checks if judged else ''}",
         flush=True,
     )
 
 
-def _one(
-    engine: str,
-    fixed: Volume,
-    moving: Volume,
-    truth: affine.Matrix,
-    points: np.ndarray,
-    rng: np.random.Generator,
-) -> Start:
-    """A start: the moving scan, first aligned by the truth, then turned about the points' middle and shifted."""
+def _motion(points: Points, number: int) -> Matrix:
+    """A start's (4, 4) motion: a turn about the points' middle and a shift, the same for every engine."""
+    rng = np.random.default_rng([SEED, number])
     turn = np.eye(4)
     middle = points.mean(axis=0)
     turn[:3, :3] = rotation_matrix(_direction(rng) * np.deg2rad(rng.uniform(*DEGREES)))
     turn[:3, 3] = middle - turn[:3, :3] @ middle + _direction(rng) * rng.uniform(*DISTANCES_MM)
-    motion = affine.compose(turn, affine.invert(truth))
-    started = moved(moving, motion)
-    began = time.process_time()
-    if engine == "ours":
-        found = align(fixed, started, Method.RIGID)
-        accepted: bool | None = found.quality.accepted
-        mapped = affine.apply(found.moving_from_fixed, points)
-    else:
-        accepted = None
-        mapped = _simpleitk(fixed, started, points)
-    error = float(np.linalg.norm(mapped - affine.apply(turn, points), axis=1).mean())
-    return Start(error, accepted, time.process_time() - began)
-
-
-def _simpleitk(fixed: Volume, moving: Volume, points: np.ndarray) -> np.ndarray:
-    scans = {"points": points}
-    for name, scan in (("fixed", fixed), ("moving", moving)):
-        scans[f"{name}_voxels"], scans[f"{name}_origin"] = scan.voxels, scan.origin
-        scans[f"{name}_spacing"], scans[f"{name}_directions"] = scan.spacing, scan.directions
-    try:
-        return rivals.plain_simpleitk(scans, "rigid")
-    except RuntimeError:  # nothing overlaps from its start
-        return np.full_like(points, 1e3)
+    return turn
 
 
 def _direction(rng: np.random.Generator) -> np.ndarray:
     vector = rng.normal(size=3)
     return vector / np.linalg.norm(vector)
+
+
+def _ours(fixed: Volume, at_truth: Volume, points: Points, number: int, checked: int) -> Start:
+    motion = _motion(points, number)
+    started, expected = moved(at_truth, motion), affine.apply(motion, points)
+    began = time.process_time()
+    if number >= checked:
+        try:
+            found = aligned_one_way(Pyramid(fixed), Pyramid(started), Method.RIGID)
+            error = _error(affine.apply(found, points), expected)
+        except NoOverlap:
+            error = np.inf
+        if error < CAPTURED_MM:
+            return _told("ours", Start(number, error, None, time.process_time() - began))
+        began = time.process_time()
+    alignment = align(fixed, started, Method.RIGID)
+    error = _error(affine.apply(alignment.moving_from_fixed, points), expected)
+    return _told("ours", Start(number, error, alignment.quality.accepted, time.process_time() - began))
+
+
+def _rivals(
+    case: Case, fixed: Volume, at_truth: Volume, starts: int, rivals_python: str | None
+) -> Iterator[tuple[str, list[Start]]]:
+    motions = [_motion(case.fixed_points, number) for number in range(starts)]
+    with save_scans(fixed, at_truth, case.fixed_points, motions) as scans:
+        for engine, python in engines("rigid", rivals_python):
+            found = []
+            for number, (motion, result) in enumerate(
+                zip(motions, run_rival(python, engine, "rigid", scans), strict=True)
+            ):
+                expected = affine.apply(motion, case.fixed_points)
+                error = np.inf if "error" in result else _error(np.array(result["points"]), expected)
+                found.append(_told(engine, Start(number, error, None, result["seconds"])))
+            yield engine, found
+
+
+def _error(mapped: Points, expected: Points) -> float:
+    return float(np.linalg.norm(mapped - expected, axis=1).mean())
+
+
+def _told(engine: str, start: Start) -> Start:
+    print(json.dumps({"engine": engine, **asdict(start)}), file=sys.stderr, flush=True)
+    return start

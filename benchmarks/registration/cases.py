@@ -7,6 +7,12 @@ import numpy as np
 
 from longitudinal.align import read_series
 from longitudinal.geometry import affine
+from longitudinal.geometry.affine import Matrix
+from longitudinal.registration.alignment import Method
+from longitudinal.registration.greedy import refine_affine
+from longitudinal.registration.pyramid import Pyramid
+from longitudinal.registration.rigid import refine_rigid
+from longitudinal.registration.search import search
 from longitudinal.registration.volume import Volume
 from tests.data import data
 
@@ -24,8 +30,22 @@ class Case:
     moving_points: np.ndarray
     tuned_on: bool
 
+    @property
+    def has_truth(self) -> bool:
+        return len(self.fixed_points) > 0
+
     def volumes(self) -> tuple[Volume, Volume]:
         return volume(self.fixed), volume(self.moving)
+
+    def swapped(self) -> "Case":
+        """The same pair the other way round."""
+        return replace(
+            self,
+            fixed=self.moving,
+            moving=self.fixed,
+            fixed_points=self.moving_points,
+            moving_points=self.fixed_points,
+        )
 
 
 def volume(folder: Path) -> Volume:
@@ -56,7 +76,19 @@ def decubitus() -> Case:
     )
 
 
-def moved(scan: Volume, motion: affine.Matrix) -> Volume:
+def aligned_one_way(fixed: Pyramid, moving: Pyramid, method: Method) -> Matrix:
+    """Moving from fixed (4, 4), LPS mm, rigid or affine, without the check of itself.
+
+    Raises
+    ------
+    NoOverlap
+    """
+    starts = [candidate.moving_from_fixed for candidate in search(fixed, moving, lambda fraction: None)]
+    matrix = refine_rigid(fixed, moving, starts, lambda fraction: None)
+    return matrix if method is Method.RIGID else refine_affine(fixed, moving, matrix, 1)
+
+
+def moved(scan: Volume, motion: Matrix) -> Volume:
     """The same voxels in a frame that is moved rigidly: a new start, without interpolation."""
     return replace(
         scan, origin=affine.apply(motion, scan.origin), directions=motion[:3, :3] @ scan.directions

@@ -2,8 +2,9 @@
 
     python rivals.py ENGINE METHOD SCANS.npz
 
-prints JSON: where the points of the fixed scan go, seconds of registration, peak memory in MiB. It imports nothing of the
-project, so that engines can live in an environment of their own.
+prints a line of JSON for each of the file's motions of the moving scan's frame: where the points of the fixed scan go,
+seconds of registration, peak memory in MiB. It imports nothing of the project, so that engines can live in an
+environment of their own.
 """
 
 import json
@@ -152,13 +153,19 @@ ENGINES = {"SimpleITK": plain_simpleitk, "Greedy": greedy, "elastix": elastix, "
 def main():
     engine, method, path = sys.argv[1:4]
     scans = dict(np.load(path))
-    began = time.process_time()
-    mapped = ENGINES[engine](scans, method)
-    seconds = time.process_time() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    sys.stdout.write(
-        "\n" + json.dumps({"points": mapped.tolist(), "seconds": seconds, "peakMib": peak}) + "\n"
-    )
+    origin, directions = scans["moving_origin"], scans["moving_directions"]
+    for motion in scans.pop("motions"):
+        scans["moving_origin"] = motion[:3, :3] @ origin + motion[:3, 3]
+        scans["moving_directions"] = motion[:3, :3] @ directions
+        began = time.process_time()
+        try:
+            found = {"points": ENGINES[engine](scans, method).tolist()}
+        except Exception as error:  # an engine that gives up on one start goes on with the next
+            found = {"error": f"failed: {(str(error).strip().splitlines() or [repr(error)])[-1][:100]}"}
+        found["seconds"] = time.process_time() - began
+        found["peakMib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        sys.stdout.write("\n" + json.dumps(found) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
