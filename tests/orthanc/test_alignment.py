@@ -221,6 +221,33 @@ def test_three_arrivals_are_two_alignments_then_silence_over_a_restart(start_ort
     assert (len(aligns(server)), server.health()["instances"]) == (count, instances)
 
 
+def test_what_a_deleted_study_had_joined_is_aligned_anew(start_orthanc: StartOrthanc) -> None:
+    """The second study's own object joins the first and the third, until it is deleted."""
+    server = start_orthanc(configuration=ON_REQUEST)
+    moved = motion(8, (20, -15, 10))
+    load(server, head(1), head(2, real=2), head(3, moved=moved))
+    for source, target in ((2, 1), (3, 2)):
+        post(
+            server, "/transforms", 201, sourceFrameOfReferenceUid=frame_of(source),
+            targetFrameOfReferenceUid=frame_of(target), matrix=np.eye(4).tolist(),
+        )  # fmt: skip
+    server.configuration["Longitudinal"] = {"QuietSeconds": 1, "TakeoverSeconds": 0}
+    server.restart()
+    time.sleep(4)  # the end of the change log is looked at again: they seem to have arrived, and are joined
+    assert aligns(server) == []
+    find = {"Level": "Study", "Query": {"StudyInstanceUID": study_of(2)}}
+    (second,) = server.session.post("/tools/find", json=find).json()
+    server.session.delete(f"/studies/{second}").raise_for_status()
+
+    def is_done() -> bool:
+        return any((job["result"] or {}).get("outcome") == "aligned" for job in aligns(server))
+
+    server.wait_until(is_done, ALIGNED_SECONDS, "the two that are left are aligned")
+    points = landmarks()
+    there = points @ moved[:3, :3].T + moved[:3, 3]
+    assert errors(server, "HEAD", (frame_of(1), frame_of(3)), points, there).mean() < MEAN_MM
+
+
 def test_what_cannot_be_aligned_is_said_with_figures_and_not_tried_again(start_orthanc: StartOrthanc) -> None:
     server = start_orthanc(configuration={"Longitudinal": {"QuietSeconds": 1, "TakeoverSeconds": 0}})
     load(server, head(1), head(2, noise=1))

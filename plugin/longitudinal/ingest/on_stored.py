@@ -22,6 +22,7 @@ from longitudinal.errors import ArchiveFailed
 from longitudinal.ingest.inventory import ArchivedStudy, Inventory
 from longitudinal.ingest.record import read_record, with_current_notes
 from longitudinal.ingest.series_reading import SeriesReading, is_worth_it
+from longitudinal.sidecar.arrivals import joined_by, note_separated
 from longitudinal.sidecar.instances import InstanceWriter, Touched
 from longitudinal.sidecar.patients import instances_under, parents_of_instance
 from longitudinal.sidecar.records import InstanceRecord
@@ -113,10 +114,18 @@ class Ingest:
         gone = instances_under(connection, level, orthanc_id)
         if has(level, orthanc_id):
             gone = [instance for instance in gone if not self._archive.has_instance(instance)]
+        self._note_separated(connection, gone)
         touched = [instances.remove(instance) for instance in gone]
         empty = [study for study in empty_studies(connection, level, orthanc_id) if not has("studies", study)]
         touched += [remove_if_empty(connection, study) for study in empty]
         return [entry for entry in touched if entry is not None]
+
+    def _note_separated(self, connection: sqlite3.Connection, gone: Sequence[str]) -> None:
+        """A study that is deleted takes its registration objects along; one of them may have joined others."""
+        for instance in gone:
+            joined = joined_by(connection, instance)
+            if joined is not None and not self._archive.has("studies", joined[0]):
+                note_separated(connection, joined[1], time.time())
 
     @property
     def is_receiving(self) -> bool:

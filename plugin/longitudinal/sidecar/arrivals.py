@@ -1,4 +1,4 @@
-"""Studies that images were stored in lately, until somebody has looked whether to align them."""
+"""Studies that got images lately, or lost what joined them, until somebody has looked whether to align them."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -28,11 +28,32 @@ def note_arrivals(connection: sqlite3.Connection, stored: Mapping[str, float]) -
         latest: dict[str, float] = {}
         for row in rows:
             latest[row["study"]] = max(latest.get(row["study"], 0.0), stored[row["orthanc_id"]])
-        connection.executemany(
-            """INSERT INTO arrivals (study, last_stored) VALUES (?, ?)
-            ON CONFLICT (study) DO UPDATE SET last_stored = max(last_stored, excluded.last_stored)""",
-            latest.items(),
-        )
+        _note(connection, latest)
+
+
+def joined_by(connection: sqlite3.Connection, registration: str) -> tuple[str, list[str]] | None:
+    """The study of a registration object (Orthanc id) that may join others, and these: all others of its patient."""
+    rows = connection.execute(
+        """SELECT s.orthanc_id AS study, o.orthanc_id AS other FROM instances i JOIN series e ON e.key = i.series_key
+        JOIN studies s ON s.key = e.study_key JOIN studies o ON o.patient_key = s.patient_key AND o.key != s.key
+        WHERE i.orthanc_id = ? AND EXISTS (SELECT 1 FROM transforms t WHERE t.instance_key = i.key
+        AND t.refusal IS NULL AND t.decision IS NOT 'rejected')""",
+        (registration,),
+    ).fetchall()
+    return (str(rows[0]["study"]), [str(row["other"]) for row in rows]) if rows else None
+
+
+def note_separated(connection: sqlite3.Connection, studies: Sequence[str], moment: float) -> None:
+    """Remember since when (POSIX seconds) studies may lack what joined them. Runs on the writer's connection only."""
+    _note(connection, dict.fromkeys(studies, moment))
+
+
+def _note(connection: sqlite3.Connection, studies: Mapping[str, float]) -> None:
+    connection.executemany(
+        """INSERT INTO arrivals (study, last_stored) VALUES (?, ?)
+        ON CONFLICT (study) DO UPDATE SET last_stored = max(last_stored, excluded.last_stored)""",
+        studies.items(),
+    )
 
 
 def quiet_arrivals(connection: sqlite3.Connection, before: float) -> list[str]:

@@ -1,11 +1,13 @@
 """What has just been stored: noted with the change log, queued once it is quiet."""
 
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import pytest
 
 from longitudinal.ingest.inventory import Change
+from longitudinal.ingest.on_stored import Ingest
 from longitudinal.jobs.align_study import KIND, Parameters, request_alignment
 from longitudinal.jobs.arrivals import Arrivals
 from longitudinal.jobs.queue import JobQueue
@@ -13,7 +15,7 @@ from longitudinal.points.catalogue import Catalogue
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.instances import Touched
 from longitudinal.sidecar.jobs import JobState, Priority
-from longitudinal.sidecar.records import InstanceRecord
+from longitudinal.sidecar.records import InstanceRecord, Notes
 from longitudinal.sidecar.writer import Writer
 from tests.unit.points.patients import registration, shift, unplaced, volume
 
@@ -183,3 +185,56 @@ def test_what_the_other_node_has_aligned_by_then_is_done(archive: Archive) -> No
     archive.store(scan(2))
     archive.store([registration(2, "1.9.2", "1.9.1", shift(1, 2, 3))])
     assert archive.wait(TAKEOVER + QUIET) == []
+
+
+class Deletable:
+    """Of the archive: everything is there but what was deleted."""
+
+    def __init__(self) -> None:
+        self.deleted: set[str] = set()
+
+    def has(self, level: str, orthanc_id: str) -> bool:
+        return orthanc_id not in self.deleted
+
+    def has_instance(self, orthanc_id: str) -> bool:
+        return orthanc_id not in self.deleted
+
+
+def chain(archive: Archive, **more: object) -> list[InstanceRecord]:
+    """Three studies that were there before, the second placed in the first, the third in the second."""
+    archive.now = time.time()
+    second = [*scan(2), registration(2, "1.9.2", "1.9.1", shift(0, 0, 0), **more)]
+    archive.index([*scan(1), *second, *scan(3), registration(3, "1.9.3", "1.9.2", shift(0, 0, 0))])
+    return second
+
+
+def delete(archive: Archive, records: list[InstanceRecord], *, with_study: bool) -> None:
+    there = Deletable()
+    ingest = Ingest(archive.writer, there, there)  # type: ignore[arg-type]
+    there.deleted = {record.orthanc_id for record in records}
+    if with_study:
+        there.deleted.add(records[0].orthanc_study)
+    for record in records:
+        ingest.deleted("instances", record.orthanc_id).result()
+    archive.catalogue.forget()
+
+
+def test_what_a_deleted_study_had_joined_is_joined_again(archive: Archive) -> None:
+    second = chain(archive)
+    assert archive.wait(QUIET) == []
+    delete(archive, second, with_study=True)
+    assert archive.wait(0) == []
+    assert archive.wait(QUIET + 1) == sorted({scan(1)[0].orthanc_study, scan(3)[0].orthanc_study})
+
+
+def test_a_deleted_object_alone_is_left_alone(archive: Archive) -> None:
+    second = chain(archive)
+    delete(archive, second[-1:], with_study=False)
+    assert archive.wait(QUIET + 1) == []
+
+
+@pytest.mark.parametrize("unused", [{"refusal": "notRigid"}, {"notes": Notes(decision="rejected")}])
+def test_an_unused_object_had_joined_nothing(archive: Archive, unused: dict[str, object]) -> None:
+    second = chain(archive, **unused)
+    delete(archive, second, with_study=True)
+    assert archive.wait(QUIET + 1) == []
