@@ -17,6 +17,7 @@ from longitudinal.geometry.affine import Matrix, Points
 from longitudinal.registration.block_match import BLOCK_MM, SEARCH_MM, SPACING_MM, Sampled, match_block
 from longitudinal.registration.greedy import LOCAL_CORRELATION, MUTUAL_INFORMATION, find_metric, run, weighted
 from longitudinal.registration.pyramid import Image, Pyramid, as_transform, grid
+from longitudinal.transforms.local_affine import local_affine
 from longitudinal.transforms.model import Transform
 
 LARGE_MM, SMALL_MM = 100.0, 80.0
@@ -37,8 +38,6 @@ GREEN_MM, AMBER_MM = 1.5, 3.0
 
 LEAST_COVER = 0.5
 """Of the large neighbourhood, in the moving scan; with less there is nothing to register."""
-
-_STEP_MM = 5.0
 
 
 class Grade(StrEnum):
@@ -114,26 +113,6 @@ def refine(
     # half way between what the way there and the way back say
     best = affine.apply(start, point + large - missed / 2)
     return Refinement(best, max(forward_backward, spread, block), forward_backward, spread, block)
-
-
-def local_affine(moving_from_fixed: Transform, point: Points) -> Matrix:
-    """The (4, 4) map that a transform is around a point.
-
-    Raises
-    ------
-    ValueError
-        The transform does not reach it.
-    """
-    if moving_from_fixed.matrix is not None:
-        return moving_from_fixed.matrix
-    steps = _STEP_MM * np.concatenate([np.zeros((1, 3)), np.eye(3), -np.eye(3)])
-    mapped = moving_from_fixed.map_points(point + steps)
-    if np.isnan(mapped).any():
-        raise ValueError("the transform does not reach the point")
-    matrix = np.eye(4)
-    matrix[:3, :3] = (mapped[1:4] - mapped[4:7]).T / (2 * _STEP_MM)
-    matrix[:3, 3] = mapped[0] - matrix[:3, :3] @ point
-    return matrix
 
 
 class _Look:

@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 
-from longitudinal.dicom.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
-from longitudinal.registration.local import Grade, Refinement, local_affine, refine
+from longitudinal.registration.local import Grade, Refinement, refine
 from longitudinal.registration.pyramid import Pyramid
-from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.model import linear
 from tests.unit.registration.phantoms import BODY, MOTION, motion, scan
 
@@ -37,21 +35,3 @@ def test_where_the_other_scan_ends_nothing_is_claimed() -> None:
 )
 def test_the_grade_is_the_disagreement(uncertainty: float, grade: Grade) -> None:
     assert Refinement(POINT, uncertainty, 0, 0, 0).grade is grade
-
-
-def test_a_field_is_a_matrix_round_a_point() -> None:
-    """D rises linearly: interpolation is exact, and the map is the same matrix everywhere."""
-    stretch = np.array([[0.05, 0.01, 0.0], [0.0, -0.03, 0.02], [0.01, 0.0, 0.04]])
-    k, j, i = np.indices((9, 9, 9))
-    origin = np.full(3, -40.0)
-    points = origin + np.stack([i, j, k], axis=-1) * 10.0
-    field = DisplacementField(
-        origin, np.array([1.0, 0, 0, 0, 1, 0]), np.full(3, 10.0), (9, 9, 9),
-        (points @ stretch.T).astype(np.float32), np.eye(4), MOTION,
-    )  # fmt: skip
-    expected = np.eye(4)
-    expected[:3, :3] += stretch
-    grid = DisplacementGrid(field)
-    np.testing.assert_allclose(local_affine(grid, POINT), MOTION @ expected, atol=1e-4)
-    with pytest.raises(ValueError, match="does not reach"):
-        local_affine(grid, np.array([1e4, 0, 0]))
