@@ -15,6 +15,7 @@ from longitudinal.jobs.align_study import KIND, AlignStudy
 from longitudinal.jobs.index_study import IndexStudy
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.supervisor import Supervisor
+from longitudinal.jobs.worker_pool import WorkerPool
 from longitudinal.jobs.worker_process import WorkerProcess, Workplace
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.registration_objects import RegistrationObjects
@@ -47,16 +48,17 @@ class Aligner:
             settings.worker_threads,
             settings.worker_memory,
         )
-        self._job = AlignStudy(
+        self._workers = WorkerPool([WorkerProcess(workplace) for _ in range(settings.worker_processes)])
+        align = AlignStudy(
             readers,
             catalogue,
             index_study,
             _remembered(lambda instance: read_acquisition(json.loads(inventory.tags(instance)))),
             Outcomes(objects, loopback, lambda study: annotations.refresh(study).result()),
-            [WorkerProcess(workplace) for _ in range(settings.worker_processes)],
+            self._workers,
             settings,
         )
-        self._supervisor = Supervisor(queue, {KIND: self._job}, lambda: False, settings.worker_processes)
+        self._supervisor = Supervisor(queue, {KIND: align}, lambda: False, settings.worker_processes)
 
     def start(self) -> None:
         """Start the threads; a worker is started when there is something to do."""
@@ -65,7 +67,7 @@ class Aligner:
     def stop(self) -> None:
         """Put a running job back and end the workers."""
         self._supervisor.stop()
-        self._job.close()
+        self._workers.close()
 
 
 def _interpreter(settings: Settings) -> Path:

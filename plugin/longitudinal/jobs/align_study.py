@@ -1,22 +1,21 @@
 """The job that aligns a study with its best partner: indexes what is missing, chooses, has it registered, keeps it."""
 
-import queue
 from collections.abc import Sequence
 from contextlib import suppress
 
 import msgspec
 import numpy as np
 
-from longitudinal.alignment.acquisition import milliseconds
-from longitudinal.alignment.candidate import AcquisitionOf, Candidate
-from longitudinal.alignment.outcome import Outcome, Outcomes, images_of
+from longitudinal.alignment.candidate import AcquisitionOf
+from longitudinal.alignment.outcome import Outcome, Outcomes
 from longitudinal.alignment.partner import MOST_PARTNERS, Pair, Wish, choose
 from longitudinal.dicom.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.jobs.index_study import IndexStudy, UnreadableInstances
-from longitudinal.jobs.messages import Registered, ScanPlanes, Task, Unusable
+from longitudinal.jobs.messages import Registered, Task, Unusable
+from longitudinal.jobs.scan_planes import planes_of
 from longitudinal.jobs.supervisor import JobContext
-from longitudinal.jobs.worker_process import WorkerProcess
+from longitudinal.jobs.worker_pool import WorkerPool
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.patient_index import PatientIndex
 from longitudinal.settings import Settings
@@ -90,13 +89,7 @@ def request_alignment(study: str, parameters: Parameters, priority: int = Priori
 
 
 class AlignStudy:
-    """Does align jobs, as many at once as there are workers.
-
-    Parameters
-    ----------
-    workers
-        Processes of its own, closed by `close`.
-    """
+    """Does align jobs, as many at once as there are workers."""
 
     def __init__(
         self,
@@ -105,7 +98,7 @@ class AlignStudy:
         index_study: IndexStudy,
         acquisition_of: AcquisitionOf,
         outcomes: Outcomes,
-        workers: Sequence[WorkerProcess],
+        workers: WorkerPool,
         settings: Settings,
     ) -> None:
         self._readers = readers
@@ -113,16 +106,8 @@ class AlignStudy:
         self._index_study = index_study
         self._acquisition_of = acquisition_of
         self._outcomes = outcomes
-        self._all_workers = workers
+        self._workers = workers
         self._threads, self._acceptance = settings.worker_threads, settings.acceptance
-        self._workers: queue.SimpleQueue[WorkerProcess] = queue.SimpleQueue()
-        for worker in workers:
-            self._workers.put(worker)
-
-    def close(self) -> None:
-        """End the workers; no job runs any more."""
-        for worker in self._all_workers:
-            worker.close()
 
     def __call__(self, context: JobContext) -> Aligned:
         """Do it.
@@ -169,14 +154,12 @@ class AlignStudy:
         self, context: JobContext, index: PatientIndex, pair: Pair, parameters: Parameters
     ) -> AlignedPair:
         initial = _initial(pair, parameters.initial)
-        fixed, moving = (_scan(index, scan, self._acquisition_of) for scan in (pair.fixed, pair.moving))
-        worker = self._workers.get()
-        try:
-            answer = worker.run(
-                Task(fixed, moving, parameters.method, self._threads, self._acceptance, initial), context
-            )
-        finally:
-            self._workers.put(worker)
+        fixed, moving = (
+            planes_of(index, scan.stack, self._acquisition_of(scan.instance))
+            for scan in (pair.fixed, pair.moving)
+        )
+        task = Task(fixed, moving, parameters.method, self._threads, self._acceptance, initial)
+        answer = self._workers.register(task, context)
         if isinstance(answer, Unusable):
             answer = _unusable(answer)
         outcome = _outcome(answer, parameters.method, initial)
@@ -207,21 +190,6 @@ def _wish(study: str, parameters: Parameters) -> Wish:
         frozenset(parameters.series),
         frozenset() if initial is None else frozenset((initial.source_frame, initial.target_frame)),
         parameters.is_asked,
-    )
-
-
-def _scan(index: PatientIndex, scan: Candidate, acquisition_of: AcquisitionOf) -> ScanPlanes:
-    start, end = (int(value) for value in index.stack_set.start[scan.stack : scan.stack + 2])
-    planes = index.stack_set.planes[start:end]
-    contrast = acquisition_of(scan.instance).contrast
-    return ScanPlanes(
-        planes=planes.tobytes(),
-        instances=images_of(index, scan.stack)[0],
-        frames=planes["frame_number"].tolist(),
-        modality=scan.modality,
-        repetition_time=milliseconds(contrast.repetition_time),
-        echo_time=milliseconds(contrast.echo_time),
-        inversion_time=milliseconds(contrast.inversion_time),
     )
 
 

@@ -1,10 +1,11 @@
 """What Orthanc's process and a worker say to each other: one JSON object a line.
 
-The worker reads a `Task` from its standard input and writes any number of `Progress`, then `Registered`, `Unusable` or
-`Failed`. Pixels never pass here: the worker reads them from Orthanc.
+The worker reads a `Task` or a `RefineTask` from its standard input and writes any number of `Progress`, then `Registered`
+or `Refined`, or `Unusable` or `Failed`. Pixels never pass here: the worker reads them from Orthanc.
 """
 
 import math
+from typing import Literal
 
 import msgspec
 
@@ -34,7 +35,7 @@ class ScanPlanes(msgspec.Struct, rename="camel", frozen=True):
     inversion_time: float | None = None
 
 
-class Task(msgspec.Struct, rename="camel", frozen=True):
+class Task(msgspec.Struct, tag="align", rename="camel", frozen=True):
     """Align two scans; `initial` is (4, 4), moving from fixed, LPS mm; `acceptance` is what the figures must be."""
 
     fixed: ScanPlanes
@@ -43,6 +44,19 @@ class Task(msgspec.Struct, rename="camel", frozen=True):
     threads: int
     acceptance: Acceptance
     initial: list[list[float]] | None = None
+
+
+class RefineTask(msgspec.Struct, tag="refine", rename="camel", frozen=True):
+    """Refine where a point of the fixed scan lies in the moving one.
+
+    `moving_from_fixed` is (4, 4): what is known round the point; `point` (3,) in the fixed frame, LPS mm.
+    """
+
+    fixed: ScanPlanes
+    moving: ScanPlanes
+    moving_from_fixed: list[list[float]]
+    point: list[float]
+    threads: int
 
 
 class Progress(msgspec.Struct, tag="progress", frozen=True):
@@ -70,6 +84,22 @@ class Registered(msgspec.Struct, tag="registered", rename="camel", frozen=True):
     peak_mib: float
 
 
+class Refined(msgspec.Struct, tag="refined", rename="camel", frozen=True):
+    """Where the point lies, `point` (3,) in the moving frame, LPS mm.
+
+    `disagreement_mm` is the largest of what its looks at the place differ by, null where there was too little to look at;
+    `grade` green, amber or red by that. `frames_read` counts the frames that had to be read: none where both scans were
+    still in memory.
+    """
+
+    point: list[float]
+    disagreement_mm: float | None
+    grade: Literal["green", "amber", "red"]
+    frames_read: int
+    seconds: float
+    peak_mib: float
+
+
 class Unusable(msgspec.Struct, tag="unusable", rename="camel", frozen=True):
     """One of the scans cannot be registered at all: a reason code and its detail."""
 
@@ -84,7 +114,7 @@ class Failed(msgspec.Struct, tag="failed", frozen=True):
     error: str
 
 
-Answer = Progress | Registered | Unusable | Failed
+Answer = Progress | Registered | Refined | Unusable | Failed
 
 
 def rounded(value: float) -> float | None:

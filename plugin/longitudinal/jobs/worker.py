@@ -5,12 +5,14 @@ Orthanc's way: lowest priority, bounded memory, dead as soon as Orthanc is. A cr
 """
 
 import ctypes
+import math
 import os
 import resource
 import select
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import fields
 from typing import BinaryIO
 
@@ -28,6 +30,8 @@ from longitudinal.jobs.messages import (
     Answer,
     Failed,
     Progress,
+    Refined,
+    RefineTask,
     Registered,
     ScanPlanes,
     Task,
@@ -35,13 +39,16 @@ from longitudinal.jobs.messages import (
     rounded,
 )
 from longitudinal.jobs.pixels import PixelSource, PixelsUnavailable
+from longitudinal.jobs.scan_cache import ScanCache
 from longitudinal.registration.alignment import Alignment, Method, Stage
 from longitudinal.registration.engine import align
+from longitudinal.registration.local import refine
 from longitudinal.registration.quality import REJECTIONS, Quality
 from longitudinal.registration.volume import UnusableVolume, Volume, build_volume
 from longitudinal.transforms.attempts import Figure
 from longitudinal.transforms.grid_size import fit_field
 from longitudinal.transforms.grid_storage import encode_field
+from longitudinal.transforms.model import linear
 
 # Linux, sys/prctl.h: the signal this process gets when the thread that started it ends.
 _PR_SET_PDEATHSIG = 1
@@ -57,7 +64,12 @@ _STAGES = {
     Stage.DEFORM: (0.65, 0.8),
     Stage.CHECK: (0.8, 1.0),
 }
+# Refining a point takes as long as reading a small scan.
+_READING_TO_REFINE = 0.7
 _SAY_SECONDS = 0.2
+# Of the worker's memory, for scans that are kept: what the other half must hold is a scan that is being read.
+_KEPT = 0.5
+_MIB = 1024 * 1024
 
 
 class Voice:
@@ -79,14 +91,18 @@ class Voice:
             self._said = (stage, time.monotonic())
             self.say(Progress(stage, progress))
 
+    def part(self, stage: str, start: float, share: float) -> Callable[[float], None]:
+        """Tell how far a part of a task is, 0..1, which begins at `start` of the whole and is a `share` of it."""
+        return lambda fraction: self.progress(stage, start + fraction * share)
 
-def do(task: Task, source: PixelSource, voice: Voice) -> Answer:
-    """Do one task; whatever is wrong with it is an answer."""
+
+def align_scans(task: Task, source: PixelSource, voice: Voice) -> Answer:
+    """Do an alignment; whatever is wrong with it is an answer."""
     began = time.monotonic()
     scans: list[Volume] = []
     for number, (name, scan) in enumerate((("fixed", task.fixed), ("moving", task.moving))):
         try:
-            scans.append(_read(scan, source, voice, number * _READING / 2))
+            scans.append(read_scan(scan, source, voice.part("reading", number * _READING / 2, _READING / 2)))
         except UnusableVolume as error:
             return Unusable(name, error.reason, str(error))
 
@@ -106,19 +122,39 @@ def do(task: Task, source: PixelSource, voice: Voice) -> Answer:
     return _registered(alignment, time.monotonic() - began)
 
 
-def _read(scan: ScanPlanes, source: PixelSource, voice: Voice, start: float) -> Volume:
+def refine_point(task: RefineTask, scans: ScanCache, voice: Voice) -> Answer:
+    """Refine a point; whatever is wrong with it is an answer."""
+    began, read = time.monotonic(), scans.frames_read
+    share = _READING_TO_REFINE / 2
+    pair = []
+    for number, (name, scan) in enumerate((("fixed", task.fixed), ("moving", task.moving))):
+        try:
+            pair.append(scans.get(scan, voice.part("reading", number * share, share)))
+        except UnusableVolume as error:
+            return Unusable(name, error.reason, str(error))
+    voice.progress("refining", _READING_TO_REFINE)
+    known = linear(np.array(task.moving_from_fixed, dtype=np.float64))
+    found = refine(pair[0], pair[1], known, np.array(task.point, dtype=np.float64), task.threads)
+    return Refined(
+        point=found.point.tolist(),
+        disagreement_mm=rounded(found.uncertainty_mm),
+        grade=found.grade.value,
+        frames_read=scans.frames_read - read,
+        seconds=round(time.monotonic() - began, 2),
+        peak_mib=_peak_mib(),
+    )
+
+
+def read_scan(scan: ScanPlanes, source: PixelSource, progress: Callable[[float], None]) -> Volume:
+    """Read the pixels of a scan. Raises UnusableVolume, PixelsUnavailable."""
     planes = np.frombuffer(scan.planes, dtype=PLANE)
 
     def read(plane: int) -> NDArray[np.generic]:
         return source.read(scan.instances[plane], scan.frames[plane])
 
-    contrast = Contrast(
-        scan.modality, *(np.nan if value is None else value
-                         for value in (scan.repetition_time, scan.echo_time, scan.inversion_time)),
-    )  # fmt: skip
-    return build_volume(
-        planes, read, contrast, lambda fraction: voice.progress("reading", start + fraction * _READING / 2)
-    )
+    times = (scan.repetition_time, scan.echo_time, scan.inversion_time)
+    contrast = Contrast(scan.modality, *(math.nan if time is None else time for time in times))
+    return build_volume(planes, read, contrast, progress)
 
 
 def _registered(alignment: Alignment, seconds: float) -> Registered:
@@ -133,8 +169,12 @@ def _registered(alignment: Alignment, seconds: float) -> Registered:
         rejection=None if rejection is None else rejection.value,
         reason=None if rejection is None else REJECTIONS[rejection],
         seconds=round(seconds, 2),
-        peak_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        peak_mib=_peak_mib(),
     )
+
+
+def _peak_mib() -> float:
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
 
 def _figures(quality: Quality) -> dict[str, Figure]:
@@ -149,48 +189,56 @@ def _figures(quality: Quality) -> dict[str, Figure]:
     return figures
 
 
-def _settle_in() -> None:
-    """Die with Orthanc, stay behind everybody else, take no more memory than allowed."""
+def _settle_in() -> int:
+    """Die with Orthanc, stay behind everybody else, take no more memory than allowed: so many bytes."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != int(os.environ.pop(PARENT_VARIABLE)):  # it was gone before we asked
         raise SystemExit(0)
     os.setpriority(os.PRIO_PROCESS, 0, _LOWEST_PRIORITY)
     # What the process itself allocates; RLIMIT_AS would count every library that is mapped, and each thread's stack.
-    limit = int(os.environ.pop(MEMORY_VARIABLE)) * 1024 * 1024
+    limit = int(os.environ.pop(MEMORY_VARIABLE)) * _MIB
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    return limit
 
 
 def main() -> None:
     """Do tasks until standard input ends, or none has come for a while."""
-    _settle_in()
+    memory = _settle_in()
     source = PixelSource(os.environ.pop(URL_VARIABLE), os.environ.pop(TOKEN_VARIABLE))
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as output:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what native code prints is no answer
-        _serve(source, Voice(output))
+        scans = ScanCache(memory * _KEPT, lambda scan, progress: read_scan(scan, source, progress))
+        _serve(source, scans, Voice(output))
 
 
-def _serve(source: PixelSource, voice: Voice) -> None:
+def _serve(source: PixelSource, scans: ScanCache, voice: Voice) -> None:
     tasks = sys.stdin.buffer
     while select.select([tasks], [], [], _IDLE_SECONDS)[0]:
         line = tasks.readline()
         if not line:
             return
-        voice.say(_answer(line, source, voice))
+        voice.say(_answer(line, source, scans, voice))
 
 
-def _answer(line: bytes, source: PixelSource, voice: Voice) -> Answer:
+def _answer(line: bytes, source: PixelSource, scans: ScanCache, voice: Voice) -> Answer:
     try:
-        return do(msgspec.json.decode(line, type=Task), source, voice)
+        task = msgspec.json.decode(line, type=Task | RefineTask)
+        if isinstance(task, RefineTask):
+            return refine_point(task, scans, voice)
+        scans.forget()  # an alignment may need all the memory there is
+        return align_scans(task, source, voice)
     except PixelsUnavailable as error:
         return Failed(str(error))
     except MemoryError:
+        scans.forget()
         return Failed("it needs more memory than WorkerMemoryMiB allows")
     except (
         Exception
     ) as error:  # native code raises RuntimeError for anything; the process is fit for the next task
         text = str(error).strip()
         if "bad_alloc" in text or "allocate" in text.lower():
+            scans.forget()
             return Failed("it needs more memory than WorkerMemoryMiB allows")
         return Failed(f"{type(error).__name__}: {text}")
 

@@ -20,6 +20,8 @@ from longitudinal.jobs.messages import (
     Answer,
     Failed,
     Progress,
+    Refined,
+    RefineTask,
     Registered,
     Task,
     Unusable,
@@ -72,7 +74,7 @@ class WorkerProcess:
         self._unread = b""
         self._answers: list[Answer] = []
 
-    def run(self, task: Task, context: JobContext) -> Registered | Unusable:
+    def run(self, task: Task | RefineTask, context: JobContext) -> Registered | Refined | Unusable:
         """Have a task done for a job, which can be watched and cancelled all the while.
 
         Raises

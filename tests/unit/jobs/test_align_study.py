@@ -45,17 +45,13 @@ def registered(rejection: str | None = None, grid: bytes | None = None) -> Regis
 
 
 @dataclass
-class Worker:
+class Workers:
     answers: list[Registered | Unusable]
     tasks: list[Task] = field(default_factory=list)
-    is_closed: bool = False
 
-    def run(self, task: Task, _: JobContext) -> Registered | Unusable:
+    def register(self, task: Task, _: JobContext) -> Registered | Unusable:
         self.tasks.append(task)
         return self.answers.pop(0)
-
-    def close(self) -> None:
-        self.is_closed = True
 
 
 @dataclass
@@ -75,11 +71,11 @@ class House:
     def __init__(self, readers: Readers, writer: Writer, queue: JobQueue) -> None:
         self.writer, self.queue = writer, queue
         self.catalogue = Catalogue(readers)
-        self.worker, self.outcomes = Worker([]), Outcomes()
+        self.worker, self.outcomes = Workers([]), Outcomes()
         self.indexed: list[str] = []
         self.damaged = ""
         self.job = AlignStudy(
-            readers, self.catalogue, self, self.look, self.outcomes, [self.worker], Settings(worker_threads=3)
+            readers, self.catalogue, self, self.look, self.outcomes, self.worker, Settings(worker_threads=3)
         )  # type: ignore[arg-type]
 
     def index(self, _: JobContext, study: str) -> None:
@@ -217,5 +213,3 @@ def test_nothing_to_do(house: House) -> None:
     house.store(scan(1))
     assert house.align(1) == Aligned("nothingToDo", [])
     assert house.align(9) == Aligned("nothingToDo", [])
-    house.job.close()
-    assert house.worker.is_closed

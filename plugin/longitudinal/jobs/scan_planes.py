@@ -1,0 +1,22 @@
+"""A stack of a patient as a worker is told of it."""
+
+from longitudinal.alignment.acquisition import Acquisition, milliseconds
+from longitudinal.alignment.outcome import images_of
+from longitudinal.jobs.messages import ScanPlanes
+from longitudinal.points.patient_index import PatientIndex
+
+
+def planes_of(index: PatientIndex, stack: int, acquisition: Acquisition) -> ScanPlanes:
+    """The planes of a stack, where their pixels are, and what its grey values stand for."""
+    start, end = (int(value) for value in index.stack_set.start[stack : stack + 2])
+    planes = index.stack_set.planes[start:end]
+    contrast = acquisition.contrast
+    return ScanPlanes(
+        planes=planes.tobytes(),
+        instances=images_of(index, stack)[0],
+        frames=planes["frame_number"].tolist(),
+        modality=str(index.stack_modality[stack]),
+        repetition_time=milliseconds(contrast.repetition_time),
+        echo_time=milliseconds(contrast.echo_time),
+        inversion_time=milliseconds(contrast.inversion_time),
+    )

@@ -1,0 +1,50 @@
+"""The workers there are, for every kind of job that needs one."""
+
+import queue
+from collections.abc import Sequence
+
+from longitudinal.jobs.messages import Refined, RefineTask, Registered, Task, Unusable
+from longitudinal.jobs.supervisor import JobContext
+from longitudinal.jobs.worker_process import WorkerProcess
+
+
+class WorkerPool:
+    """Gives each task a worker of its own; a task waits where all are busy.
+
+    The one that was used last is used first: it may have the scans in memory still.
+
+    Parameters
+    ----------
+    workers
+        Closed by `close`.
+    """
+
+    def __init__(self, workers: Sequence[WorkerProcess]) -> None:
+        self._workers = workers
+        self._idle: queue.LifoQueue[WorkerProcess] = queue.LifoQueue()
+        for worker in workers:
+            self._idle.put(worker)
+
+    def close(self) -> None:
+        """End the workers; no job runs any more."""
+        for worker in self._workers:
+            worker.close()
+
+    def register(self, task: Task, context: JobContext) -> Registered | Unusable:
+        """Have two scans registered; raises as `WorkerProcess.run` does."""
+        answer = self._run(task, context)
+        assert not isinstance(answer, Refined)
+        return answer
+
+    def refine(self, task: RefineTask, context: JobContext) -> Refined | Unusable:
+        """Have a point refined; raises as `WorkerProcess.run` does."""
+        answer = self._run(task, context)
+        assert not isinstance(answer, Registered)
+        return answer
+
+    def _run(self, task: Task | RefineTask, context: JobContext) -> Registered | Refined | Unusable:
+        worker = self._idle.get()
+        try:
+            return worker.run(task, context)
+        finally:
+            self._idle.put(worker)

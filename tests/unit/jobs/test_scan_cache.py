@@ -1,0 +1,84 @@
+"""What a worker keeps, what leaves first, and what is never read twice."""
+
+import numpy as np
+import pytest
+
+from longitudinal.dicom.contrast import Contrast
+from longitudinal.jobs.messages import ScanPlanes
+from longitudinal.jobs.scan_cache import ScanCache
+from longitudinal.registration.volume import UnusableVolume, Volume
+
+EDGE = 20
+# Voxels as read and stretched, and those of 2 mm: an eighth would be for both of the latter, here a quarter more of one.
+BYTES = 2.25 * 4 * EDGE**3
+
+
+def scan(name: str, **more: float) -> ScanPlanes:
+    return ScanPlanes(name.encode(), [name] * 7, list(range(1, 8)), "CT", **more)
+
+
+class Shelf:
+    def __init__(self, scans: float) -> None:
+        self.read: list[str] = []
+        self.cache = ScanCache(scans * BYTES, self._read)
+
+    def _read(self, wanted: ScanPlanes, progress: object) -> Volume:
+        self.read.append(wanted.instances[0])
+        if wanted.instances[0] == "colour":
+            raise UnusableVolume("notGrey", "pixels of shape (9, 9, 3)")
+        voxels = np.random.default_rng(1).random((EDGE,) * 3, np.float32)
+        return Volume(voxels, None, np.zeros(3), np.eye(3), np.ones(3), Contrast("CT"))
+
+    def get(self, *names: str) -> list[str]:
+        """What has to be read for these, one after the other."""
+        before = len(self.read)
+        for name in names:
+            self.cache.get(scan(name), lambda fraction: None)
+        return self.read[before:]
+
+
+def test_a_pair_is_read_once() -> None:
+    shelf = Shelf(scans=2)
+    assert shelf.get("a", "b") == ["a", "b"]
+    assert shelf.get("a", "b", "b", "a") == []
+    assert shelf.cache.frames_read == 14
+
+
+def test_the_least_recently_used_leaves_first() -> None:
+    shelf = Shelf(scans=3)
+    shelf.get("a", "b", "c", "a")
+    assert shelf.get("d") == ["d"]
+    assert shelf.get("a", "c", "d") == []
+    assert shelf.get("b") == ["b"]
+
+
+def test_a_pair_that_is_larger_than_the_budget_stays_until_another_is_needed() -> None:
+    shelf = Shelf(scans=0.5)
+    assert shelf.get("a", "b", "a", "b") == ["a", "b"]
+    assert shelf.get("c") == ["c"]
+    assert shelf.get("c") == []
+    assert shelf.get("b") == ["b"]
+
+
+@pytest.mark.parametrize("more", [{"echo_time": 20.0}, {"repetition_time": 500.0}])
+def test_another_contrast_is_another_scan(more: dict[str, float]) -> None:
+    shelf = Shelf(scans=4)
+    shelf.get("a")
+    shelf.cache.get(scan("a", **more), lambda fraction: None)
+    assert shelf.read == ["a", "a"]
+
+
+def test_what_cannot_be_read_is_not_kept() -> None:
+    shelf = Shelf(scans=4)
+    for _ in range(2):
+        with pytest.raises(UnusableVolume):
+            shelf.get("colour")
+    assert shelf.read == ["colour", "colour"]
+    assert shelf.cache.frames_read == 0
+
+
+def test_all_of_it_can_be_given_back() -> None:
+    shelf = Shelf(scans=4)
+    shelf.get("a", "b")
+    shelf.cache.forget()
+    assert shelf.get("a") == ["a"]
