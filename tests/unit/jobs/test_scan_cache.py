@@ -56,8 +56,8 @@ def test_a_pair_that_is_larger_than_the_budget_stays_until_another_is_needed() -
     shelf = Shelf(scans=0.5)
     assert shelf.get("a", "b", "a", "b") == ["a", "b"]
     assert shelf.get("c") == ["c"]
-    assert shelf.get("c") == []
-    assert shelf.get("b") == ["b"]
+    assert shelf.get("b", "c") == []
+    assert shelf.get("a") == ["a"]
 
 
 @pytest.mark.parametrize("more", [{"echo_time": 20.0}, {"repetition_time": 500.0}])
