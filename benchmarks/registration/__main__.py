@@ -12,7 +12,7 @@ def main() -> None:
     pairs.add_argument("--rivals", help="the python of an environment with requirements.txt installed")
     starts = which.add_parser("capture", help="random starts")
     starts.add_argument("--starts", type=int, default=200)
-    starts.add_argument("--checked", type=int, default=50, help="of ours, with the check of itself")
+    starts.add_argument("--checked", type=int, default=12, help="of ours, with the check of itself")
     starts.add_argument("--rival-starts", type=int, default=24)
     starts.add_argument("--rivals", help="as above")
     wrong = which.add_parser("failures", help="pairs that must not be accepted")

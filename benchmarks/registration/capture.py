@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from benchmarks.registration.cases import Case, aligned_one_way, cropped, head, moved
+from benchmarks.registration.cases import aligned_one_way, cropped, head, moved
 from benchmarks.registration.compare import engines, run_rival, save_scans
 from longitudinal.geometry import affine
 from longitudinal.geometry.affine import Matrix, Points
@@ -49,17 +49,25 @@ def run(starts: int, checked: int, rival_starts: int, rivals_python: str | None)
     case = head()
     fixed, moving = case.volumes()
     truth = fit_rigid(case.fixed_points, case.moving_points).transform.target_from_source
-    for name, target in (
-        ("head", moving),
-        (f"head, {PARTIAL:.0%} of the slices", cropped(moving, 0, PARTIAL)),
-    ):
+    targets = {
+        name: moved(scan, affine.invert(truth))
+        for name, scan in (
+            ("head", moving),
+            (f"head, {PARTIAL:.0%} of the slices", cropped(moving, 0, PARTIAL)),
+        )
+    }
+    ours: dict[str, list[Start]] = {name: [] for name in targets}
+    for number in range(starts):  # in turns, so that a run cut short says as much of each
+        for name, target in targets.items():
+            start = _ours(fixed, target, case.fixed_points, number, check=number < checked)
+            ours[name].append(_told(name, "ours", start))
+    for name, target in targets.items():
         print(f"\n### Capture range, {name} (distinct subjects: 1)\n", flush=True)
-        at_truth = moved(target, affine.invert(truth))
-        ours = [_ours(fixed, at_truth, case.fixed_points, number, checked) for number in range(starts)]
-        _report("ours", ours)
+        _report("ours", ours[name])
         if rival_starts:
-            for engine, found in _rivals(case, fixed, at_truth, rival_starts, rivals_python):
-                _report(engine, found)
+            for engine, python in engines("rigid", rivals_python):
+                found = _rival(engine, python, fixed, target, case.fixed_points, rival_starts)
+                _report(engine, [_told(name, engine, start) for start in found])
 
 
 def _report(engine: str, found: list[Start]) -> None:
@@ -99,44 +107,41 @@ def _direction(rng: np.random.Generator) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-def _ours(fixed: Volume, at_truth: Volume, points: Points, number: int, checked: int) -> Start:
+def _ours(fixed: Volume, at_truth: Volume, points: Points, number: int, *, check: bool) -> Start:
     motion = _motion(points, number)
     started, expected = moved(at_truth, motion), affine.apply(motion, points)
     began = time.process_time()
-    if number >= checked:
+    if not check:
         try:
             found = aligned_one_way(Pyramid(fixed), Pyramid(started), Method.RIGID)
             error = _error(affine.apply(found, points), expected)
         except NoOverlap:
             error = np.inf
         if error < CAPTURED_MM:
-            return _told("ours", Start(number, error, None, time.process_time() - began))
+            return Start(number, error, None, time.process_time() - began)
         began = time.process_time()
     alignment = align(fixed, started, Method.RIGID)
     error = _error(affine.apply(alignment.moving_from_fixed, points), expected)
-    return _told("ours", Start(number, error, alignment.quality.accepted, time.process_time() - began))
+    return Start(number, error, alignment.quality.accepted, time.process_time() - began)
 
 
-def _rivals(
-    case: Case, fixed: Volume, at_truth: Volume, starts: int, rivals_python: str | None
-) -> Iterator[tuple[str, list[Start]]]:
-    motions = [_motion(case.fixed_points, number) for number in range(starts)]
-    with save_scans(fixed, at_truth, case.fixed_points, motions) as scans:
-        for engine, python in engines("rigid", rivals_python):
-            found = []
-            for number, (motion, result) in enumerate(
-                zip(motions, run_rival(python, engine, "rigid", scans), strict=True)
-            ):
-                expected = affine.apply(motion, case.fixed_points)
-                error = np.inf if "error" in result else _error(np.array(result["points"]), expected)
-                found.append(_told(engine, Start(number, error, None, result["seconds"])))
-            yield engine, found
+def _rival(
+    engine: str, python: str, fixed: Volume, at_truth: Volume, points: Points, starts: int
+) -> Iterator[Start]:
+    motions = [_motion(points, number) for number in range(starts)]
+    with save_scans(fixed, at_truth, points, motions) as scans:
+        results = run_rival(python, engine, "rigid", scans)
+        for number, motion in enumerate(motions):
+            result = next(results, {"error": "crashed", "seconds": np.nan})
+            expected = affine.apply(motion, points)
+            error = np.inf if "error" in result else _error(np.array(result["points"]), expected)
+            yield Start(number, error, None, result["seconds"])
 
 
 def _error(mapped: Points, expected: Points) -> float:
     return float(np.linalg.norm(mapped - expected, axis=1).mean())
 
 
-def _told(engine: str, start: Start) -> Start:
-    print(json.dumps({"engine": engine, **asdict(start)}), file=sys.stderr, flush=True)
+def _told(target: str, engine: str, start: Start) -> Start:
+    print(json.dumps({"target": target, "engine": engine, **asdict(start)}), file=sys.stderr, flush=True)
     return start

@@ -69,7 +69,7 @@ def _tell(number: int, found: Refinement, before: float, truth: np.ndarray) -> N
         "before": before,
         "error": float(np.linalg.norm(found.point - truth)),
         "forwardBackward": found.forward_backward_mm,
-        "spread": found.spread_mm,
+        "uncertainty": found.uncertainty_mm,
         "block": found.block_mm,
         "grade": found.grade.value,
     }
