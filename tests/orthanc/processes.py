@@ -33,3 +33,22 @@ def kill(pid: int) -> None:
     """Kill one process, if it has not ended meanwhile."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
+
+
+def worker_of(orthanc: int) -> int | None:
+    """Return the pid of the worker of an Orthanc; None while there is none."""
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, parent, *_ = entry.read_text().rpartition(")")[2].split()
+            pid = int(entry.parent.name)
+            if int(parent) == orthanc and state != "Z" and "longitudinal.jobs.worker" in command_line(pid):
+                return pid
+    return None
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process is there, and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False

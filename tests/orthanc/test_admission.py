@@ -24,6 +24,7 @@ import orthanc
 runpy.run_path({main!r}, run_name="__main__")
 
 from longitudinal.host.rest import RestHost
+from longitudinal.http.admission import Admission
 from longitudinal.http.exchange import Response
 from longitudinal.http.router import Route, Router
 
@@ -37,7 +38,8 @@ def call(request):
     return Response(b"{{}}")
 
 
-RestHost("/calls", Router([Route("POST", "/back", call, "", Response, calls_back=True)]), {threads}).register()
+routes = [Route("POST", "/back", call, "", Response, calls_back=True)]
+RestHost("/calls", Router(routes), Admission({threads})).register()
 """
 """A second host beside the plugin's own: its one route does what storing routes do, and takes its time."""
 AT_ONCE = 8

@@ -16,7 +16,7 @@ import pytest
 
 from tests.data import data, dicom_files
 from tests.orthanc.heads import frame_of, head, landmarks, motion, study_of
-from tests.orthanc.processes import command_line
+from tests.orthanc.processes import is_alive, worker_of
 from tests.orthanc.server import OrthancServer
 
 pytestmark = pytest.mark.timeout(400)
@@ -272,30 +272,12 @@ def test_what_cannot_be_aligned_is_said_with_figures_and_not_tried_again(start_o
 # When something dies
 
 
-def worker_of(server: OrthancServer) -> int | None:
-    """The pid of the worker; None while there is none."""
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            state, parent, *_ = entry.read_text().rpartition(")")[2].split()
-            pid = int(entry.parent.name)
-            if int(parent) == server.pid and state != "Z" and "longitudinal.jobs.worker" in command_line(pid):
-                return pid
-    return None
-
-
 def grid_bytes(server: OrthancServer) -> list[int]:
     """What the displacement grids take in the sidecar."""
     with contextlib.closing(sqlite3.connect(server.folder / "index" / "longitudinal-Test.sqlite")) as sidecar:
         return [
             row[0] for row in sidecar.execute("SELECT length(grid) FROM transforms WHERE grid IS NOT NULL")
         ]
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 def busy_worker(server: OrthancServer, job: str, attempt: int) -> int:
@@ -306,7 +288,7 @@ def busy_worker(server: OrthancServer, job: str, attempt: int) -> int:
         return bool(found["attempts"] == attempt and found["stage"] in ("search", "refine"))
 
     server.wait_until(searching, 120.0, f"start {attempt} of the job is under way")
-    pid = worker_of(server)
+    pid = worker_of(server.pid)
     assert pid is not None
     return pid
 
@@ -340,7 +322,7 @@ def test_a_worker_that_dies_costs_a_start_and_is_never_left_behind(start_orthanc
     with server:
         done = wait_job(server, job, "done")
         assert (done["attempts"], done["result"]["outcome"]) == (2, "aligned")
-        fourth = worker_of(server)
+        fourth = worker_of(server.pid)
         assert "Bearer" not in server.log
         (pair,) = done["result"]["pairs"]
         (packed,) = grid_bytes(server)

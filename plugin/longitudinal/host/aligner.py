@@ -1,4 +1,4 @@
-"""Alignment wired together: workers, the threads that give them jobs, and the look at what has arrived."""
+"""Registration wired together: workers, and the threads that give them jobs, alignments and refined points alike."""
 
 import json
 from collections import OrderedDict
@@ -11,14 +11,18 @@ from longitudinal.alignment.outcome import Outcomes
 from longitudinal.host.loopback import Loopback
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.inventory import Inventory
-from longitudinal.jobs.align_study import KIND, AlignStudy
+from longitudinal.jobs import align_study, refine_point
+from longitudinal.jobs.align_study import AlignStudy
 from longitudinal.jobs.index_study import IndexStudy
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.jobs.supervisor import Supervisor
+from longitudinal.jobs.refine_point import RefinePoint
+from longitudinal.jobs.supervisor import Handler, Supervisor
 from longitudinal.jobs.worker_pool import WorkerPool
 from longitudinal.jobs.worker_process import WorkerProcess, Workplace
+from longitudinal.points.ask import Asker
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.registration_objects import RegistrationObjects
+from longitudinal.points.resolve import LinkBuilder
 from longitudinal.settings import Settings
 from longitudinal.sidecar.connection import Readers
 
@@ -27,7 +31,7 @@ _REMEMBERED_ACQUISITIONS = 2_000
 
 
 class Aligner:
-    """Does align jobs from start to stop."""
+    """Does align and refine jobs from start to stop."""
 
     def __init__(
         self,
@@ -40,6 +44,8 @@ class Aligner:
         objects: RegistrationObjects,
         annotations: Annotations,
         loopback: Loopback,
+        asker: Asker,
+        links: LinkBuilder,
     ) -> None:
         workplace = Workplace(
             _interpreter(settings),
@@ -49,16 +55,19 @@ class Aligner:
             settings.worker_memory,
         )
         self._workers = WorkerPool([WorkerProcess(workplace) for _ in range(settings.worker_processes)])
+        acquisition_of = _remembered(lambda instance: read_acquisition(json.loads(inventory.tags(instance))))
         align = AlignStudy(
             readers,
             catalogue,
             index_study,
-            _remembered(lambda instance: read_acquisition(json.loads(inventory.tags(instance)))),
+            acquisition_of,
             Outcomes(objects, loopback, lambda study: annotations.refresh(study).result()),
             self._workers,
             settings,
         )
-        self._supervisor = Supervisor(queue, {KIND: align}, lambda: False, settings.worker_processes)
+        refine = RefinePoint(asker, acquisition_of, links, self._workers, settings.worker_threads)
+        handlers: dict[str, Handler] = {align_study.KIND: align, refine_point.KIND: refine}
+        self._supervisor = Supervisor(queue, handlers, lambda: False, settings.worker_processes)
 
     def start(self) -> None:
         """Start the threads; a worker is started when there is something to do."""

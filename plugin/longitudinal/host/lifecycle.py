@@ -20,6 +20,7 @@ from longitudinal.host.ohif import OhifHost
 from longitudinal.host.orthanc_archive import OrthancArchive
 from longitudinal.host.orthanc_inventory import OrthancInventory
 from longitudinal.host.rest import RestHost
+from longitudinal.http.admission import Admission
 from longitudinal.http.links import link_builder
 from longitudinal.http.router import Router
 from longitudinal.http.routes.about import Versions, about_routes
@@ -30,6 +31,7 @@ from longitudinal.http.routes.index import IndexRoutes
 from longitudinal.http.routes.jobs import job_routes
 from longitudinal.http.routes.patients import patient_routes
 from longitudinal.http.routes.points import point_routes
+from longitudinal.http.routes.refinements import Refinements
 from longitudinal.http.routes.studies import study_routes
 from longitudinal.http.routes.transforms import transform_routes
 from longitudinal.http.routes.uploads import upload_routes
@@ -103,8 +105,9 @@ class _Plugin:
         )
         self._aligner = Aligner(
             settings, readers, catalogue, inventory, queue, self._background.index_study, objects,
-            self._annotations, loopback,
+            self._annotations, loopback, asker, links,
         )  # fmt: skip
+        admission = Admission(int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS)))
         alignments = Alignments(readers, catalogue, queue)
         routes = [
             *about_routes(settings.root, readers, self._writer, queue, completeness, _versions),
@@ -113,14 +116,13 @@ class _Plugin:
             *job_routes(queue),
             *image_routes(settings.root, readers, catalogue),
             *patient_routes(readers, catalogue, queue, self._ohif.root),
-            *point_routes(asker, settings.max_body),
+            *point_routes(asker, Refinements(asker, queue, admission), settings.max_body),
             *study_routes(readers, catalogue, queue, self._ohif.root),
             *transform_routes(given, settings.max_body),
             *upload_routes(loopback, settings.max_upload),
         ]
         router = Router(with_documentation(settings.root, routes))
-        http_threads = int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS))
-        self._rest = RestHost(settings.root, router, http_threads)
+        self._rest = RestHost(settings.root, router, admission)
         self._root = settings.root
         LOGGER.info("The sidecar is %s", path)
 

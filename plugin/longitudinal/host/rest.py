@@ -7,15 +7,16 @@ of our routes run in a pool with stacks of 8 MB.
 import base64
 import binascii
 import re
-import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
 import orthanc
 
-from longitudinal.errors import Busy, LongitudinalError
+from longitudinal.errors import LongitudinalError
 from longitudinal.host.callbacks import immortal
+from longitudinal.http.admission import Admission
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.problem import response_of
 from longitudinal.http.router import Router
@@ -30,19 +31,17 @@ class RestHost:
 
     Parameters
     ----------
-    http_threads
-        Orthanc's HttpThreadsCount: at most half of them wait for our pool, and at most a quarter for routes that call
-        Orthanc back over loopback, each of which holds a second one. The next request gets 503 at once.
+    admission
+        How many requests wait for our pool at once, and how many of them are for routes that call Orthanc back over
+        loopback. The next request gets 503 at once.
     """
 
-    def __init__(self, root: str, router: Router, http_threads: int) -> None:
+    def __init__(self, root: str, router: Router, admission: Admission) -> None:
         self._root = root
         self._router = router
-        places = max(1, http_threads // 2)
-        self._places = threading.BoundedSemaphore(places)
-        self._call_backs = threading.BoundedSemaphore(max(1, http_threads // 4))
+        self._admission = admission
         self._labels_errors = _labels_errors()
-        self._pool = ThreadPoolExecutor(max_workers=places, thread_name_prefix="longitudinal-http")
+        self._pool = ThreadPoolExecutor(max_workers=admission.places, thread_name_prefix="longitudinal-http")
 
     def register(self) -> None:
         """Register the routes with Orthanc."""
@@ -69,19 +68,8 @@ class RestHost:
             route, values = self._router.find(request.method, request.path)
         except LongitudinalError as error:
             return response_of(error)
-        if not self._places.acquire(blocking=False):
-            raise Busy("as many requests as this server has room for are under way; try again in a second")
-        try:
-            if not route.calls_back:
-                return self._pool.submit(self._router.run, route, values, request).result()
-            if not self._call_backs.acquire(blocking=False):
-                raise Busy("too many requests of this kind are under way; try again in a second")
-            try:
-                return self._pool.submit(self._router.run, route, values, request).result()
-            finally:
-                self._call_backs.release()
-        finally:
-            self._places.release()
+        with self._admission.any(), self._admission.held() if route.calls_back else nullcontext():
+            return self._pool.submit(self._router.run, route, values, request).result()
 
 
 def _read(path: str, raw: dict[str, Any]) -> Request:

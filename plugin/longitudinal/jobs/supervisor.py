@@ -53,12 +53,18 @@ class JobContext:
         self._stop = stop
         self._is_receiving = is_receiving
         self._reported = 0.0
+        self._part = (0, 1)
+
+    def part(self, number: int, count: int) -> None:
+        """What is reported from now on is about one part of several alike, 0-based."""
+        self._part = (number, count)
 
     def report(self, progress: float, stage: str) -> None:
         """Tell how far it is, 0..1; as often as one likes."""
         if time.monotonic() - self._reported >= _REPORT_SECONDS:
             self._reported = time.monotonic()
-            self._queue.report(self.job, progress, stage)
+            number, count = self._part
+            self._queue.report(self.job, (number + progress) / count, stage)
 
     def moved_on(self) -> None:
         """Tell that some of it is done for good: earlier starts, which ended before that, count no more.

@@ -82,13 +82,48 @@ class Unresolved(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True
     series_instance_uid: str | None = None
 
 
+class RefinedMatch(msgspec.Struct, rename="camel", frozen=True):
+    """What came of refining one match: `match` is the one to go by, the refined one only where `is_refined`.
+
+    `reason` is a code and `detail` its words where it is not; `match` is null where the answer has changed since it was
+    given. `grade` and `disagreement_mm` tell how far the looks at the place agree, null where there were none; `moved_mm` is
+    how far they found it from the unrefined place. `frames_read` counts the frames that had to be read for it.
+    """
+
+    study_instance_uid: str
+    series_instance_uid: str
+    is_refined: bool
+    reason: str | None
+    detail: str
+    grade: Literal["green", "amber", "red"] | None = None
+    disagreement_mm: float | None = None
+    moved_mm: float | None = None
+    match: Match | None = None
+    frames_read: int = 0
+    seconds: float = 0.0
+
+
+class Refinement(msgspec.Struct, rename="camel", frozen=True):
+    """Where to ask for the refined matches: the id of a job, null where there is nothing to refine.
+
+    `results` has what is known by now: at first the matches that are not refined at all.
+    """
+
+    job: str | None
+    results: list[RefinedMatch]
+
+
 class Answer(msgspec.Struct, rename="camel", frozen=True):
-    """Every study of the patient that passes the filters, in exactly one of the two lists, in time order."""
+    """Every study of the patient that passes the filters, in exactly one of the two lists, in time order.
+
+    `refinement` is there where it was asked for.
+    """
 
     point: Point
     matches: list[Match]
     unresolved: list[Unresolved]
     flags: tuple[str, ...] = ()
+    refinement: Refinement | msgspec.UnsetType = msgspec.UNSET
 
 
 def grade_of(uncertainty_mm: float | None) -> Grade:

@@ -9,7 +9,7 @@ import numpy as np
 from longitudinal.archive import Archive
 from longitudinal.errors import Ambiguous, FieldError, NotFound, NotIndexable, OutsideImage
 from longitudinal.geometry.image_plane import patient_from_pixel
-from longitudinal.points.answer import Answer
+from longitudinal.points.answer import Answer, Match
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.patient_index import PatientIndex
 from longitudinal.points.resolve import Filters, LinkBuilder, Source, resolve
@@ -57,6 +57,15 @@ class Wanted:
     pointer: str = ""
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Found:
+    """An answer, with the patient as of that moment and the point that was asked about."""
+
+    index: PatientIndex
+    source: Source
+    answer: Answer
+
+
 class Asker:
     """Answers questions, and checks that what an answer names is still in the archive.
 
@@ -87,7 +96,11 @@ class Asker:
         self._miss = miss
 
     def ask(self, question: PixelQuestion | PointQuestion, wanted: Wanted) -> Answer:
-        """Answer one question.
+        """Answer one question; raises as `find` does."""
+        return self.find(question, wanted).answer
+
+    def find(self, question: PixelQuestion | PointQuestion, wanted: Wanted) -> Found:
+        """Answer one question, and keep what the answer was made from.
 
         Raises
         ------
@@ -109,9 +122,14 @@ class Asker:
             stale = find_stale(self._archive, index, answer)
             if not stale:
                 self._tell_missed(index, answer)
-                return answer
+                return Found(index, source, answer)
             self._heal(stale)
         raise NotFound("the images are being deleted at this moment; ask again")
+
+    def holds(self, found: Found, match: Match) -> bool:
+        """Whether a match still holds: what it names is in the archive, and no transform of its path was rejected."""
+        answer = Answer(found.answer.point, [match], [])
+        return not find_stale(self._archive, found.index, answer)
 
     def _tell_missed(self, index: PatientIndex, answer: Answer) -> None:
         missed = {item.study_instance_uid for item in answer.unresolved if item.reason == "notIndexed"}

@@ -29,6 +29,7 @@ class Priority:
     HURRIED = 5  # still held by a pause
     ARRIVED = 7  # what has just been stored; nobody asked, so a pause holds it too
     ASKED = 10
+    WAITED_FOR = 15  # somebody sits before a picture
 
 
 @dataclass(frozen=True, slots=True)

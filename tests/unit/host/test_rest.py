@@ -13,6 +13,7 @@ from unittest.mock import ANY
 
 import pytest
 
+from longitudinal.http.admission import Admission
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.router import Route, Router
 from tests.fake_orthanc import FakeOrthanc
@@ -99,7 +100,7 @@ def serve(fake_orthanc: FakeOrthanc, gate: Gate) -> Iterator[Callable[[int], Ser
             Route("GET", "/else", lambda _: Response(status=302, location="/elsewhere"), "", Response),
         ]
         fake_orthanc.expect("CheckVersionAdvanced", 1, 12, 7, returns=0)
-        host = RestHost("/imaging", Router(routes), http_threads)
+        host = RestHost("/imaging", Router(routes), Admission(http_threads))
         host.register()
         hosts.append(host)
         return fake_orthanc.calls[-1].args[1]

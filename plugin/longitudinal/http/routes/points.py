@@ -12,11 +12,13 @@ from longitudinal.errors import (
     NotFound,
     NotIndexable,
     OutsideImage,
+    SidecarUnavailable,
 )
 from longitudinal.http.exchange import Request
 from longitudinal.http.parse import check_size, invalid, parse_json
 from longitudinal.http.problem import Problem, problem_of
 from longitudinal.http.router import Route
+from longitudinal.http.routes.refinements import Refinements
 from longitudinal.points.answer import Answer
 from longitudinal.points.ask import Asker, PixelQuestion, PointQuestion, Wanted
 
@@ -35,7 +37,8 @@ class ResolveRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True,
     """Either sopInstanceUid, row, column (and frameNumber), or patientId, frameOfReferenceUid, x, y, z; or points.
 
     `row`, `column` are 0-based and may be fractional, the centre of the first pixel is (0, 0); `frameNumber` is 1-based;
-    `x, y, z` are LPS mm.
+    `x, y, z` are LPS mm. `refine` is for one point at a time: true starts a job that refines its matches; "wait", where
+    there is one match to refine, waits up to 10 s for it.
     """
 
     sop_instance_uid: Identifier | None = None
@@ -54,6 +57,7 @@ class ResolveRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True,
     to: Date | None = None
     per: Literal["study", "series"] = "study"
     max_distance_mm: Annotated[float, msgspec.Meta(ge=0, le=1e6)] | None = None
+    refine: bool | Literal["wait"] = False
     points: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MAX_POINTS)] | None = None
 
 
@@ -72,21 +76,29 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 # Asking msgspec for the fields of a struct takes longer than resolving a point.
 _FIELDS = tuple((field.name, field.encode_name) for field in msgspec.structs.fields(ResolveRequest))
 _PIXEL = ("sopInstanceUid", "row", "column")
+_ONE_AT_A_TIME = "is for one point at a time: ask for this point by itself, without points"
 _POINT = ("patientId", "frameOfReferenceUid", "x", "y", "z")
 
 
-def point_routes(asker: Asker, max_body_mib: int) -> list[Route]:
+def point_routes(asker: Asker, refinements: Refinements, max_body_mib: int) -> list[Route]:
     """The routes under /points."""
 
     def resolve(request: Request) -> Answer | BatchAnswer:
         check_size(request.body, max_body_mib)
         asked = parse_json(request.body, ResolveRequest)
         if asked.points is None:
-            return asker.ask(*_question(asked))
+            return ask(asked)
         _refuse_beside_points(asked)
         return BatchAnswer(
             [_one(asker, item, f"/points/{number}") for number, item in enumerate(asked.points)]
         )
+
+    def ask(asked: ResolveRequest) -> Answer:
+        if asked.refine == "wait":
+            return refinements.wait(*_question(asked))
+        if asked.refine:
+            return refinements.start(*_question(asked))
+        return asker.ask(*_question(asked))
 
     return [
         Route(
@@ -96,7 +108,7 @@ def point_routes(asker: Asker, max_body_mib: int) -> list[Route]:
             "Where is this point of the body in every other scan of the patient?",
             answer=Answer | BatchAnswer,
             body=ResolveRequest,
-            errors=(NotFound, Ambiguous, OutsideImage, NotIndexable),
+            errors=(NotFound, Ambiguous, OutsideImage, NotIndexable, SidecarUnavailable),
         )
     ]
 
@@ -108,6 +120,8 @@ def _one(asker: Asker, item: msgspec.Raw, pointer: str) -> Answer | Problem:
             raise InvalidRequest(
                 "points cannot stand inside points", [FieldError(f"{pointer}/points", "is not allowed here")]
             )
+        if asked.refine:
+            raise invalid([FieldError(f"{pointer}/refine", _ONE_AT_A_TIME)])
         return asker.ask(*_question(asked, pointer))
     except LongitudinalError as error:
         return problem_of(error)
@@ -116,7 +130,10 @@ def _one(asker: Asker, item: msgspec.Raw, pointer: str) -> Answer | Problem:
 def _refuse_beside_points(asked: ResolveRequest) -> None:
     default = ResolveRequest()
     errors = [
-        FieldError(f"/{sent}", "cannot stand beside points; put it into each of them")
+        FieldError(
+            f"/{sent}",
+            _ONE_AT_A_TIME if name == "refine" else "cannot stand beside points; put it into each of them",
+        )
         for name, sent in _FIELDS
         if name != "points" and getattr(asked, name) != getattr(default, name)
     ]

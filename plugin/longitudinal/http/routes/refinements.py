@@ -1,0 +1,89 @@
+"""`refine` of resolve: the answer with a job beside it, or, after a short wait, with the refined match in it."""
+
+import time
+
+import msgspec
+
+from longitudinal.errors import FieldError
+from longitudinal.http.admission import Admission
+from longitudinal.http.parse import invalid
+from longitudinal.jobs.queue import JobQueue
+from longitudinal.jobs.refine_point import RefinedPoint, request_refinement
+from longitudinal.points.answer import Answer, Match, RefinedMatch, Refinement
+from longitudinal.points.ask import Asker, PixelQuestion, PointQuestion, Wanted
+from longitudinal.points.refinement import refinable, same_frame
+from longitudinal.sidecar.jobs import Job, JobState
+
+MOST_SECONDS = 10.0
+"""How long a request waits; then its answer is the ordinary one, and the job goes on."""
+
+_LOOK_SECONDS = 0.05
+
+
+class Refinements:
+    """Answers questions that want more than the answer."""
+
+    def __init__(self, asker: Asker, queue: JobQueue, admission: Admission) -> None:
+        self._asker = asker
+        self._queue = queue
+        self._admission = admission
+
+    def start(self, question: PixelQuestion | PointQuestion, wanted: Wanted) -> Answer:
+        """The ordinary answer, and the job that refines it. Raises as `Asker.find` does, or SidecarUnavailable."""
+        answer, _ = self._start(question, wanted, None)
+        return answer
+
+    def wait(self, question: PixelQuestion | PointQuestion, wanted: Wanted) -> Answer:
+        """The answer with the refined match in it, if that is found soon enough.
+
+        Raises
+        ------
+        Busy
+            Too many requests wait already.
+        InvalidRequest
+            There is more than one match to refine.
+        """
+        with self._admission.held():
+            until = time.monotonic() + MOST_SECONDS
+            answer, job = self._start(question, wanted, 1)
+            while job is not None and job.is_active and time.monotonic() < until:
+                time.sleep(_LOOK_SECONDS)
+                job = self._queue.get(job.id)
+        if job is None or job.state != JobState.DONE or job.result is None:
+            return answer
+        results = msgspec.json.decode(job.result, type=RefinedPoint).results
+        return msgspec.structs.replace(
+            answer,
+            matches=[_to_go_by(match, results) for match in answer.matches],
+            refinement=Refinement(job.id, [*same_frame(answer), *results]),
+        )
+
+    def _start(
+        self, question: PixelQuestion | PointQuestion, wanted: Wanted, most: int | None
+    ) -> tuple[Answer, Job | None]:
+        found = self._asker.find(question, wanted)
+        matches = refinable(found.answer)
+        if most is not None and len(matches) > most:
+            detail = (
+                f'"wait" is for one target, and {len(matches)} matches would be refined: name one study in '
+                "studyInstanceUids (with per: study), or send refine: true and ask the job"
+            )
+            raise invalid([FieldError(f"{wanted.pointer}/refine", detail)])
+        job = None
+        if matches:
+            (job_id,) = self._queue.enqueue([request_refinement(found, question, wanted, matches)])
+            job = self._queue.get(job_id)
+        refinement = Refinement(None if job is None else job.id, same_frame(found.answer))
+        return msgspec.structs.replace(found.answer, refinement=refinement), job
+
+
+def _to_go_by(match: Match, results: list[RefinedMatch]) -> Match:
+    for result in results:
+        same = (result.study_instance_uid, result.series_instance_uid)
+        if (
+            result.match is not None
+            and match.path
+            and same == (match.study_instance_uid, match.series_instance_uid)
+        ):
+            return result.match
+    return match

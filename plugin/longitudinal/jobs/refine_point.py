@@ -1,0 +1,170 @@
+"""The job that refines a point: the answer is looked up again, and each match a transform led to is looked at closely."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+import msgspec
+
+from longitudinal.alignment.candidate import VOLUME_MODALITIES, AcquisitionOf
+from longitudinal.jobs.messages import RefineTask, Unusable
+from longitudinal.jobs.scan_planes import planes_of
+from longitudinal.jobs.supervisor import JobContext
+from longitudinal.jobs.worker_pool import WorkerPool
+from longitudinal.jobs.worker_process import TaskFailed
+from longitudinal.points.answer import Match, RefinedMatch
+from longitudinal.points.ask import Asker, Found, PixelQuestion, PointQuestion, Wanted
+from longitudinal.points.patient_index import PatientIndex
+from longitudinal.points.refinement import (
+    REFINEMENT_REASONS,
+    Look,
+    NotRefined,
+    find_surroundings,
+    refinable,
+    refined,
+    unrefined,
+)
+from longitudinal.points.resolve import LinkBuilder
+from longitudinal.sidecar.jobs import JobRequest, Priority
+
+KIND = "refine"
+_DIGEST = 16
+
+
+class AnsweredMatch(msgspec.Struct, rename="camel", frozen=True):
+    """A match as it was answered: only while the way to it is the same is it refined."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    path: tuple[str, ...]
+
+
+class Parameters(msgspec.Struct, rename="camel", frozen=True):
+    """What a refine job is told: the question, as a pixel or a point, and what is to be refined of its answer."""
+
+    pixel: PixelQuestion | None
+    point: PointQuestion | None
+    wanted: Wanted
+    answered: list[AnsweredMatch]
+
+
+class RefinedPoint(msgspec.Struct, rename="camel", frozen=True):
+    """The result of a refine job: one entry for each match that transforms led to."""
+
+    results: list[RefinedMatch]
+
+
+def request_refinement(
+    found: Found, question: PixelQuestion | PointQuestion, wanted: Wanted, matches: Sequence[Match]
+) -> JobRequest:
+    """A job that refines some matches of an answer; the same question twice is one job."""
+    parameters = Parameters(
+        question if isinstance(question, PixelQuestion) else None,
+        question if isinstance(question, PointQuestion) else None,
+        wanted,
+        [AnsweredMatch(each.study_instance_uid, each.series_instance_uid, each.path) for each in matches],
+    )
+    text = msgspec.json.encode(parameters, order="deterministic")
+    subject = f"{found.index.orthanc_id}/{sha256(text).hexdigest()[:_DIGEST]}"
+    return JobRequest(KIND, subject, Priority.WAITED_FOR, parameters=text.decode())
+
+
+class RefinePoint:
+    """Does refine jobs."""
+
+    def __init__(
+        self,
+        asker: Asker,
+        acquisition_of: AcquisitionOf,
+        links: LinkBuilder,
+        workers: WorkerPool,
+        threads: int,
+    ) -> None:
+        self._asker = asker
+        self._acquisition_of = acquisition_of
+        self._links = links
+        self._workers = workers
+        self._threads = threads
+
+    def __call__(self, context: JobContext) -> RefinedPoint:
+        """Do it.
+
+        Raises
+        ------
+        JobInterruption, JobCrashed
+            As the worker does.
+        LongitudinalError
+            What was clicked at is gone: the job has failed.
+        """
+        parameters = msgspec.json.decode(context.job.parameters, type=Parameters)
+        question = parameters.pixel or parameters.point
+        assert question is not None
+        found = self._asker.find(question, parameters.wanted)
+        results = []
+        for number, answered in enumerate(parameters.answered):
+            context.part(number, len(parameters.answered))
+            results.append(self._refine(context, found, answered, parameters.wanted.max_distance_mm))
+        return RefinedPoint(results)
+
+    def _refine(
+        self, context: JobContext, found: Found, answered: AnsweredMatch, most_mm: float | None
+    ) -> RefinedMatch:
+        match = next((each for each in refinable(found.answer) if _is_as_answered(each, answered)), None)
+        if match is None:
+            return _changed(answered)
+        try:
+            result = self._look(context, found, match, most_mm)
+        except NotRefined as why:
+            result = unrefined(match, why)
+        except TaskFailed as error:
+            result = unrefined(match, NotRefined("workerFailed", str(error)))
+        # It took seconds, in which an image can be deleted and a transform rejected.
+        return result if self._asker.holds(found, result.match or match) else _changed(answered)
+
+    def _look(self, context: JobContext, found: Found, match: Match, most_mm: float | None) -> RefinedMatch:
+        index = found.index
+        place = find_surroundings(index, found.source, match, VOLUME_MODALITIES)
+        fixed, moving = (
+            self._acquisition_of(_first_instance(index, stack)) for stack in (place.fixed, place.moving)
+        )
+        task = RefineTask(
+            planes_of(index, place.fixed, fixed),
+            planes_of(index, place.moving, moving),
+            place.moving_from_fixed.tolist(),
+            place.point.tolist(),
+            self._threads,
+        )
+        answer = self._workers.refine(task, context)
+        if isinstance(answer, Unusable):
+            which = "clicked scan" if answer.scan == "fixed" else "other scan"
+            raise NotRefined(answer.reason, f"the {which} cannot be registered: {answer.detail}")
+        x, y, z = answer.point
+        look = Look(
+            point=(x, y, z),
+            disagreement_mm=answer.disagreement_mm,
+            grade=answer.grade,
+            contrast_is_known=fixed.contrast.is_like(moving.contrast),
+            frames_read=answer.frames_read,
+            seconds=answer.seconds,
+        )
+        return refined(index, match, place.moving, look, self._links, most_mm)
+
+
+def _is_as_answered(match: Match, answered: AnsweredMatch) -> bool:
+    return (match.study_instance_uid, match.series_instance_uid, match.path) == (
+        answered.study_instance_uid,
+        answered.series_instance_uid,
+        answered.path,
+    )
+
+
+def _changed(answered: AnsweredMatch) -> RefinedMatch:
+    return RefinedMatch(
+        answered.study_instance_uid, answered.series_instance_uid, is_refined=False, reason="changed",
+        detail=REFINEMENT_REASONS["changed"],
+    )  # fmt: skip
+
+
+def _first_instance(index: PatientIndex, stack: int) -> str:
+    """Orthanc id of the instance of a stack's first plane."""
+    series = index.series[int(index.stack_series[stack])]
+    return series.orthanc_ids[int(index.plane_instance[index.stack_set.start[stack]])]

@@ -1,0 +1,222 @@
+"""A match looked at again: in which scans a point is refined, and what becomes of the match."""
+
+from collections.abc import Set
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from longitudinal.geometry.affine import Matrix
+from longitudinal.points.answer import Answer, Match, RefinedMatch
+from longitudinal.points.patient_index import PatientIndex
+from longitudinal.points.resolve import LinkBuilder, Source
+from longitudinal.transforms.local_affine import local_affine
+
+REFINEMENT_REASONS = {
+    "sameFrame": "the images lie in the point's own Frame of Reference: the place is exact by geometry",
+    "notAScan": "only stacks of CT, MR, PT and NM images are registered",
+    "noSourceImages": "no scan in the point's Frame of Reference shows it; ask by a pixel of an image",
+    "outsideTransform": "the transform does not reach all round the point",
+    "looksDisagree": "the looks at the place disagree too much; the unrefined place stays, and is not confirmed",
+    "tooLittleInCommon": "the other scan shows less than half of the surroundings; the unrefined place stays, not confirmed",
+    "outsideCoverage": "refined, the place lies beside the images; the unrefined place stays, and is not confirmed",
+    "changed": "images, transforms or reviews have changed since the answer was given; ask again",
+    "workerFailed": "the pixels could not be read, or registering them failed",
+}
+"""Why a match is not refined, beside what makes a scan unusable; docs/reason-codes.md has a row for each."""
+
+CONTRAST_UNKNOWN = "contrastUnknown"
+"""Flag of a match that was refined by mutual information, as nobody knows that equal tissue is equally bright in both."""
+
+Grade = Literal["green", "amber", "red"]
+
+
+class NotRefined(Exception):
+    """The match stays as it is; `reason` is a code of docs/reason-codes.md."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(detail or REFINEMENT_REASONS[reason])
+        self.reason = reason
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Surroundings:
+    """Where a point is refined.
+
+    Attributes
+    ----------
+    fixed, moving
+        Stacks of the `PatientIndex`: the clicked one, and that of the match.
+    moving_from_fixed
+        (4, 4) LPS mm: what the path of the match is round the point.
+    point
+        (3,) LPS mm in the frame of `fixed`.
+    """
+
+    fixed: int
+    moving: int
+    moving_from_fixed: Matrix
+    point: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What registering the surroundings has found.
+
+    Attributes
+    ----------
+    point
+        (3,) LPS mm in the frame of the match.
+    disagreement_mm
+        None where there was too little to look at.
+    """
+
+    point: tuple[float, float, float]
+    disagreement_mm: float | None
+    grade: Grade
+    contrast_is_known: bool
+    frames_read: int
+    seconds: float
+
+
+def refinable(answer: Answer) -> list[Match]:
+    """The matches that transforms lead to; geometry alone needs no refinement."""
+    return [match for match in answer.matches if match.path]
+
+
+def same_frame(answer: Answer) -> list[RefinedMatch]:
+    """What is said of the other matches, but for the clicked one."""
+    others = [match for match in answer.matches if not match.path and not match.is_source]
+    return [unrefined(match, NotRefined("sameFrame")) for match in others]
+
+
+def unrefined(match: Match, why: NotRefined) -> RefinedMatch:
+    """A match that stays as it is."""
+    return RefinedMatch(
+        match.study_instance_uid, match.series_instance_uid, is_refined=False, reason=why.reason, detail=str(why),
+        match=match,
+    )  # fmt: skip
+
+
+def find_surroundings(
+    index: PatientIndex, source: Source, match: Match, modalities: Set[str]
+) -> Surroundings:
+    """The two stacks, and what is known between them.
+
+    Parameters
+    ----------
+    modalities
+        Those whose stacks can be registered.
+
+    Raises
+    ------
+    NotRefined
+        ``notAScan``, ``noSourceImages`` or ``outsideTransform``.
+    """
+    moving = _stack_of(index, match)
+    is_scan = index.stack_is_image & np.isin(index.stack_modality, list(modalities))
+    clicked = source.plane
+    fixed = _stack_at(index, source, is_scan, moving) if clicked is None else index.stack_of_plane(clicked)
+    if not (is_scan[fixed] and is_scan[moving]):
+        raise NotRefined("notAScan")
+    way = index.map_into_frames(source.frame, source.point).ways[int(index.stack_frame[moving])]
+    assert way is not None  # the match was reached that way
+    try:
+        matrix = local_affine(way.path, source.point)
+    except ValueError:
+        raise NotRefined("outsideTransform") from None
+    return Surroundings(fixed, moving, matrix, source.point)
+
+
+def refined(
+    index: PatientIndex, match: Match, stack: int, look: Look, links: LinkBuilder, most_mm: float | None
+) -> RefinedMatch:
+    """The match at the place that was found, or as it was with a red grade where the place is not to be trusted.
+
+    Parameters
+    ----------
+    stack
+        That of the match.
+    most_mm
+        How far from the nearest plane the place may be, where the question said so.
+    """
+    moved = float(np.linalg.norm(np.subtract(look.point, (match.x, match.y, match.z))))
+    reason, new = None, match
+    if look.disagreement_mm is None:
+        reason, new = "tooLittleInCommon", _doubted(match, None)
+    elif look.grade == "red":
+        reason, new = "looksDisagree", _doubted(match, look.disagreement_mm)
+    else:
+        placed = _placed(index, match, stack, look, links, most_mm)
+        if placed is None:
+            reason, new = "outsideCoverage", _doubted(match, moved)
+        else:
+            new = placed
+    return RefinedMatch(
+        match.study_instance_uid, match.series_instance_uid, is_refined=reason is None, reason=reason,
+        detail="" if reason is None else REFINEMENT_REASONS[reason], grade=look.grade,
+        disagreement_mm=look.disagreement_mm, moved_mm=None if look.disagreement_mm is None else round(moved, 3),
+        match=new, frames_read=look.frames_read, seconds=look.seconds,
+    )  # fmt: skip
+
+
+def _placed(
+    index: PatientIndex, match: Match, stack: int, look: Look, links: LinkBuilder, most_mm: float | None
+) -> Match | None:
+    """The match at the new place; None where that is beside the images."""
+    located = index.stack_set.locate_many([stack], [look.point])
+    distance = float(located.distance_mm[0])
+    if not (located.within_reach[0] and located.inside[0]) or (
+        most_mm is not None and abs(distance) > most_mm
+    ):
+        return None
+    plane = int(located.plane[0])
+    study = index.studies[int(index.stack_study[stack])]
+    series = index.series[int(index.stack_series[stack])]
+    instance = int(index.plane_instance[plane])
+    frame_number = int(index.stack_set.planes["frame_number"][plane])
+    x, y, z = look.point
+    return msgspec.structs.replace(
+        match,
+        sop_instance_uid=series.sop_instance_uids[instance], orthanc_instance_id=series.orthanc_ids[instance],
+        frame_number=frame_number, slice_index=int(located.slice_index[0]), row=float(located.row[0]),
+        column=float(located.column[0]), x=x, y=y, z=z, distance_mm=distance, in_gap=bool(located.in_gap[0]),
+        uncertainty_mm=look.disagreement_mm, uncertainty_source="local", grade=look.grade,
+        reviewed=False,  # a person has looked at the transforms, not at this place
+        flags=match.flags if look.contrast_is_known else (*match.flags, CONTRAST_UNKNOWN),
+        links=links(study, series, instance, frame_number, plane),
+    )  # fmt: skip
+
+
+def _doubted(match: Match, seen_mm: float | None) -> Match:
+    """The unrefined match, red: a good figure of the whole alignment must not speak for a place that was not confirmed."""
+    if seen_mm is None:
+        return msgspec.structs.replace(
+            match, uncertainty_mm=None, uncertainty_source="unknown", grade="red", reviewed=False
+        )
+    worst = max(seen_mm, match.uncertainty_mm or 0.0)
+    return msgspec.structs.replace(
+        match, uncertainty_mm=worst, uncertainty_source="local", grade="red", reviewed=False
+    )
+
+
+def _stack_of(index: PatientIndex, match: Match) -> int:
+    for series_number, instance in index.instances[match.sop_instance_uid]:
+        if index.series[series_number].orthanc_ids[instance] == match.orthanc_instance_id:
+            found = index.plane_of_frame(series_number, instance, match.frame_number)
+            assert found is not None  # the match is one of this index
+            return index.stack_of_plane(found[1])
+    raise AssertionError("the match is of another index")
+
+
+def _stack_at(index: PatientIndex, source: Source, is_scan: NDArray[np.bool_], moving: int) -> int:
+    """The scan that shows a point nobody clicked at: of the match's modality, then of the finest voxel."""
+    here = np.array([index.frames[frame] == source.frame for frame in index.stack_frame.tolist()], dtype=bool)
+    located = index.stack_set.locate(np.where(here[:, None], source.point, np.nan))
+    shown = np.flatnonzero(here & is_scan & located.within_reach & located.inside)
+    if not len(shown):
+        raise NotRefined("noSourceImages")
+    differs = index.stack_modality_code[shown] != index.stack_modality_code[moving]
+    return int(shown[np.lexsort((shown, index.stack_voxel[shown], differs))[0]])
