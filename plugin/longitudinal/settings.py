@@ -74,11 +74,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     uid_root
         Root of the UIDs of new objects. Default: 2.25 and a random number.
     worker_processes
-        How many studies are aligned at once, each in a process of its own.
+        How many studies are aligned, or points refined, at once, each in a process of its own.
     worker_threads
         How many processors each of those uses.
     worker_memory
-        Memory each of those may take, in MiB; a registration that needs more fails.
+        Memory each of those may take, in MiB; a registration that needs more fails. Half of it may hold scans for the
+        next point.
     align_on_arrival
         Whether a study that is stored is aligned with the patient's others without being asked for.
     quiet_seconds

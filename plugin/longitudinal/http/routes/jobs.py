@@ -26,7 +26,8 @@ class JobsQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, froz
 class JobAnswer(msgspec.Struct, rename="camel", frozen=True):
     """One job.
 
-    `subject` is what it is about, the Orthanc id of a study. `progress` is 0..1; `secondsLeft` is null
+    `subject` is what it is about, the Orthanc id of a study; of a refined point that of the patient, with a digest of the
+    question. `progress` is 0..1; `secondsLeft` is null
     where nobody can tell; `error` says why the last start failed; `result` is the kind's own. `attempts` counts starts.
     Times are ISO 8601 in UTC.
     """

@@ -1,0 +1,241 @@
+"""What a refine job gives its worker and makes of the answer; the worker is a list of answers."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from longitudinal.alignment.acquisition import Acquisition
+from longitudinal.dicom.contrast import Contrast
+from longitudinal.errors import NotFound
+from longitudinal.geometry.image_plane import PLANE
+from longitudinal.jobs.messages import Refined, RefineTask, Unusable
+from longitudinal.jobs.queue import JobQueue
+from longitudinal.jobs.refine_point import KIND, RefinedPoint, RefinePoint, request_refinement
+from longitudinal.jobs.supervisor import JobContext
+from longitudinal.jobs.worker_process import TaskFailed
+from longitudinal.points.answer import Links, RefinedMatch
+from longitudinal.points.ask import PixelQuestion, PointQuestion, Wanted
+from longitudinal.points.refinement import REFINEMENT_REASONS, refinable
+from longitudinal.sidecar.jobs import Priority
+from longitudinal.sidecar.records import InstanceRecord
+from tests.data import ROOT
+from tests.unit.points.patients import Ward, registration, shift, volume
+
+CLICK = PixelQuestion("1.1.1.11", 1, 50.0, 40.0)
+"""Slice 10 of study 1, at z = 30: the point (40, 50, 30)."""
+
+
+def scan(study: int, series: int = 1, **more: Any) -> list[InstanceRecord]:
+    return volume(
+        study, series, **{"heights": range(0, 61, 3), "frame_of_reference_uid": f"1.9.{study}", **more}
+    )
+
+
+def looked(x: float, y: float, z: float, disagreement: float | None = 0.7, grade: Any = "green") -> Refined:
+    return Refined([x, y, z], disagreement, grade, 0, 2.5, 400.0)
+
+
+@dataclass
+class Workers:
+    answers: list[Refined | Unusable | Exception] = field(default_factory=list)
+    tasks: list[RefineTask] = field(default_factory=list)
+    meanwhile: Callable[[], object] = lambda: None
+
+    def refine(self, task: RefineTask, _: JobContext) -> Refined | Unusable:
+        self.tasks.append(task)
+        self.meanwhile()
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class House:
+    def __init__(self, folder: Path, queue: JobQueue) -> None:
+        self.queue, self.workers = queue, Workers()
+        self.ward = Ward(
+            folder, scan(1), scan(2), scan(3),
+            registration(2, "1.9.1", "1.9.2", shift(5, -6, 7)),
+            registration(3, "1.9.2", "1.9.3", shift(0, 0, -10), number=91),
+        )  # fmt: skip
+        self.contrast = Contrast("CT")
+        self.job = RefinePoint(
+            self.ward.asker, lambda _: Acquisition(self.contrast), lambda *of: Links(f"{of[2:]}", "", None),
+            self.workers, 3,
+        )  # type: ignore[arg-type]  # fmt: skip
+
+    def refine(
+        self, *answers: Refined | Unusable | Exception, question: PixelQuestion | PointQuestion = CLICK,
+        between: Callable[[], object] = lambda: None, **wanted: Any,
+    ) -> list[RefinedMatch]:  # fmt: skip
+        """Ask, queue, and do the job; `between` happens after the answer was given."""
+        self.workers.answers = list(answers)
+        asked = Wanted(**wanted)
+        found = self.ward.asker.find(question, asked)
+        self.queue.enqueue([request_refinement(found, question, asked, refinable(found.answer))])
+        between()
+        job = self.queue.start_next(frozenset({KIND}))
+        assert job is not None
+        assert job.priority == Priority.WAITED_FOR > Priority.ASKED
+        try:
+            result = self.job(JobContext(job, self.queue, threading.Event(), lambda: False))
+        finally:
+            self.queue.cancel(job.id)
+        return msgspec.json.decode(msgspec.json.encode(result), type=RefinedPoint).results
+
+
+@pytest.fixture
+def house(tmp_path: Path, queue: JobQueue) -> House:
+    return House(tmp_path / "ward", queue)
+
+
+def test_the_worker_is_given_the_clicked_scan_and_that_of_the_match_and_the_way_between(house: House) -> None:
+    house.refine(looked(45, 44, 37), looked(45, 44, 27))
+    second, third = house.workers.tasks
+    for task in (second, third):
+        assert task.fixed.instances == [f"i1.1.1.{number}" for number in range(1, 22)]
+        assert (task.point, task.threads, task.fixed.modality) == ([40.0, 50.0, 30.0], 3, "CT")
+    assert second.moving.instances[0] == "i1.2.1.1"
+    planes = np.frombuffer(third.moving.planes, PLANE)
+    assert (third.moving.instances[0], len(planes)) == ("i1.3.1.1", 21)
+    np.testing.assert_array_equal(second.moving_from_fixed, shift(5, -6, 7))
+    np.testing.assert_array_equal(third.moving_from_fixed, shift(5, -6, -3))  # through study 2
+
+
+def test_the_match_moves_to_where_the_place_was_found(house: House) -> None:
+    (result,) = house.refine(looked(46.5, 44, 39.5), studies=("1.2",))
+    match = result.match
+    assert match is not None
+    assert (result.is_refined, result.reason, result.grade, result.seconds) == (True, None, "green", 2.5)
+    assert result.moved_mm == pytest.approx(np.sqrt(1.5**2 + 2.5**2), abs=1e-3)
+    assert (match.sop_instance_uid, match.orthanc_instance_id, match.slice_index) == (
+        "1.2.1.14",
+        "i1.2.1.14",
+        13,
+    )
+    assert (match.row, match.column, match.distance_mm) == pytest.approx((44, 46.5, 0.5))
+    assert (match.x, match.y, match.z) == (46.5, 44, 39.5)
+    assert (match.uncertainty_mm, match.uncertainty_source, match.grade) == (0.7, "local", "green")
+    assert (match.reviewed, match.flags, match.links.preview) == (False, (), "(13, 1, 34)")
+
+
+def test_where_contrast_is_not_known_to_be_the_same_it_is_said(house: House) -> None:
+    house.contrast = Contrast("MR")
+    (result,) = house.refine(looked(45, 44, 37), studies=("1.2",))
+    assert result.match is not None
+    assert result.match.flags == ("contrastUnknown",)
+
+
+@pytest.mark.parametrize(
+    ("look", "reason", "uncertainty", "source"),
+    [
+        (looked(49, 44, 37, 4.2, "red"), "looksDisagree", 4.2, "local"),
+        (looked(45, 44, 37, None, "red"), "tooLittleInCommon", None, "unknown"),
+        (looked(45, 44, 67, 0.4), "outsideCoverage", 30.0, "local"),
+        (looked(145, 44, 37, 0.4), "outsideCoverage", 100.0, "local"),
+    ],
+)
+def test_a_place_that_is_not_confirmed_stays_and_is_red(
+    house: House, look: Refined, reason: str, uncertainty: float | None, source: str
+) -> None:
+    (before,) = refinable(house.ward.asker.ask(CLICK, Wanted(studies=("1.2",))))
+    (result,) = house.refine(look, studies=("1.2",))
+    assert (result.is_refined, result.reason, result.detail) == (False, reason, REFINEMENT_REASONS[reason])
+    assert result.match == msgspec.structs.replace(
+        before, uncertainty_mm=uncertainty, uncertainty_source=source, grade="red"
+    )
+
+
+def test_a_smaller_disagreement_does_not_hide_a_larger_known_error(house: House) -> None:
+    with house.ward.connection as connection:
+        connection.execute("UPDATE transforms SET expected_error_mm = 6.0, error_source = 'declared'")
+    house.ward.catalogue.forget()
+    (result,) = house.refine(looked(49, 44, 37, 4.2, "red"), studies=("1.2",))
+    assert result.match is not None
+    assert result.match.uncertainty_mm == 6.0
+
+
+def test_max_distance_holds_for_the_refined_place_too(house: House) -> None:
+    (result,) = house.refine(looked(45, 44, 38.4), studies=("1.2",), max_distance_mm=1.2)
+    assert result.is_refined
+    (result,) = house.refine(looked(45, 44, 37.4), studies=("1.2",), max_distance_mm=1.2)
+    assert result.reason == "outsideCoverage"
+
+
+def test_what_cannot_be_registered_leaves_the_others_alone(house: House) -> None:
+    colour, fine = house.refine(
+        Unusable("moving", "notGrey", "pixels of shape (9, 9, 3)"), looked(45, 44, 27)
+    )
+    assert (colour.is_refined, colour.reason, fine.is_refined) == (False, "notGrey", True)
+    assert "other scan" in colour.detail
+    assert colour.match == house.ward.asker.ask(CLICK, Wanted()).matches[1]
+    failed, _ = house.refine(TaskFailed("Orthanc does not decode frame 1"), looked(45, 44, 27))
+    assert (failed.reason, failed.detail, failed.grade) == (
+        "workerFailed", "Orthanc does not decode frame 1", None,
+    )  # fmt: skip
+
+
+def test_what_is_no_scan_is_not_given_to_a_worker(house: House) -> None:
+    house.ward.put(scan(2, 2, modality="US", spacing=0.5))
+    (result,) = house.refine(studies=("1.2",), modalities=frozenset({"US"}))
+    assert (result.reason, house.workers.tasks) == ("notAScan", [])
+
+
+def test_a_point_is_refined_from_the_scan_that_shows_it(house: House) -> None:
+    house.ward.put(
+        scan(1, 2, modality="MR", spacing=0.5, size=200),
+        scan(1, 3, spacing=0.8, size=120),
+        scan(1, 4, spacing=0.6, size=40),
+    )
+    at = PointQuestion("P", "1.9.1", (40.0, 50.0, 30.0))
+    house.refine(looked(45, 44, 37), question=at, studies=("1.2",))
+    assert house.workers.tasks[0].fixed.instances[0] == "i1.1.3.1"  # the finest CT that is large enough
+    beside = PointQuestion("P", "1.9.1", (-3.0, 50.0, 30.0))
+    (result,) = house.refine(question=beside, studies=("1.2",))
+    assert result.reason == "noSourceImages"
+
+
+def test_what_has_changed_since_the_answer_is_not_refined_another_way(house: House) -> None:
+    newer = registration(2, "1.9.1", "1.9.2", shift(4, -6, 7), number=92, created="2024-01-01")
+    (result,) = house.refine(between=lambda: house.ward.put(newer), studies=("1.2",))
+    assert (result.reason, result.match, house.workers.tasks) == ("changed", None, [])
+
+
+def test_what_is_deleted_or_rejected_while_it_is_refined_is_not_answered(house: House) -> None:
+    house.workers.meanwhile = lambda: house.ward.archive.gone.add("i1.2.1.14")
+    (result,) = house.refine(looked(45, 44, 39), studies=("1.2",))
+    assert result.reason == "changed"
+    house.ward.archive.gone.clear()
+    house.workers.meanwhile = lambda: house.ward.archive.gone.add("i1.2.9.90")  # the registration object
+    (result,) = house.refine(looked(45, 44, 39), studies=("1.2",))
+    assert result.reason == "changed"
+
+
+def test_the_clicked_image_is_gone(house: House) -> None:
+    with pytest.raises(NotFound):
+        house.refine(between=lambda: house.ward.archive.gone.update(f"i1.1.1.{n}" for n in range(1, 22)))
+
+
+def test_the_same_question_twice_is_one_job_and_another_point_another(house: House) -> None:
+    def job(row: float, **wanted: Any) -> str:
+        question, asked = PixelQuestion("1.1.1.11", 1, row, 40.0), Wanted(**wanted)
+        found = house.ward.asker.find(question, asked)
+        return house.queue.enqueue([request_refinement(found, question, asked, refinable(found.answer))])[0]
+
+    roles = [frozenset({"image", "derived"}), frozenset({"derived", "image"})]
+    assert job(50.0, roles=roles[0]) == job(50.0, roles=roles[1])
+    assert len({job(50.0), job(50.1), job(50.0, studies=("1.2",)), job(50.0, per="series")}) == 4
+    assert house.queue.get(job(50.0)).subject.startswith("pP/")
+
+
+def test_every_reason_has_a_row() -> None:
+    codes = (ROOT / "docs" / "reason-codes.md").read_text()
+    part = codes.split("## Refined points", 1)[1].split("\n## ", 1)[0]
+    assert {reason for reason in REFINEMENT_REASONS if f"| `{reason}` |" not in part} == set()
+    assert "`contrastUnknown`" in part
