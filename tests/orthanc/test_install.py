@@ -31,8 +31,11 @@ DEBIANS_FILES = (
     "sample.py",
     "serve-folders.json",
     "worklists.json",
+    *(["advanced.json"] if (DEBIANS / "advanced.json").exists() else []),
 )
 """What Debian's packages put there: of a machine that is used for something else, nothing more is copied."""
+SETTINGS_FILES = [name for name in ("orthanc.json", "advanced.json") if name in DEBIANS_FILES]
+"""Orthanc's own settings: from 1.12.11 on some stand in a file of their own."""
 SCRIPT = ROOT / "scripts" / "install.sh"
 SAMPLE = 'PythonScript" : "/etc/orthanc/sample.py"'
 SCU_SECONDS = 30
@@ -80,9 +83,9 @@ class Installed(OrthancServer):
                 "HttpPort": self.http_port,
                 "DicomPort": self.dicom_port,
                 "StorageDirectory": str(folder / "storage"),
-                "IndexDirectory": str(folder / "index"),
             }
         )
+        self._set("orthanc.json", {"IndexDirectory": str(folder / "index")})  # a comment in newer files
 
     def configure(self) -> Path:
         """Start Orthanc with the whole folder, as Debian's service does."""
@@ -93,11 +96,16 @@ class Installed(OrthancServer):
         return json.loads(json.dumps(value).replace('"/etc/orthanc/', f'"{self.etc}/'))
 
     def change(self, lines: dict[str, Any]) -> None:
-        """Change lines of orthanc.json, which must be there."""
-        path = self.etc / "orthanc.json"
-        values = json.loads(without_comments(path.read_text()))
-        assert lines.keys() <= values.keys(), "a new setting belongs into a file of its own"
-        path.write_text(json.dumps(values | self.localized(lines), indent=1))
+        """Change lines of orthanc.json or advanced.json, which must be there."""
+        for name in SETTINGS_FILES:
+            there = json.loads(without_comments((self.etc / name).read_text())).keys() & lines
+            self._set(name, {key: lines[key] for key in there})
+            lines = {key: value for key, value in lines.items() if key not in there}
+        assert not lines, "a new setting belongs into a file of its own"
+
+    def _set(self, name: str, lines: dict[str, Any]) -> None:
+        values = json.loads(without_comments((self.etc / name).read_text()))
+        (self.etc / name).write_text(json.dumps(values | self.localized(lines), indent=1))
 
     def write(self, name: str, content: dict[str, Any]) -> None:
         (self.etc / name).write_text(json.dumps(self.localized(content)))
@@ -305,7 +313,9 @@ def test_dicom_over_tls(debian: Installed, image: Path) -> None:
 
 
 def test_every_piece_of_configuration_is_one_that_is_known() -> None:
-    debians = json.loads(without_comments((DEBIANS / "orthanc.json").read_text()))
+    debians: dict[str, Any] = {}
+    for name in SETTINGS_FILES:
+        debians |= json.loads(without_comments((DEBIANS / name).read_text()))
     for block in blocks("json"):
         title, _, text = block.partition("\n")
         content = json.loads(text if title.startswith("//") else block)
