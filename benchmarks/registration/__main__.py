@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks.registration import capture, compare, failures, local_points, memory
+from benchmarks.registration import capture, compare, failures, local_points, memory, served
 
 
 def main() -> None:
@@ -20,6 +20,12 @@ def main() -> None:
     points = which.add_parser("local", help="one point at a time")
     points.add_argument("--pair", action="append", choices=[*local_points.CASES], help="default: all")
     points.add_argument("--points", type=int, default=150, help="at most, of each pair")
+    through = which.add_parser("served", help="one point at a time, through the server")
+    through.add_argument("--pair", action="append", choices=[*served.CASES], help="default: all")
+    through.add_argument(
+        "--cold", type=int, default=3, help="points before which the worker is ended, of each pair"
+    )
+    through.add_argument("--warm", type=int, default=12)
     which.add_parser("memory", help="two CT of 512 x 512 x 300")
     given = parser.parse_args()
     match given.which:
@@ -31,6 +37,8 @@ def main() -> None:
             failures.run(given.kind or list(failures.KINDS))
         case "local":
             local_points.run(given.pair or list(local_points.CASES), given.points)
+        case "served":
+            served.run(given.pair or list(served.CASES), given.cold, given.warm)
         case "memory":
             memory.run()
 

@@ -153,7 +153,8 @@ class WorkerProcess:
             # Each library has its own idea of how many threads there should be.
             "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": str(place.threads),
             "OMP_NUM_THREADS": str(place.threads),
-            "OPENBLAS_NUM_THREADS": str(place.threads),
+            # The matrices of a plane are small: with two threads, laying a scan took four times as long.
+            "OPENBLAS_NUM_THREADS": "1",
             # One arena a thread keeps memory that is free; two are enough.
             "MALLOC_ARENA_MAX": "2",
         }
