@@ -68,7 +68,7 @@ class RestHost:
             route, values = self._router.find(request.method, request.path)
         except LongitudinalError as error:
             return response_of(error)
-        with self._admission.any(), self._admission.held() if route.calls_back else nullcontext():
+        with self._admission.request(), self._admission.held() if route.calls_back else nullcontext():
             return self._pool.submit(self._router.run, route, values, request).result()
 
 

@@ -27,7 +27,7 @@ class Admission:
         self._long = threading.BoundedSemaphore(max(1, http_threads // 4))
 
     @contextmanager
-    def any(self) -> Iterator[None]:
+    def request(self) -> Iterator[None]:
         """A place for a request. Raises Busy."""
         with _place(self._any, "as many requests as this server has room for are under way"):
             yield

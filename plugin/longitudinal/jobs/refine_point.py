@@ -15,9 +15,9 @@ from longitudinal.points.answer import Match, RefinedMatch
 from longitudinal.points.ask import Asker, Found, PixelQuestion, PointQuestion, Wanted
 from longitudinal.points.patient_index import PatientIndex
 from longitudinal.points.refinement import (
-    REFINEMENT_REASONS,
     Look,
     NotRefined,
+    changed,
     find_surroundings,
     refinable,
     refined,
@@ -110,7 +110,7 @@ class RefinePoint:
     ) -> RefinedMatch:
         match = next((each for each in refinable(found.answer) if _is_as_answered(each, answered)), None)
         if match is None:
-            return _changed(answered)
+            return changed(answered.study_instance_uid, answered.series_instance_uid)
         try:
             result = self._look(context, found, match, most_mm)
         except NotRefined as why:
@@ -118,7 +118,9 @@ class RefinePoint:
         except TaskFailed as error:
             result = unrefined(match, NotRefined("workerFailed", str(error)))
         # It took seconds, in which an image can be deleted and a transform rejected.
-        return result if self._asker.holds(found, result.match or match) else _changed(answered)
+        if self._asker.holds(found, result.match or match):
+            return result
+        return changed(answered.study_instance_uid, answered.series_instance_uid)
 
     def _look(self, context: JobContext, found: Found, match: Match, most_mm: float | None) -> RefinedMatch:
         index = found.index
@@ -155,13 +157,6 @@ def _is_as_answered(match: Match, answered: AnsweredMatch) -> bool:
         answered.series_instance_uid,
         answered.path,
     )
-
-
-def _changed(answered: AnsweredMatch) -> RefinedMatch:
-    return RefinedMatch(
-        answered.study_instance_uid, answered.series_instance_uid, is_refined=False, reason="changed",
-        detail=REFINEMENT_REASONS["changed"],
-    )  # fmt: skip
 
 
 def _first_instance(index: PatientIndex, stack: int) -> str:

@@ -100,6 +100,14 @@ def unrefined(match: Match, why: NotRefined) -> RefinedMatch:
     )  # fmt: skip
 
 
+def changed(study_instance_uid: str, series_instance_uid: str) -> RefinedMatch:
+    """What is said where the answer is not what it was: there is no match to go by."""
+    return RefinedMatch(
+        study_instance_uid, series_instance_uid, is_refined=False, reason="changed",
+        detail=REFINEMENT_REASONS["changed"],
+    )  # fmt: skip
+
+
 def find_surroundings(
     index: PatientIndex, source: Source, match: Match, modalities: Set[str]
 ) -> Surroundings:

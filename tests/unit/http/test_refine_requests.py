@@ -184,6 +184,20 @@ def test_in_a_batch_the_item_is_refused_and_its_neighbours_are_answered(desk: De
     assert (second["code"], second["errors"][0]["field"]) == ("invalidRequest", "/points/1/refine")
 
 
+def test_what_was_rejected_while_somebody_waited_is_in_no_answer(desk: Desk) -> None:
+    refined = desk.refined()
+
+    def reject() -> RefinedPoint:
+        desk.ward.archive.gone.add("i1.2.9.90")
+        return refined
+
+    with desk.worker(reject):
+        answer = desk.ask(**CLICK, **ONLY, refine="wait")
+    assert answer["matches"] == []
+    assert [one["reason"] for one in answer["unresolved"]] == ["needsAlignment"]
+    assert [one["reason"] for one in answer["refinement"]["results"]] == ["changed"]
+
+
 def test_a_result_stands_for_the_match_that_it_is_of(desk: Desk) -> None:
     """With per: series two matches of one study differ by their series."""
     two = RefinedPoint([RefinedMatch("1.2", "1.2.7", True, None, "", "green", 0.7, 1.5, None)])

@@ -22,7 +22,7 @@ from longitudinal.jobs.worker_process import TaskFailed
 from longitudinal.points.answer import Links, RefinedMatch
 from longitudinal.points.ask import PixelQuestion, PointQuestion, Wanted
 from longitudinal.points.refinement import REFINEMENT_REASONS, refinable
-from longitudinal.sidecar.jobs import Priority
+from longitudinal.sidecar.jobs import JobRequest, Priority
 from longitudinal.sidecar.records import InstanceRecord
 from tests.data import ROOT
 from tests.unit.points.patients import Ward, registration, shift, volume
@@ -232,6 +232,15 @@ def test_the_same_question_twice_is_one_job_and_another_point_another(house: Hou
     assert job(50.0, roles=roles[0]) == job(50.0, roles=roles[1])
     assert len({job(50.0), job(50.1), job(50.0, studies=("1.2",)), job(50.0, per="series")}) == 4
     assert house.queue.get(job(50.0)).subject.startswith("pP/")
+
+
+def test_it_goes_before_an_alignment_that_somebody_asked_for(house: House) -> None:
+    found = house.ward.asker.find(CLICK, Wanted())
+    house.queue.enqueue([JobRequest("align", "s1.2", Priority.ASKED)])
+    house.queue.enqueue([request_refinement(found, CLICK, Wanted(), refinable(found.answer))])
+    first = house.queue.start_next(frozenset({"align", KIND}))
+    assert first is not None
+    assert first.kind == KIND
 
 
 def test_every_reason_has_a_row() -> None:

@@ -61,6 +61,26 @@ def test_done_with_a_result(queue: JobQueue, start: Start) -> None:
     assert done.created <= done.started <= done.finished
 
 
+def test_a_part_of_several_reports_its_share_of_the_whole(queue: JobQueue, start: Start) -> None:
+    may_end = threading.Event()
+
+    def half_of_the_third_of_four(context: JobContext) -> None:
+        context.part(2, 4)
+        context.report(0.5, "looking")
+        assert may_end.wait(WITHIN)
+
+    start(half_of_the_third_of_four)
+    (job,) = queue.enqueue([work("it")])
+    wait_for(queue, job, JobState.RUNNING)
+    deadline = time.monotonic() + WITHIN
+    while queue.get(job).stage != "looking":
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    assert queue.get(job).progress == 0.625
+    may_end.set()
+    wait_for(queue, job, JobState.DONE)
+
+
 def test_one_failure_does_not_end_the_others(queue: JobQueue, start: Start) -> None:
     def picky(context: JobContext) -> None:
         if context.job.subject == "bad":

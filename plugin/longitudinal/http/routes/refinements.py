@@ -11,7 +11,7 @@ from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.refine_point import RefinedPoint, request_refinement
 from longitudinal.points.answer import Answer, Match, RefinedMatch, Refinement
 from longitudinal.points.ask import Asker, PixelQuestion, PointQuestion, Wanted
-from longitudinal.points.refinement import refinable, same_frame
+from longitudinal.points.refinement import changed, refinable, same_frame
 from longitudinal.sidecar.jobs import Job, JobState
 
 MOST_SECONDS = 10.0
@@ -43,20 +43,16 @@ class Refinements:
         InvalidRequest
             There is more than one match to refine.
         """
+        until = time.monotonic() + MOST_SECONDS
         with self._admission.held():
-            until = time.monotonic() + MOST_SECONDS
             answer, job = self._start(question, wanted, 1)
-            while job is not None and job.is_active and time.monotonic() < until:
+            if job is None:
+                return answer
+            while job.is_active and time.monotonic() < until:
                 time.sleep(_LOOK_SECONDS)
                 job = self._queue.get(job.id)
-        if job is None or job.state != JobState.DONE or job.result is None:
-            return answer
-        results = msgspec.json.decode(job.result, type=RefinedPoint).results
-        return msgspec.structs.replace(
-            answer,
-            matches=[_to_go_by(match, results) for match in answer.matches],
-            refinement=Refinement(job.id, [*same_frame(answer), *results]),
-        )
+        # Seconds have passed, in which an image can be deleted and a transform rejected.
+        return _with_results(self._asker.ask(question, wanted), job)
 
     def _start(
         self, question: PixelQuestion | PointQuestion, wanted: Wanted, most: int | None
@@ -77,13 +73,26 @@ class Refinements:
         return msgspec.structs.replace(found.answer, refinement=refinement), job
 
 
-def _to_go_by(match: Match, results: list[RefinedMatch]) -> Match:
-    for result in results:
-        same = (result.study_instance_uid, result.series_instance_uid)
-        if (
-            result.match is not None
-            and match.path
-            and same == (match.study_instance_uid, match.series_instance_uid)
-        ):
-            return result.match
-    return match
+def _with_results(answer: Answer, job: Job) -> Answer:
+    """The answer with what a job has found, as far as it is still the answer that the job refined."""
+    results: list[RefinedMatch] = []
+    if job.state == JobState.DONE and job.result is not None:
+        results = msgspec.json.decode(job.result, type=RefinedPoint).results
+    found = {_way(result.match): result.match for result in results if result.match is not None}
+    ways = {_way(match) for match in answer.matches}
+    told = [
+        result
+        if result.match is None or _way(result.match) in ways
+        else changed(result.study_instance_uid, result.series_instance_uid)
+        for result in results
+    ]
+    return msgspec.structs.replace(
+        answer,
+        matches=[found.get(_way(match), match) for match in answer.matches],
+        refinement=Refinement(job.id, [*same_frame(answer), *told]),
+    )
+
+
+def _way(match: Match) -> tuple[str, str, tuple[str, ...]]:
+    """To which images a match leads, and how."""
+    return match.study_instance_uid, match.series_instance_uid, match.path
