@@ -91,14 +91,18 @@ class IndexStudy:
         known = known_instances(self._readers.connection(), stored)
         missing = [instance for instance in stored if instance not in known]
         waiting: deque[Future[None]] = deque()
-        ahead = 1
+        unread: list[str] = []
+        # A start after one that was cut short tells at once when it has got further.
+        ahead = _AHEAD if context.job.attempts == 1 else 1
         with closing(self._readings(context, series, known)) as readings:
             for number, (instance, reading) in enumerate(readings):
                 context.checkpoint()
                 there, rate = len(known) + number, _rate(number, began)
                 context.report(there / len(stored), f"reading {there} of {len(stored)}, {rate:.0f} a second")
                 done = self._ingest.index(instance, is_awaited=ahead == 1, reading=reading)
-                if done is not None:
+                if done is None:
+                    unread.append(instance)
+                else:
                     waiting.append(done)
                 if len(waiting) >= ahead:
                     waiting.popleft().result()
@@ -108,7 +112,7 @@ class IndexStudy:
         self._ingest.settle()
         for done in waiting:
             done.result()
-        self._check(missing)
+        self._check(unread, len(missing))
         seconds, rate = time.monotonic() - began, _rate(len(missing), began)
         return Indexed(len(stored), len(missing), round(seconds, 3), round(rate, 1))
 
@@ -127,13 +131,13 @@ class IndexStudy:
                 if reading is not None:
                     reading.close()
 
-    def _check(self, missing: Sequence[str]) -> None:
-        """Raise for what is stored and still not indexed."""
-        known = known_instances(self._readers.connection(), missing)
-        unread = [instance for instance in missing if instance not in known and self._ingest.has(instance)]
-        if unread:
+    def _check(self, unread: Sequence[str], missing: int) -> None:
+        """Raise for what could not be read, is stored, and no callback has told of meanwhile."""
+        known = known_instances(self._readers.connection(), unread)
+        lost = [instance for instance in unread if instance not in known and self._ingest.has(instance)]
+        if lost:
             raise UnreadableInstances(
-                f"{len(unread)} of {len(missing)} instances cannot be read from the archive, the first is {unread[0]}"
+                f"{len(lost)} of {missing} instances cannot be read from the archive, the first is {lost[0]}"
             )
 
 
