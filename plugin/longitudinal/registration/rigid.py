@@ -1,7 +1,7 @@
 """A rigid alignment refined by mutual information, from coarse to fine."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import SimpleITK as sitk
@@ -22,6 +22,15 @@ DISTINCT_MM = 10.0
 
 FINALISTS = 3
 """How many distinct ends of the coarse stage go on to the middle one."""
+
+LEAST_GAIN = 1e-3
+"""Of mutual information by which a place is a better one; a head turned by 2 degrees has lost a hundred times that."""
+
+LEAST_STEP_PART = 1 / 8
+"""Of a level's first step: when even that gains nothing, the refinement stays where it is."""
+
+MOST_RESTARTS = 12
+"""Of a refinement; 5 to 8 were seen."""
 
 EVALUATION_SAMPLES = 40_000
 """On which starts are compared: the same points of the fixed scan for each."""
@@ -61,7 +70,7 @@ class Refined:
 def refine_rigid(
     fixed: Pyramid, moving: Pyramid, starts: Sequence[Matrix], progress: Callable[[float], None]
 ) -> Matrix:
-    """Refine starts and keep the best: all at 6 mm, the distinct best at 3 mm, the winner at 1 mm.
+    """Refine starts and keep the best: all at 6 mm, the distinct best at 3 mm, the winner until it stays, then at 1 mm.
 
     Returns
     -------
@@ -82,11 +91,32 @@ def refine_rigid(
         ends.append(refine_start(fixed, moving, start, MIDDLE))
         progress((len(starts) + number + 1) / steps)
     best = max((end for end in ends if end is not None), key=lambda end: end.information, default=None)
-    fine = None if best is None else refine_start(fixed, moving, best.moving_from_fixed, FINE)
-    if fine is None:
+    if best is None:
         raise NoOverlap("the scans do not overlap from any start")
+    settled = _settle(fixed, moving, best, MIDDLE)
+    fine = refine_start(fixed, moving, settled.moving_from_fixed, FINE)
+    if fine is None:
+        raise NoOverlap("the scans hardly overlap where they fit best")
     progress(1.0)
     return fine.moving_from_fixed
+
+
+def _settle(fixed: Pyramid, moving: Pyramid, end: Refined, level: Level) -> Refined:
+    """Start anew from where a refinement ended until no step gains anything.
+
+    The optimizer shortens its steps whenever it turns, and stops short in a narrow valley: of a slab, one start in
+    ten ended 2 to 3 mm off. A long step from there gets on, or leaves the valley, and then a shorter one is tried.
+    """
+    step = level.step
+    for _ in range(MOST_RESTARTS):
+        again = refine_start(fixed, moving, end.moving_from_fixed, replace(level, step=step))
+        if again is not None and again.information > end.information + LEAST_GAIN:
+            end = again
+        elif step > LEAST_STEP_PART * level.step:
+            step /= 2
+        else:
+            break
+    return end
 
 
 def refine_start(fixed: Pyramid, moving: Pyramid, start: Matrix, level: Level) -> Refined | None:
