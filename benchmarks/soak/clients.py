@@ -13,6 +13,8 @@ from benchmarks.soak.images import Image, make_series
 from tests.orthanc.server import OrthancServer
 
 ROUTE = "/imaging/points/resolve"
+LOOKUP = "/tools/lookup"
+"""Orthanc's own: the resource that has a UID, which is the body."""
 PATIENT = "asked"
 STUDIES, SLICES = 10, 40
 QUESTIONS = 50
@@ -34,12 +36,13 @@ def store_patient(server: OrthancServer, folder: Path) -> list[bytes]:
 class Clients:
     """So many clients with the same questions; an answer that is not the one of a quiet server is an error."""
 
-    def __init__(self, server: OrthancServer, questions: list[bytes], count: int) -> None:
+    def __init__(self, server: OrthancServer, questions: list[bytes], count: int, route: str = ROUTE) -> None:
         self._server = server
         self._questions = questions
         self._count = count
+        self._route = route
         connection = RawConnection(server)
-        self._expected = [connection.post(ROUTE, question) for question in questions]
+        self._expected = [connection.post(route, question) for question in questions]
         self.errors: list[str] = []
 
     @property
@@ -63,12 +66,12 @@ class Clients:
             number = (number + 1) % len(self._questions)
             began = time.perf_counter()
             try:
-                answer = connection.post(ROUTE, self._questions[number])
+                answer = connection.post(self._route, self._questions[number])
             except (OSError, RuntimeError) as error:
-                self.errors.append(f"resolve: {error}")
+                self.errors.append(f"{self._route}: {error}")
                 connection = RawConnection(self._server)
                 continue
             times.append(time.perf_counter() - began)
             if answer != self._expected[number]:
-                self.errors.append(f"resolve: another answer to {self._questions[number]!r}")
+                self.errors.append(f"{self._route}: another answer to {self._questions[number]!r}")
         return times

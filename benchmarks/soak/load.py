@@ -5,9 +5,12 @@
 Phases with and without stores alternate: 8 associations that send 128 KiB images as fast as Orthanc takes them, two
 clients that delete and modify those studies, and all the while 8 clients that ask without a pause. Each pair of phases
 gives one ratio of p50 and one of p99. Every client, of either kind, runs on the processors that Orthanc has, too.
+The same is then done to an Orthanc without the plugin, whose clients look up one image each time: what that costs is
+Orthanc's own, and an answer asks for ten such images.
 """
 
 import argparse
+import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +20,7 @@ import numpy as np
 
 from benchmarks.pairs import Comparison, compare
 from benchmarks.soak.churn import Churn
-from benchmarks.soak.clients import Clients, store_patient
+from benchmarks.soak.clients import LOOKUP, Clients, store_patient
 from benchmarks.soak.equality import Difference, difference, miscounted, seconds_until_equal
 from tests.orthanc.server import OrthancServer
 
@@ -88,6 +91,27 @@ def under_load(folder: Path, pairs: int, seconds: float, parallel: int = ASSOCIA
         )  # fmt: skip
 
 
+def lookups_under_load(folder: Path, pairs: int, seconds: float) -> tuple[Comparison, Comparison]:
+    """p50 and p99 of looking up one image in an Orthanc without the plugin: a with stores, b without."""
+    with OrthancServer(folder / "orthanc", plugin=False, authentication=False) as server:
+        questions = [json.loads(question) for question in store_patient(server, folder / "asked")]
+        uids = [question["sopInstanceUid"].encode() for question in questions]
+        churn = Churn(server, folder / "flood", ASSOCIATIONS)
+        clients = Clients(server, uids, CLIENTS, LOOKUP)
+
+        def percentiles() -> list[float]:
+            return [float(value) for value in np.percentile(clients.ask_for(seconds), [50, 99])]
+
+        def storing() -> list[float]:
+            with churn:
+                return percentiles()
+
+        p50, p99 = compare(storing, percentiles, pairs)
+        if errors := [*churn.errors, *clients.errors]:
+            raise AssertionError(errors[:5])
+        return p50, p99
+
+
 def report(found: Outcome) -> None:
     after = "never" if found.equal_after is None else f"{found.equal_after:.1f} s"
     print(
@@ -112,7 +136,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        report(under_load(Path(name), options.pairs, options.seconds))
+        report(under_load(Path(name) / "ours", options.pairs, options.seconds))
+        found = lookups_under_load(Path(name) / "bare", options.pairs, options.seconds)
+    print("\n| one image looked up, no plugin | with stores, ms | without, ms | ratio |\n|---|---|---|---|")
+    for percentile, measured in zip(("p50", "p99"), found, strict=True):
+        print(f"| {percentile} | {measured.a * 1e3:.2f} | {measured.b * 1e3:.2f} | {measured} |")
 
 
 if __name__ == "__main__":
