@@ -1,6 +1,6 @@
 """How fast the index jobs read an archive that was there first, against readers that anybody would write.
 
-    .venv/bin/python -m benchmarks.soak.backfill [--image CT|MR] [--pairs 12] [--files 300]
+    .venv/bin/python -m benchmarks.soak.backfill [--image CT|MR] [--pairs 12] [--files 100]
 
 The archive is stored by an Orthanc without the plugin. In each pair the index is deleted, an Orthanc with the plugin
 started and its jobs timed, from the first's start to the last's end; then the fastest of the readers reads the same tags
@@ -86,7 +86,7 @@ def measure(folder: Path, image: str, files: int, pairs: int) -> tuple[Compariso
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=12)
-    parser.add_argument("--files", type=int, default=300)
+    parser.add_argument("--files", type=int, default=100)
     parser.add_argument("--image", choices=IMAGES, default="CT")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
