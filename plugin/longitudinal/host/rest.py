@@ -48,7 +48,8 @@ class RestHost:
         orthanc.RegisterRestCallback(f"{re.escape(self._root)}(/.*)?", immortal(self._serve))
 
     def stop(self) -> None:
-        """Finish what runs, refuse what comes."""
+        """Finish what runs, refuse what comes; who waits for a refined point gets the ordinary answer."""
+        self._admission.ending.set()
         self._pool.shutdown(wait=True)
 
     def _serve(self, output: Any, uri: str, **request: Any) -> None:

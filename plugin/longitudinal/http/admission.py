@@ -19,10 +19,13 @@ class Admission:
     ----------
     places
         How many requests may be under way.
+    ending
+        Set when the plugin stops: who waits here for something must wait no longer.
     """
 
     def __init__(self, http_threads: int) -> None:
         self.places = max(1, http_threads // 2)
+        self.ending = threading.Event()
         self._any = threading.BoundedSemaphore(self.places)
         self._long = threading.BoundedSemaphore(max(1, http_threads // 4))
 

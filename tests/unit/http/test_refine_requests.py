@@ -150,6 +150,15 @@ def test_after_the_time_the_answer_is_the_ordinary_one_and_the_job_goes_on(
     assert (refinement["results"], desk.queue.get(refinement["job"]).state) == ([], "queued")
 
 
+def test_when_the_plugin_stops_nobody_waits_on(desk: Desk) -> None:
+    desk.admission.ending.set()
+    began = time.monotonic()
+    answer = desk.ask(**CLICK, **ONLY, refine="wait")
+    assert time.monotonic() - began < refinements.MOST_SECONDS / 2
+    assert [match["uncertaintySource"] for match in answer["matches"]] != ["local"]
+    assert answer["refinement"]["job"] is not None
+
+
 def test_no_more_wait_at_once_than_may_hold_a_thread(desk: Desk) -> None:
     """A quarter of 4 HTTP threads is one."""
     with desk.admission.held():

@@ -48,8 +48,9 @@ class Refinements:
             answer, job = self._start(question, wanted, 1)
             if job is None:
                 return answer
-            while job.is_active and time.monotonic() < until:
-                time.sleep(_LOOK_SECONDS)
+            while (
+                job.is_active and time.monotonic() < until and not self._admission.ending.wait(_LOOK_SECONDS)
+            ):
                 job = self._queue.get(job.id)
         # Seconds have passed, in which an image can be deleted and a transform rejected.
         return _with_results(self._asker.ask(question, wanted), job)
