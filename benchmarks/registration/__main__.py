@@ -12,6 +12,9 @@ def main() -> None:
     pairs.add_argument("--rivals", help="the python of an environment with requirements.txt installed")
     starts = which.add_parser("capture", help="random starts")
     starts.add_argument("--starts", type=int, default=200)
+    starts.add_argument(
+        "--first", type=int, default=0, help="of ours, to go on with a run that was cut short"
+    )
     starts.add_argument("--checked", type=int, default=12, help="of ours, with the check of itself")
     starts.add_argument("--rival-starts", type=int, default=24)
     starts.add_argument("--rivals", help="as above")
@@ -32,7 +35,7 @@ def main() -> None:
         case "pairs":
             compare.run(given.rivals)
         case "capture":
-            capture.run(given.starts, given.checked, given.rival_starts, given.rivals)
+            capture.run(given.first, given.starts, given.checked, given.rival_starts, given.rivals)
         case "failures":
             failures.run(given.kind or list(failures.KINDS))
         case "local":

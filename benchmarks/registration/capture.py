@@ -43,8 +43,11 @@ class Start:
     seconds: float
 
 
-def run(starts: int, checked: int, rival_starts: int, rivals_python: str | None) -> None:
-    """Print how many starts of each engine ended under `CAPTURED_MM`; each start goes to standard error at once."""
+def run(first: int, starts: int, checked: int, rival_starts: int, rivals_python: str | None) -> None:
+    """Print how many starts of each engine ended under `CAPTURED_MM`; each start goes to standard error at once.
+
+    Ours begin at number `first`, to go on with a run that was cut short.
+    """
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     case = head()
     fixed, moving = case.volumes()
@@ -57,7 +60,7 @@ def run(starts: int, checked: int, rival_starts: int, rivals_python: str | None)
         )
     }
     ours: dict[str, list[Start]] = {name: [] for name in targets}
-    for number in range(starts):  # in turns, so that a run cut short says as much of each
+    for number in range(first, starts):  # in turns, so that a run cut short says as much of each
         for name, target in targets.items():
             start = _ours(fixed, target, case.fixed_points, number, check=number < checked)
             ours[name].append(_told(name, "ours", start))
