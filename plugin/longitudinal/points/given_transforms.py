@@ -147,7 +147,9 @@ class GivenTransforms:
              and index.canonical_frame(frame) in index.frames]
             for frame in frames
         ]  # fmt: skip
-        both = [index for index in having[0] if index in having[1]]
+        # by key: what is stored meanwhile gives a patient a new index
+        keys = {index.key for index in having[0]}
+        both = [index for index in having[1] if index.key in keys]
         if len(both) > 1:
             detail = "more than one patient has images in these frames; say which by patientId"
             raise Ambiguous(
