@@ -4,13 +4,12 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.orthanc.heads import head
-from tests.orthanc.processes import command_line, session_members
+from tests.orthanc.processes import command_line, is_alive, session_members
 from tests.orthanc.server import OrthancServer
 
 STARTS = 3
@@ -71,13 +70,6 @@ def halted_worker(server: OrthancServer) -> int:
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     return pid
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 def begin_anew(server: OrthancServer, job: str) -> None:

@@ -39,17 +39,21 @@ class PendingAnswer:
         )
 
     def read(self) -> bytes:
-        """Its body. Raises ArchiveFailed."""
+        """Its body. Raises ArchiveFailed, also where the status is not 200."""
+        status, body, _ = self.whole()
+        if status != _OK:
+            raise ArchiveFailed(f"Orthanc did not answer over loopback: HTTP {status}")
+        return body
+
+    def whole(self) -> tuple[int, bytes, str | None]:
+        """Its status, body and ETag. Raises ArchiveFailed."""
         try:
             response = self._connection.getresponse()
-            body = response.read()
+            return response.status, response.read(), response.getheader("ETag")
         except (OSError, http.client.HTTPException) as error:
-            raise ArchiveFailed(f"Orthanc did not answer over loopback: {error}") from error
+            raise _unanswered(error) from error
         finally:
             self.close()
-        if response.status != _OK:
-            raise ArchiveFailed(f"Orthanc did not answer over loopback: HTTP {response.status}")
-        return body
 
     def close(self) -> None:
         """Hang up."""
@@ -139,27 +143,24 @@ class Loopback:
 
     def ask(self, path: str) -> PendingAnswer:
         """Send a GET, and leave the answer for later. Raises ArchiveFailed."""
-        connection = self._connection(_SECONDS)
-        try:
-            connection.request("GET", path, headers={"Authorization": self.token()})
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            raise ArchiveFailed(f"Orthanc did not answer over loopback: {error}") from error
-        return PendingAnswer(connection)
+        return self._send("GET", path)
 
     def _call(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, bytes, str | None]:
         """Status, body and ETag of one call."""
+        return self._send(method, path, body, headers).whole()
+
+    def _send(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> PendingAnswer:
         connection = self._connection(_SECONDS + len(body or b"") / _BYTES_PER_SECOND)
         try:
             connection.request(method, path, body, {"Authorization": self.token(), **(headers or {})})
-            response = connection.getresponse()
-            return response.status, response.read(), response.getheader("ETag")
         except (OSError, http.client.HTTPException) as error:
-            raise ArchiveFailed(f"Orthanc did not answer over loopback: {error}") from error
-        finally:
             connection.close()
+            raise _unanswered(error) from error
+        return PendingAnswer(connection)
 
     def _connection(self, seconds: float) -> http.client.HTTPConnection:
         if not self._is_ssl:
@@ -169,3 +170,7 @@ class Loopback:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return http.client.HTTPSConnection("127.0.0.1", self._port, timeout=seconds, context=context)
+
+
+def _unanswered(error: Exception) -> ArchiveFailed:
+    return ArchiveFailed(f"Orthanc did not answer over loopback: {error}")

@@ -22,7 +22,7 @@ from longitudinal.errors import ArchiveFailed
 from longitudinal.ingest.inventory import ArchivedStudy, Inventory
 from longitudinal.ingest.record import read_record, with_current_notes
 from longitudinal.ingest.series_reading import SeriesReading, is_worth_it
-from longitudinal.sidecar.arrivals import joined_by, note_separated
+from longitudinal.sidecar.arrivals import joined_by, note_studies
 from longitudinal.sidecar.instances import InstanceWriter, Touched
 from longitudinal.sidecar.patients import instances_under, parents_of_instance
 from longitudinal.sidecar.records import InstanceRecord
@@ -125,7 +125,7 @@ class Ingest:
         for instance in gone:
             joined = joined_by(connection, instance)
             if joined is not None and not self._archive.has("studies", joined[0]):
-                note_separated(connection, joined[1], time.time())
+                note_studies(connection, dict.fromkeys(joined[1], time.time()))
 
     @property
     def is_receiving(self) -> bool:

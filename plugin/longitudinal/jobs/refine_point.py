@@ -38,6 +38,11 @@ class AnsweredMatch(msgspec.Struct, rename="camel", frozen=True):
     path: tuple[str, ...]
 
 
+def answered_as(match: Match) -> AnsweredMatch:
+    """To which images a match leads, and how."""
+    return AnsweredMatch(match.study_instance_uid, match.series_instance_uid, match.path)
+
+
 class Parameters(msgspec.Struct, rename="camel", frozen=True):
     """What a refine job is told: the question, as a pixel or a point, and what is to be refined of its answer."""
 
@@ -61,7 +66,7 @@ def request_refinement(
         question if isinstance(question, PixelQuestion) else None,
         question if isinstance(question, PointQuestion) else None,
         wanted,
-        [AnsweredMatch(each.study_instance_uid, each.series_instance_uid, each.path) for each in matches],
+        [answered_as(each) for each in matches],
     )
     text = msgspec.json.encode(parameters, order="deterministic")
     subject = f"{found.index.orthanc_id}/{sha256(text).hexdigest()[:_DIGEST]}"
@@ -108,7 +113,7 @@ class RefinePoint:
     def _refine(
         self, context: JobContext, found: Found, answered: AnsweredMatch, most_mm: float | None
     ) -> RefinedMatch:
-        match = next((each for each in refinable(found.answer) if _is_as_answered(each, answered)), None)
+        match = next((each for each in refinable(found.answer) if answered_as(each) == answered), None)
         if match is None:
             return changed(answered.study_instance_uid, answered.series_instance_uid)
         try:
@@ -149,14 +154,6 @@ class RefinePoint:
             seconds=answer.seconds,
         )
         return refined(index, match, place.moving, look, self._links, most_mm)
-
-
-def _is_as_answered(match: Match, answered: AnsweredMatch) -> bool:
-    return (match.study_instance_uid, match.series_instance_uid, match.path) == (
-        answered.study_instance_uid,
-        answered.series_instance_uid,
-        answered.path,
-    )
 
 
 def _first_instance(index: PatientIndex, stack: int) -> str:

@@ -28,7 +28,7 @@ def note_arrivals(connection: sqlite3.Connection, stored: Mapping[str, float]) -
         latest: dict[str, float] = {}
         for row in rows:
             latest[row["study"]] = max(latest.get(row["study"], 0.0), stored[row["orthanc_id"]])
-        _note(connection, latest)
+        note_studies(connection, latest)
 
 
 def joined_by(connection: sqlite3.Connection, registration: str) -> tuple[str, list[str]] | None:
@@ -43,12 +43,8 @@ def joined_by(connection: sqlite3.Connection, registration: str) -> tuple[str, l
     return (str(rows[0]["study"]), [str(row["other"]) for row in rows]) if rows else None
 
 
-def note_separated(connection: sqlite3.Connection, studies: Sequence[str], moment: float) -> None:
-    """Remember since when (POSIX seconds) studies may lack what joined them. Runs on the writer's connection only."""
-    _note(connection, dict.fromkeys(studies, moment))
-
-
-def _note(connection: sqlite3.Connection, studies: Mapping[str, float]) -> None:
+def note_studies(connection: sqlite3.Connection, studies: Mapping[str, float]) -> None:
+    """Remember since when (POSIX seconds) each study is to be looked at. Runs on the writer's connection only."""
     connection.executemany(
         """INSERT INTO arrivals (study, last_stored) VALUES (?, ?)
         ON CONFLICT (study) DO UPDATE SET last_stored = max(last_stored, excluded.last_stored)""",

@@ -8,8 +8,8 @@ from longitudinal.errors import FieldError
 from longitudinal.http.admission import Admission
 from longitudinal.http.parse import invalid
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.jobs.refine_point import RefinedPoint, request_refinement
-from longitudinal.points.answer import Answer, Match, RefinedMatch, Refinement
+from longitudinal.jobs.refine_point import RefinedPoint, answered_as, request_refinement
+from longitudinal.points.answer import Answer, RefinedMatch, Refinement
 from longitudinal.points.ask import Asker, PixelQuestion, PointQuestion, Wanted
 from longitudinal.points.refinement import changed, refinable, same_frame
 from longitudinal.sidecar.jobs import Job, JobState
@@ -79,21 +79,16 @@ def _with_results(answer: Answer, job: Job) -> Answer:
     results: list[RefinedMatch] = []
     if job.state == JobState.DONE and job.result is not None:
         results = msgspec.json.decode(job.result, type=RefinedPoint).results
-    found = {_way(result.match): result.match for result in results if result.match is not None}
-    ways = {_way(match) for match in answer.matches}
+    found = {answered_as(result.match): result.match for result in results if result.match is not None}
+    ways = {answered_as(match) for match in answer.matches}
     told = [
         result
-        if result.match is None or _way(result.match) in ways
+        if result.match is None or answered_as(result.match) in ways
         else changed(result.study_instance_uid, result.series_instance_uid)
         for result in results
     ]
     return msgspec.structs.replace(
         answer,
-        matches=[found.get(_way(match), match) for match in answer.matches],
+        matches=[found.get(answered_as(match), match) for match in answer.matches],
         refinement=Refinement(job.id, [*same_frame(answer), *told]),
     )
-
-
-def _way(match: Match) -> tuple[str, str, tuple[str, ...]]:
-    """To which images a match leads, and how."""
-    return match.study_instance_uid, match.series_instance_uid, match.path
