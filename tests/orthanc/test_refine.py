@@ -21,7 +21,6 @@ OFF = np.array([3.0, -2.0, 2.0])
 """What is wrong with the transform that is given; a person may click that far off."""
 # The scans have pixels of 2 mm, as coarse as what is registered.
 LEFT_MM = 1.5
-MIDDLE = slice(40, 240, 40)
 # Cold and alone on the machine a point takes some 5 s; tests never are alone.
 REFINED_SECONDS = 90.0
 NOISE, SAME_FRAME = 4, 5
@@ -30,7 +29,7 @@ NOISE, SAME_FRAME = 4, 5
 @pytest.fixture(scope="module")
 def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrthancServer]:
     """Two scans of a head, noise in a third frame, and a study in the frame of the first."""
-    configuration = {"Longitudinal": {"AlignOnArrival": False}}
+    configuration = {"Longitudinal": {"AlignOnArrival": False}, "OverwriteInstances": True}
     with OrthancServer(tmp_path_factory.mktemp("ward"), configuration=configuration) as server:
         again = head(SAME_FRAME, FrameOfReferenceUID=frame_of(1))
         load(server, head(1), head(2, real=2), head(NOISE, noise=1), again)
@@ -60,6 +59,29 @@ def error(match: Json, number: int) -> float:
     return float(np.linalg.norm(np.array([match["x"], match["y"], match["z"]]) - truth()[1][number]))
 
 
+def frames() -> int:
+    """Of both scans."""
+    return len(head(1)) + len(head(2, real=2))
+
+
+def become_cold(server: OrthancServer) -> None:
+    """End the worker, which may have scans in memory, as the plugin itself does; killed, it would cost a job a start."""
+    job = ask(server, 0, refine=True)["refinement"]["job"]
+    worker = busy(server, job)
+    server.session.delete(f"/imaging/jobs/{job}").raise_for_status()
+    server.wait_until(lambda: not is_alive(worker), CANCELLED_SECONDS, "the worker is dead")
+
+
+def busy(server: OrthancServer, job: str) -> int:
+    """The worker, once it does the job: it may have the scans already, and then a point is a matter of seconds."""
+    server.wait_until(
+        lambda: get(server, f"/jobs/{job}")["stage"] in ("reading", "refining"), 60.0, "it runs"
+    )
+    pid = worker_of(server.pid)
+    assert pid is not None
+    return pid
+
+
 def test_a_job_finds_the_place_and_the_answer_does_not_wait_for_it(ward: OrthancServer) -> None:
     before = ask(ward, 100)["matches"][0]
     assert error(before, 100) > 3
@@ -70,8 +92,7 @@ def test_a_job_finds_the_place_and_the_answer_does_not_wait_for_it(ward: Orthanc
     job = wait_job(ward, answer["refinement"]["job"], "done", within=REFINED_SECONDS)
     assert (job["kind"], answer["refinement"]["results"]) == ("refine", [])
     (result,) = job["result"]["results"]
-    frames = len(head(1)) + len(head(2, real=2))
-    assert (result["isRefined"], result["reason"], result["framesRead"]) == (True, None, frames)
+    assert (result["isRefined"], result["reason"], result["framesRead"]) == (True, None, frames())
     match = result["match"]
     assert error(match, 100) < LEFT_MM, (error(match, 100), result)
     assert (match["uncertaintySource"], match["uncertaintyMm"]) == ("local", result["disagreementMm"])
@@ -111,6 +132,25 @@ def waited(server: OrthancServer, answer: Json) -> Json:
     return dict(results[0])
 
 
+def test_cold_it_can_be_waited_for_too(ward: OrthancServer) -> None:
+    become_cold(ward)
+    began = time.monotonic()
+    result = waited(ward, ask(ward, 60, refine="wait", studyInstanceUids=[study_of(2)]))
+    assert time.monotonic() - began < REFINED_SECONDS
+    assert result["framesRead"] == frames()
+    assert error(result["match"], 60) < LEFT_MM
+
+
+def test_overwritten_pixels_are_read_again(ward: OrthancServer) -> None:
+    assert waited(ward, ask(ward, 180, refine="wait"))["framesRead"] in (0, frames())
+    time.sleep(1.1)  # LastUpdate counts in seconds
+    overwritten = head(2, real=2)
+    (stored,) = ward.store_rest(overwritten[len(overwritten) // 2 :][:1])
+    assert stored["Status"] == "Success"
+    assert waited(ward, ask(ward, 200, refine="wait"))["framesRead"] == len(overwritten)
+    assert waited(ward, ask(ward, 220, refine="wait"))["framesRead"] == 0
+
+
 def test_waiting_is_for_one_match_alone(ward: OrthancServer) -> None:
     problem = ask(ward, 100, 400, refine="wait", studyInstanceUids=[study_of(2), study_of(NOISE)])
     (wrong,) = problem["errors"]
@@ -138,23 +178,24 @@ def test_in_the_same_frame_nothing_is_refined_and_noise_is_no_confirmation(ward:
 
 
 def test_cancelled_it_ends_and_killed_it_begins_again(ward: OrthancServer) -> None:
-    def busy(job: str) -> int:
-        # That it runs: the worker may have the scans already, and then a point is a matter of seconds.
-        ward.wait_until(
-            lambda: get(ward, f"/jobs/{job}")["stage"] in ("reading", "refining"), 60.0, "it runs"
-        )
-        pid = worker_of(ward.pid)
-        assert pid is not None
-        return pid
-
     job = ask(ward, 80, refine=True)["refinement"]["job"]
-    first = busy(job)
+    first = busy(ward, job)
     began = time.monotonic()
     assert ward.session.delete(f"/imaging/jobs/{job}").json()["state"] == "cancelled"
     ward.wait_until(lambda: not is_alive(first), CANCELLED_SECONDS, "the worker is dead")
     assert time.monotonic() - began < CANCELLED_SECONDS
 
     job = ask(ward, 120, refine=True)["refinement"]["job"]
-    os.kill(busy(job), signal.SIGKILL)
+    os.kill(busy(ward, job), signal.SIGKILL)
     done = wait_job(ward, job, "done", within=REFINED_SECONDS)
     assert (done["attempts"], done["result"]["results"][0]["isRefined"]) == (2, True)
+
+
+def test_a_stop_of_the_server_costs_the_job_nothing(ward: OrthancServer) -> None:
+    become_cold(ward)
+    job = ask(ward, 20, refine=True)["refinement"]["job"]
+    os.kill(busy(ward, job), signal.SIGSTOP)  # it will not be done before
+    ward.restart()
+    done = wait_job(ward, job, "done", within=REFINED_SECONDS)
+    assert (done["attempts"], done["result"]["results"][0]["isRefined"]) == (1, True)
+    assert error(done["result"]["results"][0]["match"], 20) < LEFT_MM

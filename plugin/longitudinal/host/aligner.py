@@ -65,7 +65,14 @@ class Aligner:
             self._workers,
             settings,
         )
-        refine = RefinePoint(asker, acquisition_of, links, self._workers, settings.worker_threads)
+        refine = RefinePoint(
+            asker,
+            acquisition_of,
+            lambda instance: _last_update(inventory, instance),
+            links,
+            self._workers,
+            settings.worker_threads,
+        )
         handlers: dict[str, Handler] = {align_study.KIND: align, refine_point.KIND: refine}
         self._supervisor = Supervisor(queue, handlers, lambda: False, settings.worker_processes)
 
@@ -83,6 +90,14 @@ def _interpreter(settings: Settings) -> Path:
     """Python of the environment that main.py found the libraries in."""
     project = Path(longitudinal.__file__).resolve().parents[2]
     return project / (settings.environment or ".venv") / "bin" / "python"
+
+
+def _last_update(inventory: Inventory, instance: str) -> str:
+    """When something was last stored in the series of an instance; "" where it is gone, as its pixels will be."""
+    try:
+        return inventory.last_update(inventory.series_of(instance))
+    except KeyError:
+        return ""
 
 
 def _remembered(read: Callable[[str], Acquisition]) -> Callable[[str], Acquisition]:

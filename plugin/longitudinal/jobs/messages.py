@@ -23,7 +23,7 @@ class ScanPlanes(msgspec.Struct, rename="camel", frozen=True):
     """One scan: its planes, where the pixels of each are, and what its grey values stand for.
 
     `planes` is a packed PLANE array (n); `instances` (n) are Orthanc ids, `frames` (n) 1-based frame numbers. Times are ms,
-    null where unknown.
+    null where unknown. `last_update` tells a scan that is kept from the same images with other pixels.
     """
 
     planes: bytes
@@ -33,6 +33,7 @@ class ScanPlanes(msgspec.Struct, rename="camel", frozen=True):
     repetition_time: float | None = None
     echo_time: float | None = None
     inversion_time: float | None = None
+    last_update: str = ""
 
 
 class Task(msgspec.Struct, tag="align", rename="camel", frozen=True):

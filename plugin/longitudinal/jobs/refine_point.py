@@ -1,12 +1,13 @@
 """The job that refines a point: the answer is looked up again, and each match a transform led to is looked at closely."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 
 import msgspec
 
+from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.alignment.candidate import VOLUME_MODALITIES, AcquisitionOf
-from longitudinal.jobs.messages import RefineTask, Unusable
+from longitudinal.jobs.messages import RefineTask, ScanPlanes, Unusable
 from longitudinal.jobs.scan_planes import planes_of
 from longitudinal.jobs.supervisor import JobContext
 from longitudinal.jobs.worker_pool import WorkerPool
@@ -74,18 +75,26 @@ def request_refinement(
 
 
 class RefinePoint:
-    """Does refine jobs."""
+    """Does refine jobs.
+
+    Parameters
+    ----------
+    last_update_of
+        When something was last stored in a series, by the Orthanc id of one of its instances.
+    """
 
     def __init__(
         self,
         asker: Asker,
         acquisition_of: AcquisitionOf,
+        last_update_of: Callable[[str], str],
         links: LinkBuilder,
         workers: WorkerPool,
         threads: int,
     ) -> None:
         self._asker = asker
         self._acquisition_of = acquisition_of
+        self._last_update_of = last_update_of
         self._links = links
         self._workers = workers
         self._threads = threads
@@ -130,12 +139,11 @@ class RefinePoint:
     def _look(self, context: JobContext, found: Found, match: Match, most_mm: float | None) -> RefinedMatch:
         index = found.index
         place = find_surroundings(index, found.source, match, VOLUME_MODALITIES)
-        fixed, moving = (
-            self._acquisition_of(_first_instance(index, stack)) for stack in (place.fixed, place.moving)
-        )
+        fixed, fixed_planes = self._scan(index, place.fixed)
+        moving, moving_planes = self._scan(index, place.moving)
         task = RefineTask(
-            planes_of(index, place.fixed, fixed),
-            planes_of(index, place.moving, moving),
+            fixed_planes,
+            moving_planes,
             place.moving_from_fixed.tolist(),
             place.point.tolist(),
             self._threads,
@@ -155,8 +163,10 @@ class RefinePoint:
         )
         return refined(index, match, place.moving, look, self._links, most_mm)
 
-
-def _first_instance(index: PatientIndex, stack: int) -> str:
-    """Orthanc id of the instance of a stack's first plane."""
-    series = index.series[int(index.stack_series[stack])]
-    return series.orthanc_ids[int(index.plane_instance[index.stack_set.start[stack]])]
+    def _scan(self, index: PatientIndex, stack: int) -> tuple[Acquisition, ScanPlanes]:
+        series = index.series[int(index.stack_series[stack])]
+        first = series.orthanc_ids[int(index.plane_instance[index.stack_set.start[stack]])]
+        acquisition = self._acquisition_of(first)
+        # Asked before the pixels are read: what is stored meanwhile makes the next point read them again.
+        updated = self._last_update_of(first)
+        return acquisition, msgspec.structs.replace(planes_of(index, stack, acquisition), last_update=updated)

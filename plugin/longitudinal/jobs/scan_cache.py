@@ -19,7 +19,7 @@ _PAIR = 2
 
 
 class ScanCache:
-    """Scans by what they are made of (planes, instances, contrast); the least recently used leave first.
+    """Scans by what they are made of (planes, instances, contrast, last update); the least recently used leave first.
 
     Parameters
     ----------

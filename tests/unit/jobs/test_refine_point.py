@@ -65,9 +65,10 @@ class House:
             registration(3, "1.9.2", "1.9.3", shift(0, 0, -10), number=91),
         )  # fmt: skip
         self.contrast = Contrast("CT")
+        self.updated = {f"i1.{number}.1.1": f"at {number}" for number in (1, 2, 3)}
         self.job = RefinePoint(
-            self.ward.asker, lambda _: Acquisition(self.contrast), lambda *of: Links(f"{of[2:]}", "", None),
-            self.workers, 3,
+            self.ward.asker, lambda _: Acquisition(self.contrast), lambda instance: self.updated.get(instance, ""),
+            lambda *of: Links(f"{of[2:]}", "", None), self.workers, 3,
         )  # type: ignore[arg-type]  # fmt: skip
 
     def refine(
@@ -98,6 +99,7 @@ def house(tmp_path: Path, queue: JobQueue) -> House:
 def test_the_worker_is_given_the_clicked_scan_and_that_of_the_match_and_the_way_between(house: House) -> None:
     house.refine(looked(45, 44, 37), looked(45, 44, 27))
     second, third = house.workers.tasks
+    assert (second.fixed.last_update, third.moving.last_update) == ("at 1", "at 3")
     for task in (second, third):
         assert task.fixed.instances == [f"i1.1.1.{number}" for number in range(1, 22)]
         assert (task.point, task.threads, task.fixed.modality) == ([40.0, 50.0, 30.0], 3, "CT")

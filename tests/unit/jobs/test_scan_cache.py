@@ -1,5 +1,7 @@
 """What a worker keeps, what leaves first, and what is never read twice."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ EDGE = 20
 BYTES = 2.25 * 4 * EDGE**3
 
 
-def scan(name: str, **more: float) -> ScanPlanes:
+def scan(name: str, **more: Any) -> ScanPlanes:
     return ScanPlanes(name.encode(), [name] * 7, list(range(1, 8)), "CT", **more)
 
 
@@ -60,8 +62,10 @@ def test_a_pair_that_is_larger_than_the_budget_stays_until_another_is_needed() -
     assert shelf.get("a") == ["a"]
 
 
-@pytest.mark.parametrize("more", [{"echo_time": 20.0}, {"repetition_time": 500.0}])
-def test_another_contrast_is_another_scan(more: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    "more", [{"echo_time": 20.0}, {"repetition_time": 500.0}, {"last_update": "20261121T120000"}]
+)
+def test_of_another_contrast_or_with_other_pixels_it_is_another_scan(more: dict[str, Any]) -> None:
     shelf = Shelf(scans=4)
     shelf.get("a")
     shelf.cache.get(scan("a", **more), lambda fraction: None)
