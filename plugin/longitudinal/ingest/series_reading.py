@@ -38,8 +38,14 @@ class SeriesReading:
         self._tags: Mapping[str, Tags] | None = None
 
     def is_ready(self, within: float) -> bool:
-        """Whether `tags` answers at once; waits so many seconds for it."""
-        return self._tags is not None or self._pending.is_ready(within) or time.monotonic() > self._deadline
+        """Whether `tags` answers at once; waits so many seconds for it. What takes too long is done without."""
+        if self._tags is not None or self._pending.is_ready(within):
+            return True
+        if time.monotonic() < self._deadline:
+            return False
+        self.close()
+        self._tags = {}
+        return True
 
     def tags(self, orthanc_id: str) -> Tags | None:
         """The tags of an instance; None where its file must be read, as the answer has not all of it."""

@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 
 from longitudinal.errors import ArchiveFailed
 from longitudinal.geometry.image_plane import PLANE
+from longitudinal.ingest import series_reading as module
 from longitudinal.ingest.series_reading import SeriesReading
 from tests import builders as build
 from tests.fake_archive import FakeTags, orthanc_ids
@@ -96,6 +97,18 @@ def test_a_failed_answer_leaves_it_to_the_files(house: Any, monkeypatch: pytest.
     series, ids = store(house)
     index(house, ids, house.ingest.ask(series, ids, SLICES))
     assert house.archive.files_read == ids
+
+
+def test_an_answer_that_does_not_come_is_not_waited_for(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeTags, "is_ready", lambda *_: False)
+    monkeypatch.setattr(module, "_SECONDS", 0.05)
+    asked: list[FakeTags] = []
+    ask = house.archive.ask_tags
+    house.archive.ask_tags = lambda series: asked.append(ask(series)) or asked[-1]
+    series, ids = store(house)
+    index(house, ids, house.ingest.ask(series, ids, SLICES))
+    assert house.archive.files_read == ids
+    assert asked[0].is_closed
 
 
 def test_what_is_stored_after_the_question_is_newer(house: Any) -> None:
