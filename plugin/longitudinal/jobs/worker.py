@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import fields
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import msgspec
 import numpy as np
@@ -72,6 +72,17 @@ _KEPT = 0.5
 _MIB = 1024 * 1024
 
 
+Scan = TypeVar("Scan")
+
+
+class _UnusableScan(Exception):
+    """One of the two scans will not do; `answer` says which and why."""
+
+    def __init__(self, answer: Unusable) -> None:
+        super().__init__(answer.detail)
+        self.answer = answer
+
+
 class Voice:
     """Says how far a task is, a few times a second."""
 
@@ -96,16 +107,12 @@ class Voice:
         return lambda fraction: self.progress(stage, start + fraction * share)
 
 
-def align_scans(task: Task, source: PixelSource, voice: Voice) -> Answer:
-    """Do an alignment; whatever is wrong with it is an answer."""
+def align_scans(task: Task, source: PixelSource, voice: Voice) -> Registered:
+    """Do an alignment. Raises _UnusableScan, PixelsUnavailable, and what native code raises."""
     began = time.monotonic()
-    scans: list[Volume] = []
-    for number, (name, scan) in enumerate((("fixed", task.fixed), ("moving", task.moving))):
-        try:
-            scans.append(read_scan(scan, source, voice.part("reading", number * _READING / 2, _READING / 2)))
-        except UnusableVolume as error:
-            return Unusable(name, error.reason, str(error))
-
+    fixed, moving = _read_both(
+        task, lambda scan, progress: read_scan(scan, source, progress), voice, _READING
+    )
     furthest = _READING
 
     def progress(stage: Stage, fraction: float) -> None:
@@ -116,25 +123,19 @@ def align_scans(task: Task, source: PixelSource, voice: Voice) -> Answer:
 
     initial = None if task.initial is None else np.array(task.initial, dtype=np.float64)
     alignment = align(
-        scans[0], scans[1], Method(task.method), initial=initial, acceptance=task.acceptance, threads=task.threads,
+        fixed, moving, Method(task.method), initial=initial, acceptance=task.acceptance, threads=task.threads,
         progress=progress,
     )  # fmt: skip
     return _registered(alignment, time.monotonic() - began)
 
 
-def refine_point(task: RefineTask, scans: ScanCache, voice: Voice) -> Answer:
-    """Refine a point; whatever is wrong with it is an answer."""
+def refine_point(task: RefineTask, scans: ScanCache, voice: Voice) -> Refined:
+    """Refine a point. Raises as `align_scans` does."""
     began, read = time.monotonic(), scans.frames_read
-    share = _READING_TO_REFINE / 2
-    pair = []
-    for number, (name, scan) in enumerate((("fixed", task.fixed), ("moving", task.moving))):
-        try:
-            pair.append(scans.get(scan, voice.part("reading", number * share, share)))
-        except UnusableVolume as error:
-            return Unusable(name, error.reason, str(error))
+    fixed, moving = _read_both(task, scans.get, voice, _READING_TO_REFINE)
     voice.progress("refining", _READING_TO_REFINE)
     known = linear(np.array(task.moving_from_fixed, dtype=np.float64))
-    found = refine(pair[0], pair[1], known, np.array(task.point, dtype=np.float64), task.threads)
+    found = refine(fixed, moving, known, np.array(task.point, dtype=np.float64), task.threads)
     return Refined(
         point=found.point.tolist(),
         disagreement_mm=rounded(found.uncertainty_mm),
@@ -143,6 +144,22 @@ def refine_point(task: RefineTask, scans: ScanCache, voice: Voice) -> Answer:
         seconds=round(time.monotonic() - began, 2),
         peak_mib=_peak_mib(),
     )
+
+
+def _read_both(
+    task: Task | RefineTask,
+    read: Callable[[ScanPlanes, Callable[[float], None]], Scan],
+    voice: Voice,
+    share: float,
+) -> list[Scan]:
+    """The fixed and the moving scan, whose reading is such a share of the task. Raises _UnusableScan."""
+    found = []
+    for number, (name, scan) in enumerate((("fixed", task.fixed), ("moving", task.moving))):
+        try:
+            found.append(read(scan, voice.part("reading", number * share / 2, share / 2)))
+        except UnusableVolume as error:
+            raise _UnusableScan(Unusable(name, error.reason, str(error))) from error
+    return found
 
 
 def read_scan(scan: ScanPlanes, source: PixelSource, progress: Callable[[float], None]) -> Volume:
@@ -222,12 +239,15 @@ def _serve(source: PixelSource, scans: ScanCache, voice: Voice) -> None:
 
 
 def _answer(line: bytes, source: PixelSource, scans: ScanCache, voice: Voice) -> Answer:
+    """Do a task; whatever is wrong with it is an answer."""
     try:
         task = msgspec.json.decode(line, type=Task | RefineTask)
         if isinstance(task, RefineTask):
             return refine_point(task, scans, voice)
         scans.forget()  # an alignment may need all the memory there is
         return align_scans(task, source, voice)
+    except _UnusableScan as error:
+        return error.answer
     except PixelsUnavailable as error:
         return Failed(str(error))
     except MemoryError:
