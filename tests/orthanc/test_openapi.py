@@ -95,3 +95,12 @@ def test_every_reason_to_refuse_a_transform_is_a_code_of_its_route(document: dic
             "schema"
         ]
         assert set(schema["properties"]["code"]["enum"]) == expected
+
+
+def test_every_field_of_the_question_says_what_it_is_and_words_to_choose_from_are_text(
+    document: dict[str, Any],
+) -> None:
+    fields = document["components"]["schemas"]["ResolveRequest"]["properties"]
+    assert [name for name, field in fields.items() if not field.get("description")] == []
+    assert fields["per"]["type"] == "string"
+    assert {"enum": ["wait"], "type": "string"} in fields["refine"]["anyOf"]

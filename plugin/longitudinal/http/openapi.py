@@ -48,6 +48,7 @@ def openapi_document(root: str, routes: Sequence[Route]) -> dict[str, Any]:
     kinds = [kind for route in routes for kind in (route.query, route.body, route.answer)]
     types = list(dict.fromkeys([*(member for kind in kinds for member in _members(kind)), Problem]))
     schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    _type_enums(components)
     by_type = dict(zip(types, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -68,6 +69,16 @@ def openapi_document(root: str, routes: Sequence[Route]) -> dict[str, Any]:
             "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}},
         },
     }
+
+
+def _type_enums(node: Any) -> None:
+    """Say that words to choose from are text, which msgspec leaves out; pages of the document call them "any" then."""
+    if isinstance(node, dict):
+        words = node.get("enum")
+        if isinstance(words, list) and all(isinstance(word, str) for word in words):
+            node.setdefault("type", "string")
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _type_enums(child)
 
 
 def _members(kind: Any) -> tuple[Any, ...]:

@@ -33,32 +33,61 @@ Date = Annotated[
 Role = Literal["image", "localizer", "dose", "segmentation", "derived"]
 
 
+def _says(description: str) -> msgspec.Meta:
+    return msgspec.Meta(description=description)
+
+
 class ResolveRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
-    """Either sopInstanceUid, row, column (and frameNumber), or patientId, frameOfReferenceUid, x, y, z; or points.
+    """Either sopInstanceUid, row, column (and frameNumber), or patientId, frameOfReferenceUid, x, y, z; or points."""
 
-    `row`, `column` are 0-based and may be fractional, the centre of the first pixel is (0, 0); `frameNumber` is 1-based;
-    `x, y, z` are LPS mm. `refine` is for one point at a time: true starts a job that refines its matches; "wait", where
-    there is one match to refine, waits up to 10 s for it.
-    """
-
-    sop_instance_uid: Identifier | None = None
-    frame_number: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
-    row: Pixels | None = None
-    column: Pixels | None = None
-    patient_id: Identifier | None = None
-    frame_of_reference_uid: Identifier | None = None
-    x: Millimetres | None = None
-    y: Millimetres | None = None
-    z: Millimetres | None = None
-    study_instance_uids: Annotated[list[Identifier], msgspec.Meta(max_length=1_000)] | None = None
-    modalities: Annotated[list[Identifier], msgspec.Meta(max_length=50)] | None = None
-    roles: Annotated[list[Role], msgspec.Meta(min_length=1, max_length=5)] | None = None
-    from_: Date | None = msgspec.field(default=None, name="from")
-    to: Date | None = None
-    per: Literal["study", "series"] = "study"
-    max_distance_mm: Annotated[float, msgspec.Meta(ge=0, le=1e6)] | None = None
-    refine: bool | Literal["wait"] = False
-    points: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MAX_POINTS)] | None = None
+    sop_instance_uid: Annotated[Identifier | None, _says("The clicked image.")] = None
+    frame_number: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None,
+        _says("1-based; 1 where it is not stated."),
+    ] = None
+    row: Annotated[
+        Pixels | None, _says("0-based, may be fractional: the centre of the first pixel is (0, 0).")
+    ] = None
+    column: Annotated[Pixels | None, _says("As row.")] = None
+    patient_id: Annotated[Identifier | None, _says("Whose point this is, where no image is clicked.")] = None
+    frame_of_reference_uid: Annotated[Identifier | None, _says("In which x, y and z are.")] = None
+    x: Annotated[Millimetres | None, _says("LPS mm: to the left of the patient.")] = None
+    y: Annotated[Millimetres | None, _says("LPS mm: to the back of the patient.")] = None
+    z: Annotated[Millimetres | None, _says("LPS mm: to the head of the patient.")] = None
+    study_instance_uids: Annotated[
+        Annotated[list[Identifier], msgspec.Meta(max_length=1_000)] | None, _says("Only in these studies.")
+    ] = None
+    modalities: Annotated[
+        Annotated[list[Identifier], msgspec.Meta(max_length=50)] | None,
+        _says("Only in series of these, as CT."),
+    ] = None
+    roles: Annotated[
+        Annotated[list[Role], msgspec.Meta(min_length=1, max_length=5)] | None,
+        _says("Only in series of these roles; images where none is named."),
+    ] = None
+    from_: Annotated[Date | None, _says("Only in studies from this day on.")] = msgspec.field(
+        default=None, name="from"
+    )
+    to: Annotated[Date | None, _says("Only in studies up to this day, which counts.")] = None
+    per: Annotated[
+        Literal["study", "series"],
+        _says("One match for each study, of the series that shows the place best, or one for each series."),
+    ] = "study"
+    max_distance_mm: Annotated[
+        Annotated[float, msgspec.Meta(ge=0, le=1e6)] | None,
+        _says("Only images whose plane is so near to the place."),
+    ] = None
+    refine: Annotated[
+        bool | Literal["wait"],
+        _says(
+            "One point at a time: true starts a job that refines the matches a transform led to; "
+            '"wait", where that is one match, waits up to 10 s for it.'
+        ),
+    ] = False
+    points: Annotated[
+        Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MAX_POINTS)] | None,
+        _says("Many questions, each with fields like these; results has one entry for each."),
+    ] = None
 
 
 # msgspec decodes no union of untagged structs and so describes none; this one is only ever encoded.
