@@ -1,6 +1,6 @@
 """What alignments cost everybody else: stores and answers while two run, against the same server at rest.
 
-    .venv/bin/python -m benchmarks.alignment_load [--pairs 8] [--files 100] [--requests 300]
+    .venv/bin/python -m benchmarks.alignment_load [--pairs 12] [--files 100] [--requests 1500]
 
 One Orthanc with two workers of one thread each. In interleaved pairs the same batch of stores and of questions is timed
 while two alignments are under way and while none is: they are cancelled and started again in between, which is not timed.
@@ -98,9 +98,9 @@ def measured(load: Load, busy: Busy) -> Callable[[], tuple[float, float, float]]
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--pairs", type=int, default=8)
+    parser.add_argument("--pairs", type=int, default=12)
     parser.add_argument("--files", type=int, default=100)
-    parser.add_argument("--requests", type=int, default=300)
+    parser.add_argument("--requests", type=int, default=1500)
     arguments = parser.parse_args()
     settings = {"AlignOnArrival": False, "WorkerProcesses": 2, "WorkerThreads": 1}
     with tempfile.TemporaryDirectory() as folder:
