@@ -1,6 +1,7 @@
 """Whatever a fuzzer makes of the OpenAPI document, a real server answers as the document says, and never fails."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ EXAMPLES = 25
 CHECKS = "not_a_server_error,status_code_conformance,response_schema_conformance,response_headers_conformance"
 LABELS = "content_type_conformance"
 SECONDS = 170
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -58,7 +60,8 @@ def test_every_answer_is_a_documented_one(loaded: OrthancServer, tmp_path: Path,
          f"{loaded.url}/imaging/openapi.json", "--auth", f"{loaded.user}:{loaded.password}", "--checks", checks(loaded),
          "--phases", "examples,coverage,fuzzing", "--max-examples", str(EXAMPLES), "--max-redirects", "0",
          "--continue-on-failure", "--warnings", "off", "--generation-database", "none"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=False,
+        cwd=tmp_path, env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.orthanc.fuzzer_hooks", "PYTHONPATH": str(PROJECT)},
+        capture_output=True, text=True, timeout=SECONDS, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
     assert "A request failed" not in loaded.log
