@@ -159,9 +159,6 @@ class FakeArchive:
     def _instances(self, series: str) -> list[str]:
         return [key for key, entry in self.stored.items() if entry.parents.series == series]
 
-    def series_of(self, orthanc_id: str) -> str:
-        return self.stored[orthanc_id].parents.series
-
     def last_update(self, series: str) -> str:
         return self.last_updates.get(series, "")
 

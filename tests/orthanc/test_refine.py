@@ -64,12 +64,14 @@ def frames() -> int:
     return len(head(1)) + len(head(2, real=2))
 
 
-def become_cold(server: OrthancServer) -> None:
-    """End the worker, which may have scans in memory, as the plugin itself does; killed, it would cost a job a start."""
-    job = ask(server, 0, refine=True)["refinement"]["job"]
+def cancel(server: OrthancServer, number: int) -> None:
+    """Have a point refined and cancel that: the worker is ended, and what it had in memory is gone."""
+    job = ask(server, number, refine=True)["refinement"]["job"]
     worker = busy(server, job)
-    server.session.delete(f"/imaging/jobs/{job}").raise_for_status()
+    began = time.monotonic()
+    assert server.session.delete(f"/imaging/jobs/{job}").json()["state"] == "cancelled"
     server.wait_until(lambda: not is_alive(worker), CANCELLED_SECONDS, "the worker is dead")
+    assert time.monotonic() - began < CANCELLED_SECONDS
 
 
 def busy(server: OrthancServer, job: str) -> int:
@@ -133,9 +135,9 @@ def waited(server: OrthancServer, answer: Json) -> Json:
 
 
 def test_cold_it_can_be_waited_for_too(ward: OrthancServer) -> None:
-    become_cold(ward)
+    cancel(ward, 0)  # what comes next is cold
     began = time.monotonic()
-    result = waited(ward, ask(ward, 60, refine="wait", studyInstanceUids=[study_of(2)]))
+    result = waited(ward, ask(ward, 60, refine="wait"))
     assert time.monotonic() - began < REFINED_SECONDS
     assert result["framesRead"] == frames()
     assert error(result["match"], 60) < LEFT_MM
@@ -178,13 +180,7 @@ def test_in_the_same_frame_nothing_is_refined_and_noise_is_no_confirmation(ward:
 
 
 def test_cancelled_it_ends_and_killed_it_begins_again(ward: OrthancServer) -> None:
-    job = ask(ward, 80, refine=True)["refinement"]["job"]
-    first = busy(ward, job)
-    began = time.monotonic()
-    assert ward.session.delete(f"/imaging/jobs/{job}").json()["state"] == "cancelled"
-    ward.wait_until(lambda: not is_alive(first), CANCELLED_SECONDS, "the worker is dead")
-    assert time.monotonic() - began < CANCELLED_SECONDS
-
+    cancel(ward, 80)
     job = ask(ward, 120, refine=True)["refinement"]["job"]
     os.kill(busy(ward, job), signal.SIGKILL)
     done = wait_job(ward, job, "done", within=REFINED_SECONDS)
@@ -192,7 +188,7 @@ def test_cancelled_it_ends_and_killed_it_begins_again(ward: OrthancServer) -> No
 
 
 def test_a_stop_of_the_server_costs_the_job_nothing(ward: OrthancServer) -> None:
-    become_cold(ward)
+    cancel(ward, 0)  # cold, there is time to halt the worker
     job = ask(ward, 20, refine=True)["refinement"]["job"]
     os.kill(busy(ward, job), signal.SIGSTOP)  # it will not be done before
     ward.restart()

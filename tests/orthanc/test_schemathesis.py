@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.data import data, dicom_files
+from tests.data import ROOT, data, dicom_files
 from tests.orthanc.server import OrthancServer
 
 EXAMPLES = 25
 CHECKS = "not_a_server_error,status_code_conformance,response_schema_conformance,response_headers_conformance"
 LABELS = "content_type_conformance"
 SECONDS = 170
-PROJECT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -60,7 +59,7 @@ def test_every_answer_is_a_documented_one(loaded: OrthancServer, tmp_path: Path,
          f"{loaded.url}/imaging/openapi.json", "--auth", f"{loaded.user}:{loaded.password}", "--checks", checks(loaded),
          "--phases", "examples,coverage,fuzzing", "--max-examples", str(EXAMPLES), "--max-redirects", "0",
          "--continue-on-failure", "--warnings", "off", "--generation-database", "none"],
-        cwd=tmp_path, env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.orthanc.fuzzer_hooks", "PYTHONPATH": str(PROJECT)},
+        cwd=tmp_path, env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.orthanc.fuzzer_hooks", "PYTHONPATH": str(ROOT)},
         capture_output=True, text=True, timeout=SECONDS, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr

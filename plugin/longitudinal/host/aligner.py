@@ -25,6 +25,7 @@ from longitudinal.points.registration_objects import RegistrationObjects
 from longitudinal.points.resolve import LinkBuilder
 from longitudinal.settings import Settings
 from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.studies import series_of_instances
 
 # A patient has some dozens of series.
 _REMEMBERED_ACQUISITIONS = 2_000
@@ -68,7 +69,7 @@ class Aligner:
         refine = RefinePoint(
             asker,
             acquisition_of,
-            lambda instance: _last_update(inventory, instance),
+            lambda instance: _last_update(readers, inventory, instance),
             links,
             self._workers,
             settings.worker_threads,
@@ -92,12 +93,10 @@ def _interpreter(settings: Settings) -> Path:
     return project / (settings.environment or ".venv") / "bin" / "python"
 
 
-def _last_update(inventory: Inventory, instance: str) -> str:
+def _last_update(readers: Readers, inventory: Inventory, instance: str) -> str:
     """When something was last stored in the series of an instance; "" where it is gone, as its pixels will be."""
-    try:
-        return inventory.last_update(inventory.series_of(instance))
-    except KeyError:
-        return ""
+    series = series_of_instances(readers.connection(), [instance])
+    return max(map(inventory.last_update, series), default="")
 
 
 def _remembered(read: Callable[[str], Acquisition]) -> Callable[[str], Acquisition]:

@@ -50,10 +50,6 @@ class OrthancInventory:
         except KeyError:
             return []
 
-    def series_of(self, orthanc_id: str) -> str:
-        """The series of one instance."""
-        return str(_get(f"/instances/{orthanc_id}", orthanc_id)["ParentSeries"])
-
     def last_update(self, series: str) -> str:
         """The LastUpdate of one series; a delete leaves it as it is."""
         try:

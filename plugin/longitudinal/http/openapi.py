@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document, made from the table of routes and the structs that validate; nothing is written twice."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import UnionType
 from typing import Any, get_args
 
@@ -73,11 +73,15 @@ def openapi_document(root: str, routes: Sequence[Route]) -> dict[str, Any]:
 
 def _type_enums(node: Any) -> None:
     """Say that words to choose from are text, which msgspec leaves out; pages of the document call them "any" then."""
-    if isinstance(node, dict):
+    children: Iterable[Any] = ()
+    if isinstance(node, list):
+        children = node
+    elif isinstance(node, dict):
+        children = node.values()
         words = node.get("enum")
         if isinstance(words, list) and all(isinstance(word, str) for word in words):
             node.setdefault("type", "string")
-    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+    for child in children:
         _type_enums(child)
 
 

@@ -77,9 +77,6 @@ class Inventory(Protocol):
     def instances(self, series: str) -> list[str]:
         """Orthanc ids of the instances of a series; empty where it is gone."""
 
-    def series_of(self, orthanc_id: str) -> str:
-        """Orthanc id of the series of an instance. Raises KeyError where it is gone."""
-
     def last_update(self, series: str) -> str:
         """When something was last stored in a series (UTC, YYYYMMDDTHHMMSS); "" where that is not known or it is gone."""
 

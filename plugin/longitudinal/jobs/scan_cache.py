@@ -11,6 +11,7 @@ from longitudinal.registration.pyramid import Pyramid
 from longitudinal.registration.volume import Volume
 
 Progress = Callable[[float], None]
+ReadScan = Callable[[ScanPlanes, Progress], Volume]
 
 # Of the voxels: as they were read, stretched to 0..1, and averaged to 2 mm, which is an eighth of a scan of 1 mm.
 _COPIES = 2.25
@@ -29,7 +30,7 @@ class ScanCache:
         Reads a scan; told how to report how far it is, 0..1.
     """
 
-    def __init__(self, budget: float, read: Callable[[ScanPlanes, Progress], Volume]) -> None:
+    def __init__(self, budget: float, read: ReadScan) -> None:
         self.frames_read = 0
         self._budget = budget
         self._read = read

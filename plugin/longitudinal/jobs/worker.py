@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from typing import BinaryIO, TypeVar
 
 import msgspec
@@ -39,7 +40,7 @@ from longitudinal.jobs.messages import (
     rounded,
 )
 from longitudinal.jobs.pixels import PixelSource, PixelsUnavailable
-from longitudinal.jobs.scan_cache import ScanCache
+from longitudinal.jobs.scan_cache import ReadScan, ScanCache
 from longitudinal.registration.alignment import Alignment, Method, Stage
 from longitudinal.registration.engine import align
 from longitudinal.registration.local import refine
@@ -107,12 +108,10 @@ class Voice:
         return lambda fraction: self.progress(stage, start + fraction * share)
 
 
-def align_scans(task: Task, source: PixelSource, voice: Voice) -> Registered:
+def align_scans(task: Task, read: ReadScan, voice: Voice) -> Registered:
     """Do an alignment. Raises _UnusableScan, PixelsUnavailable, and what native code raises."""
     began = time.monotonic()
-    fixed, moving = _read_both(
-        task, lambda scan, progress: read_scan(scan, source, progress), voice, _READING
-    )
+    fixed, moving = _read_both(task, read, voice, _READING)
     furthest = _READING
 
     def progress(stage: Stage, fraction: float) -> None:
@@ -162,7 +161,7 @@ def _read_both(
     return found
 
 
-def read_scan(scan: ScanPlanes, source: PixelSource, progress: Callable[[float], None]) -> Volume:
+def read_scan(source: PixelSource, scan: ScanPlanes, progress: Callable[[float], None]) -> Volume:
     """Read the pixels of a scan. Raises UnusableVolume, PixelsUnavailable."""
     planes = np.frombuffer(scan.planes, dtype=PLANE)
 
@@ -225,27 +224,27 @@ def main() -> None:
     source = PixelSource(os.environ.pop(URL_VARIABLE), os.environ.pop(TOKEN_VARIABLE))
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as output:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what native code prints is no answer
-        scans = ScanCache(memory * _KEPT, lambda scan, progress: read_scan(scan, source, progress))
-        _serve(source, scans, Voice(output))
+        read = partial(read_scan, source)
+        _serve(read, ScanCache(memory * _KEPT, read), Voice(output))
 
 
-def _serve(source: PixelSource, scans: ScanCache, voice: Voice) -> None:
+def _serve(read: ReadScan, scans: ScanCache, voice: Voice) -> None:
     tasks = sys.stdin.buffer
     while select.select([tasks], [], [], _IDLE_SECONDS)[0]:
         line = tasks.readline()
         if not line:
             return
-        voice.say(_answer(line, source, scans, voice))
+        voice.say(_answer(line, read, scans, voice))
 
 
-def _answer(line: bytes, source: PixelSource, scans: ScanCache, voice: Voice) -> Answer:
+def _answer(line: bytes, read: ReadScan, scans: ScanCache, voice: Voice) -> Answer:
     """Do a task; whatever is wrong with it is an answer."""
     try:
         task = msgspec.json.decode(line, type=Task | RefineTask)
         if isinstance(task, RefineTask):
             return refine_point(task, scans, voice)
         scans.forget()  # an alignment may need all the memory there is
-        return align_scans(task, source, voice)
+        return align_scans(task, read, voice)
     except _UnusableScan as error:
         return error.answer
     except PixelsUnavailable as error:
