@@ -4,13 +4,12 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 
-from longitudinal.archive import Parents
+from longitudinal.archive import Parents, StoredFile
 from longitudinal.dicom.tags import tags_from_dataset
 from longitudinal.ingest.inventory import ArchivedStudy, Change, ChangePage
 from tests.builders import as_file
@@ -37,27 +36,6 @@ class Stored:
 
 
 @dataclass
-class FakeTags:
-    """The tags of a series, which are there `late` looks after they were asked for; read once."""
-
-    tags: dict[str, dict[str, Any]]
-    late: int = 1
-    is_closed: bool = False
-
-    def is_ready(self, within: float) -> bool:
-        self.late -= 1
-        return self.late < 0
-
-    def read(self) -> dict[str, dict[str, Any]]:
-        assert self.late < 0
-        assert not self.is_closed
-        return self.tags
-
-    def close(self) -> None:
-        self.is_closed = True
-
-
-@dataclass
 class FakeArchive:
     """Implements Archive and Inventory; counts what is asked for."""
 
@@ -65,12 +43,13 @@ class FakeArchive:
     sequence: int = 0
     log_begins_after: int = 0
     files_read: list[str] = field(default_factory=list)
-    series_read: list[str] = field(default_factory=list)
     instance_lists: list[str] = field(default_factory=list)
     last_updates: dict[str, str] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
     annotations: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    overwrites: bool = True
+    clock: int | None = None  # what LastUpdate counts, the sequence by default
 
     # What a test does to it
 
@@ -82,7 +61,8 @@ class FakeArchive:
             self.sequence += 1
             tags = {name: str(ds.get(name, "")) for name in STUDY_TAGS}
             self.stored[instance] = Stored(as_file(ds), Parents(patient, study, series), self.sequence, tags)
-            self.last_updates[series] = str(self.sequence)
+            self.last_updates[series] = str(self.sequence if self.clock is None else self.clock)
+            self.annotations.pop(instance, None)
             made.append(instance)
         return made
 
@@ -90,6 +70,10 @@ class FakeArchive:
         """Delete instances; the log says nothing."""
         for orthanc_id in orthanc_ids:
             del self.stored[orthanc_id]
+
+    def datasets(self) -> list[tuple[str, Dataset]]:
+        """Every instance by its Orthanc id."""
+        return [(key, pydicom.dcmread(DicomBytesIO(entry.file))) for key, entry in self.stored.items()]
 
     def short_json(self, orthanc_id: str) -> str:
         """What the callback of a store is given."""
@@ -117,6 +101,12 @@ class FakeArchive:
         if orthanc_id in self.unreadable:
             raise KeyError(orthanc_id)
         return self.stored[orthanc_id].file
+
+    def stored_file(self, orthanc_id: str) -> StoredFile:
+        return StoredFile(len(self.stored[orthanc_id].file), None)
+
+    def has_file(self, orthanc_id: str, stored: StoredFile) -> bool:
+        return orthanc_id in self.stored
 
     def parents(self, orthanc_id: str) -> Parents:
         return self.stored[orthanc_id].parents
@@ -161,18 +151,6 @@ class FakeArchive:
 
     def last_update(self, series: str) -> str:
         return self.last_updates.get(series, "")
-
-    def ask_tags(self, series: str) -> "FakeTags":
-        self.series_read.append(series)
-        return FakeTags(
-            {instance: json.loads(self.short_json(instance)) for instance in self._instances(series)}
-        )
-
-    def frames(self, orthanc_id: str) -> int:
-        return int(json.loads(self.short_json(orthanc_id)).get("0028,0008") or 1)
-
-    def size(self, orthanc_id: str) -> int:
-        return len(self.stored[orthanc_id].file)
 
     def tags(self, orthanc_id: str) -> str:
         return self.short_json(orthanc_id)

@@ -5,6 +5,7 @@ All reads here run in Orthanc's own process and take microseconds, `file` except
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 
@@ -20,6 +21,18 @@ class Parents:
     study: str
     series: str
     patient_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """The file of one instance as the archive keeps it.
+
+    `size` is in bytes. `path` is where it lies unchanged in the file system; None where only the archive can read it
+    (compressed, or in a storage of another kind).
+    """
+
+    size: int
+    path: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +59,13 @@ class Archive(Protocol):
 
     def file(self, orthanc_id: str) -> bytes:
         """The DICOM file of an instance. Raises KeyError where it is gone."""
+
+    def stored_file(self, orthanc_id: str) -> StoredFile:
+        """Where the DICOM file of an instance is at this moment. Raises KeyError where it is gone."""
+
+    def has_file(self, orthanc_id: str, stored: StoredFile) -> bool:
+        """Whether an instance still is what it was when `stored` was found: neither deleted nor overwritten, as far as
+        can be told in microseconds. Without a path an overwritten one is not noticed."""
 
     def parents(self, orthanc_id: str) -> Parents:
         """The resources above an instance. Raises KeyError where it is gone."""

@@ -88,16 +88,6 @@ _DEFAULT_ENCODINGS = {
     "SimplifiedChinese": "gb2312",
 }
 
-_ONE_SET = ["", "GB18030", "GBK", "ISO_IR 192"] + [
-    f"{prefix} {number}"
-    for prefix in ("ISO_IR", "ISO 2022 IR")
-    for number in (6, 13, 100, 101, 109, 110, 126, 127, 138, 144, 148, 166)
-]
-_ORTHANC_READS = frozenset(
-    _ONE_SET
-    + [f"{first}\\ISO 2022 IR {number}" for first in ("", "ISO 2022 IR 6") for number in (58, 87, 149)]
-)
-
 
 @dataclass(frozen=True, slots=True)
 class CharacterSet:
@@ -182,15 +172,6 @@ def character_set(terms: str, default: CharacterSet = LATIN_1) -> CharacterSet:
     # Some write Latin or Korean letters without the escape sequence that should announce them.
     first = next((codec for codec in codecs if codec != "ascii"), "ascii")
     return CharacterSet(first, switches=any("2022" in term for term in terms.split("\\")))
-
-
-def is_read_by_orthanc(terms: str) -> bool:
-    r"""Tell whether Orthanc reads the text of objects with this Specific Character Set as the standard says.
-
-    >>> is_read_by_orthanc("ISO_IR 100"), is_read_by_orthanc(r"ISO 2022 IR 13\ISO 2022 IR 87")
-    (True, False)
-    """
-    return terms in _ORTHANC_READS
 
 
 def _number(term: str) -> str:

@@ -1,6 +1,7 @@
 """What runs beside the requests: the index kept complete, and jobs of the index. Three threads, joined at stop."""
 
 import sys
+import threading
 from collections.abc import Sequence
 
 from longitudinal.ingest.annotations import Annotations
@@ -47,6 +48,7 @@ class Background:
         ingest: Ingest,
         annotations: Annotations,
         catalogue: Catalogue,
+        wake: threading.Event,
     ) -> None:
         self.queue = JobQueue(readers, writer)
         self._backfills = settings.backfill_on_start
@@ -61,7 +63,7 @@ class Background:
         else:
             changes, looked = Changes(inventory, readers, writer, ingest, annotations.refresh), _nothing
         self.completeness = Completeness(
-            changes, reconcile, settings.reconcile_seconds, lambda: writer.lost, looked
+            changes, reconcile, settings.reconcile_seconds, lambda: writer.lost, looked, wake
         )
         self.index_study = IndexStudy(inventory, readers, ingest)
         self._supervisor = Supervisor(

@@ -37,6 +37,7 @@ from longitudinal.http.routes.transforms import transform_routes
 from longitudinal.http.routes.uploads import upload_routes
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.on_stored import Ingest
+from longitudinal.ingest.stored_objects import StoredObjects
 from longitudinal.points.ask import Asker
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.given_transforms import GivenTransforms
@@ -56,10 +57,6 @@ _LEVELS = {
     orthanc.ResourceType.SERIES: "series",
     orthanc.ResourceType.INSTANCE: "instances",
 }
-# Third argument of GetInstanceAdvancedJson: no limit; 256 silently answers null for long multi-value tags.
-_NO_LENGTH_LIMIT = 0
-# Without these 1.10.1 silently drops every element of unknown VR (UN), a position among them.
-_JSON_FLAGS = orthanc.DicomToJsonFlags.INCLUDE_BINARY | orthanc.DicomToJsonFlags.CONVERT_BINARY_TO_NULL
 
 
 def start() -> None:
@@ -83,15 +80,16 @@ class _Plugin:
         path = _sidecar_path(settings, configuration)
         readers = Readers(path)
         catalogue = Catalogue(readers)
-        archive = OrthancArchive(settings.metadata_base)
+        archive = OrthancArchive(settings.metadata_base, _storage_path(configuration))
         self._readers = readers
         self._writer = Writer(readers, catalogue.invalidate, catalogue.forget)
         loopback = Loopback(configuration, settings.metadata_base)
-        inventory = OrthancInventory(loopback)
-        self._ingest = Ingest(self._writer, archive, inventory)
+        inventory = OrthancInventory()
+        wake = threading.Event()
+        self._ingest = Ingest(self._writer, archive, StoredObjects(archive, inventory), wake.set)
         self._annotations = Annotations(self._writer, archive)
         self._background = Background(
-            settings, readers, self._writer, inventory, self._ingest, self._annotations, catalogue
+            settings, readers, self._writer, inventory, self._ingest, self._annotations, catalogue, wake
         )
         queue, completeness = self._background.queue, self._background.completeness
         self._ohif = OhifHost(settings, configuration)
@@ -135,9 +133,9 @@ class _Plugin:
         self._ohif.register()
         extend_explorer(self._root)
 
-    def _on_stored(self, dicom: Any, orthanc_id: str) -> None:
-        tags = dicom.GetInstanceAdvancedJson(orthanc.DicomToJsonFormat.SHORT, _JSON_FLAGS, _NO_LENGTH_LIMIT)
-        self._ingest.stored(orthanc_id, tags)
+    def _on_stored(self, _: Any, orthanc_id: str) -> None:
+        # Of the instance itself nothing is used: for one that was there already it is the file that was not taken.
+        self._ingest.stored(orthanc_id)
 
     def _on_change(self, change: int, level: int, orthanc_id: str) -> None:
         if change == orthanc.ChangeType.DELETED:
@@ -180,11 +178,17 @@ class _Plugin:
             LOGGER.error("Threads still running at stop: %s", ", ".join(left))
 
 
+def _storage_path(configuration: dict[str, Any]) -> Path:
+    return Path(configuration.get("StorageDirectory") or "OrthancStorage")
+
+
 def _sidecar_path(settings: Settings, configuration: dict[str, Any]) -> Path:
     if settings.sidecar_path is not None:
         return Path(settings.sidecar_path)
-    folder = configuration.get("IndexDirectory") or configuration.get("StorageDirectory") or "OrthancStorage"
-    return Path(folder) / f"longitudinal-{configuration.get('Name') or 'Orthanc'}.sqlite"
+    return (
+        Path(configuration.get("IndexDirectory") or _storage_path(configuration))
+        / f"longitudinal-{configuration.get('Name') or 'Orthanc'}.sqlite"
+    )
 
 
 def _versions() -> Versions:

@@ -1,13 +1,10 @@
-"""What stores, changes and deletes in Orthanc, and what reads for long: over loopback HTTP.
-
-The same calls in process can deadlock Orthanc, or hold Python's lock until they are answered.
+"""What stores, changes and deletes in Orthanc: over loopback HTTP, as the same calls in process can deadlock it.
 
 Python's own client serves: one connection a call (Orthanc closes idle ones after a second), without Nagle's delay.
 """
 
 import http.client
 import json
-import select
 import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -24,40 +21,6 @@ _OK, _BAD_REQUEST, _NOT_FOUND, _CONFLICT = 200, 400, 404, 409
 # Nodes that write one object's metadata at the same moment: each round one of them wins.
 _ROUNDS = 8
 _DEFAULT_PORT = 8042
-
-
-class PendingAnswer:
-    """An answer that Orthanc is making on a thread of its own."""
-
-    def __init__(self, connection: http.client.HTTPConnection) -> None:
-        self._connection = connection
-
-    def is_ready(self, within: float) -> bool:
-        """Whether it is there, after so many seconds at most."""
-        return self._connection.sock is None or bool(
-            select.select([self._connection.sock], [], [], within)[0]
-        )
-
-    def read(self) -> bytes:
-        """Its body. Raises ArchiveFailed, also where the status is not 200."""
-        status, body, _ = self.whole()
-        if status != _OK:
-            raise ArchiveFailed(f"Orthanc did not answer over loopback: HTTP {status}")
-        return body
-
-    def whole(self) -> tuple[int, bytes, str | None]:
-        """Its status, body and ETag. Raises ArchiveFailed."""
-        try:
-            response = self._connection.getresponse()
-            return response.status, response.read(), response.getheader("ETag")
-        except (OSError, http.client.HTTPException) as error:
-            raise _unanswered(error) from error
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        """Hang up."""
-        self._connection.close()
 
 
 class Loopback:
@@ -141,26 +104,19 @@ class Loopback:
                 break
         raise ArchiveFailed(f"Orthanc did not take {path}: HTTP {status}")
 
-    def ask(self, path: str) -> PendingAnswer:
-        """Send a GET, and leave the answer for later. Raises ArchiveFailed."""
-        return self._send("GET", path)
-
     def _call(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, bytes, str | None]:
         """Status, body and ETag of one call."""
-        return self._send(method, path, body, headers).whole()
-
-    def _send(
-        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
-    ) -> PendingAnswer:
         connection = self._connection(_SECONDS + len(body or b"") / _BYTES_PER_SECOND)
         try:
             connection.request(method, path, body, {"Authorization": self.token(), **(headers or {})})
+            response = connection.getresponse()
+            return response.status, response.read(), response.getheader("ETag")
         except (OSError, http.client.HTTPException) as error:
+            raise ArchiveFailed(f"Orthanc did not answer over loopback: {error}") from error
+        finally:
             connection.close()
-            raise _unanswered(error) from error
-        return PendingAnswer(connection)
 
     def _connection(self, seconds: float) -> http.client.HTTPConnection:
         if not self._is_ssl:
@@ -170,7 +126,3 @@ class Loopback:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return http.client.HTTPSConnection("127.0.0.1", self._port, timeout=seconds, context=context)
-
-
-def _unanswered(error: Exception) -> ArchiveFailed:
-    return ArchiveFailed(f"Orthanc did not answer over loopback: {error}")

@@ -1,10 +1,23 @@
 """The archive of record, read in Orthanc's own process."""
 
 import json
+from pathlib import Path
 
+import msgspec
 import orthanc
 
-from longitudinal.archive import Parents
+from longitudinal.archive import Parents, StoredFile
+
+
+class _Attachment(msgspec.Struct, frozen=True):
+    """What Orthanc says of a stored file, under Orthanc's own names; sizes are numbers or texts, by its version."""
+
+    Uuid: str
+    CompressedSize: int | str
+    UncompressedSize: int | str
+
+
+_ATTACHMENT = msgspec.json.Decoder(_Attachment)
 
 
 class OrthancArchive:
@@ -14,10 +27,13 @@ class OrthancArchive:
     ----------
     metadata
         The number of the user metadata that `annotation` is kept in; that of `attempts` is the next one.
+    storage
+        The folder that Orthanc itself stores files in, whether or not a plugin stores them elsewhere.
     """
 
-    def __init__(self, metadata: int) -> None:
+    def __init__(self, metadata: int, storage: Path) -> None:
         self._metadata = metadata
+        self._storage = storage
 
     def has_instance(self, orthanc_id: str) -> bool:
         """Whether the instance is stored. Its reception date is the cheapest thing to ask for: 17 us."""
@@ -41,6 +57,26 @@ class OrthancArchive:
             return bytes(orthanc.GetDicomForInstance(orthanc_id))
         except orthanc.OrthancException:
             raise KeyError(orthanc_id) from None
+
+    def stored_file(self, orthanc_id: str) -> StoredFile:
+        """Where the file is: Orthanc's own storage has it under its UUID, in two levels of folders."""
+        try:
+            found = _ATTACHMENT.decode(orthanc.RestApiGet(f"/instances/{orthanc_id}/attachments/dicom/info"))
+        except orthanc.OrthancException:
+            raise KeyError(orthanc_id) from None
+        size, uuid = int(found.UncompressedSize), found.Uuid
+        if int(found.CompressedSize) != size:
+            return StoredFile(size, None)
+        path = self._storage / uuid[:2] / uuid[2:4] / uuid
+        try:
+            is_there = path.stat().st_size == size
+        except OSError:
+            is_there = False
+        return StoredFile(size, path if is_there else None)
+
+    def has_file(self, orthanc_id: str, stored: StoredFile) -> bool:
+        """Whether an instance still has this file, which Orthanc removes before it answers a delete."""
+        return self.has_instance(orthanc_id) if stored.path is None else stored.path.exists()
 
     def parents(self, orthanc_id: str) -> Parents:
         """The resources above an instance."""

@@ -1,15 +1,11 @@
-"""The lists of the archive and its change log, read in Orthanc's own process; tags of whole series over loopback."""
+"""The lists of the archive and its change log, read in Orthanc's own process."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 import orthanc
 
 from longitudinal.dicom.tag_names import READ_TAGS
-from longitudinal.dicom.tags import Tags
-from longitudinal.host.loopback import Loopback, PendingAnswer
 from longitudinal.ingest.inventory import ArchivedStudy, Change, ChangePage
 
 # Values of more than 256 characters are null unless asked for, and a dose grid of 150 planes has one.
@@ -18,9 +14,6 @@ _WHOLE = ",".join(sorted(tag.replace(",", "-") for tag in READ_TAGS))
 
 class OrthancInventory:
     """Implements `longitudinal.ingest.inventory.Inventory`."""
-
-    def __init__(self, loopback: Loopback) -> None:
-        self._loopback = loopback
 
     def changes(self, since: int, limit: int) -> ChangePage:
         """A page of /changes."""
@@ -65,35 +58,6 @@ class OrthancInventory:
             )
         except orthanc.OrthancException:
             raise KeyError(orthanc_id) from None
-
-    def ask_tags(self, series: str) -> "_SeriesTags":
-        """Ask for the tags of a series. In process, Python's lock would be held until they are all read."""
-        return _SeriesTags(
-            self._loopback.ask(f"/series/{series}/instances-tags?short&ignore-length={_WHOLE}")
-        )
-
-    def frames(self, orthanc_id: str) -> int:
-        """The frames of one instance."""
-        found = _get(f"/instances/{orthanc_id}", orthanc_id)["MainDicomTags"].get("NumberOfFrames", "")
-        return int(found) if found.strip().isdecimal() else 1
-
-    def size(self, orthanc_id: str) -> int:
-        """The size of one instance's file."""
-        try:
-            return int(orthanc.RestApiGet(f"/instances/{orthanc_id}/attachments/dicom/size"))
-        except orthanc.OrthancException:
-            raise KeyError(orthanc_id) from None
-
-
-class _SeriesTags:
-    """Implements `longitudinal.ingest.inventory.PendingTags`."""
-
-    def __init__(self, answer: PendingAnswer) -> None:
-        self._answer = answer
-        self.is_ready, self.close = answer.is_ready, answer.close
-
-    def read(self) -> Mapping[str, Tags]:
-        return msgspec.json.decode(self._answer.read(), type=dict[str, dict[str, Any]])
 
 
 def _get(path: str, orthanc_id: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""A cursor over the archive's change log, kept in the sidecar: what no callback told of is found here.
+"""A cursor over the archive's change log, kept in the sidecar: what was stored is found and read here.
 
-After a SIGKILL about one acknowledged instance has had no callback; what another node stored, or was stored while the
-plugin was off, never has one.
+Callbacks only hurry. After a SIGKILL about one acknowledged instance has had none; what another node stored, or was stored
+while the plugin was off, never has one; and one comes for a file that the archive did not take.
 """
 
 import logging
@@ -15,7 +15,7 @@ from longitudinal.ingest.on_stored import Ingest
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.facts import CURSOR, read_fact, write_fact
 from longitudinal.sidecar.instances import InstanceWriter, Touched
-from longitudinal.sidecar.studies import known_instances, series_of_instances, write_last_updates
+from longitudinal.sidecar.studies import UNREAD, known_instances, series_of_instances, write_last_updates
 from longitudinal.sidecar.writer import Writer
 
 LOGGER = logging.getLogger(__name__)
@@ -105,17 +105,23 @@ class Changes:
             The sidecar cannot be written; the cursor stays, and the next look begins there again.
         """
         assert self.cursor is not None
+        # Their lines stand in the log already, unless somebody has cleared it or the archive did not take the file.
+        hinted = dict.fromkeys(self._ingest.take_hints())
         is_last = False
         while not is_last:
             newest = self._inventory.last_change()
             page = self._inventory.changes(max(self._first, self.cursor - _LOOK_BACK), _PAGE)
-            self._follow_page(page, read_missing)
+            for orthanc_id in self._follow_page(page, read_missing):
+                hinted.pop(orthanc_id, None)
             is_last = page.is_last
             if is_last and not page.changes and newest > self.cursor:  # somebody has cleared the log
                 self._keep_cursor(newest, {})
                 self.cursor = newest
+        if hinted:
+            self._keep_cursor(self.cursor, self._index(list(hinted), read_missing=True))
 
-    def _follow_page(self, page: ChangePage, read_missing: bool) -> None:
+    def _follow_page(self, page: ChangePage, read_missing: bool) -> Sequence[str]:
+        """Follow the lines of a page; returns the instances they say were stored."""
         assert self.cursor is not None
         fresh = [change for change in page.changes if change.sequence not in self._seen]
         stored = list(dict.fromkeys(change.orthanc_id for change in fresh if change.kind == "NewInstance"))
@@ -129,29 +135,34 @@ class Changes:
         if last > self.cursor:
             self._keep_cursor(last, last_updates)
             self.cursor = last
+        return stored
 
     def _index(self, orthanc_ids: list[str], read_missing: bool) -> dict[str, str]:
-        """Index what no callback has written; returns LastUpdate of the series as of now, by Orthanc id."""
-        self._ingest.settle()
-        known = known_instances(self._readers.connection(), orthanc_ids)
+        """Read what was stored; returns LastUpdate of the series as of now, by Orthanc id."""
+        self._ingest.found(orthanc_ids)
+        if not read_missing:
+            known = known_instances(self._readers.connection(), orthanc_ids)
+            orthanc_ids = [orthanc_id for orthanc_id in orthanc_ids if orthanc_id in known]
         waiting: list[Future[None]] = []
-        for orthanc_id in orthanc_ids:
-            is_known = orthanc_id in known
-            # Known, but no callback told: it was overwritten elsewhere, or while the plugin was off.
-            is_fresh = self._ingest.take_stored(orthanc_id) and is_known
+        unread: list[str] = []
+        for orthanc_id, done in self._ingest.index_all(orthanc_ids):
             if self._stopping.is_set():
                 raise Stopping
-            if not is_fresh and (is_known or read_missing):
-                done = self._ingest.index(orthanc_id)
-                if done is not None:
-                    waiting.append(done)
+            if done is not None:
+                waiting.append(done)
+            else:
+                unread.append(orthanc_id)
+        if waiting:
+            self._ingest.settle()
         for done in waiting:
             done.result()
-        if waiting:
-            LOGGER.info("%d instances were indexed from the change log", len(waiting))
         # What is stored after the page was read may count in these; its own line of the change log comes next.
         series = series_of_instances(self._readers.connection(), orthanc_ids)
-        return {orthanc_id: self._inventory.last_update(orthanc_id) for orthanc_id in series}
+        doubtful = series_of_instances(self._readers.connection(), unread)
+        return {
+            orthanc_id: UNREAD if orthanc_id in doubtful else self._inventory.last_update(orthanc_id)
+            for orthanc_id in series
+        }
 
     def _keep_cursor(self, cursor: int, last_updates: Mapping[str, str]) -> None:
         def keep(connection: sqlite3.Connection, _: InstanceWriter) -> Iterable[Touched]:

@@ -1,4 +1,5 @@
-"""The thread that keeps the index complete: the change log every second, the whole archive every hour."""
+"""The thread that keeps the index complete: the change log every second, at once where a callback hurries, the whole
+archive every hour."""
 
 import logging
 import threading
@@ -16,6 +17,8 @@ _LOOK_SECONDS = 1.0
 _AFTER_ERROR_SECONDS = 5.0
 # So many steps of a pass, then the processor and Python's lock are left to others for a moment.
 _STEPS = 20
+# Stores come in streams: what came first waits so long for what comes with it, and is read and written together.
+_LINGER_SECONDS = 0.1
 _BREATH_SECONDS = 0.005
 
 
@@ -27,7 +30,9 @@ class Completeness:
     reconcile_seconds
         Between the end of one pass and the beginning of the next.
     looked
-        Called after each look at the change log; short.
+        Called about once a second after a look at the change log; short.
+    wake
+        Set by whoever knows of something to look for.
     lost
         How many changes could not be written so far: a pass begins as soon as there are more.
     """
@@ -39,12 +44,15 @@ class Completeness:
         reconcile_seconds: int,
         lost: Callable[[], int],
         looked: Callable[[], None] = lambda: None,
+        wake: threading.Event | None = None,
     ) -> None:
         self._changes = changes
         self._reconcile = reconcile
         self._reconcile_seconds = reconcile_seconds
         self._lost = lost
         self._looked = looked
+        self._looked_at = -_LOOK_SECONDS
+        self._wake = wake or threading.Event()
         self._lost_before = 0
         self._stop = threading.Event()
         self._next_pass = 0.0
@@ -64,6 +72,7 @@ class Completeness:
     def stop(self) -> None:
         """End the thread. What it was doing is taken up at the next start."""
         self._stop.set()
+        self._wake.set()
         self._changes.stop()
         if self._thread.is_alive():
             self._thread.join()
@@ -75,12 +84,12 @@ class Completeness:
                 if not has_begun:
                     self._changes.begin()
                     has_begun = True
-                self._changes.follow()
-                self._looked()
+                self._look()
                 if time.monotonic() >= self._next_pass or self._lost() > self._lost_before:
                     self._pass()
                 self.last_error = None
-                self._stop.wait(_LOOK_SECONDS)
+                if self._wake.wait(_LOOK_SECONDS):
+                    self._stop.wait(_LINGER_SECONDS)
             except Stopping:
                 return
             except SidecarUnavailable:  # the writer has said so; it passes
@@ -91,13 +100,22 @@ class Completeness:
                 self.last_error = str(error)
                 self._stop.wait(_AFTER_ERROR_SECONDS)
 
+    def _look(self) -> None:
+        self._wake.clear()
+        self._changes.follow()
+        if time.monotonic() >= self._looked_at + _LOOK_SECONDS:
+            self._looked_at = time.monotonic()
+            self._looked()
+
     def _pass(self) -> None:
         began = looked = time.monotonic()
         lost_before = self._lost()
         for number, _ in enumerate(self._reconcile.steps()):
             if number % _STEPS == 0 and self._stop.wait(_BREATH_SECONDS):
                 return
-            if time.monotonic() - looked > _LOOK_SECONDS:
+            waited = time.monotonic() - looked
+            if waited > _LOOK_SECONDS or (waited > _LINGER_SECONDS and self._wake.is_set()):
+                self._wake.clear()
                 self._changes.follow()
                 looked = time.monotonic()
         self.passes += 1

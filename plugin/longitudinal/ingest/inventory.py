@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from longitudinal.dicom.tags import Tags
-
 
 @dataclass(frozen=True, slots=True)
 class ArchivedStudy:
@@ -46,19 +44,6 @@ class ChangePage:
     is_last: bool
 
 
-class PendingTags(Protocol):
-    """An answer that the archive is making."""
-
-    def is_ready(self, within: float) -> bool:
-        """Whether it is there; waits so many seconds for it."""
-
-    def read(self) -> Mapping[str, Tags]:
-        """The tags of each instance by Orthanc id. Raises ArchiveFailed."""
-
-    def close(self) -> None:
-        """Do without it."""
-
-
 class Inventory(Protocol):
     """The lists of the archive. Every call is short: a page, one study, one series."""
 
@@ -82,12 +67,3 @@ class Inventory(Protocol):
 
     def tags(self, orthanc_id: str) -> str:
         """The tags of an instance in Orthanc's short JSON, as Orthanc reads them. Raises KeyError where it is gone."""
-
-    def ask_tags(self, series: str) -> PendingTags:
-        """Ask for the tags of all instances of a series, as Orthanc reads them. Raises ArchiveFailed."""
-
-    def frames(self, orthanc_id: str) -> int:
-        """The number of frames of an instance, 1 where it states none. Raises KeyError where it is gone."""
-
-    def size(self, orthanc_id: str) -> int:
-        """The bytes of an instance's file. Raises KeyError where it is gone."""

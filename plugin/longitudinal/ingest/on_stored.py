@@ -1,31 +1,18 @@
-"""Into the sidecar: what Orthanc's callbacks say (a hint), and what is read back from the archive (the truth).
+"""Into the sidecar: what is read of stored objects, and what is gone."""
 
-Callbacks put their news on the writer's queue and return at once.
-"""
-
-import json
-import logging
 import sqlite3
-import threading
 import time
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
-
-import msgspec
 
 from longitudinal.archive import Archive
-from longitudinal.dicom.character_sets import SPECIFIC_CHARACTER_SET, default_encoding, is_read_by_orthanc
-from longitudinal.dicom.tags import Tags, read_file_tags
-from longitudinal.errors import ArchiveFailed
-from longitudinal.ingest.inventory import ArchivedStudy, Inventory
-from longitudinal.ingest.record import read_record, with_current_notes
-from longitudinal.ingest.series_reading import SeriesReading, is_worth_it
+from longitudinal.ingest.inventory import ArchivedStudy
+from longitudinal.ingest.recent_stores import RecentStores
+from longitudinal.ingest.record import with_current_notes
+from longitudinal.ingest.stored_objects import ObjectReader, StoredObject
 from longitudinal.sidecar.arrivals import joined_by, note_studies
 from longitudinal.sidecar.instances import InstanceWriter, Touched
 from longitudinal.sidecar.patients import instances_under, parents_of_instance
-from longitudinal.sidecar.records import InstanceRecord
 from longitudinal.sidecar.studies import (
     announce_study,
     empty_studies,
@@ -34,15 +21,6 @@ from longitudinal.sidecar.studies import (
     write_last_updates,
 )
 from longitudinal.sidecar.writer import Writer
-
-LOGGER = logging.getLogger(__name__)
-
-# The cursor follows within seconds; more stores than this between two of its looks are read once more, no worse.
-_REMEMBERED_STORES = 50_000
-# A file reaches Python as a whole. Of larger ones Orthanc itself reads the tags, up to the pixels.
-_LARGE_BYTES = 64 * 1024 * 1024
-# For so long after a store the backfill steps back.
-_QUIET_SECONDS = 1.0
 
 
 class Ingest:
@@ -53,36 +31,40 @@ class Ingest:
     writer
         Where changes of the sidecar are queued.
     archive
-        Asked again before a delete is believed, since a re-send can overtake it.
-    inventory
-        Asked for the tags of a file that pydicom cannot read.
+        Asked again before a delete is believed, since a store can overtake it.
+    reader
+        Makes a record of a stored object, whatever asks for it.
+    hurry
+        Called after a callback told of a store; must not wait.
     """
 
-    def __init__(self, writer: Writer, archive: Archive, inventory: Inventory) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        archive: Archive,
+        reader: ObjectReader,
+        hurry: Callable[[], object] = lambda: None,
+    ) -> None:
         self._writer = writer
         self._archive = archive
-        self._inventory = inventory
-        self._recent = _RecentStores()
+        self._reader = reader
+        self._hurry = hurry
+        self._recent = RecentStores()
 
     # The hints
 
-    def stored(self, orthanc_id: str, tags_json: str) -> None:
-        """An instance was stored; `tags_json` are its tags in Orthanc's short form."""
-        self._recent.seen(orthanc_id)
+    def stored(self, orthanc_id: str) -> None:
+        """A callback says that an instance was stored. It only hurries: what is stored is read by who follows the log."""
+        self._recent.tell(orthanc_id)
+        self._hurry()
 
-        def put(_: sqlite3.Connection, instances: InstanceWriter) -> Iterable[Touched]:
-            try:
-                tags = msgspec.json.decode(tags_json)
-                if not is_read_by_orthanc(tags.get(SPECIFIC_CHARACTER_SET) or ""):
-                    tags = self._tags(orthanc_id)
-                return [instances.put(read_record(orthanc_id, tags, self._archive))]
-            except KeyError:
-                LOGGER.info("Instance %s was gone before it could be indexed", orthanc_id)
-                return []
+    def take_hints(self) -> list[str]:
+        """The instances that callbacks told of since this was last asked."""
+        return self._recent.take_hints()
 
-        self._writer.submit(put, is_awaited=False).add_done_callback(
-            lambda done: self._recent.written(orthanc_id, done)
-        )
+    def found(self, orthanc_ids: Iterable[str]) -> None:
+        """The change log says that instances were stored; what was read of them before is out of date."""
+        self._recent.find(orthanc_ids)
 
     def deleted(self, level: str, orthanc_id: str) -> Future[None]:
         """A resource of `level` ("patients", "studies", "series", "instances") was deleted, or is said to be.
@@ -132,13 +114,9 @@ class Ingest:
         """Whether instances are being stored at this moment."""
         return self._recent.is_receiving
 
-    def take_stored(self, orthanc_id: str) -> bool:
-        """Whether a callback has written this instance since it was last asked for here."""
-        return self._recent.take(orthanc_id)
-
     def has_told(self, orthanc_id: str) -> bool:
-        """Whether a callback told of this instance since the start, or lately where there were very many."""
-        return self._recent.is_newer(orthanc_id, 0)
+        """Whether a callback told of this instance since the start (lately, where there were very many), and it was read."""
+        return self._recent.has_told(orthanc_id)
 
     # The truth
 
@@ -146,33 +124,38 @@ class Ingest:
         """Whether the archive has an instance at this moment."""
         return self._archive.has_instance(orthanc_id)
 
-    def ask(self, series: str, missing: Sequence[str], stored: int) -> SeriesReading | None:
-        """Ask for a series of so many stored instances as a whole; None where its missing ones are read one by one."""
-        with suppress(KeyError, ArchiveFailed):
-            if is_worth_it(self._inventory, missing, stored):
-                moment = self._recent.moment
-                return SeriesReading(self._inventory.ask_tags(series), moment)
-        return None
+    def index(self, orthanc_id: str) -> Future[None] | None:
+        """Read an instance from the archive and queue it; None when it is gone or cannot be read.
 
-    def index(
-        self, orthanc_id: str, *, is_awaited: bool = True, reading: SeriesReading | None = None
-    ) -> Future[None] | None:
-        """Read an instance back from the archive and queue it; None when it is gone or cannot be read.
-
-        The future is done when the sidecar has it; where many are read in a row (`is_awaited` False) that takes a moment.
-        `reading` has its tags, perhaps.
+        The future is done when the sidecar has it.
         """
-        began = self._recent.moment if reading is None else reading.moment
-        record = self._read(orthanc_id, reading)
-        if record is None:
-            return None
+        ((_, done),) = self.index_all([orthanc_id], is_awaited=True)
+        return done
+
+    def index_all(
+        self, orthanc_ids: Sequence[str], *, is_awaited: bool = False
+    ) -> Iterator[tuple[str, Future[None] | None]]:
+        """Read instances one after the other as the result is consumed; as `index`, but written a moment later."""
+        objects = self._reader.read(orthanc_ids)
+        for orthanc_id in orthanc_ids:
+            moment = self._recent.moment
+            found = next(objects)
+            if found is None:
+                self._recent.forget(orthanc_id)
+            yield orthanc_id, None if found is None else self._put(found, moment, is_awaited)
+
+    def _put(self, found: StoredObject, moment: int, is_awaited: bool) -> Future[None]:
+        """Write what was read after a moment, unless there is something newer."""
+        orthanc_id = found.record.orthanc_id
 
         def put(_: sqlite3.Connection, instances: InstanceWriter) -> Iterable[Touched]:
-            # What was stored or deleted while we read is newer than what we have read.
-            if self._recent.is_newer(orthanc_id, began) or not self._archive.has_instance(orthanc_id):
+            # What was stored since is read once more.
+            if self._recent.is_stored_since(orthanc_id, moment):
+                return []
+            if not self._archive.has_file(orthanc_id, found.file):
                 return []
             # A review may have come since, and a rejected transform must not come back.
-            return [instances.put(with_current_notes(record, self._archive))]
+            return [instances.put(with_current_notes(found.record, self._archive))]
 
         return self._writer.submit(put, is_awaited=is_awaited)
 
@@ -220,68 +203,3 @@ class Ingest:
     def settle(self) -> None:
         """Wait until everything queued before this call is in the sidecar."""
         self._writer.submit(lambda connection, instances: ()).result()
-
-    def _read(self, orthanc_id: str, reading: SeriesReading | None) -> InstanceRecord | None:
-        try:
-            tags = None if reading is None else reading.tags(orthanc_id)
-            return read_record(orthanc_id, tags or self._tags(orthanc_id), self._archive)
-        except KeyError:
-            return None
-        except Exception:  # whatever one file holds, the others are still read
-            LOGGER.exception("Instance %s cannot be read", orthanc_id)
-            return None
-
-    def _tags(self, orthanc_id: str) -> Tags:
-        if self._inventory.size(orthanc_id) <= _LARGE_BYTES:
-            try:
-                default = default_encoding(self._archive.default_encoding())
-                return read_file_tags(self._archive.file(orthanc_id), default)
-            except KeyError:
-                raise
-            except Exception as error:  # pydicom raises what it likes; Orthanc has read the file once already
-                LOGGER.info("Instance %s is read by Orthanc, pydicom cannot: %s", orthanc_id, error)
-        tags: Tags = json.loads(self._inventory.tags(orthanc_id))
-        return tags
-
-
-class _RecentStores:
-    """Which instances callbacks have told of, in the order they did, and which of them are written."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._stores: OrderedDict[str, int] = OrderedDict()
-        self._written: OrderedDict[str, None] = OrderedDict()
-        self._waiting = 0
-        self._last = -_QUIET_SECONDS
-        self.moment = 0
-
-    def seen(self, orthanc_id: str) -> None:
-        with self._lock:
-            self.moment += 1
-            self._waiting += 1
-            self._last = time.monotonic()
-            self._stores[orthanc_id] = self.moment
-            self._stores.move_to_end(orthanc_id)
-            self._written.pop(orthanc_id, None)
-            if len(self._stores) > _REMEMBERED_STORES:
-                self._stores.popitem(last=False)
-
-    def written(self, orthanc_id: str, done: Future[None]) -> None:
-        with self._lock:
-            self._waiting -= 1
-            if done.exception() is None:
-                self._written[orthanc_id] = None
-                if len(self._written) > _REMEMBERED_STORES:
-                    self._written.popitem(last=False)
-
-    def take(self, orthanc_id: str) -> bool:
-        with self._lock:
-            return self._written.pop(orthanc_id, self) is None
-
-    def is_newer(self, orthanc_id: str, moment: int) -> bool:
-        with self._lock:
-            return self._stores.get(orthanc_id, 0) > moment
-
-    @property
-    def is_receiving(self) -> bool:
-        return self._waiting > 0 or time.monotonic() - self._last < _QUIET_SECONDS

@@ -7,6 +7,7 @@ and LastUpdate are compared; identifiers only where these differ, contents only 
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
+from longitudinal.dicom.reader_versions import CURRENT
 from longitudinal.ingest.inventory import ArchivedStudy, Inventory
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.sidecar.connection import Readers
@@ -26,7 +27,7 @@ class Reconcile:
     Parameters
     ----------
     queue_studies
-        Takes the studies of which instances are missing.
+        Takes the studies of which instances are missing, or were read by a reader that is none of today's.
     annotated
         Told the studies and registration objects whose metadata may have changed unseen.
     """
@@ -93,7 +94,7 @@ class Reconcile:
         if study is None:
             self._ingest.deleted("studies", orthanc_id).result()
             return
-        states = series_states(self._readers.connection(), orthanc_id)
+        states = series_states(self._readers.connection(), orthanc_id, CURRENT)
         for series in states.keys() - set(study.series):
             self._ingest.deleted("series", series).result()
         is_missing = False
@@ -103,6 +104,7 @@ class Reconcile:
                 is_missing |= yield from self._compare_instances(series, state, last_update)
         if is_missing:
             self._ingest.announce(study).result()  # its row went with the last instance that was indexed
+        if is_missing or any(state.is_outdated for state in states.values()):
             self._queue_studies([study])
         for resource in (orthanc_id, *registrations_of_study(self._readers.connection(), orthanc_id)):
             self._annotated(resource)
@@ -126,11 +128,12 @@ class Reconcile:
 
     def _read_again(self, instances: Iterable[str]) -> Iterator[None]:
         """Read what may have been overwritten. What a callback told of since the start was read then."""
+        told = [instance for instance in instances if not self._ingest.has_told(instance)]
         waiting = []
-        for instance in instances:
-            if not self._ingest.has_told(instance):
-                waiting.append(self._ingest.index(instance, is_awaited=False))
-                yield
+        for _, done in self._ingest.index_all(told):
+            waiting.append(done)
+            yield
+        self._ingest.settle()
         for done in waiting:
             if done is not None:
                 done.result()

@@ -13,8 +13,15 @@ from longitudinal.archive import Archive, Parents
 from longitudinal.dicom.character_sets import CharacterSet, default_encoding
 from longitudinal.dicom.header import Header, read_header
 from longitudinal.dicom.image_planes import ImagePlanes, read_planes
+from longitudinal.dicom.reader_versions import reader_of
 from longitudinal.dicom.registration_writer import Equipment
-from longitudinal.dicom.spatial_registration import Refusal, Registration, RegistrationItem, read_registration
+from longitudinal.dicom.spatial_registration import (
+    REGISTRATION_SOP_CLASSES,
+    Refusal,
+    Registration,
+    RegistrationItem,
+    read_registration,
+)
 from longitudinal.dicom.tags import Tags, with_unicode
 from longitudinal.sidecar.records import InstanceRecord, Notes, TransformRecord
 from longitudinal.transforms.annotation import read_annotation
@@ -22,9 +29,6 @@ from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.grid_storage import LARGEST_EXACT_BYTES
 
 LOGGER = logging.getLogger(__name__)
-
-# PS3.4 B.5: Spatial Registration Storage and Deformable Spatial Registration Storage.
-REGISTRATION_SOP_CLASSES = frozenset({"1.2.840.10008.5.1.4.1.1.66.1", "1.2.840.10008.5.1.4.1.1.66.3"})
 
 
 def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord:
@@ -96,6 +100,7 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
         reason=reason,
         detail=detail,
         planes=planes,
+        reader=reader_of(tags),
         transforms=transforms,
     )
 

@@ -2,17 +2,18 @@
 
 import time
 from collections import deque
-from collections.abc import Generator, Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from concurrent.futures import Future
-from contextlib import closing
+from itertools import chain
 
 import msgspec
 
+from longitudinal.dicom.reader_versions import CURRENT
 from longitudinal.ingest.inventory import ArchivedStudy, Inventory
 from longitudinal.ingest.on_stored import Ingest
-from longitudinal.ingest.series_reading import SeriesReading
 from longitudinal.jobs.supervisor import JobContext
 from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.headers import outdated_instances
 from longitudinal.sidecar.jobs import JobRequest, Priority
 from longitudinal.sidecar.studies import known_instances
 
@@ -21,7 +22,6 @@ KIND = "index"
 _AHEAD = 400
 # So that a rate is a number from the first moment on.
 _SHORTEST_SECONDS = 0.001
-_LOOK_SECONDS = 0.1
 
 
 class Indexed(msgspec.Struct, rename="camel", frozen=True):
@@ -59,7 +59,10 @@ def request_backfill(studies: Sequence[ArchivedStudy]) -> list[JobRequest]:
 
 
 class IndexStudy:
-    """Indexes what is missing of a study; what is indexed already is skipped, so it may be interrupted anywhere."""
+    """Indexes what is missing of a study, and what was indexed by a reader that is none of today's.
+
+    What is indexed already is skipped, so it may be interrupted anywhere.
+    """
 
     def __init__(self, inventory: Inventory, readers: Readers, ingest: Ingest) -> None:
         self._inventory = inventory
@@ -83,53 +86,40 @@ class IndexStudy:
         except KeyError:
             self._ingest.deleted("studies", study).result()
             return Indexed(0, 0, 0.0, 0.0)
-        return self._read(context, {series: self._inventory.instances(series) for series in listed})
+        stored = [instance for series in listed for instance in self._inventory.instances(series)]
+        connection = self._readers.connection()
+        known = known_instances(connection, stored) - outdated_instances(connection, study, CURRENT)
+        return self._read(context, stored, known)
 
-    def _read(self, context: JobContext, series: Mapping[str, Sequence[str]]) -> Indexed:
+    def _read(self, context: JobContext, stored: Sequence[str], known: Set[str]) -> Indexed:
         began = time.monotonic()
-        stored = [instance for instances in series.values() for instance in instances]
-        known = known_instances(self._readers.connection(), stored)
         missing = [instance for instance in stored if instance not in known]
         waiting: deque[Future[None]] = deque()
         unread: list[str] = []
         # A start after one that was cut short tells at once when it has got further.
         ahead = _AHEAD if context.job.attempts == 1 else 1
-        with closing(self._readings(context, series, known)) as readings:
-            for number, (instance, reading) in enumerate(readings):
-                context.checkpoint()
-                there, rate = len(known) + number, _rate(number, began)
-                context.report(there / len(stored), f"reading {there} of {len(stored)}, {rate:.0f} a second")
-                done = self._ingest.index(instance, is_awaited=ahead == 1, reading=reading)
-                if done is None:
-                    unread.append(instance)
-                else:
-                    waiting.append(done)
-                if len(waiting) >= ahead:
-                    waiting.popleft().result()
-                    if ahead == 1:
-                        context.moved_on()
-                        ahead = _AHEAD
+        indexing = chain(
+            self._ingest.index_all(missing[:1], is_awaited=True), self._ingest.index_all(missing[1:])
+        )
+        for number, (instance, done) in enumerate(indexing):
+            context.checkpoint()
+            there, rate = len(known) + number, _rate(number, began)
+            context.report(there / len(stored), f"reading {there} of {len(stored)}, {rate:.0f} a second")
+            if done is None:
+                unread.append(instance)
+            else:
+                waiting.append(done)
+            if len(waiting) >= ahead:
+                waiting.popleft().result()
+                if ahead == 1:
+                    context.moved_on()
+                    ahead = _AHEAD
         self._ingest.settle()
         for done in waiting:
             done.result()
         self._check(unread, len(missing))
         seconds, rate = time.monotonic() - began, _rate(len(missing), began)
         return Indexed(len(stored), len(missing), round(seconds, 3), round(rate, 1))
-
-    def _readings(
-        self, context: JobContext, series: Mapping[str, Sequence[str]], known: Set[str]
-    ) -> Generator[tuple[str, SeriesReading | None]]:
-        """What is missing, one by one, each with the reading of its series, which is ready then."""
-        for name, instances in series.items():
-            missing = [instance for instance in instances if instance not in known]
-            reading = self._ingest.ask(name, missing, len(instances))
-            try:
-                while reading is not None and not reading.is_ready(_LOOK_SECONDS):
-                    context.checkpoint()
-                yield from ((instance, reading) for instance in missing)
-            finally:
-                if reading is not None:
-                    reading.close()
 
     def _check(self, unread: Sequence[str], missing: int) -> None:
         """Raise for what could not be read, is stored, and no callback has told of meanwhile."""

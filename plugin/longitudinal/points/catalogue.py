@@ -9,6 +9,7 @@ from longitudinal.points.patient_index import PatientIndex
 from longitudinal.points.series_planes import SeriesPlanes, read_series_planes
 from longitudinal.sidecar import patients, transforms
 from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.headers import read_identities
 from longitudinal.sidecar.instances import Touched
 from longitudinal.transforms.stored import GridCache, read_stored_transforms
 
@@ -123,7 +124,13 @@ class Catalogue:
                 grids=self._grids,
                 read_grid=lambda transform: transforms.read_grid(connection, transform),
             )
-            return PatientIndex(patient, patients.read_studies(connection, key), series, stored)
+            return PatientIndex(
+                patient,
+                patients.read_studies(connection, key),
+                series,
+                stored,
+                read_identities(connection, key),
+            )
         finally:
             connection.execute("COMMIT")
 

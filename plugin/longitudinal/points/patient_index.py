@@ -15,12 +15,12 @@ from longitudinal.geometry.stack import StackSet
 from longitudinal.points.answer import UncertaintySource
 from longitudinal.points.series_planes import SeriesPlanes
 from longitudinal.points.study_time import sort_key, study_time
+from longitudinal.sidecar.headers import IDENTITY
 from longitudinal.transforms.attempts import Attempt, read_attempts
 from longitudinal.transforms.graph import FrameGraph, Path
 from longitudinal.transforms.stored import StoredTransform
 
 _DATE_LENGTH = 8
-_IDENTITY_COLUMNS = ("patient_birth_date", "patient_sex", "issuer_of_patient_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,8 @@ class PatientIndex:
         The patient's series.
     transforms
         The transforms of the patient's registration objects, refused ones included.
+    identities
+        What is said of who the patient is (`read_identities`), by any instance of any series.
     """
 
     def __init__(
@@ -89,12 +91,13 @@ class PatientIndex:
         studies: Sequence[sqlite3.Row],
         series: Sequence[SeriesPlanes],
         transforms: Sequence[StoredTransform],
+        identities: Sequence[sqlite3.Row],
     ) -> None:
         self.key: int = patient["key"]
         self.patient_id: str = patient["patient_id"]
         self.orthanc_id: str = patient["orthanc_id"]
         self.identity_conflict = any(
-            len({row[column] for row in studies if row[column]}) > 1 for column in _IDENTITY_COLUMNS
+            len({row[column] for row in identities if row[column]}) > 1 for column in IDENTITY
         )
         self.transforms = tuple(transforms)
         self.studies, self.series = _in_time_order(studies, series)

@@ -3,33 +3,29 @@
 import hashlib
 import json
 import sqlite3
+from dataclasses import dataclass
 
+from longitudinal.sidecar import headers
 from longitudinal.sidecar.records import InstanceRecord, TransformRecord
 
-# Upserts keep the key, so that rows below stay where they are; RETURNING gives it in the same statement.
+# Upserts keep the key, so that rows below stay where they are; RETURNING gives it in the same statement. What a row says
+# beside its identifiers comes from the headers of its instances.
 _PATIENT = """INSERT INTO patients (patient_id, orthanc_id, patient_name) VALUES (?, ?, ?)
-    ON CONFLICT (patient_id) DO UPDATE SET patient_name = excluded.patient_name RETURNING key"""
-_STUDY = """INSERT INTO studies (orthanc_id, patient_key, study_instance_uid, study_date, study_time, study_description,
-    accession_number, timezone_offset, patient_birth_date, patient_sex, issuer_of_patient_id)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (orthanc_id) DO UPDATE SET patient_key = excluded.patient_key, study_date = excluded.study_date,
-    study_time = excluded.study_time, study_description = excluded.study_description,
-    accession_number = excluded.accession_number, timezone_offset = excluded.timezone_offset,
-    patient_birth_date = excluded.patient_birth_date, patient_sex = excluded.patient_sex,
-    issuer_of_patient_id = excluded.issuer_of_patient_id RETURNING key"""
-_SERIES = """INSERT INTO series (orthanc_id, study_key, series_instance_uid, series_number, series_description, modality)
-    VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT (orthanc_id) DO UPDATE SET series_number = excluded.series_number RETURNING key"""
+    ON CONFLICT (patient_id) DO UPDATE SET orthanc_id = excluded.orthanc_id RETURNING key"""
+_STUDY = """INSERT INTO studies (orthanc_id, patient_key, study_instance_uid) VALUES (?, ?, ?)
+    ON CONFLICT (orthanc_id) DO UPDATE SET patient_key = excluded.patient_key,
+    study_instance_uid = excluded.study_instance_uid RETURNING key"""
+_SERIES = """INSERT INTO series (orthanc_id, study_key, series_instance_uid) VALUES (?, ?, ?)
+    ON CONFLICT (orthanc_id) DO UPDATE SET study_key = excluded.study_key,
+    series_instance_uid = excluded.series_instance_uid RETURNING key"""
 _FRAME = (
     "INSERT INTO frames (uid) VALUES (?) ON CONFLICT (uid) DO UPDATE SET uid = excluded.uid RETURNING key"
 )
-_INSTANCE = """INSERT INTO instances (orthanc_id, series_key, frame_key, sop_instance_uid, sop_class_uid, instance_number,
-    number_of_frames, image_type, acquisition_date_time, time_source, role, reason, detail, planes)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (orthanc_id) DO UPDATE SET frame_key = excluded.frame_key, instance_number = excluded.instance_number,
-    number_of_frames = excluded.number_of_frames, image_type = excluded.image_type,
-    acquisition_date_time = excluded.acquisition_date_time, time_source = excluded.time_source, role = excluded.role,
-    reason = excluded.reason, detail = excluded.detail, planes = excluded.planes RETURNING key"""
+_INSTANCE_COLUMNS = """series_key, frame_key, header_key, sop_instance_uid, sop_class_uid, instance_number, number_of_frames,
+    image_type, acquisition_date_time, time_source, role, reason, detail, planes"""
+_MARKS = ", ".join("?" * len(_INSTANCE_COLUMNS.split(",")))
+_INSERT = f"INSERT INTO instances ({_INSTANCE_COLUMNS}, orthanc_id) VALUES ({_MARKS}, ?)"
+_REPLACE = f"UPDATE instances SET ({_INSTANCE_COLUMNS}) = ({_MARKS}) WHERE key = ?"
 _TRANSFORM = """INSERT INTO transforms (id, item, instance_key, source_frame, source_references, target_frame,
     target_references, kind, matrix, grid, refusal, detail, origin, label, created, creator, maker, digest,
     expected_error_mm, error_source, given_origin, given_by, given_at, decision, decided_by, decided_at,
@@ -39,11 +35,22 @@ _TRANSFORM = """INSERT INTO transforms (id, item, instance_key, source_frame, so
 
 # The keys of a patient and of one of its series whose content changed.
 Touched = tuple[int, int]
-_REMEMBERED_SERIES = 1_000
+_REMEMBERED_PLACES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Keys of what an instance belongs to."""
+
+    patient: int
+    study: int
+    series: int
+    frame: int | None
+    header: int
 
 
 class InstanceWriter:
-    """Stores instances, remembering the keys of the series it has just written.
+    """Stores instances, remembering the keys of what it has just written.
 
     A study of 500 slices names its patient, study, series and frame 500 times; they are written once. Whatever removes
     rows or rolls back must call `forget`.
@@ -51,79 +58,121 @@ class InstanceWriter:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._series: dict[tuple[str, str | None], tuple[int, int, int | None]] = {}
+        self._places: dict[tuple[str, str | None, headers.Said], _Place] = {}
 
     def forget(self) -> None:
         """Drop the remembered keys."""
-        self._series.clear()
+        self._places.clear()
 
     def put(self, record: InstanceRecord) -> Touched:
         """Store or replace one instance; returns the keys of its patient and series."""
-        patient_key, series_key, frame_key = self._parents(record)
-        (instance_key,) = self._connection.execute(
-            _INSTANCE,
-            (
-                record.orthanc_id, series_key, frame_key, record.sop_instance_uid, record.sop_class_uid,
-                record.instance_number, record.number_of_frames, record.image_type, record.acquisition_date_time,
-                record.time_source, record.role, record.reason, record.detail, record.planes,
-            ),
-        ).fetchone()  # fmt: skip
-        if record.transforms or record.modality == "REG":
-            self._connection.execute("DELETE FROM transforms WHERE instance_key = ?", (instance_key,))
-            self._connection.executemany(
-                _TRANSFORM, [_transform_row(record, item, instance_key) for item in record.transforms]
-            )
-        return patient_key, series_key
+        place = self._place(record)
+        execute = self._connection.execute
+        values = (
+            place.series, place.frame, place.header, record.sop_instance_uid, record.sop_class_uid,
+            record.instance_number, record.number_of_frames, record.image_type, record.acquisition_date_time,
+            record.time_source, record.role, record.reason, record.detail, record.planes,
+        )  # fmt: skip
+        before = execute(
+            "SELECT key, frame_key, header_key FROM instances WHERE orthanc_id = ?", (record.orthanc_id,)
+        ).fetchone()
+        if before is None:
+            instance_key = execute(_INSERT, (*values, record.orthanc_id)).lastrowid
+        else:
+            instance_key = before["key"]
+            execute(_REPLACE, (*values, instance_key))
+            execute("DELETE FROM transforms WHERE instance_key = ?", (instance_key,))
+            if (before["frame_key"], before["header_key"]) != (place.frame, place.header):
+                self._release(place.study, place.series, before["frame_key"], before["header_key"])
+        if record.transforms:
+            rows = [_transform_row(record, item, int(instance_key or 0)) for item in record.transforms]
+            self._connection.executemany(_TRANSFORM, rows)
+        return place.patient, place.series
 
     def remove(self, orthanc_id: str) -> Touched | None:
         """Remove one instance and what is empty without it; returns what `put` returned, None if it was not there."""
         row = self._connection.execute(
-            """SELECT i.key, i.series_key, e.study_key, s.patient_key FROM instances i
+            """SELECT i.key, i.series_key, i.frame_key, i.header_key, e.study_key, s.patient_key FROM instances i
             JOIN series e ON e.key = i.series_key JOIN studies s ON s.key = e.study_key WHERE i.orthanc_id = ?""",
             (orthanc_id,),
         ).fetchone()
         if row is None:
             return None
-        instance_key, series_key, study_key, patient_key = row
+        instance_key, series_key, frame_key, header_key, study_key, patient_key = row
         execute = self._connection.execute
         execute("DELETE FROM transforms WHERE instance_key = ?", (instance_key,))
         execute("DELETE FROM instances WHERE key = ?", (instance_key,))
         if execute("SELECT 1 FROM instances WHERE series_key = ? LIMIT 1", (series_key,)).fetchone() is None:
-            self.forget()
-            execute("DELETE FROM series_frames WHERE series_key = ?", (series_key,))
-            execute("DELETE FROM series WHERE key = ?", (series_key,))
-            if execute("SELECT 1 FROM series WHERE study_key = ? LIMIT 1", (study_key,)).fetchone() is None:
-                execute("DELETE FROM studies WHERE key = ?", (study_key,))
-                if (
-                    execute("SELECT 1 FROM studies WHERE patient_key = ? LIMIT 1", (patient_key,)).fetchone()
-                    is None
-                ):
-                    execute("DELETE FROM patients WHERE key = ?", (patient_key,))
+            self._remove_series(series_key, study_key, patient_key)
+        else:
+            self._release(study_key, series_key, frame_key, header_key)
         return int(patient_key), int(series_key)
 
-    def _parents(self, record: InstanceRecord) -> tuple[int, int, int | None]:
-        remembered = self._series.get((record.orthanc_series, record.frame_of_reference_uid))
-        if remembered is not None:
-            return remembered
+    def _remove_series(self, series_key: int, study_key: int, patient_key: int) -> None:
+        """Remove an empty series, and its study and patient where these are empty then."""
+        self.forget()
+        execute = self._connection.execute
+        frames = execute("SELECT frame_key FROM series_frames WHERE series_key = ?", (series_key,)).fetchall()
+        for (frame_key,) in map(tuple, frames):
+            self._release_frame(series_key, frame_key)
+        headers.release_series(self._connection, series_key)
+        execute("DELETE FROM series WHERE key = ?", (series_key,))
+        if execute("SELECT 1 FROM series WHERE study_key = ? LIMIT 1", (study_key,)).fetchone() is not None:
+            headers.settle_study(self._connection, study_key)
+        else:
+            execute("DELETE FROM studies WHERE key = ?", (study_key,))
+        remove_patient_if_empty(self._connection, patient_key)
+        headers.settle_patient(self._connection, patient_key)
+
+    def _release(self, study_key: int, series_key: int, frame_key: int | None, header_key: int) -> None:
+        """An instance has left a series, or lies in another frame now, or says something else."""
+        execute = self._connection.execute
+        if frame_key is not None:
+            used = execute(
+                "SELECT 1 FROM instances WHERE series_key = ? AND frame_key = ? LIMIT 1",
+                (series_key, frame_key),
+            )
+            if used.fetchone() is None:
+                self.forget()
+                self._release_frame(series_key, frame_key)
+        if headers.release(self._connection, series_key, header_key):
+            self.forget()
+            headers.settle(self._connection, study_key, series_key)
+
+    def _release_frame(self, series_key: int, frame_key: int) -> None:
+        execute = self._connection.execute
+        execute("DELETE FROM series_frames WHERE series_key = ? AND frame_key = ?", (series_key, frame_key))
+        execute(
+            """DELETE FROM frames WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM series_frames WHERE frame_key = ?1)""",
+            (frame_key,),
+        )
+
+    def _place(self, record: InstanceRecord) -> _Place:
+        said = headers.said_by(record)
+        name = (record.orthanc_series, record.frame_of_reference_uid, said)
+        place = self._places.get(name)
+        if place is None:
+            place = self._places[name] = self._write_place(record, said)
+            if len(self._places) > _REMEMBERED_PLACES:
+                del self._places[next(iter(self._places))]
+        return place
+
+    def _write_place(self, record: InstanceRecord, said: headers.Said) -> _Place:
         execute = self._connection.execute
         (patient_key,) = execute(
             _PATIENT, (record.patient_id, record.orthanc_patient, record.patient_name)
         ).fetchone()
+        before = execute(
+            "SELECT patient_key FROM studies WHERE orthanc_id = ?", (record.orthanc_study,)
+        ).fetchone()
         (study_key,) = execute(
-            _STUDY,
-            (
-                record.orthanc_study, patient_key, record.study_instance_uid, record.study_date, record.study_time,
-                record.study_description, record.accession_number, record.timezone_offset, record.patient_birth_date,
-                record.patient_sex, record.issuer_of_patient_id,
-            ),
-        ).fetchone()  # fmt: skip
+            _STUDY, (record.orthanc_study, patient_key, record.study_instance_uid)
+        ).fetchone()
+        if before is not None and before[0] != patient_key:
+            remove_patient_if_empty(self._connection, before[0])
         (series_key,) = execute(
-            _SERIES,
-            (
-                record.orthanc_series, study_key, record.series_instance_uid, record.series_number,
-                record.series_description, record.modality,
-            ),
-        ).fetchone()  # fmt: skip
+            _SERIES, (record.orthanc_series, study_key, record.series_instance_uid)
+        ).fetchone()
         frame_key = None
         if record.frame_of_reference_uid is not None:
             (frame_key,) = execute(_FRAME, (record.frame_of_reference_uid,)).fetchone()
@@ -131,11 +180,18 @@ class InstanceWriter:
                 "INSERT OR IGNORE INTO series_frames (frame_key, series_key) VALUES (?, ?)",
                 (frame_key, series_key),
             )
-        parents = (int(patient_key), int(series_key), frame_key)
-        self._series[(record.orthanc_series, record.frame_of_reference_uid)] = parents
-        if len(self._series) > _REMEMBERED_SERIES:
-            del self._series[next(iter(self._series))]
-        return parents
+        header_key = headers.keep_header(self._connection, said)
+        if headers.add_to_series(self._connection, series_key, header_key):
+            headers.settle(self._connection, study_key, series_key)
+        return _Place(int(patient_key), int(study_key), int(series_key), frame_key, header_key)
+
+
+def remove_patient_if_empty(connection: sqlite3.Connection, patient_key: int) -> None:
+    """Remove a patient without studies."""
+    connection.execute(
+        "DELETE FROM patients WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM studies WHERE patient_key = ?1)",
+        (patient_key,),
+    )
 
 
 def _transform_row(record: InstanceRecord, item: TransformRecord, instance_key: int) -> tuple[object, ...]:

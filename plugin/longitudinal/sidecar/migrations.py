@@ -119,3 +119,27 @@ def m004_alignment(db: Database) -> None:
 def m005_last_update(db: Database) -> None:
     """LastUpdate of each series, as the archive had it when all that was stored till then had been read."""
     db.execute("ALTER TABLE series ADD COLUMN last_update TEXT")
+
+
+_HEADERS = (
+    # What instances say of what is above them, each saying once; `digest` tells two of them apart.
+    """CREATE TABLE headers (
+        key INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, patient_name TEXT, patient_birth_date TEXT, patient_sex TEXT,
+        issuer_of_patient_id TEXT, study_date TEXT, study_time TEXT, study_description TEXT, accession_number TEXT,
+        timezone_offset TEXT, series_number INTEGER, series_description TEXT, modality TEXT, reader TEXT NOT NULL)""",
+    """CREATE TABLE series_headers (
+        series_key INTEGER NOT NULL REFERENCES series (key), header_key INTEGER NOT NULL REFERENCES headers (key),
+        PRIMARY KEY (series_key, header_key)) WITHOUT ROWID""",
+    "CREATE INDEX series_headers_header ON series_headers (header_key)",
+    # Instances that were indexed before are said to be of a reader that is none of today's, so that they are read again.
+    "INSERT INTO headers (key, digest, reader) VALUES (0, '', '')",
+    "ALTER TABLE instances ADD COLUMN header_key INTEGER NOT NULL DEFAULT 0",
+    "INSERT INTO series_headers SELECT key, 0 FROM series",
+)
+
+
+@MIGRATIONS()
+def m006_headers(db: Database) -> None:
+    """What each instance says of its patient, study and series, and by which reader it was read."""
+    for statement in _HEADERS:
+        db.execute(statement)

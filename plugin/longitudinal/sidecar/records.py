@@ -70,7 +70,8 @@ class TransformRecord:
 class InstanceRecord:
     """One stored instance: who and where it belongs, and its planes or the reason it has none.
 
-    `planes` is a packed PLANE array, one element per frame; exactly one of `planes` and `reason` is not None.
+    `planes` is a packed PLANE array, one element per frame; exactly one of `planes` and `reason` is not None. `reader` names
+    what has read it, with its version.
     """
 
     orthanc_id: str
@@ -104,4 +105,5 @@ class InstanceRecord:
     reason: str | None
     detail: str
     planes: bytes | None
+    reader: str = ""
     transforms: tuple[TransformRecord, ...] = ()

@@ -1,13 +1,15 @@
 """Studies the archive has and the sidecar has not read yet, and which instances it knows of those it has."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from longitudinal.sidecar.instances import Touched
+from longitudinal.sidecar.instances import Touched, remove_patient_if_empty
 
 # A study without series touches its patient and no series; keys begin at 1.
 NO_SERIES = 0
+# Stands for LastUpdate of a series of which something that was overwritten could not be read: no time is like it.
+UNREAD = "unread"
 # SQLite took no more than 999 variables for years; some builds still do not.
 _VARIABLES = 900
 
@@ -54,10 +56,7 @@ def remove_if_empty(connection: sqlite3.Connection, orthanc_id: str) -> Touched 
     ).fetchone()
     if row is None:
         return None
-    connection.execute(
-        "DELETE FROM patients WHERE key = ? AND NOT EXISTS (SELECT 1 FROM studies WHERE patient_key = patients.key)",
-        (row[0],),
-    )
+    remove_patient_if_empty(connection, row[0])
     return int(row[0]), NO_SERIES
 
 
@@ -94,20 +93,27 @@ class SeriesState:
     """What is indexed of a series.
 
     `last_update` is the archive's when all that was stored till then had been read; None where nobody has looked yet.
+    `is_outdated` where instances of it were read by a reader that is none of today's.
     """
 
     instances: int = 0
     last_update: str | None = None
+    is_outdated: bool = False
 
 
-def series_states(connection: sqlite3.Connection, study: str) -> dict[str, SeriesState]:
-    """The series of a study, by Orthanc id."""
+def series_states(
+    connection: sqlite3.Connection, study: str, readers: Collection[str]
+) -> dict[str, SeriesState]:
+    """The series of a study, by Orthanc id; `readers` are those of today."""
+    marks = ", ".join("?" * len(readers))
     rows = connection.execute(
-        """SELECT e.orthanc_id, (SELECT count(*) FROM instances WHERE series_key = e.key), e.last_update
+        f"""SELECT e.orthanc_id, (SELECT count(*) FROM instances WHERE series_key = e.key), e.last_update,
+        EXISTS (SELECT 1 FROM series_headers x JOIN headers h ON h.key = x.header_key
+            WHERE x.series_key = e.key AND h.reader NOT IN ({marks}))
         FROM series e JOIN studies s ON s.key = e.study_key WHERE s.orthanc_id = ?""",
-        (study,),
+        (*readers, study),
     )
-    return {row[0]: SeriesState(int(row[1]), row[2]) for row in rows}
+    return {row[0]: SeriesState(int(row[1]), row[2], bool(row[3])) for row in rows}
 
 
 def series_of_instances(connection: sqlite3.Connection, orthanc_ids: Sequence[str]) -> set[str]:

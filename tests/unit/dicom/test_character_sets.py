@@ -4,7 +4,7 @@ import pydicom
 import pytest
 from pydicom.data import get_charset_files
 
-from longitudinal.dicom.character_sets import character_set, default_encoding, is_read_by_orthanc
+from longitudinal.dicom.character_sets import character_set, default_encoding
 from longitudinal.dicom.tags import read_file_tags, tags_from_dataset
 
 NAMES = {
@@ -122,10 +122,3 @@ def test_letters_without_the_escape_sequence_that_should_announce_them() -> None
 def test_what_a_set_does_not_have_is_left_out() -> None:
     assert character_set("ISO_IR 192").decode(b"J\xf6rg") == "Jrg"
     assert character_set(r"\ISO 2022 IR 87").decode(b"\x1b$B;3E\xff\x1b(B!") == "山!"
-
-
-def test_orthanc_is_trusted_with_the_usual_sets_only() -> None:
-    for terms in ("", "ISO_IR 100", "ISO_IR 192", "GB18030", r"\ISO 2022 IR 87", r"\ISO 2022 IR 149"):
-        assert is_read_by_orthanc(terms)
-    for terms in (r"ISO 2022 IR 13\ISO 2022 IR 87", r"ISO 2022 IR 6\ISO 2022 IR 100", "ISO_IR 203", "latin1"):
-        assert not is_read_by_orthanc(terms)

@@ -11,6 +11,7 @@ from longitudinal.ingest.changes import Changes
 from longitudinal.ingest.inventory import ArchivedStudy
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.reconcile import Reconcile
+from longitudinal.ingest.stored_objects import StoredObjects
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.facts import read_counts
 from longitudinal.sidecar.writer import Writer
@@ -42,10 +43,13 @@ class House:
         self.queued += [study.orthanc_id for study in studies]
 
     def hint(self, *orthanc_ids: str) -> None:
-        """Tell of stores as the callback does."""
+        """Tell of stores as the callback does, and read them as who follows the log does; `files_read` begins anew."""
         for orthanc_id in orthanc_ids:
-            self.ingest.stored(orthanc_id, self.archive.short_json(orthanc_id))
+            self.ingest.stored(orthanc_id)
+        for _ in self.ingest.index_all(self.ingest.take_hints()):
+            pass
         self.ingest.settle()
+        self.archive.files_read.clear()
 
     def rows(self, table: str = "instances") -> set[str]:
         """The Orthanc ids in a table."""
@@ -61,6 +65,6 @@ def house(tmp_path: Path) -> Iterator[House]:
     readers, archive = Readers(path), FakeArchive()
     writer = Writer(readers, lambda touched: None)
     writer.start()
-    yield House(archive, readers, writer, Ingest(writer, archive, archive), [])
+    yield House(archive, readers, writer, Ingest(writer, archive, StoredObjects(archive, archive)), [])
     readers.close()
     writer.stop()

@@ -39,12 +39,43 @@ def test_what_no_callback_told_of_is_read_and_the_cursor_is_kept(house: Any) -> 
     assert changes.lag == 0
 
 
-def test_what_a_callback_wrote_is_not_read_again(house: Any) -> None:
+def test_what_a_callback_told_of_and_the_log_has_is_read_once(house: Any) -> None:
     changes = house.changes()
     changes.begin()
-    house.hint(*house.archive.store(slices(3)))
+    stored = house.archive.store(slices(3))
+    for orthanc_id in stored:
+        house.ingest.stored(orthanc_id)
     changes.follow()
-    assert (house.archive.files_read, changes.cursor) == ([], 3)
+    changes.follow()
+    assert (house.archive.files_read, changes.cursor) == (stored, 3)
+
+
+def test_a_store_that_no_line_tells_of_is_read_for_the_callback(house: Any) -> None:
+    """Somebody cleared the log, or sent an object that was there already: it is read as the archive has it."""
+    changes = house.changes()
+    changes.begin()
+    (stored,) = house.archive.store(slices(1))
+    house.archive.log_begins_after = 1
+    house.ingest.stored(stored)
+    changes.follow()
+    assert house.rows() == {stored}
+
+
+def test_an_instance_that_cannot_be_read_leaves_its_series_to_the_pass(house: Any) -> None:
+    ds = build.classic((0, 0, 0))
+    changes = house.changes()
+    changes.begin()
+    house.hint(*house.archive.store([ds]))
+    changes.follow()
+    ds.ImagePositionPatient = [0, 0, 50]
+    (again,) = house.archive.store([ds])
+    house.archive.unreadable = {again}
+    house.ingest.stored(again)
+    changes.follow()
+    house.archive.unreadable = set()
+    house.reconcile()
+    (planes,) = house.readers.connection().execute("SELECT planes FROM instances").fetchone()
+    assert np.frombuffer(planes, PLANE)["position"][0].tolist() == [0, 0, 50]
 
 
 def test_overwritten_elsewhere_is_read_again_though_known(house: Any) -> None:
@@ -53,6 +84,7 @@ def test_overwritten_elsewhere_is_read_again_though_known(house: Any) -> None:
     ds = build.classic((0, 0, 0))
     house.hint(*house.archive.store([ds]))
     changes.follow()
+    house.archive.files_read.clear()
     ds.ImagePositionPatient = [0, 0, 50]
     (again,) = house.archive.store([ds])
     changes.follow()
@@ -145,13 +177,19 @@ def test_deleted_while_it_was_read_leaves_no_row(house: Any) -> None:
 
 def test_a_store_during_the_read_wins(house: Any) -> None:
     ds = build.classic((0, 0, 0))
+    changes = house.changes()
+    changes.begin()
     (known,) = house.archive.store([ds])
+    changes.follow()
     read = house.archive.file
 
     def read_and_overwrite(orthanc_id: str) -> bytes:
         file = read(orthanc_id)
+        house.archive.file = read
         ds.ImagePositionPatient = [0, 0, 50]
-        house.hint(*house.archive.store([ds]))
+        house.archive.store([ds])
+        house.ingest.stored(known)
+        changes.follow()  # it has the new one sooner than the old one is written
         return file
 
     house.archive.file = read_and_overwrite
@@ -181,7 +219,7 @@ def test_stop_ends_a_long_look_and_the_next_start_goes_on(house: Any) -> None:
 
 
 def test_of_a_large_file_orthanc_reads_the_tags(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("longitudinal.ingest.on_stored._LARGE_BYTES", 100)
+    monkeypatch.setattr("longitudinal.ingest.stored_objects._LARGE_BYTES", 100)
     changes = house.changes()
     changes.begin()
     stored = house.archive.store(slices(2))

@@ -10,6 +10,7 @@ from pydicom.uid import generate_uid
 
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.ingest.on_stored import Ingest
+from longitudinal.ingest.stored_objects import StoredObjects
 from longitudinal.transforms.annotation import decide
 from tests import builders as build
 from tests.data import data
@@ -58,7 +59,7 @@ def test_an_equal_archive_queues_nothing_and_lists_each_series_once(house: Any) 
 
 def start_again(house: Any) -> None:
     """As after a restart: no callback has told of anything."""
-    house.ingest = Ingest(house.writer, house.archive, house.archive)
+    house.ingest = Ingest(house.writer, house.archive, StoredObjects(house.archive, house.archive))
 
 
 def offset(house: Any) -> list[float]:

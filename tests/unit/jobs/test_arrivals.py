@@ -8,6 +8,7 @@ import pytest
 
 from longitudinal.ingest.inventory import Change
 from longitudinal.ingest.on_stored import Ingest
+from longitudinal.ingest.stored_objects import StoredObjects
 from longitudinal.jobs.align_study import KIND, Parameters, request_alignment
 from longitudinal.jobs.arrivals import Arrivals
 from longitudinal.jobs.queue import JobQueue
@@ -210,7 +211,7 @@ def chain(archive: Archive, **more: object) -> list[InstanceRecord]:
 
 def delete(archive: Archive, records: list[InstanceRecord], *, with_study: bool) -> None:
     there = Deletable()
-    ingest = Ingest(archive.writer, there, there)  # type: ignore[arg-type]
+    ingest = Ingest(archive.writer, there, StoredObjects(there, there))  # type: ignore[arg-type]
     there.deleted = {record.orthanc_id for record in records}
     if with_study:
         there.deleted.add(records[0].orthanc_study)

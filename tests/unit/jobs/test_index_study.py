@@ -7,6 +7,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from longitudinal.ingest.on_stored import Ingest
+from longitudinal.ingest.stored_objects import StoredObjects
 from longitudinal.jobs.index_study import KIND, Indexed, IndexStudy, UnreadableInstances, request_index
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.supervisor import MAX_ATTEMPTS, JobCancelled, JobContext
@@ -14,7 +15,7 @@ from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.studies import known_instances
 from longitudinal.sidecar.writer import Writer
 from tests import builders as build
-from tests.fake_archive import FakeArchive, FakeTags, orthanc_ids
+from tests.fake_archive import FakeArchive, orthanc_ids
 
 
 class Killed(BaseException):
@@ -26,7 +27,7 @@ class House:
 
     def __init__(self, readers: Readers, writer: Writer, queue: JobQueue) -> None:
         self.archive, self.readers, self.queue = FakeArchive(), readers, queue
-        self.ingest = Ingest(writer, self.archive, self.archive)
+        self.ingest = Ingest(writer, self.archive, StoredObjects(self.archive, self.archive))
         self.job = IndexStudy(self.archive, readers, self.ingest)
 
     def store(self, count: int) -> list[str]:
@@ -80,10 +81,10 @@ def test_a_lost_file_leaves_the_others_indexed_and_is_named(house: House) -> Non
 
 
 def test_what_pydicom_cannot_read_is_read_by_orthanc(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: bytes) -> None:
+    def fail(*_: object) -> None:
         raise NotImplementedError("no such value representation")
 
-    monkeypatch.setattr("longitudinal.ingest.on_stored.read_file_tags", fail)
+    monkeypatch.setattr("longitudinal.ingest.stored_objects.read_file_tags", fail)
     ids = house.store(2)
     house.job(house.context())
     assert house.known(ids) == set(ids)
@@ -119,26 +120,6 @@ def test_cancelled_in_the_middle_keeps_what_is_done(house: House) -> None:
         house.job(context)
     house.ingest.settle()
     assert house.known(ids) == set(ids[:3])
-
-
-def test_a_series_read_as_a_whole_is_cancelled_while_orthanc_reads(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ids = house.store(30)
-    context = house.context()
-    asked: list[FakeTags] = []
-
-    def never_ready(pending: FakeTags, _: float) -> bool:
-        asked.append(pending)
-        if len(asked) == 3:
-            house.queue.cancel(context.job.id)
-        return False
-
-    monkeypatch.setattr(FakeTags, "is_ready", never_ready)
-    with pytest.raises(JobCancelled):
-        house.job(context)
-    assert asked[0].is_closed
-    assert house.known(ids) == set()
 
 
 def test_of_starts_that_got_further_each_time_none_counts(house: House) -> None:

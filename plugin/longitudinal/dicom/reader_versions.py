@@ -1,0 +1,50 @@
+"""Which reader an instance is read by, with its version: what an older one has read is read again.
+
+Whoever changes what is read of a family of objects, be it a header, planes or a reason, raises its number here. The index
+then reads these instances once more, after everything that somebody waits for.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from longitudinal.dicom import tag_names as tag
+from longitudinal.dicom.sop_classes import NUCLEAR_MEDICINE, RT_DOSE
+from longitudinal.dicom.spatial_registration import REGISTRATION_SOP_CLASSES
+from longitudinal.dicom.tags import Tags, text
+
+VERSIONS: Final = {
+    "singleFrame": 1,
+    "multiFrame": 1,
+    "nuclearMedicine": 1,
+    "dose": 1,
+    "registration": 1,
+    "other": 1,
+}
+"""By family of objects."""
+
+CURRENT: Final = frozenset(f"{family}.{version}" for family, version in VERSIONS.items())
+"""Every reader of today."""
+
+
+def reader_of(tags: Tags) -> str:
+    """Name the reader of an instance.
+
+    >>> reader_of({"0028,0010": "512"}) in CURRENT
+    True
+    """
+    family = _family(tags)
+    return f"{family}.{VERSIONS[family]}"
+
+
+def _family(tags: Tags) -> str:
+    sop_class = text(tags, tag.SOP_CLASS_UID)
+    if sop_class in REGISTRATION_SOP_CLASSES:
+        return "registration"
+    if sop_class == NUCLEAR_MEDICINE:
+        return "nuclearMedicine"
+    if sop_class == RT_DOSE:
+        return "dose"
+    if tag.PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE in tags or tag.SHARED_FUNCTIONAL_GROUPS_SEQUENCE in tags:
+        return "multiFrame"
+    return "singleFrame" if tag.ROWS in tags else "other"

@@ -1,0 +1,80 @@
+"""What was stored lately, so that what was read before does not overwrite what is newer."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+
+# The change log is followed within seconds; of more stores than this between two looks some are read once more, no worse.
+_REMEMBERED = 50_000
+# For so long after a store the backfill steps back.
+_QUIET_SECONDS = 1.0
+
+
+class RecentStores:
+    """Counts stores, and remembers which instance came when; for any thread.
+
+    Attributes
+    ----------
+    moment
+        The count as of now.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stored: OrderedDict[str, int] = OrderedDict()
+        self._told: OrderedDict[str, None] = OrderedDict()
+        self._hints: OrderedDict[str, None] = OrderedDict()
+        self._last = -_QUIET_SECONDS
+        self.moment = 0
+
+    def tell(self, orthanc_id: str) -> None:
+        """A callback told of an instance; it is to be read."""
+        with self._lock:
+            self._last = time.monotonic()
+            self._note(orthanc_id)
+            for remembered in (self._told, self._hints):
+                remembered[orthanc_id] = None
+                remembered.move_to_end(orthanc_id)
+                if len(remembered) > _REMEMBERED:  # the change log has it all the same
+                    remembered.popitem(last=False)
+
+    def find(self, orthanc_ids: Iterable[str]) -> None:
+        """The change log told of instances."""
+        with self._lock:
+            for orthanc_id in orthanc_ids:
+                self._note(orthanc_id)
+
+    def forget(self, orthanc_id: str) -> None:
+        """An instance that a callback told of could not be read."""
+        with self._lock:
+            self._told.pop(orthanc_id, None)
+
+    def take_hints(self) -> list[str]:
+        """What callbacks told of since this was last asked, the oldest first."""
+        with self._lock:
+            hints = list(self._hints)
+            self._hints.clear()
+            return hints
+
+    def is_stored_since(self, orthanc_id: str, moment: int) -> bool:
+        """Whether an instance was stored after a moment."""
+        with self._lock:
+            return self._stored.get(orthanc_id, 0) > moment
+
+    def has_told(self, orthanc_id: str) -> bool:
+        """Whether a callback told of an instance since the start, or lately where there were very many."""
+        with self._lock:
+            return orthanc_id in self._told
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether instances are being stored at this moment."""
+        return bool(self._hints) or time.monotonic() - self._last < _QUIET_SECONDS
+
+    def _note(self, orthanc_id: str) -> None:
+        self.moment += 1
+        self._stored[orthanc_id] = self.moment
+        self._stored.move_to_end(orthanc_id)
+        if len(self._stored) > _REMEMBERED:
+            self._stored.popitem(last=False)

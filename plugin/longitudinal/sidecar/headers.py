@@ -1,0 +1,160 @@
+"""What the instances of a series say of their patient, study and series, and whose word counts where they differ.
+
+Instances that belong together may contradict each other. A row of `patients`, `studies` or `series` is made from all that
+its instances say, in a way that does not depend on the order in which they came: an index that is made anew is the same.
+Runs on the writer's connection, reads excepted.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from longitudinal.sidecar.records import InstanceRecord
+
+UNKNOWN_READER = 0
+"""Key of the header of instances that were indexed before headers were kept; it says nothing."""
+
+_PATIENT = ("patient_name",)
+_STUDY = (
+    "study_date", "study_time", "study_description", "accession_number", "timezone_offset", "patient_birth_date",
+    "patient_sex", "issuer_of_patient_id",
+)  # fmt: skip
+_SERIES = ("series_number", "series_description", "modality")
+_COLUMNS = (*_PATIENT, *_STUDY, *_SERIES, "reader")
+IDENTITY = ("patient_birth_date", "patient_sex", "issuer_of_patient_id")
+"""What tells two persons under one PatientID apart."""
+
+Said = tuple[Any, ...]
+"""What one instance says, in the order of the columns."""
+
+
+def said_by(record: InstanceRecord) -> Said:
+    """What an instance says of what is above it."""
+    return (
+        record.patient_name, record.study_date, record.study_time, record.study_description, record.accession_number,
+        record.timezone_offset, record.patient_birth_date, record.patient_sex, record.issuer_of_patient_id,
+        record.series_number, record.series_description, record.modality, record.reader,
+    )  # fmt: skip
+
+
+def keep_header(connection: sqlite3.Connection, said: Said) -> int:
+    """The key of a header, written if it is new."""
+    digest = hashlib.sha256(repr(said).encode()).hexdigest()
+    marks = ", ".join("?" * (len(said) + 1))
+    (key,) = connection.execute(
+        f"""INSERT INTO headers (digest, {", ".join(_COLUMNS)}) VALUES ({marks})
+        ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest RETURNING key""",
+        (digest, *said),
+    ).fetchone()
+    return int(key)
+
+
+def add_to_series(connection: sqlite3.Connection, series_key: int, header_key: int) -> bool:
+    """An instance of a series says this; whether none did before."""
+    added = connection.execute(
+        "INSERT OR IGNORE INTO series_headers (series_key, header_key) VALUES (?, ?)",
+        (series_key, header_key),
+    )
+    return added.rowcount == 1
+
+
+def release(connection: sqlite3.Connection, series_key: int, header_key: int) -> bool:
+    """An instance of a series does not say this any more; whether none does."""
+    used = connection.execute(
+        "SELECT 1 FROM instances WHERE series_key = ? AND header_key = ? LIMIT 1", (series_key, header_key)
+    )
+    if used.fetchone() is not None:
+        return False
+    connection.execute(
+        "DELETE FROM series_headers WHERE series_key = ? AND header_key = ?", (series_key, header_key)
+    )
+    _drop_if_unused(connection, header_key)
+    return True
+
+
+def release_series(connection: sqlite3.Connection, series_key: int) -> None:
+    """A series is gone, with all its instances."""
+    rows = connection.execute(
+        "DELETE FROM series_headers WHERE series_key = ? RETURNING header_key", (series_key,)
+    ).fetchall()
+    for row in rows:
+        _drop_if_unused(connection, row[0])
+
+
+def _drop_if_unused(connection: sqlite3.Connection, header_key: int) -> None:
+    connection.execute(
+        """DELETE FROM headers WHERE key = ?1 AND key != 0
+        AND NOT EXISTS (SELECT 1 FROM series_headers WHERE header_key = ?1)""",
+        (header_key,),
+    )
+
+
+def settle(connection: sqlite3.Connection, study_key: int, series_key: int) -> None:
+    """Make the rows of a series, its study and its patient from what is said now."""
+    _settle_row(connection, "series", series_key, _SERIES, "e.key")
+    settle_study(connection, study_key)
+    (patient_key,) = connection.execute(
+        "SELECT patient_key FROM studies WHERE key = ?", (study_key,)
+    ).fetchone()
+    settle_patient(connection, patient_key)
+
+
+def settle_study(connection: sqlite3.Connection, study_key: int) -> None:
+    """Make the row of a study from what is said now."""
+    _settle_row(connection, "studies", study_key, _STUDY, "e.study_key")
+
+
+def settle_patient(connection: sqlite3.Connection, patient_key: int) -> None:
+    """Make the row of a patient from what is said now."""
+    _settle_row(connection, "patients", patient_key, _PATIENT, "s.patient_key")
+
+
+def _settle_row(
+    connection: sqlite3.Connection, table: str, key: int, columns: Sequence[str], owner: str
+) -> None:
+    """What is said by most words comes first: of a date and an empty one the date, of two dates the earlier."""
+    names = ", ".join(f"h.{column}" for column in columns)
+    order = ", ".join(f"h.{column} IS NULL OR h.{column} = '', h.{column}" for column in columns)
+    said = connection.execute(
+        f"""SELECT {names} FROM series_headers x JOIN headers h ON h.key = x.header_key
+        JOIN series e ON e.key = x.series_key JOIN studies s ON s.key = e.study_key
+        WHERE {owner} = ? AND h.key != {UNKNOWN_READER} ORDER BY {order} LIMIT 1""",
+        (key,),
+    ).fetchone()
+    if said is not None:
+        marks = ", ".join("?" * len(columns))
+        connection.execute(
+            f"UPDATE {table} SET ({', '.join(columns)}) = ({marks}) WHERE key = ?", (*tuple(said), key)
+        )
+
+
+def read_identities(connection: sqlite3.Connection, patient_key: int) -> list[sqlite3.Row]:
+    """Each combination of birth date, sex and issuer that is said anywhere of a patient; columns as `IDENTITY`."""
+    names = ", ".join(f"h.{column}" for column in IDENTITY)
+    return connection.execute(
+        f"""SELECT DISTINCT {names} FROM series_headers x JOIN headers h ON h.key = x.header_key
+        JOIN series e ON e.key = x.series_key JOIN studies s ON s.key = e.study_key WHERE s.patient_key = ?1
+        UNION SELECT {", ".join(IDENTITY)} FROM studies WHERE patient_key = ?1""",
+        (patient_key,),
+    ).fetchall()
+
+
+def outdated_instances(connection: sqlite3.Connection, study: str, readers: Collection[str]) -> set[str]:
+    """Orthanc ids of the instances of a study that were read by another reader than one of these."""
+    marks = ", ".join("?" * len(readers))
+    series = connection.execute(
+        f"""SELECT DISTINCT e.key FROM series_headers x JOIN headers h ON h.key = x.header_key
+        JOIN series e ON e.key = x.series_key JOIN studies s ON s.key = e.study_key
+        WHERE s.orthanc_id = ? AND h.reader NOT IN ({marks})""",
+        (study, *readers),
+    ).fetchall()
+    return {
+        row[0]
+        for (series_key,) in map(tuple, series)
+        for row in connection.execute(
+            f"""SELECT i.orthanc_id FROM instances i JOIN headers h ON h.key = i.header_key
+            WHERE i.series_key = ? AND h.reader NOT IN ({marks})""",
+            (series_key, *readers),
+        )
+    }
