@@ -21,6 +21,7 @@ from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
 
 from longitudinal.dicom.character_sets import LATIN_1, SPECIFIC_CHARACTER_SET, CharacterSet, character_set
+from longitudinal.dicom.plain_file import read_plain_file
 from longitudinal.dicom.tag_names import READ_TAGS
 
 Tags = Mapping[str, Any]
@@ -202,6 +203,10 @@ def read_file_tags(
     OSError
         The file cannot be opened.
     """
+    if isinstance(source, str | PathLike):
+        plain = read_plain_file(source)
+        if plain is not None:
+            return tags_from_dataset(plain, default=default)
     opened = BytesIO(source) if isinstance(source, bytes) else source
     dataset = pydicom.dcmread(opened, stop_before_pixels=True, force=True)
     return tags_from_dataset(dataset, default=default)

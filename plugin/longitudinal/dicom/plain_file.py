@@ -1,0 +1,256 @@
+"""The elements at the top of a plain DICOM file, found without reading what lies between them.
+
+pydicom makes an object of every element it passes; of a slice the readers of this package ask for a third of them. What is
+found here are pydicom's own raw elements, so that all values are read by the same code. Files that are not plain are left
+to pydicom: without preamble, deflated, big endian, out of order, cut off, with a wanted sequence or anything unusual.
+"""
+
+from __future__ import annotations
+
+from io import FileIO
+from os import PathLike
+from struct import Struct
+from typing import Final
+
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag, Tag
+
+from longitudinal.dicom.tag_names import READ_TAGS
+
+# PS3.5 7.1.2: explicit VRs with a length of 32 bits after two reserved bytes, and all others.
+_LONG: Final = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
+_SHORT: Final = frozenset(
+    {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS",
+     b"ST", b"TM", b"UI", b"UL", b"US"}
+)  # fmt: skip
+_SEQUENCE: Final = b"SQ"
+_IMPLICIT: Final = "1.2.840.10008.1.2"
+# Deflated; big endian; and what has no pixels at all but a reference to them.
+_NOT_PLAIN: Final = (
+    "1.2.840.10008.1.2.1.99",
+    "1.2.840.10008.1.2.2",
+    "1.2.840.10008.1.2.4.94",
+    "1.2.840.10008.1.2.4.95",
+)
+_PREAMBLE: Final = 132
+_META_GROUP_ENDS: Final = 0x0003_0000
+_TRANSFER_SYNTAX: Final = 0x0002_0010
+_PIXELS: Final = frozenset({0x7FE0_0008, 0x7FE0_0009, 0x7FE0_0010})
+_FIRST_PIXELS: Final = min(_PIXELS)
+_ITEM, _ITEM_ENDS, _SEQUENCE_ENDS = 0xFFFE_E000, 0xFFFE_E00D, 0xFFFE_E0DD
+_UNDEFINED: Final = 0xFFFF_FFFF
+_DEEPEST: Final = 12
+# The header of most slices is in the first bytes; in others there are a hundred kilobytes of private ones.
+_HEAD: Final = 1 << 14
+_LONGEST: Final = 1 << 20
+
+_EXPLICIT_HEADER = Struct("<HH2sH")
+_IMPLICIT_HEADER = Struct("<HHL")
+_LENGTH = Struct("<L")
+
+_PRIVATE_GROUPS: Final = frozenset({0x0019, 0x0021, 0x0051, 0x0065})
+# Headers of a hundred kilobytes are kept there, too; what is asked for is a number or a word.
+_LONGEST_PRIVATE: Final = 1_024
+_WANTED: Final = {int(key.replace(",", ""), 16): Tag(int(key.replace(",", ""), 16)) for key in READ_TAGS}
+
+_Elements = dict[BaseTag, DataElement | RawDataElement]
+
+
+class _NotPlain(Exception):
+    """The file is not one of those that are read here."""
+
+
+def read_plain_file(path: str | PathLike[str]) -> Dataset | None:
+    """Find the wanted elements of a file, up to its pixels.
+
+    Returns
+    -------
+    Dataset or None
+        Raw elements as `pydicom.dcmread` makes them; an element of its pixels, without a value, where it has them. None
+        where pydicom must read the file.
+
+    Raises
+    ------
+    OSError
+        The file cannot be opened.
+    """
+    with open(path, "rb", buffering=0) as file:
+        try:
+            return _Scan(file).dataset()
+        except _NotPlain:
+            return None
+
+
+class _Scan:
+    """One walk over the elements of a file, of which so much is read as it comes to."""
+
+    def __init__(self, file: FileIO) -> None:
+        self._file = file
+        self._data = file.read(_HEAD) or b""
+
+    def dataset(self) -> Dataset:
+        """The wanted elements. Raises _NotPlain."""
+        if self._data[128:_PREAMBLE] != b"DICM":
+            raise _NotPlain
+        position, syntax = self._meta()
+        if not syntax or syntax in _NOT_PLAIN:
+            raise _NotPlain
+        found = self._implicit(position) if syntax == _IMPLICIT else self._explicit(position)
+        return Dataset(found)
+
+    def _meta(self) -> tuple[int, str]:
+        """Where the file meta information ends (it is always explicit little endian), and the transfer syntax."""
+        position, syntax = _PREAMBLE, ""
+        while True:
+            if self._delimiter(position)[0] >= _META_GROUP_ENDS:
+                return position, syntax
+            tag, vr, start, length = self._explicit_header(position)
+            if tag == _TRANSFER_SYNTAX:
+                syntax = self._data[start : start + length].decode("latin-1").strip(" \0")
+            if vr == _SEQUENCE or length == _UNDEFINED:
+                raise _NotPlain
+            position = start + length
+
+    def _explicit_header(self, position: int) -> tuple[int, bytes, int, int]:
+        """Tag, VR, start and length of the value of the element at a position."""
+        self._reach(position + 8)
+        group, element, vr, length = _EXPLICIT_HEADER.unpack_from(self._data, position)
+        if vr in _SHORT:
+            return group << 16 | element, vr, position + 8, length
+        if vr in _LONG or vr == _SEQUENCE:
+            self._reach(position + 12)
+            return group << 16 | element, vr, position + 12, _LENGTH.unpack_from(self._data, position + 8)[0]
+        raise _NotPlain
+
+    def _explicit(self, position: int) -> _Elements:
+        found: _Elements = {}
+        data, end, last = self._data, len(self._data), 0
+        header = _EXPLICIT_HEADER.unpack_from
+        while True:
+            if position + 12 > end:
+                if self._is_end(position):
+                    return found
+                self._reach(position + 8)
+                data, end = self._data, len(self._data)
+            group, element, vr, length = header(data, position)
+            tag = group << 16 | element
+            if tag <= last:
+                raise _NotPlain
+            if tag >= _FIRST_PIXELS:
+                return self._with_pixels(found, tag)
+            last = tag
+            if vr in _SHORT:
+                start = position + 8
+            elif vr in _LONG or vr == _SEQUENCE:
+                if position + 12 > end:
+                    raise _NotPlain
+                start, length = position + 12, _LENGTH.unpack_from(data, position + 8)[0]
+            else:
+                raise _NotPlain
+            if vr == _SEQUENCE or length == _UNDEFINED:
+                if vr != _SEQUENCE or _is_wanted(tag):
+                    raise _NotPlain
+                position = (
+                    self._skip(start, is_explicit=True, depth=0) if length == _UNDEFINED else start + length
+                )
+                continue
+            position = start + length
+            if tag in _WANTED or group in _PRIVATE_GROUPS:
+                self._keep(found, tag, vr.decode(), start, length)
+
+    def _implicit(self, position: int) -> _Elements:
+        found: _Elements = {}
+        data, end, last = self._data, len(self._data), 0
+        while True:
+            if position + 8 > end:
+                if self._is_end(position):
+                    return found
+                self._reach(position + 8)
+                data, end = self._data, len(self._data)
+            group, element, length = _IMPLICIT_HEADER.unpack_from(data, position)
+            tag = group << 16 | element
+            if tag <= last:
+                raise _NotPlain
+            if tag >= _FIRST_PIXELS:
+                return self._with_pixels(found, tag)
+            last, start = tag, position + 8
+            if length == _UNDEFINED:
+                if _is_wanted(tag):
+                    raise _NotPlain
+                position = self._skip(start, is_explicit=False, depth=0)
+                continue
+            position = start + length
+            if _is_wanted(tag):
+                self._keep(found, tag, None, start, length)
+
+    def _keep(self, found: _Elements, tag: int, vr: str | None, start: int, length: int) -> None:
+        if tag not in _WANTED and length > _LONGEST_PRIVATE:
+            return
+        if start + length > len(self._data):
+            self._reach(start + length)
+        value = self._data[start : start + length]
+        known = _WANTED.get(tag) or Tag(tag)
+        # pydicom keeps no bytes of an empty value
+        found[known] = RawDataElement(known, vr, length, value or None, start, vr is None, True)
+
+    def _is_end(self, position: int) -> bool:
+        """Whether the file ends here: one without pixels ends with its last element."""
+        if position + 12 > len(self._data):
+            self._data += self._file.read(_HEAD) or b""
+        return position == len(self._data)
+
+    def _reach(self, end: int) -> None:
+        """Have so many bytes of the file. Raises _NotPlain where it is shorter, or its header very long."""
+        while len(self._data) < end:
+            more = self._file.read(max(_HEAD, end - len(self._data))) if end <= _LONGEST else b""
+            if not more:
+                raise _NotPlain
+            self._data += more
+
+    def _with_pixels(self, found: _Elements, tag: int) -> _Elements:
+        if tag not in _PIXELS:
+            raise _NotPlain  # what comes after the place of pixels is padding, or no element at all
+        found[Tag(tag)] = RawDataElement(Tag(tag), "OW", 0, None, 0, False, True)
+        return found
+
+    def _skip(self, position: int, *, is_explicit: bool, depth: int) -> int:
+        """Where a sequence of undefined length ends, whose items begin at a position (PS3.5 7.5)."""
+        if depth > _DEEPEST:
+            raise _NotPlain
+        while True:
+            tag, length = self._delimiter(position)
+            position += 8
+            if tag == _SEQUENCE_ENDS:
+                return position
+            if tag != _ITEM:
+                raise _NotPlain
+            position = (
+                self._skip_item(position, is_explicit, depth) if length == _UNDEFINED else position + length
+            )
+
+    def _skip_item(self, position: int, is_explicit: bool, depth: int) -> int:
+        while True:
+            tag, length = self._delimiter(position)
+            if tag == _ITEM_ENDS:
+                return position + 8
+            if is_explicit:
+                tag, vr, start, length = self._explicit_header(position)
+                if length == _UNDEFINED and vr != _SEQUENCE:
+                    raise _NotPlain
+            else:
+                start = position + 8
+            if length == _UNDEFINED:
+                position = self._skip(start, is_explicit=is_explicit, depth=depth + 1)
+            else:
+                position = start + length
+
+    def _delimiter(self, position: int) -> tuple[int, int]:
+        self._reach(position + 8)
+        group, element, length = _IMPLICIT_HEADER.unpack_from(self._data, position)
+        return group << 16 | element, length
+
+
+def _is_wanted(tag: int) -> bool:
+    """Also of some private groups, in which elements are found by who reserved their block."""
+    return tag in _WANTED or tag >> 16 in _PRIVATE_GROUPS
