@@ -163,6 +163,22 @@ def as_file(ds: Dataset) -> bytes:
     return written.getvalue()
 
 
+def from_file(file: bytes) -> Dataset:
+    """Read a whole DICOM file."""
+    return pydicom.dcmread(BytesIO(file))
+
+
+def registration_item(source: str, shift: float) -> Dataset:
+    """Build an item of a Registration Sequence that moves a frame by `shift` mm along x."""
+    matrix, matrices, item = Dataset(), Dataset(), Dataset()
+    matrix.FrameOfReferenceTransformationMatrixType = "RIGID"
+    matrix.FrameOfReferenceTransformationMatrix = [1, 0, 0, shift, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
+    matrices.MatrixSequence = [matrix]
+    item.FrameOfReferenceUID = source
+    item.MatrixRegistrationSequence = [matrices]
+    return item
+
+
 def planes_of(ds: Dataset) -> Planes:
     """Read the planes of a dataset that must have some."""
     found = read_planes(tags_from_dataset(ds))

@@ -8,10 +8,11 @@ Prints Markdown, as it stands in docs/measurements.
 from collections.abc import Callable
 
 from benchmarks import ingest
-from benchmarks.soak import backfill, kills, load, scale
+from benchmarks.soak import backfill, churned_index, kills, load, scale
 
 PARTS: dict[str, Callable[[], None]] = {
     "Kills": kills.main,
+    "Churned index": churned_index.main,
     "Load": load.main,
     "Backfill": backfill.main,
     "Ingest": ingest.main,

@@ -72,13 +72,7 @@ def registration(uids: tuple[str, int, int, int], shift: float) -> Dataset:
     """A registration object with the identifiers that an image may have had before it."""
     ds = image(uids, {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.66.1", "Modality": "REG", "Rows": None})
     ds.FrameOfReferenceUID = f"{ROOT}.901"
-    matrix, matrices, item = Dataset(), Dataset(), Dataset()
-    matrix.FrameOfReferenceTransformationMatrixType = "RIGID"
-    matrix.FrameOfReferenceTransformationMatrix = [1, 0, 0, shift, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
-    matrices.MatrixSequence = [matrix]
-    item.FrameOfReferenceUID = f"{ROOT}.902"
-    item.MatrixRegistrationSequence = [matrices]
-    ds.RegistrationSequence = [item]
+    ds.RegistrationSequence = [build.registration_item(f"{ROOT}.902", shift)]
     return ds
 
 
