@@ -49,7 +49,8 @@ def read_registrations_without_items(connection: sqlite3.Connection, patient_key
     return connection.execute(
         """SELECT i.orthanc_id, i.sop_instance_uid, i.reason, i.detail FROM instances i
         JOIN series e ON e.key = i.series_key JOIN studies s ON s.key = e.study_key
-        WHERE s.patient_key = ? AND e.modality = 'REG'
+        JOIN headers h ON h.key = i.header_key
+        WHERE s.patient_key = ? AND coalesce(h.modality, e.modality) = 'REG'
         AND NOT EXISTS (SELECT 1 FROM transforms t WHERE t.instance_key = i.key) ORDER BY i.key""",
         (patient_key,),
     ).fetchall()
@@ -92,11 +93,15 @@ def write_notes(connection: sqlite3.Connection, orthanc_id: str, notes: Mapping[
 
 
 def registrations_of_study(connection: sqlite3.Connection, study: str) -> list[str]:
-    """Orthanc ids of a study's registration objects with items."""
+    """Orthanc ids of a study's registration objects with items.
+
+    Looked for in the series of which an instance calls itself one: a study has few of these and thousands of images.
+    """
     rows = connection.execute(
-        """SELECT DISTINCT i.orthanc_id FROM transforms t JOIN instances i ON i.key = t.instance_key
-        JOIN series e ON e.key = i.series_key JOIN studies s ON s.key = e.study_key
-        WHERE s.orthanc_id = ? AND e.modality = 'REG'""",
+        """SELECT DISTINCT i.orthanc_id FROM studies s JOIN series e ON e.study_key = s.key
+        JOIN instances i ON i.series_key = e.key JOIN transforms t ON t.instance_key = i.key
+        WHERE s.orthanc_id = ? AND EXISTS (SELECT 1 FROM series_headers x JOIN headers h ON h.key = x.header_key
+            WHERE x.series_key = e.key AND (h.reader LIKE 'registration.%' OR h.reader = ''))""",
         (study,),
     )
     return [row[0] for row in rows]
