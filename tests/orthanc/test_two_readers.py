@@ -1,6 +1,6 @@
-"""The callback's short JSON and the file itself give the same header and planes, byte for byte.
+"""Orthanc's reading of an object and ours of its file give the same header and planes, byte for byte.
 
-The index is filled by the first, the backfill reads the second; they must never disagree.
+The index is made from the second; of what pydicom cannot read, and of very large files, from the first.
 """
 
 from collections.abc import Callable, Iterator
