@@ -107,7 +107,7 @@ kept=(HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
     LONGITUDINAL_TEST_DATA=/data)
 while IFS= read -r line; do
     kept+=("$line")
-done < <(env | grep --extended-regexp --ignore-case '^(CI|PIP_[a-z_]+|https?_proxy|no_proxy)=' || true)
+done < <(env | grep --extended-regexp --ignore-case '^(CI|LONGITUDINAL_(STEPS|EXAMPLES)|PIP_[a-z_]+|https?_proxy|no_proxy)=' || true)
 
 # not by exec: this shell is process 1 in there, and has to reap what loses its parent
 status=0
