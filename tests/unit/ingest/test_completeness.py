@@ -54,10 +54,12 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., tuple[Complet
     monkeypatch.setattr(module, "_BREATH_SECONDS", 0.0001)
     started: list[Completeness] = []
 
-    def start(seconds: int = 1000, **attributes: Any) -> tuple[Completeness, Script]:
+    def start(
+        seconds: int = 1000, wake: threading.Event | None = None, **attributes: Any
+    ) -> tuple[Completeness, Script]:
         script = Script()
         vars(script).update(attributes)
-        thread = Completeness(script, script, seconds, lambda: script.lost)  # type: ignore[arg-type]
+        thread = Completeness(script, script, seconds, lambda: script.lost, wake=wake)  # type: ignore[arg-type]
         started.append(thread)
         thread.start()
         return thread, script
@@ -104,6 +106,23 @@ def test_the_cursor_is_followed_while_a_long_pass_runs_and_stop_ends_it(run: Any
     thread.stop()
     assert (script.asked.count("pass"), thread.passes) == (1, 0)
     assert time.monotonic() - began < 1.0
+
+
+@pytest.mark.parametrize("steps_left", [3, None])
+def test_who_knows_of_a_store_does_not_wait_for_the_next_look(
+    run: Any, monkeypatch: pytest.MonkeyPatch, steps_left: int | None
+) -> None:
+    """Neither between two looks, nor while a long pass runs."""
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 1000.0)
+    monkeypatch.setattr(module, "_LINGER_SECONDS", 0.001)
+    wake = threading.Event()
+    _, script = run(steps_left=steps_left, wake=wake)
+    wait_until(lambda: "pass" in script.asked)
+    time.sleep(0.05)
+    looks = script.asked.count("follow")
+    for number in range(1, 4):
+        wake.set()
+        wait_until(lambda expected=looks + number: script.asked.count("follow") == expected)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("what", ["begin", "follow", "pass"])
