@@ -88,7 +88,8 @@ class Completeness:
                 if time.monotonic() >= self._next_pass or self._lost() > self._lost_before:
                     self._pass()
                 self.last_error = None
-                if self._wake.wait(_LOOK_SECONDS):
+                # Whoever stops sets this first, and then wakes: a wake that was cleared before is seen here.
+                if not self._stop.is_set() and self._wake.wait(_LOOK_SECONDS):
                     self._stop.wait(_LINGER_SECONDS)
             except Stopping:
                 return
