@@ -2,25 +2,19 @@
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import msgspec
-import numpy as np
 
 from longitudinal.errors import BodyTooLarge, FieldError, InvalidRequest, MalformedJson
+from longitudinal.nesting import depth_of
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 # No request of this API nests deeper than 4; Python's and others' parsers recurse, and crash on tens of thousands.
 MAX_DEPTH = 32
-_BRACKETS = b"[]{}"
-_NO_BRACKETS = bytes(set(range(256)) - set(_BRACKETS))
-_OPENS = np.array([byte in b"[{" for byte in range(256)], dtype=np.int32) * 2 - 1
-# To the end of the body where the closing quote is missing: so every quote is looked at once.
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.|\\\Z)*+(?:"|\Z)', re.DOTALL)
 _MIB = 1024 * 1024
 
 
@@ -180,13 +174,7 @@ def _number(text: str) -> float | NoFiniteNumber:
 
 
 def _check_depth(body: bytes) -> None:
-    brackets = body.translate(None, _NO_BRACKETS)
-    if len(brackets) <= MAX_DEPTH:
-        return
-    if _depth(brackets) > MAX_DEPTH:
-        # Brackets in texts open nothing. Taking texts out costs more than counting, and is seldom needed.
-        brackets = _STRINGS.sub(b"", body).translate(None, _NO_BRACKETS)
-    if (depth := _depth(brackets)) > MAX_DEPTH:
+    if (depth := depth_of(body, MAX_DEPTH)) > MAX_DEPTH:
         raise MalformedJson(
             f"the body is nested {depth} deep; no request of this API needs more than {MAX_DEPTH}"
         )
@@ -195,10 +183,6 @@ def _check_depth(body: bytes) -> None:
 def _printable(name: str) -> str:
     """A name without halves of surrogate pairs, which no answer can hold."""
     return name.encode("utf-8", "replace").decode()
-
-
-def _depth(brackets: bytes) -> int:
-    return int(np.cumsum(_OPENS[np.frombuffer(brackets, dtype=np.uint8)]).max(initial=0))
 
 
 def _kind_of(raw: Any) -> str:
