@@ -10,6 +10,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from longitudinal.geometry.affine import FARTHEST_MM
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.geometry.stack import StackSet
 from longitudinal.points.answer import UncertaintySource
@@ -191,6 +192,8 @@ class PatientIndex:
             way = ways[number]
             assert way is not None
             points[number] = way.path.map_points(point[None, :])[0]
+        # A long chain of transforms can lead out of all bounds; there is no place there.
+        points[~(np.abs(points) <= FARTHEST_MM).all(axis=1)] = np.nan
         return FramePoints(points, ways)
 
     def map_direction(self, frame: str, direction: NDArray[np.float64]) -> NDArray[np.float64]:
