@@ -154,6 +154,29 @@ class PatientIndex:
         """FrameOfReferenceUID -> frame, for series with a UID per slice."""
         return {uid: frame for series in self.series for uid, frame in series.aliases.items()}
 
+    @cached_property
+    def newest_attempts(self) -> Mapping[str, Attempt]:
+        """The newest failed alignment of each frame that one was tried with."""
+        newest: dict[str, Attempt] = {}
+        for study in self.studies:
+            for attempt in study.attempts:
+                for frame in (attempt.frame_of_reference_uid, attempt.partner_frame_of_reference_uid):
+                    if frame not in newest or newest[frame].at < attempt.at:
+                        newest[frame] = attempt
+        return newest
+
+    @cached_property
+    def study_keys(self) -> Mapping[str, int]:
+        """StudyInstanceUID or Orthanc id -> `StudyEntry.key`."""
+        return {
+            name: study.key for study in self.studies for name in (study.study_instance_uid, study.orthanc_id)
+        }
+
+    @cached_property
+    def study_dates(self) -> Mapping[str, str]:
+        """StudyInstanceUID -> study date."""
+        return {study.study_instance_uid: study.study_date for study in self.studies}
+
     def canonical_frame(self, frame_of_reference_uid: str) -> str:
         """The frame a FrameOfReferenceUID stands for."""
         return self.aliases.get(frame_of_reference_uid, frame_of_reference_uid)
