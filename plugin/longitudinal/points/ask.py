@@ -22,6 +22,8 @@ _EDGE = 0.5
 # Each round removes what turned out to be gone, and what is gone around it; an answer that is still stale after these is
 # refused as gone.
 _HEAL_ROUNDS = 4
+# Unknown studies that one problem names.
+_MOST_NAMED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +209,7 @@ def _filters(index: PatientIndex, wanted: Wanted) -> Filters:
         if missing:
             errors = [
                 FieldError(f"{wanted.pointer}/studyInstanceUids/{number}", "is no study of this patient")
-                for number in missing
+                for number in missing[:_MOST_NAMED]
             ]
             raise NotFound("; ".join(f"{error.field} {error.detail}" for error in errors), errors)
         studies = frozenset(names[name] for name in wanted.studies)

@@ -88,3 +88,15 @@ def test_whatever_goes_wrong_with_one_point_is_that_points_problem(
     assert len(answers[0]["matches"]) == 2
     assert answers[0] == answers[7]
     assert [record.exc_info is not None for record in caplog.records] == [True] * 4
+
+
+def test_a_thousand_items_wrong_in_hundreds_of_places_are_told_shortly(ward: Ward) -> None:
+    unknown = {**HERE, "studyInstanceUids": ["1"] * 500}
+    wrong = {**HERE, **{f"a{number}": 1 for number in range(300)}}
+    answer = ask(ward, *[unknown, wrong] * 300)["results"]
+    assert {(item["code"], len(item["errors"])) for item in answer} == {
+        ("notFound", 10),
+        ("invalidRequest", 10),
+    }
+    assert len(json.dumps(answer)) < 600 * 7_000
+    assert answer[1]["errors"][0]["field"] == "/points/1/a0"

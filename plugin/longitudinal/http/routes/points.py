@@ -27,6 +27,9 @@ MAX_POINTS = 1_000
 MAX_ANSWERS = 50_000
 """Matches and unresolved studies that the answer of one batch may have: 1,000 points of a patient with 50 studies."""
 
+# Of the problem of one item of a batch.
+_MOST_NAMED = 10
+_LONGEST_DETAIL = 2_000
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 # No scanner is ten kilometres long; what is larger is a mistake, and overflows somewhere.
 Millimetres = Annotated[float, msgspec.Meta(ge=-1e7, le=1e7)]
@@ -201,11 +204,17 @@ def _count(asker: Asker, item: _Asked | Problem) -> int:
 
 def _answer(asker: Asker, item: _Asked | Problem) -> msgspec.Raw:
     if isinstance(item, Problem):
-        return msgspec.Raw(msgspec.json.encode(item))
+        return _short(item)
     try:
         return msgspec.Raw(msgspec.json.encode(asker.ask(*item)))
     except Exception as error:
-        return msgspec.Raw(msgspec.json.encode(any_problem_of(error)))
+        return _short(any_problem_of(error))
+
+
+def _short(problem: Problem) -> msgspec.Raw:
+    """A problem as a batch has it: a thousand of them that each name a hundred fields would be tens of megabytes."""
+    errors, detail = problem.errors[:_MOST_NAMED], problem.detail[:_LONGEST_DETAIL]
+    return msgspec.Raw(msgspec.json.encode(msgspec.structs.replace(problem, errors=errors, detail=detail)))
 
 
 def _refuse_beside_points(asked: ResolveRequest) -> None:
