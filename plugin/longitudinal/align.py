@@ -181,7 +181,7 @@ def read_initial(path: Path) -> affine.Matrix:
     if "matrix" in content:
         try:
             matrix = np.array(content["matrix"], dtype=np.float64)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             matrix = np.empty(0)
         fault = affine.find_fault(matrix)
         if fault is not None:

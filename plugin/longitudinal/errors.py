@@ -87,6 +87,14 @@ class BodyTooLarge(LongitudinalError):
     title = "The body is too large"
 
 
+class AnswerTooLarge(LongitudinalError):
+    """The answer would be larger than any client can use; `detail` has the numbers and says what to ask instead."""
+
+    code = "answerTooLarge"
+    status = 413
+    title = "The answer would be too large"
+
+
 class NotFound(LongitudinalError):
     """No such route or resource, or one the caller may not see."""
 

@@ -57,6 +57,13 @@ def test_a_patient_shows_what_joins_the_studies(loaded: OrthancServer) -> None:
     )
     joined = get(loaded, f"/imaging/patients/{patient['orthancPatientId']}")
     assert [frame["group"] for frame in joined["frames"]] == [0, 0]
+    page = get(loaded, "/imaging/patients/OPENMS_P01?limit=1&offset=1")
+    assert (page["total"], page["limit"], page["offset"], patient["total"]) == (2, 1, 1, 2)
+    assert page["studies"] == [joined["studies"][1]]
+    assert page["frames"] == joined["frames"]
+    assert get(loaded, "/imaging/patients/OPENMS_P01?offset=2")["studies"] == []
+    for wrong in ("limit=0", "limit=1001", "offset=-1", "limit=" + "9" * 5_000, "page=1"):
+        assert get(loaded, f"/imaging/patients/OPENMS_P01?{wrong}", 400)["code"] == "invalidRequest"
     assert get(loaded, "/imaging/patients/nobody", 404)["errors"][0]["field"] == "patient"
 
 

@@ -7,6 +7,7 @@ import pydicom
 import pytest
 
 from longitudinal.dicom.registration_writer import file_bytes
+from tests.builders import as_file, classic
 from tests.data import data, dicom_files
 from tests.orthanc.server import OrthancServer
 
@@ -69,6 +70,23 @@ def test_a_thousand_points_and_not_one_more(server: OrthancServer, baseline: lis
     assert all(answer["matches"][0]["isSource"] for answer in answers)
     refused = ask(server, {"points": [*points, points[0]]}, status=400)
     assert refused["errors"][0]["field"] == "/points"
+
+
+def test_a_batch_whose_answer_nobody_could_use_is_refused_with_the_numbers(server: OrthancServer) -> None:
+    files = [
+        as_file(classic(PatientID="MANY", StudyInstanceUID=f"1.2.9.{number}", FrameOfReferenceUID="1.2.9"))
+        for number in range(51)
+    ]  # fmt: skip
+    store(server, files)
+    point = {"patientId": "MANY", "frameOfReferenceUid": "1.2.9", "x": 0, "y": 0, "z": 0}
+    refused = ask(server, {"points": [point] * 1000}, status=413)
+    assert refused["code"] == "answerTooLarge"
+    assert "1000 points x up to 51" in refused["detail"]
+    assert "Send 980 such points" in refused["detail"]
+    assert len(ask(server, {"points": [point] * 980})["results"]) == 980
+    assert (
+        len(ask(server, {"points": [{**point, "studyInstanceUids": ["1.2.9.1"]}] * 1000})["results"]) == 1000
+    )
 
 
 def test_filters_beside_points_are_refused_by_name(server: OrthancServer) -> None:

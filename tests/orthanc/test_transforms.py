@@ -356,6 +356,19 @@ def test_several_items_and_every_refusal_are_listed(loaded: OrthancServer) -> No
     assert refused.status_code == 409
 
 
+def test_the_transforms_of_a_patient_come_page_by_page(loaded: OrthancServer) -> None:
+    for _ in range(3):
+        give_matrix(loaded, turned())
+    everything = listed(loaded)
+    for offset in range(4):
+        page = loaded.session.get(
+            "/imaging/transforms", params={"patientId": "P", "limit": 1, "offset": offset}
+        ).json()
+        assert (page["total"], page["limit"], page["offset"]) == (3, 1, offset)
+        assert page["transforms"] == everything[offset : offset + 1]
+    assert loaded.session.get("/imaging/transforms?patientId=P&limit=1001").status_code == 400
+
+
 def test_a_deformable_object_of_others_reaches_the_landmarks(server: OrthancServer) -> None:
     files = dicom_files("elastix_3dct_lung/dicom")
     server.store_scu(files)

@@ -151,6 +151,41 @@ def test_a_small_zip_that_explodes_stores_nothing(start_orthanc: StartOrthanc) -
     assert stored(server) == 0
 
 
+def test_a_zip_that_lies_about_a_size_costs_that_file_alone(loaded: OrthancServer) -> None:
+    body = bytearray(zipped({"good": as_file(classic()), "lie": bytes(MIB)}))
+    entry = body.rindex(b"PK\x01\x02")
+    body[entry + 24 : entry + 28] = (100).to_bytes(4, "little")  # APPNOTE 4.3.12: the unpacked size
+    before = stored(loaded)
+    answer = send(loaded, bytes(body), "application/zip")
+    assert outcomes(answer) == [("good", "stored", None), ("lie", "refused", "damagedZip")]
+    assert "more than the 100 bytes" in answer["files"][1]["detail"]
+    assert stored(loaded) == before + 1
+
+
+def test_all_zips_of_a_form_together_unpack_to_no_more_than_the_limit(loaded: OrthancServer) -> None:
+    before = stored(loaded)
+    zips = {
+        f"{number}.zip": zipped({"a": as_file(classic()), "b": b"no dicom" * (3 * MIB // 8)})
+        for number in range(3)
+    }
+    assert outcomes(send_form(loaded, zips).json()) == [
+        ("0.zip/a", "stored", None), ("0.zip/b", "refused", "notDicom"),
+        ("1.zip/a", "stored", None), ("1.zip/b", "refused", "notDicom"), ("2.zip", "refused", "tooLarge"),
+    ]  # fmt: skip
+    assert stored(loaded) == before + 2
+
+
+def test_a_form_of_more_parts_than_an_upload_may_have_stores_nothing(loaded: OrthancServer) -> None:
+    before = stored(loaded)
+    good = b'--b\r\nContent-Disposition: form-data; name="f"\r\n\r\n' + as_file(classic()) + b"\r\n"
+    kind = "multipart/form-data; boundary=b"
+    answer = send(loaded, good + b"--b\r\n" * MAX_FILES + b"--b--", kind, "PUT", 413)
+    assert (answer["code"], str(MAX_FILES) in answer["detail"]) == ("bodyTooLarge", True)
+    header = b"--b\r\nX: " + b"x" * 20_000 + b"\r\n\r\n1\r\n--b--"
+    assert "part 2" in send(loaded, good + header, kind, "PUT", 413)["detail"]
+    assert stored(loaded) == before
+
+
 def test_a_zip_of_too_many_entries_stores_nothing(loaded: OrthancServer) -> None:
     before = stored(loaded)
     answer = send(loaded, zipped({str(number): b"1" for number in range(MAX_FILES + 1)}), "application/zip")

@@ -28,7 +28,8 @@ class Loop:
 
 def find_loops(index: PatientIndex) -> list[Loop]:
     """Every loop of the patient's transforms, walked by 27 points of its first frame's largest stack."""
-    points = {frame: _points(index, number) for number, frame in enumerate(index.frames)}
+    joined = {edge.source_frame for edge in index.graph.edges}
+    points = {frame: _points(index, number) for number, frame in enumerate(index.frames) if frame in joined}
     loops = []
     for closure in closure_errors(index.graph, points):
         errors = closure.errors_mm[np.isfinite(closure.errors_mm)]

@@ -21,6 +21,12 @@ COSINE_TOLERANCE = 1e-2
 They are used raw; past one per cent a 300 mm grid is 3 mm off, which is no rounding any more.
 """
 
+LONGEST_VECTOR_MM = 1e4
+"""No part of a patient is moved by ten metres; float32 goes to 3e38, whose square is no number any more."""
+
+LEAST_STEP_MM, LARGEST_STEP_MM = 1e-3, 1e4
+"""Between grid voxels: finer than any image, and longer than any patient."""
+
 
 @dataclass(frozen=True, eq=False)
 class DisplacementField:
@@ -58,6 +64,24 @@ class DisplacementField:
         matrix[:3, :3] = np.column_stack([row, column, np.cross(row, column)]) * self.resolution
         matrix[:3, 3] = self.position
         return matrix
+
+
+def find_field_fault(field: DisplacementField) -> str | None:
+    """Why a field is none that a patient can have; None when it is one.
+
+    Without these limits sums and squares of its numbers overflow, and what looks a point up cannot tell where it is.
+    """
+    if not (field.resolution > 0).all():
+        return "GridResolution is not positive"
+    if not ((field.resolution >= LEAST_STEP_MM) & (field.resolution <= LARGEST_STEP_MM)).all():
+        return f"GridResolution is not between {LEAST_STEP_MM} and {LARGEST_STEP_MM:.0f} mm"
+    corners = affine.apply(field.point_from_index, np.array([(0, 0, 0), field.dimensions]))
+    if not affine.are_near(corners):
+        return f"the grid begins or ends more than {affine.FARTHEST_MM:.0f} mm from the origin"
+    longest = np.nanmax(np.abs(field.vectors), initial=0.0)
+    if not longest <= LONGEST_VECTOR_MM:
+        return f"VectorGridData has a component of {longest:.3g} mm; the most is {LONGEST_VECTOR_MM:.0f} mm"
+    return None
 
 
 def read_pre_and_post(item: Dataset) -> tuple[affine.Matrix, affine.Matrix]:
@@ -103,10 +127,14 @@ def read_displacement_field(item: Dataset) -> DisplacementField | None:
     orientation = _finite(grid, "ImageOrientationPatient", 6)
     resolution = _finite(grid, "GridResolution", 3)
     dimensions = _dimensions(_finite(grid, "GridDimensions", 3))
-    _check_axes(orientation, resolution)
-    return DisplacementField(
+    _check_axes(orientation)
+    field = DisplacementField(
         position, orientation, resolution, dimensions, _vectors(grid, dimensions, _is_little(item)), pre, post
     )
+    fault = find_field_fault(field)
+    if fault is not None:
+        raise RefusedError(Refusal.BAD_GRID, fault)
+    return field
 
 
 def _finite(grid: Dataset, keyword: str, count: int) -> NDArray[np.float64]:
@@ -123,12 +151,10 @@ def _dimensions(values: NDArray[np.float64]) -> tuple[int, int, int]:
     return (i, j, k)
 
 
-def _check_axes(orientation: NDArray[np.float64], resolution: NDArray[np.float64]) -> None:
+def _check_axes(orientation: NDArray[np.float64]) -> None:
     axes = orientation.reshape(2, 3)
-    if np.abs(axes @ axes.T - np.eye(2)).max() > COSINE_TOLERANCE:
+    if not np.abs(axes @ axes.T - np.eye(2)).max() <= COSINE_TOLERANCE:
         raise RefusedError(Refusal.BAD_GRID, "ImageOrientationPatient is not two perpendicular unit vectors")
-    if not (resolution > 0).all():
-        raise RefusedError(Refusal.BAD_GRID, "GridResolution is not positive")
 
 
 def _is_little(item: Dataset) -> bool:

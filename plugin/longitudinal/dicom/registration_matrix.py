@@ -21,6 +21,10 @@ _REFUSAL_OF_FAULT = {
     affine.MatrixFault.SHAPE: (Refusal.BAD_MATRIX, "the matrix has not 16 values"),
     affine.MatrixFault.NOT_FINITE: (Refusal.BAD_MATRIX, "the matrix has a value that is not finite"),
     affine.MatrixFault.LAST_ROW: (Refusal.BAD_MATRIX, "the last row of the matrix is not 0, 0, 0, 1"),
+    affine.MatrixFault.TOO_FAR: (
+        Refusal.BAD_MATRIX,
+        f"the matrix or its inverse moves the origin by more than {affine.FARTHEST_MM:.0f} mm",
+    ),
     affine.MatrixFault.SINGULAR: (Refusal.SINGULAR, "the matrix has no usable inverse"),
     affine.MatrixFault.MIRRORED: (Refusal.MIRRORED, "the determinant of the matrix is negative"),
 }
@@ -81,7 +85,7 @@ def _raw_values(dataset: Dataset, keyword: str) -> Sequence[Any]:
 def _number(value: Any) -> float:
     try:
         return float(value.strip(" \0") if isinstance(value, str) else value)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return float("nan")
 
 

@@ -30,12 +30,20 @@ Both frames are in millimetres of the same patient: a map that folds a metre int
 """
 
 
+FARTHEST_MM = 1e7
+"""No scanner is ten kilometres long: a coordinate beyond is a mistake, and overflows somewhere."""
+
+_ROUNDING = 1 + 1e-6
+"""So that what was written at the limit is read back as within it."""
+
+
 class MatrixFault(StrEnum):
     """Why a 4x4 array is no usable point map."""
 
     SHAPE = "shape"
     NOT_FINITE = "notFinite"
     LAST_ROW = "lastRow"
+    TOO_FAR = "tooFar"
     SINGULAR = "singular"
     MIRRORED = "mirrored"
 
@@ -115,6 +123,8 @@ def is_identity(matrix: Matrix, tolerance: float = LAST_ROW_TOLERANCE) -> bool:
 def find_fault(matrix: NDArray[np.float64]) -> MatrixFault | None:
     """Tell why an array is no usable point map, or None when it is one.
 
+    A map whose translation, or that of its inverse, is beyond `FARTHEST_MM` is none either: it is walked both ways.
+
     >>> find_fault(np.diag([1.0, 1.0, -1.0, 1.0]))
     <MatrixFault.MIRRORED: 'mirrored'>
     >>> find_fault(np.eye(4)) is None
@@ -126,9 +136,24 @@ def find_fault(matrix: NDArray[np.float64]) -> MatrixFault | None:
         return MatrixFault.NOT_FINITE
     if np.abs(matrix[3] - (0.0, 0.0, 0.0, 1.0)).max() > LAST_ROW_TOLERANCE:
         return MatrixFault.LAST_ROW
-    stretches = np.linalg.svd(matrix[:3, :3], compute_uv=False)
+    linear = matrix[:3, :3]
+    # No entry is larger than the largest stretch; looked at first, since squares of huge numbers overflow.
+    if np.abs(linear).max() > 1 / MIN_STRETCH:
+        return MatrixFault.SINGULAR
+    stretches = np.linalg.svd(linear, compute_uv=False)
     if stretches[-1] < MIN_STRETCH or stretches[0] > 1 / MIN_STRETCH:
         return MatrixFault.SINGULAR
-    if np.linalg.det(matrix[:3, :3]) < 0:
+    if np.linalg.det(linear) < 0:
         return MatrixFault.MIRRORED
+    if not (are_near(matrix[:3, 3]) and are_near(invert(matrix)[:3, 3])):
+        return MatrixFault.TOO_FAR
     return None
+
+
+def are_near(values: ArrayLike) -> bool:
+    """Whether all coordinates (mm) are finite and no farther from the origin than `FARTHEST_MM`, to rounding.
+
+    >>> are_near([1.0, -1e7]), are_near([1e8, 0.0]), are_near(float("nan"))
+    (True, False, False)
+    """
+    return bool((np.abs(np.asarray(values, dtype=np.float64)) <= FARTHEST_MM * _ROUNDING).all())

@@ -1,22 +1,22 @@
 """A multipart body (RFC 2046 5.1, RFC 7578) taken apart."""
 
 import re
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
 from urllib.parse import unquote
 
-from longitudinal.errors import MalformedBody
+from longitudinal.errors import BodyTooLarge, MalformedBody
 
 FORM = "multipart/form-data"
 # RFC 2046 5.1.1 allows 70 characters of these.
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 # Of one part; a browser sends three lines.
 _MAX_HEADER = 16_384
-_QUOTED = r'"((?:[^"\\]|\\.)*)"|([^;\s]*)'
-_FILE_NAME_EXTENDED = re.compile(r";\s*filename\*\s*=\s*utf-8'[^']*'([^;\s]*)", re.IGNORECASE)
-_FILE_NAME = re.compile(rf";\s*filename\s*=\s*(?:{_QUOTED})", re.IGNORECASE)
-_NAME = re.compile(rf";\s*name\s*=\s*(?:{_QUOTED})", re.IGNORECASE)
+# Name and value; one pass over the header whatever it holds, so a quotation mark that is not closed ends with the header.
+_PARAMETER = re.compile(r""";\s*([^=;\s]+)\s*=\s*(?:"((?:[^"\\]|\\.)*+)"?|([^;\s]*))""")
+_EXTENDED = re.compile(r"utf-8'[^']*'(.*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,30 +46,41 @@ def file_name(disposition: str) -> str:
     >>> file_name("form-data; name=files; filename*=UTF-8''f%C3%BCr.dcm")
     'für.dcm'
     """
-    if (extended := _FILE_NAME_EXTENDED.search(disposition)) is not None:
+    given: dict[str, str] = {}
+    for name, quoted, plain in _PARAMETER.findall(disposition):
+        # Browsers write a quotation mark as %22 (HTML 4.10.22.8), mail programs as \".
+        value = re.sub(r"\\(.)", r"\1", quoted or plain)
+        given.setdefault(name.lower(), value if name.endswith("*") else value.replace("%22", '"'))
+    if (extended := _EXTENDED.fullmatch(given.get("filename*", ""))) is not None:
         return unquote(extended[1], errors="replace")
-    found = _FILE_NAME.search(disposition) or _NAME.search(disposition)
-    if found is None:
-        return ""
-    # Browsers write a quotation mark as %22 (HTML 4.10.22.8), mail programs as \".
-    return re.sub(r"\\(.)", r"\1", found[1] or found[2] or "").replace("%22", '"')
+    return given.get("filename", given.get("name", ""))
 
 
-def split_multipart(content_type: str, body: bytes) -> Iterator[Part]:
-    """The parts of a body, in their order; whether it is whole is known before the first one comes.
+def split_multipart(content_type: str, body: bytes, most_parts: int) -> Iterator[Part]:
+    """The parts of a body, in their order, each made when it is asked for.
+
+    Whether the body is whole, and within the limits, is known before the first one comes.
 
     Raises
     ------
     MalformedBody
-        There is no boundary in the header, no part, or the last boundary is missing: the body was cut.
+        There is no boundary in the header or in the body, or the last one is missing: the body was cut.
+    BodyTooLarge
+        It has more than `most_parts` parts, or one whose headers are larger than 16 KiB.
     """
     header = Message()
     header["Content-Type"] = content_type
     boundary = header.get_boundary("")
     if _BOUNDARY.fullmatch(boundary) is None:
         raise MalformedBody("the Content-Type header of a multipart body must name its boundary")
-    spans = list(_spans(b"--" + boundary.encode("ascii"), body))
-    return (_part(body, start, end) for start, end in spans)
+    spans = array("Q")
+    for count, (start, end) in enumerate(_spans(b"--" + boundary.encode("ascii"), body), 1):
+        if count > most_parts:
+            raise BodyTooLarge(f"the body has more than {most_parts} parts; that is the limit of one upload")
+        if _head_end(body, start, end) < 0 and end - start > _MAX_HEADER:
+            raise BodyTooLarge(f"the headers of part {count} are larger than {_MAX_HEADER} bytes")
+        spans.extend((start, end))
+    return (_part(body, start, end) for start, end in zip(spans[::2], spans[1::2], strict=True))
 
 
 def _spans(delimiter: bytes, body: bytes) -> Iterator[tuple[int, int]]:
@@ -93,10 +104,17 @@ def _spans(delimiter: bytes, body: bytes) -> Iterator[tuple[int, int]]:
         at = end + 2
 
 
-def _part(body: bytes, start: int, end: int) -> Part:
+def _head_end(body: bytes, start: int, end: int) -> int:
+    """Where the headers of a part end; -1 where there is no such place within the limit."""
     if body.startswith(b"\r\n", start):
+        return start
+    return body.find(b"\r\n\r\n", start, min(end, start + _MAX_HEADER))
+
+
+def _part(body: bytes, start: int, end: int) -> Part:
+    head_end = _head_end(body, start, end)
+    if head_end == start:
         return Part("", body[start + 2 : end])
-    head_end = body.find(b"\r\n\r\n", start, min(end, start + _MAX_HEADER))
     if head_end < 0:
         return Part("", b"")
     for line in body[start:head_end].decode("utf-8", "replace").split("\r\n"):

@@ -2,30 +2,33 @@
 
 import json
 import math
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import msgspec
-import numpy as np
 
 from longitudinal.errors import BodyTooLarge, FieldError, InvalidRequest, MalformedJson
+from longitudinal.nesting import depth_of
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 # No request of this API nests deeper than 4; Python's and others' parsers recurse, and crash on tens of thousands.
 MAX_DEPTH = 32
-_BRACKETS = b"[]{}"
-_NO_BRACKETS = bytes(set(range(256)) - set(_BRACKETS))
-_OPENS = np.array([byte in b"[{" for byte in range(256)], dtype=np.int32) * 2 - 1
-# To the end of the body where the closing quote is missing: so every quote is looked at once.
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.|\\\Z)*+(?:"|\Z)', re.DOTALL)
 _MIB = 1024 * 1024
 
 
 # The largest float has 309 digits.
 _LONGEST_INTEGER = 309
+
+MAX_ERRORS = 100
+"""Wrong fields that one problem names; a body of a few MiB can have a million."""
+
+_LONGEST_NAME = 200
+_LONGEST_DETAIL = 500
+# Of a list in which a wrong item is looked for; no list of this API may have as many.
+_MOST_ITEMS = 10_000
 
 
 class NoFiniteNumber:
@@ -90,56 +93,60 @@ def parse_query(query: Mapping[str, str], kind: type[Struct]) -> Struct:
         raise invalid(find_errors(dict(query), kind, strict=False)) from None
 
 
-def invalid(errors: list[FieldError]) -> InvalidRequest:
-    """The error for a list of wrong fields."""
-    return InvalidRequest("; ".join(f"{error.field}: {error.detail}" for error in errors), errors)
+def invalid(errors: Sequence[FieldError]) -> InvalidRequest:
+    """The error for a list of wrong fields; of more than `MAX_ERRORS` the first are named."""
+    named = list(errors[:MAX_ERRORS])
+    detail = "; ".join(f"{error.field}: {error.detail}" for error in named)
+    return InvalidRequest(detail + ("; and more" if len(errors) > MAX_ERRORS else ""), named)
 
 
 def find_errors(
     raw: Any, kind: type[msgspec.Struct], prefix: str = "", *, strict: bool = True
 ) -> list[FieldError]:
-    """Every wrong field of one object, by JSON pointer (or argument name where `strict` is False)."""
+    """Wrong fields of one object, by JSON pointer (or argument name where `strict` is False); one more than are named."""
+    return list(islice(_wrong_fields(raw, kind, prefix, strict), MAX_ERRORS + 1))
+
+
+def _wrong_fields(raw: Any, kind: type[msgspec.Struct], prefix: str, strict: bool) -> Iterator[FieldError]:
     if not isinstance(raw, dict):
-        return [FieldError(prefix or "/", f"must be a JSON object, not {_kind_of(raw)}")]
+        yield FieldError(prefix or "/", f"must be a JSON object, not {_kind_of(raw)}")
+        return
     slash = "/" if strict else ""
     known = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    errors = [
-        FieldError(
-            f"{prefix}{slash}{_printable(name)}", f"is no field of this request; they are {', '.join(known)}"
-        )
-        for name in raw
-        if name not in known
-    ]
+    for name in raw:
+        if name not in known:
+            detail = f"is no field of this request; they are {', '.join(known)}"
+            yield FieldError(f"{prefix}{slash}{_printable(name)}", detail)
     for name, field in known.items():
-        if name not in raw:
-            if field.required:
-                errors.append(FieldError(f"{prefix}{slash}{name}", "is missing"))
-            continue
-        errors += _wrong_in(raw[name], field.type, f"{prefix}{slash}{name}", strict)
-    return errors
+        if name in raw:
+            yield from _wrong_in(raw[name], field.type, f"{prefix}{slash}{name}", strict)
+        elif field.required:
+            yield FieldError(f"{prefix}{slash}{name}", "is missing")
 
 
-def _wrong_in(value: Any, kind: Any, pointer: str, strict: bool) -> list[FieldError]:
+def _wrong_in(value: Any, kind: Any, pointer: str, strict: bool) -> Iterator[FieldError]:
     """What is wrong in the value of one field: every item of an array, not only the first."""
     kind = _without_raw(kind)
     try:
         msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
-        item = _item_type(kind)
-        if isinstance(value, list) and item is not None:
-            inside = [
-                wrong
-                for number, each in enumerate(value)
-                for wrong in _wrong_in(each, item, f"{pointer}/{number}", strict)
-            ]
-            if inside:
-                return inside
-        if isinstance(value, NoFiniteNumber):
-            return [FieldError(pointer, "must be a finite number")]
         detail, _, where = str(error).partition(" - at `$")
-        inside_pointer = where.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
-        return [FieldError(pointer + inside_pointer, detail)]
-    return []
+        inside: Iterator[FieldError] = iter(())
+        if where and isinstance(value, list) and (item := _item_type(kind)) is not None:
+            inside = (
+                wrong
+                for number, each in enumerate(value[:_MOST_ITEMS])
+                for wrong in _wrong_in(each, item, f"{pointer}/{number}", strict)
+            )
+        first = next(inside, None)
+        if first is not None:
+            yield first
+            yield from inside
+        elif isinstance(value, NoFiniteNumber):
+            yield FieldError(pointer, "must be a finite number")
+        else:
+            inside_pointer = where.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
+            yield FieldError((pointer + inside_pointer)[:_LONGEST_DETAIL], detail[:_LONGEST_DETAIL])
 
 
 def _without_raw(kind: Any) -> Any:
@@ -180,25 +187,15 @@ def _number(text: str) -> float | NoFiniteNumber:
 
 
 def _check_depth(body: bytes) -> None:
-    brackets = body.translate(None, _NO_BRACKETS)
-    if len(brackets) <= MAX_DEPTH:
-        return
-    if _depth(brackets) > MAX_DEPTH:
-        # Brackets in texts open nothing. Taking texts out costs more than counting, and is seldom needed.
-        brackets = _STRINGS.sub(b"", body).translate(None, _NO_BRACKETS)
-    if (depth := _depth(brackets)) > MAX_DEPTH:
+    if (depth := depth_of(body, MAX_DEPTH)) > MAX_DEPTH:
         raise MalformedJson(
             f"the body is nested {depth} deep; no request of this API needs more than {MAX_DEPTH}"
         )
 
 
 def _printable(name: str) -> str:
-    """A name without halves of surrogate pairs, which no answer can hold."""
-    return name.encode("utf-8", "replace").decode()
-
-
-def _depth(brackets: bytes) -> int:
-    return int(np.cumsum(_OPENS[np.frombuffer(brackets, dtype=np.uint8)]).max(initial=0))
+    """A name without halves of surrogate pairs, which no answer can hold, and no longer than anybody reads."""
+    return name[:_LONGEST_NAME].encode("utf-8", "replace").decode()
 
 
 def _kind_of(raw: Any) -> str:

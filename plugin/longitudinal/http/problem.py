@@ -44,15 +44,21 @@ def problem_of(error: LongitudinalError) -> Problem:
 
 def response_of(error: Exception) -> Response:
     """The response for anything a handler raised; what is not ours is logged with its traceback."""
-    if not isinstance(error, LongitudinalError):
-        LOGGER.error("A request failed", exc_info=error)
-        error = LongitudinalError("an error inside the plugin; Orthanc's log has the details")
+    problem = any_problem_of(error)
     headers = {}
     if isinstance(error, Busy):
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = ", ".join(error.allowed)
-    return Response(msgspec.json.encode(problem_of(error)), error.status, PROBLEM_JSON, headers)
+    return Response(msgspec.json.encode(problem), problem.status, PROBLEM_JSON, headers)
+
+
+def any_problem_of(error: Exception) -> Problem:
+    """The problem details of anything that was raised; what is not ours is logged with its traceback."""
+    if not isinstance(error, LongitudinalError):
+        LOGGER.error("A request failed", exc_info=error)
+        error = LongitudinalError("an error inside the plugin; Orthanc's log has the details")
+    return problem_of(error)
 
 
 def _field(error: FieldError) -> ProblemField:

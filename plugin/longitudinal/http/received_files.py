@@ -2,13 +2,14 @@
 
 import stat
 import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO
+from itertools import pairwise
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import Final
+from typing import IO, Final
 
 
 class Refusal(StrEnum):
@@ -33,12 +34,13 @@ REFUSALS: Final[dict[Refusal, str]] = {
     Refusal.EMPTY_FILE: "The file has no content.",
     Refusal.NOT_DICOM: "The file is no DICOM object that Orthanc can read.",
     Refusal.DICOMDIR: "A DICOMDIR lists the files of a medium; it is no object of a patient.",
-    Refusal.DAMAGED_ZIP: "The zip, or this file in it, cannot be read: it was cut off, or its checksum is wrong.",
+    Refusal.DAMAGED_ZIP: "The zip, or this file in it, cannot be read: it was cut off, its checksum is wrong, or it is not "
+    "as large as the zip declares.",
     Refusal.ENCRYPTED_ZIP: "The zip has files that need a password; nothing of it is stored.",
     Refusal.UNSAFE_PATH: "The zip names a file outside its own folder, or a link; nothing of it is stored.",
-    Refusal.TOO_MANY_FILES: "The zip has more files than one upload may have; nothing of it is stored.",
-    Refusal.TOO_LARGE: "Unpacked the zip is larger than MaxUploadMiB; nothing of it is stored.",
-    Refusal.EXPLODES: "The zip unpacks to far more than any image does; nothing of it is stored.",
+    Refusal.TOO_MANY_FILES: "The zips of the upload have more files than one may have; nothing of this one is stored.",
+    Refusal.TOO_LARGE: "Unpacked, the zips of the upload are larger than MaxUploadMiB; nothing of this one is stored.",
+    Refusal.EXPLODES: "The zip, or this file in it, unpacks to far more than any image does, or files share their bytes.",
     Refusal.UNSUPPORTED_COMPRESSION: "The file in the zip is neither stored as it is nor deflated.",
     Refusal.NESTED_ZIP: "A zip inside a zip is not unpacked.",
     Refusal.REFUSED_BY_ARCHIVE: "Orthanc did not take the object, by a filter or for want of space; `detail` says.",
@@ -52,6 +54,13 @@ MAX_RATIO = 200
 """Unpacked to packed size of a zip: scans reach 2 to 20, empty segmentations 100 or so, bombs 1,000 and more."""
 _RATIO_FLOOR = 16 * 1024 * 1024
 """Unpacked bytes that are harmless whatever the ratio."""
+_LARGE_ENTRY = _RATIO_FLOOR
+"""Declared bytes from which a file is unpacked once without keeping it, to see that it is as large as declared."""
+_CHUNK = 256 * 1024
+_MAX_DIRECTORY = 16 * 1024 * 1024
+"""Bytes of a zip's directory: 800 for each of the most files."""
+_ENTRY = b"PK\x01\x02"
+_LOCAL_HEADER_BYTES = 30
 _MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _IS_ENCRYPTED = 0x1
@@ -67,59 +76,108 @@ class ReceivedFile:
     detail: str = ""
 
 
-def unpack(name: str, content: bytes, max_bytes: int) -> Iterator[ReceivedFile]:
+@dataclass(slots=True)
+class Allowance:
+    """What all zips of one upload together may still unpack to."""
+
+    bytes_left: int
+    files_left: int = MAX_FILES
+
+
+def unpack(name: str, content: bytes, allowance: Allowance) -> Iterator[ReceivedFile]:
     """A file as it is, or the files of a zip one after another; what a file is its first bytes say, not its name.
 
     Parameters
     ----------
-    max_bytes
-        Of all files of the zip together, unpacked.
+    allowance
+        Of the upload; what a zip takes is gone from it.
     """
     if not content:
         yield _refused(name, Refusal.EMPTY_FILE)
     elif content.startswith(_MAGIC):
-        yield from _unzip(name, content, max_bytes)
+        yield from _unzip(name, content, allowance)
     else:
         yield ReceivedFile(name, content)
 
 
-def _unzip(name: str, content: bytes, max_bytes: int) -> Iterator[ReceivedFile]:
+class _TooManyEntries(Exception):
+    """The directory of a zip is larger than any upload's."""
+
+
+class _ZipBytes(BytesIO):
+    """A zip that hands out no huge directory: zipfile makes an object for each entry before anybody can count them."""
+
+    is_open = False
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(size)
+        # zipfile reads the directory in one piece, and everything else in small ones or from a file's own place
+        if not self.is_open and data.startswith(_ENTRY):
+            if (count := data.count(_ENTRY)) > MAX_FILES:
+                raise _TooManyEntries(f"{count} files; the limit is {MAX_FILES}")
+            if len(data) > _MAX_DIRECTORY:
+                raise _TooManyEntries(
+                    f"the list of files has {len(data)} bytes; the limit is {_MAX_DIRECTORY}"
+                )
+        return data
+
+
+def _unzip(name: str, content: bytes, allowance: Allowance) -> Iterator[ReceivedFile]:
+    file = _ZipBytes(content)
     try:
-        archive = zipfile.ZipFile(BytesIO(content))
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        archive = zipfile.ZipFile(file)
+    except _TooManyEntries as error:
+        yield _refused(name, Refusal.TOO_MANY_FILES, str(error))
+        return
+    except Exception as error:  # what zipfile raises on the bytes of others is no closed list
         yield _refused(name, Refusal.DAMAGED_ZIP, str(error))
         return
+    file.is_open = True
     with archive:
         members = archive.infolist()
-        reason = _refuse_whole(members, len(content), max_bytes)
+        reason = _refuse_whole(members, len(content), allowance)
         if reason is not None:
             yield _refused(name, *reason)
             return
+        allowance.files_left -= len(members)
+        allowance.bytes_left -= sum(member.file_size for member in members)
         for member in members:
             if not member.is_dir():
                 yield _member(archive, member, f"{name}/{member.filename}" if name else member.filename)
 
 
-def _refuse_whole(members: list[zipfile.ZipInfo], packed: int, max_bytes: int) -> tuple[Refusal, str] | None:
+def _refuse_whole(
+    members: Sequence[zipfile.ZipInfo], packed: int, allowance: Allowance
+) -> tuple[Refusal, str] | None:
     """Why nothing of a zip is taken, found before anything of it is unpacked."""
-    if len(members) > MAX_FILES:
-        return Refusal.TOO_MANY_FILES, f"{len(members)} files; the limit is {MAX_FILES}"
+    if len(members) > allowance.files_left:
+        left = f"{allowance.files_left} of {MAX_FILES} are left for this upload"
+        return Refusal.TOO_MANY_FILES, f"{len(members)} files; {left}"
     for member in members:
         if _is_unsafe(member):
             return Refusal.UNSAFE_PATH, member.filename
         if member.flag_bits & _IS_ENCRYPTED:
             return Refusal.ENCRYPTED_ZIP, member.filename
-    # zipfile unpacks no more of a file than the directory of the zip declares.
+    # No more of a file is unpacked than the directory of the zip declares.
     unpacked = sum(member.file_size for member in members)
-    if unpacked > max_bytes:
-        return Refusal.TOO_LARGE, f"{unpacked} bytes; the limit is {max_bytes} (setting MaxUploadMiB)"
-    # Files that share their bytes (overlap) are how a bomb without nesting is built.
-    if (
-        unpacked > max(MAX_RATIO * packed, _RATIO_FLOOR)
-        or sum(member.compress_size for member in members) > packed
-    ):
+    if unpacked > allowance.bytes_left:
+        left = f"{allowance.bytes_left} are left for this upload (setting MaxUploadMiB)"
+        return Refusal.TOO_LARGE, f"{unpacked} bytes; {left}"
+    if unpacked > max(MAX_RATIO * packed, _RATIO_FLOOR):
         return Refusal.EXPLODES, f"{packed} bytes unpack to {unpacked}"
+    if (shared := _sharing(members, packed)) is not None:
+        return Refusal.EXPLODES, f"{shared.filename} does not have its bytes for itself"
     return None
+
+
+def _sharing(members: Sequence[zipfile.ZipInfo], packed: int) -> zipfile.ZipInfo | None:
+    """A file whose bytes are another's too: how a bomb without nesting is built."""
+    placed = sorted(members, key=lambda member: member.header_offset)
+    ends = [member.header_offset + _LOCAL_HEADER_BYTES + member.compress_size for member in placed]
+    for (member, following), end in zip(pairwise(placed), ends, strict=False):
+        if end > following.header_offset:
+            return member
+    return placed[-1] if placed and ends[-1] > packed else None
 
 
 def _is_unsafe(member: zipfile.ZipInfo) -> bool:
@@ -136,13 +194,52 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> Rec
         return _refused(name, Refusal.UNSUPPORTED_COMPRESSION)
     if not member.file_size:
         return _refused(name, Refusal.EMPTY_FILE)
+    if member.file_size > max(MAX_RATIO * member.compress_size, _RATIO_FLOOR):
+        return _refused(name, Refusal.EXPLODES, f"{member.compress_size} bytes unpack to {member.file_size}")
     try:
-        content = archive.read(member)
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+        content = _read(archive, member)
+    except Exception as error:  # what zipfile and zlib raise on the bytes of others is no closed list
         return _refused(name, Refusal.DAMAGED_ZIP, str(error))
     if content.startswith(_MAGIC):
         return _refused(name, Refusal.NESTED_ZIP)
     return ReceivedFile(name, content)
+
+
+def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """The content of a file, never more than one byte beyond what the directory declares.
+
+    `ZipFile.read` unpacks everything first and cuts it to the declared size afterwards.
+    """
+    # zipfile cuts silently at the size it is given, and compares the checksum there: neither must happen before we look
+    allowed = copy(member)
+    allowed.file_size += 2 * _CHUNK
+    if member.file_size > _LARGE_ENTRY:
+        # once without keeping it: a false size or checksum is found before the memory is taken
+        with archive.open(allowed) as file:
+            _check_size(member, _count(file, member.file_size + 1))
+    with archive.open(allowed) as file:
+        content = file.read(member.file_size + 1)
+    _check_size(member, len(content))
+    return content
+
+
+def _count(file: IO[bytes], most: int) -> int:
+    """How many bytes there are, counted up to `most`."""
+    count = 0
+    while count < most and (chunk := file.read(_CHUNK)):
+        count += len(chunk)
+    return count
+
+
+def _check_size(member: zipfile.ZipInfo, unpacked: int) -> None:
+    if unpacked != member.file_size:
+        is_more = unpacked > member.file_size
+        has = (
+            f"more than the {member.file_size}"
+            if is_more
+            else f"{unpacked} bytes, not the {member.file_size}"
+        )
+        raise zipfile.BadZipFile(f"the file has {has} bytes that the zip declares")
 
 
 def _refused(name: str, refusal: Refusal, detail: str = "") -> ReceivedFile:

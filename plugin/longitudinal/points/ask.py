@@ -12,7 +12,7 @@ from longitudinal.geometry.image_plane import patient_from_pixel
 from longitudinal.points.answer import Answer, Match
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.patient_index import PatientIndex
-from longitudinal.points.resolve import Filters, LinkBuilder, Source, resolve
+from longitudinal.points.resolve import Filters, LinkBuilder, Source, count_answers, resolve
 from longitudinal.points.stale import Stale, find_stale
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.patients import patient_key_of
@@ -22,6 +22,8 @@ _EDGE = 0.5
 # Each round removes what turned out to be gone, and what is gone around it; an answer that is still stale after these is
 # refused as gone.
 _HEAL_ROUNDS = 4
+# Unknown studies that one problem names.
+_MOST_NAMED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,17 @@ class Asker:
             self._heal(stale)
         raise NotFound("the images are being deleted at this moment; ask again")
 
+    def count(self, question: PixelQuestion | PointQuestion, wanted: Wanted) -> int:
+        """How many matches and unresolved studies (with `per: series`, series) the answer would have, at most.
+
+        Raises as `find` does where the patient or a study is unknown; much cheaper than an answer.
+        """
+        if isinstance(question, PixelQuestion):
+            index = self._patient_of_pixel(question, wanted.pointer)
+        else:
+            index = self._patient_of_point(question, wanted.pointer)
+        return count_answers(index, _filters(index, wanted))
+
     def holds(self, found: Found, match: Match) -> bool:
         """Whether a match still holds: what it names is in the archive, and no transform of its path was rejected."""
         answer = Answer(found.answer.point, [match], [])
@@ -138,15 +151,22 @@ class Asker:
                 if study.study_instance_uid in missed and not study.series:
                     self._miss(study.orthanc_id)
 
-    def _source_of_pixel(self, question: PixelQuestion, pointer: str) -> tuple[PatientIndex, Source]:
+    def _patient_of_pixel(self, question: PixelQuestion, pointer: str) -> PatientIndex:
         uid = question.sop_instance_uid
         owners = self._catalogue.owners_of_instance(uid)
         if len(owners) > 1:
             ids = [owner.orthanc_id for owner in owners]
             raise Ambiguous(f"SOP Instance UID {uid} is stored {len(ids)} times", orthanc_ids=ids)
         index = self._catalogue.patient(owners[0].patient_key) if owners else None
-        place = index.instances.get(uid) if index is not None else None
-        if index is None or not place:
+        if index is None:
+            raise _unknown(f"{pointer}/sopInstanceUid", f"no instance {uid} is indexed here")
+        return index
+
+    def _source_of_pixel(self, question: PixelQuestion, pointer: str) -> tuple[PatientIndex, Source]:
+        uid = question.sop_instance_uid
+        index = self._patient_of_pixel(question, pointer)
+        place = index.instances.get(uid)
+        if not place:
             raise _unknown(f"{pointer}/sopInstanceUid", f"no instance {uid} is indexed here")
         series_number, instance = place[0]
         series = index.series[series_number]
@@ -163,11 +183,15 @@ class Asker:
         frame = series.instance_frames[instance] or ""
         return index, Source(frame, point, number, question.row, question.column)
 
-    def _source_of_point(self, question: PointQuestion, pointer: str) -> tuple[PatientIndex, Source]:
+    def _patient_of_point(self, question: PointQuestion, pointer: str) -> PatientIndex:
         key = patient_key_of(self._readers.connection(), question.patient_id)
         index = None if key is None else self._catalogue.patient(key)
         if index is None:
             raise _unknown(f"{pointer}/patientId", f"no patient {question.patient_id} is indexed here")
+        return index
+
+    def _source_of_point(self, question: PointQuestion, pointer: str) -> tuple[PatientIndex, Source]:
+        index = self._patient_of_point(question, pointer)
         frame = index.canonical_frame(question.frame_of_reference_uid)
         if not index.knows_frame(frame):
             detail = (
@@ -180,16 +204,12 @@ class Asker:
 def _filters(index: PatientIndex, wanted: Wanted) -> Filters:
     studies = None
     if wanted.studies is not None:
-        names = {
-            name: study.key
-            for study in index.studies
-            for name in (study.study_instance_uid, study.orthanc_id)
-        }
+        names = index.study_keys
         missing = [number for number, name in enumerate(wanted.studies) if name not in names]
         if missing:
             errors = [
                 FieldError(f"{wanted.pointer}/studyInstanceUids/{number}", "is no study of this patient")
-                for number in missing
+                for number in missing[:_MOST_NAMED]
             ]
             raise NotFound("; ".join(f"{error.field} {error.detail}" for error in errors), errors)
         studies = frozenset(names[name] for name in wanted.studies)

@@ -10,6 +10,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from longitudinal.geometry.affine import FARTHEST_MM
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.geometry.stack import StackSet
 from longitudinal.points.answer import UncertaintySource
@@ -156,6 +157,29 @@ class PatientIndex:
         """FrameOfReferenceUID -> frame, for series with a UID per slice."""
         return {uid: frame for series in self.series for uid, frame in series.aliases.items()}
 
+    @cached_property
+    def newest_attempts(self) -> Mapping[str, Attempt]:
+        """The newest failed alignment of each frame that one was tried with."""
+        newest: dict[str, Attempt] = {}
+        for study in self.studies:
+            for attempt in study.attempts:
+                for frame in (attempt.frame_of_reference_uid, attempt.partner_frame_of_reference_uid):
+                    if frame not in newest or newest[frame].at < attempt.at:
+                        newest[frame] = attempt
+        return newest
+
+    @cached_property
+    def study_keys(self) -> Mapping[str, int]:
+        """StudyInstanceUID or Orthanc id -> `StudyEntry.key`."""
+        return {
+            name: study.key for study in self.studies for name in (study.study_instance_uid, study.orthanc_id)
+        }
+
+    @cached_property
+    def study_dates(self) -> Mapping[str, str]:
+        """StudyInstanceUID -> study date."""
+        return {study.study_instance_uid: study.study_date for study in self.studies}
+
     def canonical_frame(self, frame_of_reference_uid: str) -> str:
         """The frame a FrameOfReferenceUID stands for."""
         return self.aliases.get(frame_of_reference_uid, frame_of_reference_uid)
@@ -194,6 +218,8 @@ class PatientIndex:
             way = ways[number]
             assert way is not None
             points[number] = way.path.map_points(point[None, :])[0]
+        # A long chain of transforms can lead out of all bounds; there is no place there.
+        points[~(np.abs(points) <= FARTHEST_MM).all(axis=1)] = np.nan
         return FramePoints(points, ways)
 
     def map_direction(self, frame: str, direction: NDArray[np.float64]) -> NDArray[np.float64]:

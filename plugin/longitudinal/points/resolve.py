@@ -1,7 +1,7 @@
 """Where a point of a patient lies in every other study: one pure function over a `PatientIndex`."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,6 +30,8 @@ _RULES: tuple[ChosenBy, ...] = ("clicked", "modality", "plane", "original", "vox
 
 _DISTANCE_RULE = _RULES.index("distance")
 _IMAGE = frozenset({"image"})
+# Of a failed alignment, which everybody may write into metadata; ours are some hundred characters.
+_LONGEST_DETAIL = 2_000
 
 LinkBuilder = Callable[[StudyEntry, SeriesPlanes, int, int, int], Links]
 
@@ -110,13 +112,14 @@ def resolve(index: PatientIndex, source: Source, filters: Filters, links: LinkBu
     links
         Builds the links of a match from study, series, number of the instance in it, frame number, index in the stack set.
     """
-    reached = _reach(index, source, filters)
+    passes = [_passes(index, study, filters) for study in index.studies]
+    reached = _reach(index, source, filters, passes)
     winners = _choose(index, source, reached, filters.per)
     found = _matches(index, source, reached, winners, filters.per, links)
     matches: list[Match] = []
     unresolved: list[Unresolved] = []
     for number, study in enumerate(index.studies):
-        if not _passes(index, study, filters):
+        if not passes[number]:
             continue
         for group in study.series if filters.per == "series" and study.series else (None,):
             match = (
@@ -137,7 +140,15 @@ def resolve(index: PatientIndex, source: Source, filters: Filters, links: LinkBu
     )
 
 
-def _reach(index: PatientIndex, source: Source, filters: Filters) -> _Reached:
+def count_answers(index: PatientIndex, filters: Filters) -> int:
+    """How many matches and unresolved studies (with `per: series`, series) an answer has."""
+    passing = [study for study in index.studies if _passes(index, study, filters)]
+    if filters.per == "study":
+        return len(passing)
+    return sum(max(1, len(study.series)) for study in passing)
+
+
+def _reach(index: PatientIndex, source: Source, filters: Filters, passes: Sequence[bool]) -> _Reached:
     frame_points = index.map_into_frames(source.frame, source.point)
     located = index.stack_set.locate(frame_points.points[index.stack_frame])
     wanted = index.stack_is_image
@@ -146,6 +157,9 @@ def _reach(index: PatientIndex, source: Source, filters: Filters) -> _Reached:
     if filters.modalities is not None:
         wanted = wanted & np.isin(index.stack_modality, list(filters.modalities))
     answers = wanted & located.within_reach & located.inside
+    if not all(passes):
+        # What nobody asked for costs no match: a batch in a few studies of thousands takes no longer than it is large.
+        answers &= np.array(passes, dtype=bool)[index.stack_study]
     if filters.max_distance_mm is not None:
         answers &= np.abs(located.distance_mm) <= filters.max_distance_mm
     clicked = None
@@ -276,7 +290,9 @@ def _explain(
 def _reason(index: PatientIndex, members: tuple[int, ...], reached: _Reached) -> tuple[UnresolvedReason, str]:
     if not members:
         return "notIndexed", "the study is stored and waits to be indexed"
-    mine = np.flatnonzero(np.isin(index.stack_series, members) & reached.wanted)
+    # The series of a study follow each other, and so do their stacks.
+    first, end = np.searchsorted(index.stack_series, (members[0], members[-1] + 1))
+    mine = first + np.flatnonzero(reached.wanted[first:end])
     if not len(mine):
         counts = sum((index.series[number].reasons for number in members), start=Counter[str]())
         listed = ", ".join(f"{count} x {reason}" for reason, count in counts.most_common())
@@ -300,20 +316,15 @@ def _reason(index: PatientIndex, members: tuple[int, ...], reached: _Reached) ->
 
 def _failed_alignment(index: PatientIndex, frames: set[str]) -> Attempt | None:
     """The newest alignment that was tried with one of these frames, and refused."""
-    tried = [
-        attempt
-        for study in index.studies
-        for attempt in study.attempts
-        if frames & {attempt.frame_of_reference_uid, attempt.partner_frame_of_reference_uid}
-    ]
+    tried = [index.newest_attempts[frame] for frame in frames if frame in index.newest_attempts]
     return max(tried, key=lambda attempt: attempt.at, default=None)
 
 
 def _figures_of(index: PatientIndex, failed: Attempt) -> str:
     """What was tried, what was wrong with it and by which figures."""
-    dates = {study.study_instance_uid: study.study_date for study in index.studies}
+    dates = index.study_dates
     partner = failed.partner_study_instance_uid
     figures = ", ".join(f"{name} {value}" for name, value in failed.quality.items() if value is not None)
     tried = f"{failed.method} alignment with study {partner} ({dates.get(partner) or 'no date'})"
     said = f"{tried} was refused, {failed.rejection}: {failed.reason}"
-    return said + (f" ({figures})" if figures else "")
+    return (said + (f" ({figures})" if figures else ""))[:_LONGEST_DETAIL]

@@ -63,7 +63,8 @@ def list_studies(
 ) -> tuple[int, list[sqlite3.Row]]:
     """How many studies pass, and one page of them, newest first.
 
-    Rows have the columns of `studies`, patient_id, modalities (joined by a backslash), series and instances.
+    Rows have study_instance_uid, orthanc_id, study_date, study_description, patient_id, modalities (joined by a
+    backslash), series and instances.
     """
     conditions = ["1"]
     if wanted.patient_key is not None:
@@ -87,7 +88,7 @@ def list_studies(
     }
     (total,) = connection.execute(f"SELECT count(*) FROM studies s WHERE {where}", values).fetchone()
     rows = connection.execute(
-        f"""SELECT s.*, p.patient_id,
+        f"""SELECT s.study_instance_uid, s.orthanc_id, s.study_date, s.study_description, p.patient_id,
         (SELECT group_concat(modality, '\\') FROM (SELECT DISTINCT e.modality FROM series e
             WHERE e.study_key = s.key ORDER BY e.modality)) AS modalities,
         (SELECT count(*) FROM series e WHERE e.study_key = s.key) AS series,

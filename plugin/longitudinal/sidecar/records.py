@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+LONGEST_METADATA = 256 * 1024
+"""Characters of user metadata that are read or kept; what is written here stays far below, and anybody may write more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Notes:

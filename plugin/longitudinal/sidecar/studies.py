@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from longitudinal.sidecar.instances import Touched, remove_patient_if_empty
+from longitudinal.sidecar.records import LONGEST_METADATA
 
 # A study without series touches its patient and no series; keys begin at 1.
 NO_SERIES = 0
@@ -180,7 +181,12 @@ def content_of_study(connection: sqlite3.Connection, study: str) -> tuple[int, d
 
 
 def write_attempts(connection: sqlite3.Connection, study: str, attempts: str | None) -> list[Touched]:
-    """Replace what is said about a study's failed alignments. Runs on the writer's connection only."""
+    """Replace what is said about a study's failed alignments. Runs on the writer's connection only.
+
+    What is longer than anything written here is left out: it would be read with the patient each time, to say nothing.
+    """
+    if attempts is not None and len(attempts) > LONGEST_METADATA:
+        attempts = None
     rows = connection.execute(
         "UPDATE studies SET attempts = ? WHERE orthanc_id = ? AND attempts IS NOT ? RETURNING patient_key",
         (attempts, study, attempts),

@@ -48,11 +48,20 @@ class _Entry:
     done: Future[None] = field(default_factory=Future)
 
 
+class _CommandFailed(Exception):
+    """A command raised something of its own; the file is sound, and nothing else is lost."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class Writer:
     """Runs commands in order on the only write connection, and opens it again when it fails.
 
     Whatever is wrong with the file, `submit` takes commands: while nothing can be written their futures carry
-    `SidecarUnavailable`, at once, and what was missed is read again from the archive afterwards (`lost`).
+    `SidecarUnavailable`, at once, and what was missed is read again from the archive afterwards (`lost`). A command that
+    raises is another matter: its future carries what it raised, and since it would fail again, nothing is read again for it.
 
     Parameters
     ----------
@@ -68,7 +77,8 @@ class Writer:
     fault
         What keeps the sidecar from being written; None while nothing does.
     lost
-        How often commands were given up; whoever keeps the index complete compares it with the archive then.
+        How often commands were given up for a fault of the file, or because too many waited; whoever keeps the index
+        complete compares it with the archive then.
     """
 
     def __init__(
@@ -159,14 +169,14 @@ class Writer:
         try:
             self._transaction(self._connection, batch)
         except Exception as error:
+            failed = error.error if isinstance(error, _CommandFailed) else error
             fault = fault_of(error, self._file.path)
             if fault is not None:
                 self._fail(fault)
                 self._give_up(batch)
             elif len(batch) == 1:
-                LOGGER.exception("A change could not be written to the sidecar")
-                self._has_given_up = True
-                batch[0].done.set_exception(error)
+                LOGGER.error("A change could not be written to the sidecar", exc_info=failed)
+                batch[0].done.set_exception(failed)
             else:  # one bad command must not take its neighbours with it
                 for entry in batch:
                     self._write([entry])
@@ -178,7 +188,7 @@ class Writer:
         try:
             self._file.mark(connection)
             for entry in batch:
-                touched.update(entry.command(connection, instances))
+                touched.update(_run(entry.command, connection, instances))
             connection.execute("COMMIT")
         except BaseException:
             instances.forget()
@@ -289,3 +299,21 @@ class Writer:
         self.lost += 1
         if self._connection is not None:
             self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+
+
+def _run(command: Command, connection: sqlite3.Connection, instances: InstanceWriter) -> frozenset[Touched]:
+    """What a command touched.
+
+    Raises
+    ------
+    sqlite3.Error
+        Of the statement or of the file: `fault_of` tells.
+    _CommandFailed
+        Anything else. An OSError here is of what the command reads, such as the archive, not of the sidecar.
+    """
+    try:
+        return frozenset(command(connection, instances))
+    except sqlite3.Error:
+        raise
+    except Exception as error:
+        raise _CommandFailed(error) from error

@@ -4,15 +4,14 @@ The object itself says who made it and what the numbers are, and never changes; 
 by every node through the archive. The form is `{"items": {"2": {"expectedErrorMm": 1.1, ...}}}`.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import msgspec
 
 from longitudinal.sidecar.records import Notes
 from longitudinal.transforms.attempts import Figure
+from longitudinal.transforms.metadata_json import are_figures, read_metadata
 
 
 class _Item(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
@@ -24,16 +23,21 @@ class _Item(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     decision: str | None = None
     decided_by: str = ""
     decided_at: str | None = None
-    quality: Any = None
+    quality: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Annotation(msgspec.Struct, frozen=True):
-    items: dict[str, _Item] = msgspec.field(default_factory=dict)
+    items: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
 
 
 _FIELDS = tuple(field.name for field in msgspec.structs.fields(_Item) if field.name != "quality")
 # A registration says a dozen numbers of itself; what is longer is nothing of ours.
 _LONGEST_QUALITY = 10_000
+# Of a name, a time, a code; DICOM's longest name has 3 times 64 characters and separators.
+_LONGEST_TEXT = 1_000
+_LARGEST_ERROR_MM = 1e4
+# No object has a million items, and Python refuses to read numbers of thousands of digits.
+_LONGEST_NUMBER = 6
 _ERROR_SOURCES = frozenset({"declared", "forwardBackward", "landmarks", "local"})
 _ORIGINS = frozenset({"person", "automatic"})
 _DECISIONS = frozenset({"accepted", "rejected"})
@@ -47,11 +51,14 @@ def read_annotation(text: str | None) -> dict[int, Notes]:
     >>> read_annotation("something else")
     {}
     """
-    try:
-        items = msgspec.json.decode(text or "{}", type=_Annotation).items
-    except (msgspec.DecodeError, UnicodeError):
-        return {}
-    return {int(number): _believed(item) for number, item in items.items() if number.isdecimal()}
+    annotation = read_metadata(text, _Annotation)
+    items = {} if annotation is None else annotation.items
+    read = {
+        number: read_metadata(bytes(raw).decode(), _Item)
+        for number, raw in items.items()
+        if _is_number(number)
+    }
+    return {int(number): _believed(item) for number, item in read.items() if item is not None}
 
 
 def write_annotation(notes: Mapping[int, Notes]) -> str:
@@ -59,11 +66,11 @@ def write_annotation(notes: Mapping[int, Notes]) -> str:
     items = {
         str(number): _Item(
             **{name: getattr(note, name) for name in _FIELDS},
-            quality=None if note.quality is None else msgspec.json.decode(note.quality),
+            quality=msgspec.UNSET if note.quality is None else msgspec.Raw(note.quality.encode()),
         )
         for number, note in sorted(notes.items())
     }
-    return msgspec.json.encode(_Annotation(items)).decode()
+    return msgspec.json.encode({"items": items}).decode()
 
 
 def decide(text: str | None, item: int, decision: str, user: str, at: str) -> str:
@@ -77,26 +84,35 @@ def decide(text: str | None, item: int, decision: str, user: str, at: str) -> st
 def _believed(item: _Item) -> Notes:
     """The notes with what makes no sense left out: an edge must not fail on what stands in metadata."""
     error = item.expected_error_mm
-    is_known = (
-        error is not None and math.isfinite(error) and error >= 0 and item.error_source in _ERROR_SOURCES
-    )
+    is_known = error is not None and 0 <= error <= _LARGEST_ERROR_MM and item.error_source in _ERROR_SOURCES
     return Notes(
         expected_error_mm=error if is_known else None,
         error_source=item.error_source if is_known else None,
         given_origin=item.given_origin if item.given_origin in _ORIGINS else None,
-        given_by=item.given_by,
-        given_at=item.given_at,
+        given_by=item.given_by[:_LONGEST_TEXT],
+        given_at=_short(item.given_at),
         decision=item.decision if item.decision in _DECISIONS else None,
-        decided_by=item.decided_by,
-        decided_at=item.decided_at,
+        decided_by=item.decided_by[:_LONGEST_TEXT],
+        decided_at=_short(item.decided_at),
         quality=_quality(item.quality),
     )
 
 
-def _quality(said: object) -> str | None:
+def _is_number(key: str) -> bool:
+    """Whether a key is the number of an item, written as it is written here."""
+    return key.isascii() and key.isdecimal() and len(key) <= _LONGEST_NUMBER and str(int(key)) == key
+
+
+def _short(time: str | None) -> str | None:
+    return None if time is None else time[:_LONGEST_TEXT]
+
+
+def _quality(said: msgspec.Raw | msgspec.UnsetType) -> str | None:
     """The JSON of an object of plain values; anything else is nothing."""
-    try:
-        text = msgspec.json.encode(msgspec.convert(said, dict[str, Figure])).decode()
-    except msgspec.ValidationError:
+    if isinstance(said, msgspec.UnsetType) or bytes(said) == b"null":
         return None
+    figures = read_metadata(bytes(said).decode(), dict[str, Figure])
+    if figures is None or not are_figures(figures, _LONGEST_TEXT):
+        return None
+    text = msgspec.json.encode(figures).decode()
     return text if len(text) <= _LONGEST_QUALITY else None

@@ -4,10 +4,17 @@ So that nobody tries them again and again, that every node knows, and that an an
 transform. The form is `{"attempts": [{"method": "rigid", "reason": "...", "quality": {...}, ...}]}`, the newest first.
 """
 
+from itertools import islice
+
 import msgspec
+
+from longitudinal.transforms.metadata_json import are_figures, read_metadata
 
 # Of one study: partners are tried one after the other, two or three, each with at most three methods.
 _MOST = 20
+# Of an identifier or a code, and of a sentence: what is longer is nothing of ours, and is not served.
+_LONGEST_NAME = 200
+_LONGEST_SENTENCE = 2_000
 
 Figure = float | int | str | bool | None
 
@@ -39,16 +46,30 @@ class _Attempts(msgspec.Struct, frozen=True):
     attempts: list[Attempt] = []
 
 
+class _Stored(msgspec.Struct, frozen=True):
+    attempts: list[msgspec.Raw] = []
+
+
 def read_attempts(text: str | None) -> tuple[Attempt, ...]:
     """The attempts of a study, the newest first. What anybody else wrote there is nothing: it never raises.
 
     >>> read_attempts("something else")
     ()
     """
-    try:
-        return tuple(msgspec.json.decode(text or "{}", type=_Attempts).attempts)
-    except (msgspec.DecodeError, UnicodeError):
-        return ()
+    stored = read_metadata(text, _Stored)
+    raw = [] if stored is None else stored.attempts
+    read = (read_metadata(bytes(one).decode(), Attempt) for one in raw)
+    return tuple(islice((one for one in read if one is not None and _is_ours(one)), _MOST))
+
+
+def _is_ours(attempt: Attempt) -> bool:
+    """Whether every value is of a length that is written here."""
+    names = (
+        attempt.frame_of_reference_uid, attempt.partner_frame_of_reference_uid, attempt.partner_study_instance_uid,
+        attempt.method, attempt.engine, attempt.rejection, attempt.at, attempt.by,
+    )  # fmt: skip
+    is_short = all(len(name) <= _LONGEST_NAME for name in names) and len(attempt.reason) <= _LONGEST_SENTENCE
+    return is_short and are_figures(attempt.quality, _LONGEST_SENTENCE)
 
 
 def add_attempt(text: str | None, attempt: Attempt) -> str:

@@ -177,9 +177,14 @@ class InverseDisplacementGrid:
         residual = self._residual(best, before_post)
         open_ = np.arange(len(best))
         for _ in range(NEWTON_ROUNDS):
+            jacobian = self.forward.field.pre[:3, :3] + self.forward._derivative(best[open_])
+            # where numbers have overflowed there is no step
+            is_number = np.isfinite(jacobian).all(axis=(1, 2)) & np.isfinite(residual[open_]).all(axis=1)
+            open_, jacobian = open_[is_number], jacobian[is_number]
+            if open_.size == 0:
+                break
             error = np.linalg.norm(residual[open_], axis=1)
             # the pseudo-inverse gives a step even where the field is folded flat: no point stops the others
-            jacobian = self.forward.field.pre[:3, :3] + self.forward._derivative(best[open_])
             step = np.einsum("nij,nj->ni", np.linalg.pinv(jacobian), residual[open_])
             tried, left = self._damped_step(best[open_], step, error, before_post[open_])
             best[open_], residual[open_] = tried, left
@@ -203,6 +208,8 @@ class InverseDisplacementGrid:
         index = np.stack([i, j, k], axis=1) * stride
         if not len(index):
             index = np.argwhere(~np.isnan(field.vectors[..., 0]))[:, ::-1]
+        if not len(index):
+            return np.zeros((1, 3)), np.full((1, 3), np.nan)
         voxels = affine.apply(field.point_from_index, index)
         vectors = field.vectors[index[:, 2], index[:, 1], index[:, 0]]
         return voxels, affine.apply(field.pre, voxels) + vectors
@@ -237,13 +244,15 @@ def _cells(
     Returns
     -------
     at_corner
-        (n, 8, 3) vectors.
+        (n, 8, 3) vectors; NaN where the index is no number, which is nowhere in the grid.
     parts
         (n, 8, 3) weight of each corner along each axis; their product is its weight.
     free
         (n, 3) whether the index can move along an axis without being clamped.
     """
     last = np.array(vectors.shape[2::-1]) - 1
+    is_somewhere = np.asarray(np.isfinite(index).all(axis=1))
+    index = np.where(is_somewhere[:, None], index, 0.0)
     nearest = np.rint(index)
     snapped = np.where(np.abs(index - nearest) <= INDEX_TOLERANCE, nearest, index)
     clamped = np.minimum(np.maximum(snapped, 0), last)
@@ -251,6 +260,7 @@ def _cells(
     fraction = (clamped - low)[:, None, :]
     corner = np.minimum(low[:, None, :] + _CORNERS, last)
     at_corner = vectors[corner[..., 2], corner[..., 1], corner[..., 0]].astype(np.float64)
+    at_corner[~is_somewhere] = np.nan
     parts = np.where(_CORNERS, fraction, 1 - fraction)
     return at_corner, parts, (snapped == clamped) & (last > 0)
 

@@ -24,6 +24,7 @@ _DETAILS = {
     affine.MatrixFault.SINGULAR: "shrinks or stretches a direction more than 1,000 times",
     affine.MatrixFault.MIRRORED: "has a negative determinant: left would become right",
     affine.MatrixFault.LAST_ROW: "must end in the row 0, 0, 0, 1",
+    affine.MatrixFault.TOO_FAR: f"moves the origin, one way or the other, by more than {affine.FARTHEST_MM:.0f} mm",
 }
 _BAD_MATRIX = "badMatrix"
 GIVEN_REFUSALS = (_BAD_MATRIX, *_CODES.values(), *(fault.value for fault in LandmarkFault))

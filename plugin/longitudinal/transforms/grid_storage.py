@@ -11,7 +11,8 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from longitudinal.dicom.deformable_registration import DisplacementField
+from longitudinal.dicom.deformable_registration import DisplacementField, find_field_fault
+from longitudinal.geometry import affine
 
 LARGEST_EXACT_BYTES = 4 << 20
 """Up to 4 MiB an imported field is kept exactly as it came."""
@@ -44,7 +45,7 @@ def decode_field(data: bytes) -> DisplacementField:
     Raises
     ------
     ValueError
-        The bytes are something else.
+        The bytes are something else, or a field that no patient can have.
     """
     try:
         magic, encoding, i, j, k, *numbers = _HEADER.unpack_from(data)
@@ -62,7 +63,7 @@ def decode_field(data: bytes) -> DisplacementField:
         vectors = np.where(hundredths == _UNDEFINED, np.nan, hundredths * QUANTUM_MM).astype(np.float32)
     vectors.setflags(write=False)
     values = np.array(numbers)
-    return DisplacementField(
+    field = DisplacementField(
         position=values[:3],
         orientation=values[3:9],
         resolution=values[9:12],
@@ -71,6 +72,10 @@ def decode_field(data: bytes) -> DisplacementField:
         pre=values[12:28].reshape(4, 4),
         post=values[28:].reshape(4, 4),
     )
+    fault = find_field_fault(field) or affine.find_fault(field.pre) or affine.find_fault(field.post)
+    if fault is not None:
+        raise ValueError(f"no usable displacement field: {fault}")
+    return field
 
 
 def _is_quantisable(vectors: NDArray[np.float32]) -> bool:

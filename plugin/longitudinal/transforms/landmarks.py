@@ -47,6 +47,7 @@ class LandmarkFault(StrEnum):
     COPLANAR = "coplanarLandmarks"
     MIRRORED = "mirroredLandmarks"
     SINGULAR = "singularFit"
+    TOO_FAR = "tooFar"
 
 
 LANDMARK_FAULTS: dict[LandmarkFault, str] = {
@@ -58,6 +59,7 @@ LANDMARK_FAULTS: dict[LandmarkFault, str] = {
     LandmarkFault.COPLANAR: "The landmarks lie in a plane: the stretch across it is unknown.",
     LandmarkFault.MIRRORED: "A mirror image fits better: left and right, or two landmarks, are swapped.",
     LandmarkFault.SINGULAR: "The best affine map flattens space, or nearly.",
+    LandmarkFault.TOO_FAR: "The fit moves the origin of a frame by more than 10 km.",
 }
 
 
@@ -153,6 +155,7 @@ def fit_rigid(source: ArrayLike, target: ArrayLike) -> LandmarkFit:
     rotation = right.T @ np.diag([1.0, 1.0, handedness]) @ left.T
     matrix = np.eye(4)
     matrix[:3, :3], matrix[:3, 3] = rotation, goal - rotation @ centroid
+    _check_fit(matrix)
     residuals = np.linalg.norm(affine.apply(matrix, source_points) - target_points, axis=1)
     if handedness < 0:
         _refuse_better_mirror(residuals, stretches[2])
@@ -206,17 +209,26 @@ def fit_affine(source: ArrayLike, target: ArrayLike) -> LandmarkFit:
     linear = np.linalg.lstsq(offsets, target_points - goal, rcond=None)[0].T
     matrix = np.eye(4)
     matrix[:3, :3], matrix[:3, 3] = linear, goal - linear @ centroid
-    fault = affine.find_fault(matrix)
-    if fault is not None:
-        mirrored = fault is affine.MatrixFault.MIRRORED
-        kind = LandmarkFault.MIRRORED if mirrored else LandmarkFault.SINGULAR
-        raise LandmarksRefusedError([LandmarkProblem("", kind, LANDMARK_FAULTS[kind])])
+    _check_fit(matrix)
     residuals = np.linalg.norm(affine.apply(matrix, source_points) - target_points, axis=1)
     pairs = len(residuals)
     fre = _root_mean_square(residuals)
     # 12 parameters fitted to 3N coordinates leave 1 - 4/N of the variance: nothing at all with 4 pairs
     fle = fre / np.sqrt(1 - 4 / pairs) if pairs > LEAST_PAIRS_AFFINE else None
     return LandmarkFit(Affine(matrix), residuals, fre, fle, centroid, np.linalg.inv(offsets.T @ offsets))
+
+
+_FIT_FAULTS = {
+    affine.MatrixFault.MIRRORED: LandmarkFault.MIRRORED,
+    affine.MatrixFault.TOO_FAR: LandmarkFault.TOO_FAR,
+}
+
+
+def _check_fit(matrix: affine.Matrix) -> None:
+    fault = affine.find_fault(matrix)
+    if fault is not None:
+        kind = _FIT_FAULTS.get(fault, LandmarkFault.SINGULAR)
+        raise LandmarksRefusedError([LandmarkProblem("", kind, LANDMARK_FAULTS[kind])])
 
 
 def _root_mean_square(distances: NDArray[np.float64]) -> float:
@@ -268,11 +280,13 @@ def _not_finite(name: str, points: affine.Points) -> list[LandmarkProblem]:
 
 def _bad_arrangement(name: str, points: affine.Points, flat_allowed: bool) -> list[LandmarkProblem]:
     distances = np.linalg.norm(points[:, None] - points[None], axis=2)
-    same = np.argwhere(np.triu(distances < DUPLICATE_MM, k=1))
-    if len(same):
+    same = np.triu(distances < DUPLICATE_MM, k=1)
+    repeated = np.flatnonzero(same.any(axis=0))
+    if len(repeated):
+        # each with the first it repeats: all pairs of a thousand equal landmarks would be half a million
         return [
             LandmarkProblem(f"{name}/{second}", LandmarkFault.DUPLICATE, f"the same point as {name}/{first}")
-            for first, second in same
+            for second, first in zip(repeated, same[:, repeated].argmax(axis=0), strict=True)
         ]
     spreads = np.linalg.svd(points - points.mean(axis=0), compute_uv=False) / np.sqrt(len(points))
     least = max(LEAST_SPREAD_MM, LEAST_SPREAD_RATIO * spreads[0])

@@ -60,7 +60,12 @@ class Affine:
 
     def inverse(self) -> Self:
         """The map from target to source."""
-        return type(self)(affine.invert(self.target_from_source))
+        # Not checked again: at the very limits rounding would refuse the inverse of what was accepted.
+        inverse = object.__new__(type(self))
+        matrix = affine.invert(self.target_from_source)
+        matrix.setflags(write=False)
+        object.__setattr__(inverse, "target_from_source", matrix)
+        return inverse
 
 
 class Rigid(Affine):

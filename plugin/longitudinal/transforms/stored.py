@@ -1,6 +1,7 @@
 """Transforms as the sidecar keeps them, read out of registration objects, turned into edges between frames."""
 
 import json
+import logging
 import sqlite3
 import threading
 from collections import OrderedDict
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from longitudinal.dicom.registration_refusal import Refusal
 from longitudinal.dicom.registration_writer import Equipment
 from longitudinal.geometry import affine
 from longitudinal.sidecar.records import Notes
@@ -16,6 +18,7 @@ from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.graph import Edge
 from longitudinal.transforms.model import Transform, linear
 
+LOGGER = logging.getLogger(__name__)
 SAME_FRAME = "sameFrame"
 NO_FRAME = "noFrame"
 OTHER_PATIENT = "otherPatient"
@@ -141,12 +144,18 @@ def _read(
     elif refusal is None and any(is_foreign(frame) for frame in (source, target) if frame):
         refusal, detail = OTHER_PATIENT, "a frame of the item belongs to another patient's images"
     notes = _notes(row)
-    edge = None
-    if refusal is None and source and target:
-        edge = _edge(row, source, target, transform(row), notes)
+    edge, matrix = None, None
+    try:
+        matrix = None if row["matrix"] is None else _matrix(row["matrix"])
+        if refusal is None and source and target:
+            edge = _edge(row, source, target, transform(row), notes)
+    except (ValueError, OverflowError, np.linalg.LinAlgError) as error:
+        # It was indexed before what it holds was refused, or the sidecar is damaged: the patient is answered without it.
+        LOGGER.warning("Transform %s cannot be used: %s", row["id"], error)
+        refusal, detail = str(Refusal.BAD_GRID if row["has_grid"] else Refusal.BAD_MATRIX), str(error)
     return StoredTransform(
         row["id"], row["orthanc_id"], source, target, refusal, detail, row["label"], row["created"], row["creator"], edge,
-        row["sop_instance_uid"], row["item"], row["kind"], None if row["matrix"] is None else _matrix(row["matrix"]),
+        row["sop_instance_uid"], row["item"], row["kind"], matrix,
         _is_own(row, notes), notes,
     )  # fmt: skip
 

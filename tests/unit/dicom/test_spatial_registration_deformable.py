@@ -132,6 +132,14 @@ def test_half_undefined_vectors_are_undefined():
         ("VectorGridData", VECTORS[:-3].tobytes(), "276 bytes"),
         ("VectorGridData", None, "0 bytes"),
         ("VectorGridData", np.full(72, np.nan, "<f4").tobytes(), "no vector"),
+        ("VectorGridData", np.full(72, 3e38, "<f4").tobytes(), "3e+38 mm"),
+        ("VectorGridData", np.full(72, -3e38, "<f4").tobytes(), "3e+38 mm"),
+        ("VectorGridData", np.append(VECTORS[:-1], 1.001e4).astype("<f4").tobytes(), "10000 mm"),
+        ("ImagePositionPatient", [1e300, 0, 0], "10000000 mm"),
+        ("ImagePositionPatient", [0, -1.001e7, 0], "10000000 mm"),
+        ("GridResolution", [1.0, 2.0, 1e300], "GridResolution"),
+        ("GridResolution", [1.0, 1e-300, 1.0], "GridResolution"),
+        ("GridDimensions", [2**31, 2**31, 2**31], "bytes"),
     ],
 )
 def test_unusable_grids_are_refused(keyword, value, detail):
@@ -155,6 +163,10 @@ def test_two_grids_in_one_item_are_refused():
         ([*TURN_90_ABOUT_Z[:10], 0, *TURN_90_ABOUT_Z[11:]], None, Refusal.SINGULAR),
         (None, [-1, *SHIFT_10_ALONG_X[1:]], Refusal.MIRRORED),
         ([1, 2, 3], None, Refusal.BAD_MATRIX),
+        ([1, 0, 0, 1e8, *SHIFT_10_ALONG_X[4:]], None, Refusal.BAD_MATRIX),
+        (None, [1, 0, 0, 1e300, *SHIFT_10_ALONG_X[4:]], Refusal.BAD_MATRIX),
+        (None, [1e300, *SHIFT_10_ALONG_X[1:]], Refusal.SINGULAR),
+        ([0.01, 0, 0, 1e6, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1], None, Refusal.BAD_MATRIX),
     ],
 )
 def test_unusable_matrices_are_refused(pre, post, refusal):

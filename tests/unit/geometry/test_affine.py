@@ -55,6 +55,12 @@ def test_scales_stand_on_either_side_of_the_rotation():
     assert not affine.is_rigid_scale(turn @ scale @ turn)
 
 
+def moving(shift, scale=1.0):
+    matrix = np.diag([scale, scale, scale, 1.0])
+    matrix[1, 3] = shift
+    return matrix
+
+
 @pytest.mark.parametrize(
     ("matrix", "fault"),
     [
@@ -65,6 +71,11 @@ def test_scales_stand_on_either_side_of_the_rotation():
         (np.diag([1.0, 1, 1e-9, 1]), "singular"),
         (np.diag([1e4, 1, 1, 1]), "singular"),
         (np.diag([-1.0, 1, 1, 1]), "mirrored"),
+        (np.diag([1e300, 1, 1, 1]), "singular"),
+        (moving(1e7), None),
+        (moving(-1.001e7), "tooFar"),
+        (moving(1e300), "tooFar"),
+        (moving(2e5, scale=0.01), "tooFar"),  # its inverse moves by 2e7
     ],
 )
 def test_faults(matrix, fault):

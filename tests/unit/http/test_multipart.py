@@ -1,6 +1,8 @@
 """Multipart bodies: as browsers, curl and requests write them, and as nobody should."""
 
 import email.policy
+import time
+import tracemalloc
 from email.message import EmailMessage
 
 import pytest
@@ -8,14 +10,15 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longitudinal.errors import MalformedBody
+from longitudinal.errors import BodyTooLarge, MalformedBody
 from longitudinal.http.multipart import file_name, media_type, split_multipart
 
 TYPE = "multipart/form-data; boundary=xyz"
+MOST = 100
 
 
 def parts(body: bytes, content_type: str = TYPE) -> list[tuple[str, bytes]]:
-    return [(part.name, part.content) for part in split_multipart(content_type, body)]
+    return [(part.name, part.content) for part in split_multipart(content_type, body, MOST)]
 
 
 @given(
@@ -99,7 +102,7 @@ def test_names(disposition: str, name: str) -> None:
 )
 def test_a_body_that_is_not_whole_gives_nothing(content_type: str, body: bytes) -> None:
     with pytest.raises(MalformedBody):
-        split_multipart(content_type, body)
+        split_multipart(content_type, body, MOST)
 
 
 @given(st.binary(), st.binary())
@@ -109,6 +112,45 @@ def test_any_bytes_are_parts_or_malformed(before: bytes, after: bytes) -> None:
     except MalformedBody:
         return
     assert all(len(content) <= len(after) + len(before) for _, content in found)
+
+
+def test_more_parts_than_allowed_are_refused_before_they_are_kept() -> None:
+    assert len(parts(b"--xyz\r\n" * MOST + b"--xyz--")) == MOST
+    with pytest.raises(BodyTooLarge, match="more than 100 parts"):
+        split_multipart(TYPE, b"--xyz\r\n" * (MOST + 1) + b"--xyz--", MOST)
+    body = b"--xyz\r\n" * 3_000_000 + b"--xyz--"
+    tracemalloc.start()
+    with pytest.raises(BodyTooLarge):
+        split_multipart(TYPE, body, 20_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2_000_000
+
+
+@pytest.mark.parametrize("header", [b"X: " + b"y" * 20_000, b"X: y\r\n" * 5_000, b"y" * 20_000])
+def test_headers_larger_than_any_browser_writes_are_refused(header: bytes) -> None:
+    with pytest.raises(BodyTooLarge, match="part 2"):
+        split_multipart(TYPE, b"--xyz\r\n\r\n1\r\n--xyz\r\n" + header + b"\r\n\r\n1\r\n--xyz--", MOST)
+
+
+def test_parts_are_made_one_by_one() -> None:
+    body = (b"--xyz\r\n\r\n" + bytes(1_000_000) + b"\r\n") * 50 + b"--xyz--"
+    tracemalloc.start()
+    assert sum(len(part.content) for part in split_multipart(TYPE, body, MOST)) == 50_000_000
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5_000_000
+
+
+@pytest.mark.parametrize("piece", ['; filename="', "; filename=", ";", "; ", "; name*=utf-8'", '; x="\\'])
+def test_a_header_of_any_kind_is_read_in_one_pass(piece: str) -> None:
+    long, short = piece * (160_000 // len(piece)), piece * (10_000 // len(piece))
+    began = time.process_time()
+    file_name(short)
+    once = time.process_time() - began
+    began = time.process_time()
+    file_name(long)
+    assert time.process_time() - began < 16 * once * 4 + 0.05, "it takes more than its length"
 
 
 def test_the_type_alone() -> None:

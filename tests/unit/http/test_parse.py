@@ -2,7 +2,7 @@
 
 import json
 import time
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import pytest
@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from longitudinal.errors import BodyTooLarge, InvalidRequest, MalformedJson
 from longitudinal.http.exchange import Request
-from longitudinal.http.parse import MAX_DEPTH, check_size, parse_json, parse_query
+from longitudinal.http.parse import MAX_DEPTH, MAX_ERRORS, check_size, parse_json, parse_query
+from longitudinal.http.problem import response_of
 from longitudinal.http.router import Route, Router
 
 
@@ -23,6 +24,10 @@ class Body(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     )
     free: dict[str, msgspec.Raw] | None = None
     parts: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=2)] | None = None
+
+
+class Chosen(Body, rename="camel", forbid_unknown_fields=True):
+    kind: Literal["a", "b"] = "a"
 
 
 class Needed(msgspec.Struct):
@@ -46,6 +51,28 @@ def test_every_wrong_field_is_named_and_not_only_the_first() -> None:
 def test_every_wrong_item_of_a_list_is_named() -> None:
     assert named(b'{"names": ["", "a", 3]}') == ["/names/0", "/names/2"]
     assert named(b'{"names": ["a", "b", "c", "d"]}') == ["/names"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps({f"a{number}": 1 for number in range(300_000)}),
+        '{"names": [' + "1, " * 1_000_000 + "1]}",
+        '{"names": ["a", ' + '"a", ' * 600_000 + "1]}",
+        '{"parts": [' + "1," * 1_900_000 + "1]}",
+        '{"names": [' + "[]," * 1_000_000 + "1]}",
+        json.dumps({"a" * 4_000_000: 1}),
+        '{"kind": "' + "x" * 4_000_000 + '"}',
+    ],
+    ids=lambda body: body[:12],
+)
+def test_a_body_wrong_in_a_million_places_is_told_a_hundred(body: str) -> None:
+    began = time.process_time()
+    with pytest.raises(InvalidRequest) as caught:
+        parse_json(body.encode(), Chosen)
+    assert time.process_time() - began < 3
+    assert 1 <= len(caught.value.fields) <= MAX_ERRORS
+    assert len(response_of(caught.value).body) < 100_000
 
 
 def test_what_is_kept_undecoded_is_not_called_wrong() -> None:

@@ -1,15 +1,19 @@
 """Zips that were sent: what is taken from them, and why nothing is."""
 
 import io
+import random
 import stat
 import struct
+import tracemalloc
+import warnings
 import zipfile
+import zlib
 from collections.abc import Callable
 
 import pytest
 
 from longitudinal.http import received_files
-from longitudinal.http.received_files import REFUSALS, ReceivedFile, Refusal, unpack
+from longitudinal.http.received_files import REFUSALS, Allowance, ReceivedFile, Refusal, unpack
 from tests.data import ROOT
 
 MIB = 1024 * 1024
@@ -25,7 +29,7 @@ def zipped(content: Content, method: int = zipfile.ZIP_DEFLATED) -> bytes:
 
 
 def taken(content: bytes, max_bytes: int = MIB) -> list[ReceivedFile]:
-    return list(unpack("a.zip", content, max_bytes))
+    return list(unpack("a.zip", content, Allowance(max_bytes)))
 
 
 def refusals(content: bytes, max_bytes: int = MIB) -> list[tuple[str, Refusal | None]]:
@@ -33,8 +37,8 @@ def refusals(content: bytes, max_bytes: int = MIB) -> list[tuple[str, Refusal | 
 
 
 def test_a_file_is_itself_whatever_it_is_called() -> None:
-    assert list(unpack("a.zip", b"no zip", MIB)) == [ReceivedFile("a.zip", b"no zip")]
-    assert [file.refusal for file in unpack("a.dcm", b"", MIB)] == [Refusal.EMPTY_FILE]
+    assert list(unpack("a.zip", b"no zip", Allowance(MIB))) == [ReceivedFile("a.zip", b"no zip")]
+    assert [file.refusal for file in unpack("a.dcm", b"", Allowance(MIB))] == [Refusal.EMPTY_FILE]
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
@@ -45,7 +49,7 @@ def test_the_files_of_a_zip_with_their_paths(method: int) -> None:
         ("a.zip/one/two/für", b"22" * 500, None),
         ("a.zip/empty", b"", Refusal.EMPTY_FILE),
     ]
-    assert [file.name for file in unpack("", zipped({"x": b"1"}), MIB)] == ["x"]
+    assert [file.name for file in unpack("", zipped({"x": b"1"}), Allowance(MIB))] == ["x"]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +89,7 @@ def test_bombs_are_refused_before_they_are_unpacked(monkeypatch: pytest.MonkeyPa
     def read(*_: object) -> bytes:
         raise AssertionError("it was unpacked")
 
-    monkeypatch.setattr(zipfile.ZipFile, "read", read)
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", read)
     assert refusals(zipped({"x": bytes(MIB + 1)}), MIB) == [("a.zip", Refusal.TOO_LARGE)]
     assert refusals(zipped({"x": bytes(MIB), "y": b"1"}), MIB) == [("a.zip", Refusal.TOO_LARGE)]
     assert refusals(zipped({"x": bytes(32 * MIB)}), 64 * MIB) == [("a.zip", Refusal.EXPLODES)]
@@ -104,16 +108,121 @@ def test_files_that_share_their_bytes_are_a_bomb() -> None:
     assert refusals(bytes(overlapping)) == [("a.zip", Refusal.EXPLODES)]
 
 
-def lying(size: int) -> bytes:
-    """A zip whose directory says its file of 1 MiB has `size` bytes."""
-    content = bytearray(zipped({"x": bytes(MIB)}))
-    directory = content.index(b"PK\x01\x02")
-    struct.pack_into("<I", content, directory + 24, size)
+def lying(
+    size: int, inside: int = MIB, *, crc: bytes | None = None, name: str = "x", good: bytes = b"1"
+) -> bytes:
+    """A zip whose directory says its file of `inside` zeros has `size` bytes (and the checksum of `crc`)."""
+    content = bytearray(zipped({"good": good, name: bytes(inside)}))
+    entry = content.index(b"PK\x01\x02", content.index(b"PK\x01\x02") + 4)
+    struct.pack_into("<I", content, entry + 24, size)
+    if crc is not None:
+        struct.pack_into("<I", content, entry + 16, zlib.crc32(crc))
     return bytes(content)
 
 
-def test_a_directory_that_lies_about_a_size_unpacks_no_more_than_it_says() -> None:
-    assert refusals(lying(10), 1000) == [("a.zip/x", Refusal.DAMAGED_ZIP)]
+def peak_of(run: Callable[[], object]) -> int:
+    """The most bytes that Python had taken at once."""
+    tracemalloc.start()
+    run()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
+
+
+@pytest.mark.parametrize("size", [1, 10, MIB - 1, MIB + 1, 2 * MIB])
+def test_a_directory_that_lies_about_a_size_costs_that_file_alone(size: int) -> None:
+    files = taken(lying(size), 4 * MIB)
+    assert [(file.name, file.refusal) for file in files] == [
+        ("a.zip/good", None),
+        ("a.zip/x", Refusal.DAMAGED_ZIP),
+    ]
+    said = f"more than the {size} bytes" if size < MIB else f"{MIB} bytes, not the {size} bytes"
+    assert said in files[1].detail
+
+
+def test_a_file_that_goes_on_behind_what_is_declared_is_not_cut_in_silence() -> None:
+    """The checksum is that of the first ten bytes, which zipfile would take for the whole."""
+    (_, file) = taken(lying(10, crc=bytes(10)))
+    assert file.refusal == Refusal.DAMAGED_ZIP
+
+
+def test_what_lies_costs_no_more_memory_than_what_is_declared() -> None:
+    small = lying(1000, 256 * MIB)
+    assert peak_of(lambda: refusals(small)) < 3 * len(small) + MIB
+    # at 16 MiB and more even that is not taken before the size is known to be true
+    large = lying(36 * MIB, 200 * MIB, good=random.Random(1).randbytes(MIB))
+    assert refusals(large, 1024 * MIB)[1] == ("a.zip/x", Refusal.DAMAGED_ZIP)
+    assert peak_of(lambda: refusals(large, 1024 * MIB)) < 8 * MIB
+
+
+def test_a_file_that_alone_explodes_is_refused_by_itself() -> None:
+    noise = random.Random(1).randbytes(MIB)
+    content = zipped({"noise": noise, "zeros": bytes(32 * MIB)})
+    assert refusals(content, 64 * MIB) == [("a.zip/noise", None), ("a.zip/zeros", Refusal.EXPLODES)]
+
+
+@pytest.mark.parametrize("count", [1, 65_536])
+def test_a_directory_longer_than_any_is_not_read(count: int) -> None:
+    """The end record may say that there is one entry only; what counts is what stands there."""
+    entry = zipped({"x": b"1"})
+    directory, end = entry.index(b"PK\x01\x02"), entry.index(b"PK\x05\x06")
+    many = entry[directory:end] * 200_000
+    record = bytearray(entry[end:])
+    struct.pack_into("<HHI", record, 8, count & 0xFFFF, count & 0xFFFF, len(many))
+    content = entry[:directory] + many + bytes(record)
+    assert refusals(content) == [("a.zip", Refusal.TOO_MANY_FILES)]
+    assert peak_of(lambda: refusals(content)) < 4 * len(many)
+
+
+def test_names_as_long_as_books_are_refused_before_they_are_read() -> None:
+    content = zipped({f"{number:05}" + "x" * 60_000: b"" for number in range(300)})
+    assert refusals(content) == [("a.zip", Refusal.TOO_MANY_FILES)]
+
+
+def test_two_files_of_one_name_are_two_files_unless_they_share_their_bytes() -> None:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        archive.writestr("x", b"1")
+        archive.writestr("x", b"2")
+    assert [(file.name, file.content) for file in taken(written.getvalue())] == [
+        ("a.zip/x", b"1"),
+        ("a.zip/x", b"2"),
+    ]
+    one = zipped({"x": b"1" * 1000}, zipfile.ZIP_STORED)
+    directory, end = one.index(b"PK\x01\x02"), one.index(b"PK\x05\x06")
+    record = bytearray(one[end:])
+    struct.pack_into("<HHI", record, 8, 50, 50, 50 * (end - directory))
+    assert refusals(one[:directory] + one[directory:end] * 50 + bytes(record)) == [
+        ("a.zip", Refusal.EXPLODES)
+    ]
+
+
+def test_the_zips_of_one_upload_share_what_it_may_unpack_to() -> None:
+    allowance = Allowance(3000, 3)
+    assert [file.refusal for file in unpack("1", zipped({"x": b"1" * 2000}), allowance)] == [None]
+    assert [file.refusal for file in unpack("2", zipped({"x": b"1" * 2000}), allowance)] == [
+        Refusal.TOO_LARGE
+    ]
+    few = zipped({"x": b"1", "y": b"2"})
+    assert [file.refusal for file in unpack("3", few, allowance)] == [None, None]
+    assert [file.refusal for file in unpack("4", few, allowance)] == [Refusal.TOO_MANY_FILES]
+
+
+@pytest.mark.parametrize("where", [20, 24, 42])
+@pytest.mark.parametrize("value", [0, 1, 0x7FFFFFFF, 0xFFFFFFFE, 0xFFFFFFFF])
+@pytest.mark.parametrize("extra", [b"", struct.pack("<HHQQQ", 1, 24, 2**63, 2**64 - 1, 2**63), b"\1\0"])
+def test_any_number_in_the_directory_is_a_refusal_or_a_file(where: int, value: int, extra: bytes) -> None:
+    """Packed size, unpacked size and place (APPNOTE 4.3.12), with a zip64 field beside them (4.5.3), whole or cut off."""
+    content = zipped({"x": b"1" * 5000})
+    directory, end = content.index(b"PK\x01\x02"), content.index(b"PK\x05\x06")
+    entry = bytearray(content[directory:end] + extra)
+    struct.pack_into("<I", entry, where, value)
+    struct.pack_into("<H", entry, 30, len(extra))
+    record = bytearray(content[end:])
+    struct.pack_into("<I", record, 12, len(entry))
+    found = taken(content[:directory] + bytes(entry) + bytes(record), 100_000)
+    assert all(file.refusal is not None or len(file.content) == 5000 for file in found)
 
 
 def test_a_zip_in_a_zip_is_refused_and_its_neighbour_taken() -> None:

@@ -214,3 +214,13 @@ def test_a_result_stands_for_the_match_that_it_is_of(desk: Desk) -> None:
         answer = desk.ask(**CLICK, **ONLY, refine="wait")
     matches = msgspec.convert(answer["matches"], list[Match])
     assert [match.uncertainty_source for match in matches] == ["unknown"]
+
+
+def test_more_matches_than_one_job_refines_are_refused_by_name(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refinements, "MOST_MATCHES", 1)
+    refused = desk.ask(400, **CLICK, refine=True)
+    assert refused["errors"][0]["field"] == "/refine"
+    assert "2 matches would be refined, the most is 1: name studies" in refused["detail"]
+    assert desk.ask(**CLICK, **ONLY, refine=True)["refinement"]["job"]

@@ -97,6 +97,40 @@ def test_a_bad_command_takes_none_of_its_neighbours_with_it(writer: Writer, tmp_
     assert facts(tmp_path) == ["0", "1"]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("a bad value"), RecursionError("too deep"), OSError(28, "no space left"), ConnectionError("hung up"),
+     KeyError("gone"), OverflowError("too large"), MemoryError(), sqlite3.IntegrityError("no such key")],
+    ids=lambda error: type(error).__name__,
+)  # fmt: skip
+def test_a_command_that_fails_is_no_fault_of_the_file_and_nothing_is_lost(
+    writer: Writer, error: Exception
+) -> None:
+    def bad(connection: sqlite3.Connection, _: object) -> list[tuple[int, int]]:
+        raise error
+
+    writer.start()
+    writer.submit(fact("0")).result(5)
+    lost = writer.lost
+    for number in range(1, 4):
+        wrong, good = writer.submit(bad), writer.submit(fact(str(number)))
+        assert wrong.exception(5) is error
+        assert good.exception(5) is None
+    assert (writer.lost, writer.fault) == (lost, None)
+
+
+def test_a_value_that_sqlite_cannot_hold_is_the_commands_own(writer: Writer) -> None:
+    def bad(connection: sqlite3.Connection, _: object) -> list[tuple[int, int]]:
+        connection.execute("INSERT INTO facts (name, value) VALUES (?, 1)", (10**30,))
+        return []
+
+    writer.start()
+    lost = writer.lost
+    assert isinstance(writer.submit(bad).exception(5), OverflowError)
+    writer.submit(fact("1")).result(5)
+    assert (writer.lost, writer.fault) == (lost, None)
+
+
 def test_stop_writes_what_is_queued(writer: Writer, tmp_path: Path) -> None:
     for number in range(500):
         writer.submit(fact(str(number)), is_awaited=False)

@@ -1,6 +1,7 @@
 """Displacement grids against values computed by hand and by a slow loop, and against their own inverses."""
 
 import itertools
+import warnings
 
 import numpy as np
 import pydicom
@@ -192,3 +193,30 @@ def test_grid_of_other_software_hits_the_landmarks():
     assert errors.max() == pytest.approx(12.7, abs=0.05)
     back = grid.inverse().map_points(grid.map_points(baseline))
     np.testing.assert_allclose(back, baseline, atol=1e-4)
+
+
+@pytest.mark.parametrize("coordinate", [np.nan, np.inf, -np.inf, 1e308, -1e308, 1e20, 1e7])
+def test_a_place_that_is_no_number_or_nowhere_is_outside(coordinate):
+    for grid in (
+        make_smooth_grid(),
+        make_grid(np.full((2, 2, 2, 3), 3e38)),
+        make_grid([[[[3e38, -3e38, np.nan]]]]),
+    ):
+        points = [[coordinate, 5.0, 5.0], [5.0, coordinate, coordinate]]
+        with np.errstate(all="ignore"):
+            assert np.isnan(grid.map_points(points)).all()
+            assert np.isnan(grid.inverse().map_points(points)).all()
+            grid.inverse().map_points([[5.0, 5.0, 5.0]])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.floats(width=32), min_size=24, max_size=24),
+    st.tuples(*[st.floats() | st.floats(-10, 10)] * 3),
+)
+def test_whatever_a_field_holds_looking_a_point_up_does_not_fail(values, point):
+    grid = make_grid(np.reshape(values, (2, 2, 2, 3)))
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a mean of nothing but NaN
+        grid.map_points([point])
+        grid.inverse().map_points([point])

@@ -176,3 +176,20 @@ def test_every_fault_is_documented():
     page = (Path(__file__).parents[3] / "docs" / "reason-codes.md").read_text(encoding="utf-8")
     section = page.split("## Landmarks", 1)[1].split("\n## ", 1)[0]
     assert [fault for fault in LandmarkFault if f"| `{fault}` |" not in section] == []
+
+
+def test_a_thousand_equal_landmarks_are_named_once_each():
+    points = np.zeros((1000, 3))
+    with pytest.raises(LandmarksRefusedError) as caught:
+        fit_rigid(points, CORNERS[[0] * 1000])
+    assert len(caught.value.problems) == 2 * 999
+    assert caught.value.problems[-1].field == "target/999"
+
+
+@pytest.mark.parametrize("fit", [fit_rigid, fit_affine])
+def test_a_fit_out_of_all_bounds_is_refused(fit):
+    far = CORNERS + [9e6, 0, 0]
+    turned = affine.apply(turn((0, 0, 1), np.pi), far)
+    with pytest.raises(LandmarksRefusedError) as caught:
+        fit(far, turned + [18e6, 0, 0])
+    assert [problem.fault for problem in caught.value.problems] == [LandmarkFault.TOO_FAR]

@@ -1,6 +1,7 @@
 """Rows of the sidecar -> frames and edges: what notes make of an edge, and grids unpacked once."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,64 @@ def test_a_grid_is_unpacked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     np.testing.assert_allclose(
         third.transforms[0].edge.transform.map_points([[50.0, 50, 20]]), [[48, 48, 18]]
     )
+
+
+@pytest.mark.parametrize(
+    ("matrix", "reason"),
+    [(shift(1e9, 0, 0), "badMatrix"), (np.full((4, 4), np.nan), "badMatrix"), (np.diag([0.0, 1, 1, 1]), "badMatrix"),
+     (np.full((4, 4), 1e300), "badMatrix"), (np.eye(3), "badMatrix")],
+)  # fmt: skip
+def test_a_matrix_that_was_indexed_before_it_was_refused_is_refused_when_read(
+    tmp_path: Path, matrix: np.ndarray, reason: str
+) -> None:
+    ward = Ward(tmp_path, scans(), registration(2, SECOND, FIRST, matrix))
+    (stored,) = ward.catalogue.patient(1).transforms
+    assert (stored.refusal, stored.edge, bool(stored.detail)) == (reason, None, True)
+    answer = ward.point(10, 5, 0, SECOND)
+    assert ([match.study_instance_uid for match in answer.matches], answer.unresolved[0].reason) == (
+        ["1.2"], "needsAlignment",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"vectors": np.full((3, 6, 6, 3), 3e38, np.float32)}, {"position": np.array([1e300, 0, 0])},
+     {"resolution": np.array([1, 1e-300, 1])}, {"resolution": np.array([np.nan, 1, 1])}, {"pre": shift(1e300, 0, 0)},
+     {"post": np.zeros((4, 4))}],
+)  # fmt: skip
+def test_a_grid_that_was_indexed_before_it_was_refused_is_refused_when_read(
+    tmp_path: Path, change: dict[str, np.ndarray]
+) -> None:
+    field = DisplacementField(
+        position=np.zeros(3), orientation=np.array([1.0, 0, 0, 0, 1, 0]), resolution=np.full(3, 20.0),
+        dimensions=(6, 6, 3), vectors=np.ones((3, 6, 6, 3), np.float32), pre=np.eye(4), post=np.eye(4),
+    )  # fmt: skip
+    ward = Ward(tmp_path, scans(), deformable(DisplacementGrid(replace(field, **change)).to_bytes()))
+    (stored,) = ward.catalogue.patient(1).transforms
+    assert (stored.refusal, stored.edge) == ("badGrid", None)
+    assert [item.reason for item in ward.point(10, 5, 0, SECOND).unresolved] == ["needsAlignment"]
+
+
+@pytest.mark.parametrize("grid", [b"", b"LDG1", b"x" * 1000])
+def test_bytes_that_are_no_grid_cost_one_transform_not_the_patient(tmp_path: Path, grid: bytes) -> None:
+    ward = Ward(tmp_path, scans(), deformable(grid))
+    assert ward.catalogue.patient(1).transforms[0].refusal == "badGrid"
+    assert len(ward.point(10, 5, 0, SECOND).matches) == 1
+
+
+def test_a_chain_that_leads_out_of_all_bounds_leads_nowhere(tmp_path: Path) -> None:
+    """Each step stretches as much as one may; after enough of them no float holds the place."""
+    stretch = np.diag([999.0, 999.0, 999.0, 1.0])
+    frames = [f"1.2.{number}" for number in range(1, 130)]
+    chain = [
+        registration(2, source, target, stretch, number=1000 + number)
+        for number, (source, target) in enumerate(pairwise(frames))
+    ]
+    last = volume(3, frame_of_reference_uid=frames[-1])
+    ward = Ward(tmp_path, scans(), last, *chain)
+    with np.errstate(all="ignore"):
+        answer = ward.point(10, 5, 1, FIRST)
+    assert [item.reason for item in answer.unresolved][-1] == "outsideTransform"
 
 
 def test_annotations_survive_the_way_there_and_back() -> None:

@@ -12,6 +12,8 @@ from longitudinal.http.router import Route
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.sidecar.jobs import Job, JobState
 
+# Of the result of one of up to a thousand jobs in a list.
+_LONGEST_LISTED = 64 * 1024
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
 
@@ -48,7 +50,10 @@ class JobAnswer(msgspec.Struct, rename="camel", frozen=True):
 
 
 class JobsAnswer(msgspec.Struct, rename="camel", frozen=True):
-    """Jobs, the newest first; `queued` and `running` count all of them."""
+    """Jobs, the newest first; `queued` and `running` count all of them.
+
+    A `result` of more than 64 KiB, as that of a point refined in hundreds of studies, is null here: ask for the job itself.
+    """
 
     jobs: list[JobAnswer]
     queued: int
@@ -74,7 +79,9 @@ def job_routes(queue: JobQueue) -> list[Route]:
         wanted = parse_query(request.query, JobsQuery)
         counts = queue.counts()
         found = queue.find(wanted.state, wanted.limit, wanted.offset)
-        return JobsAnswer([answer_of(job) for job in found], counts["queued"], counts["running"])
+        return JobsAnswer(
+            [answer_of(job, _LONGEST_LISTED) for job in found], counts["queued"], counts["running"]
+        )
 
     def one(_: Request, job: str) -> JobAnswer:
         return answer_of(queue.get(job))
@@ -97,8 +104,9 @@ def job_routes(queue: JobQueue) -> list[Route]:
     ]  # fmt: skip
 
 
-def answer_of(job: Job) -> JobAnswer:
-    """A job as the API shows it."""
+def answer_of(job: Job, longest_result: int | None = None) -> JobAnswer:
+    """A job as the API shows it; without its result where that has more than so many characters."""
+    is_long = longest_result is not None and job.result is not None and len(job.result) > longest_result
     return JobAnswer(
         id=job.id,
         kind=job.kind,
@@ -109,7 +117,7 @@ def answer_of(job: Job) -> JobAnswer:
         seconds_left=_seconds_left(job),
         attempts=job.attempts,
         error=job.error,
-        result=None if job.result is None else msgspec.Raw(job.result.encode()),
+        result=None if job.result is None or is_long else msgspec.Raw(job.result.encode()),
         created=job.created,
         started=job.started,
         finished=job.finished,

@@ -25,12 +25,22 @@ from longitudinal.sidecar.browse import list_patients
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.patients import patient_key_of, read_patient
 
+_MOST_ATTEMPTS = 200
+"""Failed alignments on the page of one patient: metadata that anybody may write."""
+
 
 class PatientQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """`query` is part of a PatientID or a name; case, accents and the width of Japanese letters do not count."""
 
     query: Annotated[str, msgspec.Meta(max_length=200)] = ""
     limit: Limit = 100
+    offset: Offset = 0
+
+
+class PatientPageQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Which of the patient's studies to describe, in time order; all of them where there are no more than 1,000."""
+
+    limit: Limit = 1_000
     offset: Offset = 0
 
 
@@ -83,13 +93,17 @@ class TransformLoop(msgspec.Struct, rename="camel", frozen=True):
 class PatientDetail(msgspec.Struct, rename="camel", frozen=True):
     """A patient: studies in time order, frames of reference, and which of them transforms join.
 
-    `loops` tell how well those agree; `links` show all studies together.
+    `studies` are one page, `total` counts all of them. `loops` tell how well the transforms agree; `links` show the studies
+    of the page together. Of failed alignments the page has 200 at most, the newest of each study.
     """
 
     patient_id: str
     orthanc_patient_id: str
     patient_name: str
     identity_conflict: bool
+    total: int
+    limit: int
+    offset: int
     studies: list[StudyDetail]
     frames: list[Frame]
     loops: list[TransformLoop]
@@ -116,7 +130,8 @@ def patient_routes(
         ]
         return PatientPage(total, query.limit, query.offset, lines)
 
-    def patient(_: Request, patient: str) -> PatientDetail:
+    def patient(request: Request, patient: str) -> PatientDetail:
+        query = parse_query(request.query, PatientPageQuery)
         key = patient_key_of(readers.connection(), patient)
         index = None if key is None else catalogue.patient(key)
         row = None if key is None else read_patient(readers.connection(), key)
@@ -125,18 +140,23 @@ def patient_routes(
                 f"there is no patient {patient}",
                 [FieldError("patient", "is no PatientID or Orthanc id known here")],
             )
+        page = index.studies[query.offset : query.offset + query.limit]
+        most = max(1, _MOST_ATTEMPTS // max(1, len(page)))
         return PatientDetail(
             patient_id=index.patient_id,
             orthanc_patient_id=index.orthanc_id,
             patient_name=row["patient_name"] or "",
             identity_conflict=index.identity_conflict,
-            studies=[describe_study(index, study, queue, ohif_root) for study in index.studies],
+            total=len(index.studies),
+            limit=query.limit,
+            offset=query.offset,
+            studies=[describe_study(index, study, queue, ohif_root, most) for study in page],
             frames=_frames(index),
             loops=[
                 TransformLoop(list(loop.transforms), loop.frame, loop.mean_mm, loop.max_mm)
                 for loop in find_loops(index)
             ],
-            links=links_of(ohif_root, [study.study_instance_uid for study in index.studies]),
+            links=links_of(ohif_root, [study.study_instance_uid for study in page]),
         )
 
     return [
@@ -149,6 +169,7 @@ def patient_routes(
             patient,
             "One patient: studies in time order, frames of reference, what joins them",
             PatientDetail,
+            query=PatientPageQuery,
             errors=(NotFound, Ambiguous),
         ),
     ]
@@ -164,11 +185,11 @@ def _frames(index: PatientIndex) -> list[Frame]:
     for uid, frame in index.aliases.items():
         aliases.setdefault(frame, []).append(uid)
     groups: dict[str, int] = {}
+    count = 0
     for frame in index.frames:
-        joined = index.graph.paths_from(frame)
-        groups[frame] = next(
-            (groups[other] for other in groups if other in joined), len(set(groups.values()))
-        )
+        if frame not in groups:
+            groups.update(dict.fromkeys(index.graph.paths_from(frame), count))
+            count += 1
     canonical: dict[int, str] = {}
     for frame in index.frames:  # in time order
         canonical.setdefault(groups[frame], frame)

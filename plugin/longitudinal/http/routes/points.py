@@ -1,14 +1,15 @@
 """POST /points/resolve: the one question."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from longitudinal.errors import (
     Ambiguous,
+    AnswerTooLarge,
     FieldError,
     InvalidRequest,
-    LongitudinalError,
     NotFound,
     NotIndexable,
     OutsideImage,
@@ -16,13 +17,19 @@ from longitudinal.errors import (
 )
 from longitudinal.http.exchange import Request
 from longitudinal.http.parse import check_size, invalid, parse_json
-from longitudinal.http.problem import Problem, problem_of
+from longitudinal.http.problem import Problem, any_problem_of
 from longitudinal.http.router import Route
 from longitudinal.http.routes.refinements import Refinements
 from longitudinal.points.answer import Answer
 from longitudinal.points.ask import Asker, PixelQuestion, PointQuestion, Wanted
 
 MAX_POINTS = 1_000
+MAX_ANSWERS = 50_000
+"""Matches and unresolved studies that the answer of one batch may have: 1,000 points of a patient with 50 studies."""
+
+# Of the problem of one item of a batch.
+_MOST_NAMED = 10
+_LONGEST_DETAIL = 2_000
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 # No scanner is ten kilometres long; what is larger is a mistake, and overflows somewhere.
 Millimetres = Annotated[float, msgspec.Meta(ge=-1e7, le=1e7)]
@@ -118,9 +125,7 @@ def point_routes(asker: Asker, refinements: Refinements, max_body_mib: int) -> l
         if asked.points is None:
             return ask(asked)
         _refuse_beside_points(asked)
-        return BatchAnswer(
-            [_one(asker, item, f"/points/{number}") for number, item in enumerate(asked.points)]
-        )
+        return BatchAnswer(_batch(asker, asked.points))
 
     def ask(asked: ResolveRequest) -> Answer:
         if asked.refine == "wait":
@@ -137,23 +142,79 @@ def point_routes(asker: Asker, refinements: Refinements, max_body_mib: int) -> l
             "Where is this point of the body in every other scan of the patient?",
             answer=Answer | BatchAnswer,
             body=ResolveRequest,
-            errors=(NotFound, Ambiguous, OutsideImage, NotIndexable, SidecarUnavailable),
+            errors=(NotFound, Ambiguous, OutsideImage, NotIndexable, AnswerTooLarge, SidecarUnavailable),
         )
     ]
 
 
-def _one(asker: Asker, item: msgspec.Raw, pointer: str) -> Answer | Problem:
+_Asked = tuple[PixelQuestion | PointQuestion, Wanted]
+
+
+def _batch(asker: Asker, points: list[msgspec.Raw]) -> list[msgspec.Raw]:
+    """The answers or problems of a batch, encoded one by one: a large answer is kept once, not twice.
+
+    Raises
+    ------
+    AnswerTooLarge
+        All answers together would have more than `MAX_ANSWERS` entries.
+    """
+    items = [_read(item, f"/points/{number}") for number, item in enumerate(points)]
+    if len(items) > 1:
+        _check_size(asker, items)
+    return [_answer(asker, item) for item in items]
+
+
+def _read(raw: msgspec.Raw, pointer: str) -> _Asked | Problem:
     try:
-        asked = parse_json(bytes(item), ResolveRequest, pointer)
+        asked = parse_json(bytes(raw), ResolveRequest, pointer)
         if asked.points is not None:
             raise InvalidRequest(
                 "points cannot stand inside points", [FieldError(f"{pointer}/points", "is not allowed here")]
             )
         if asked.refine:
             raise invalid([FieldError(f"{pointer}/refine", _ONE_AT_A_TIME)])
-        return asker.ask(*_question(asked, pointer))
-    except LongitudinalError as error:
-        return problem_of(error)
+        return _question(asked, pointer)
+    except Exception as error:  # whatever is wrong with one item is that item's problem
+        return any_problem_of(error)
+
+
+def _check_size(asker: Asker, items: Sequence[_Asked | Problem]) -> None:
+    counts = [_count(asker, item) for item in items]
+    total, most = sum(counts), max(counts)
+    if total <= MAX_ANSWERS:
+        return
+    asking = sum(count > 0 for count in counts)
+    detail = (
+        f"{asking} points x up to {most} studies or series each make {total} matches and unresolved studies; the most of "
+        f"one request is {MAX_ANSWERS}. Send {max(1, MAX_ANSWERS // most)} such points at a time, or fewer studies of each: "
+        "studyInstanceUids, modalities, from, to, or per: study"
+    )
+    raise AnswerTooLarge(detail, [FieldError("/points", detail)])
+
+
+def _count(asker: Asker, item: _Asked | Problem) -> int:
+    """Entries of the answer to an item; a problem has none, and says why when it is answered."""
+    if isinstance(item, Problem):
+        return 0
+    try:
+        return asker.count(*item)
+    except Exception:
+        return 0
+
+
+def _answer(asker: Asker, item: _Asked | Problem) -> msgspec.Raw:
+    if isinstance(item, Problem):
+        return _short(item)
+    try:
+        return msgspec.Raw(msgspec.json.encode(asker.ask(*item)))
+    except Exception as error:
+        return _short(any_problem_of(error))
+
+
+def _short(problem: Problem) -> msgspec.Raw:
+    """A problem as a batch has it: a thousand of them that each name a hundred fields would be tens of megabytes."""
+    errors, detail = problem.errors[:_MOST_NAMED], problem.detail[:_LONGEST_DETAIL]
+    return msgspec.Raw(msgspec.json.encode(msgspec.structs.replace(problem, errors=errors, detail=detail)))
 
 
 def _refuse_beside_points(asked: ResolveRequest) -> None:

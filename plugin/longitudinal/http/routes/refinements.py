@@ -17,6 +17,11 @@ from longitudinal.sidecar.jobs import Job, JobState
 MOST_SECONDS = 10.0
 """How long a request waits; then its answer is the ordinary one, and the job goes on."""
 
+MOST_MATCHES = 100
+"""Of one job: each is a registration of seconds."""
+
+_FEWER = "name studies in studyInstanceUids"
+_ONE = '"wait" is for one target; name one study in studyInstanceUids (with per: study), or send refine: true'
 _LOOK_SECONDS = 0.05
 
 
@@ -29,8 +34,11 @@ class Refinements:
         self._admission = admission
 
     def start(self, question: PixelQuestion | PointQuestion, wanted: Wanted) -> Answer:
-        """The ordinary answer, and the job that refines it. Raises as `Asker.find` does, or SidecarUnavailable."""
-        answer, _ = self._start(question, wanted, None)
+        """The ordinary answer, and the job that refines it.
+
+        Raises as `Asker.find` does, or SidecarUnavailable; InvalidRequest where there is more to refine than in one job.
+        """
+        answer, _ = self._start(question, wanted, MOST_MATCHES, _FEWER)
         return answer
 
     def wait(self, question: PixelQuestion | PointQuestion, wanted: Wanted) -> Answer:
@@ -45,7 +53,7 @@ class Refinements:
         """
         until = time.monotonic() + MOST_SECONDS
         with self._admission.held():
-            answer, job = self._start(question, wanted, 1)
+            answer, job = self._start(question, wanted, 1, _ONE)
             if job is None:
                 return answer
             while (
@@ -56,15 +64,12 @@ class Refinements:
         return _with_results(self._asker.ask(question, wanted), job)
 
     def _start(
-        self, question: PixelQuestion | PointQuestion, wanted: Wanted, most: int | None
+        self, question: PixelQuestion | PointQuestion, wanted: Wanted, most: int, instead: str
     ) -> tuple[Answer, Job | None]:
         found = self._asker.find(question, wanted)
         matches = refinable(found.answer)
-        if most is not None and len(matches) > most:
-            detail = (
-                f'"wait" is for one target, and {len(matches)} matches would be refined: name one study in '
-                "studyInstanceUids (with per: study), or send refine: true and ask the job"
-            )
+        if len(matches) > most:
+            detail = f"{len(matches)} matches would be refined, the most is {most}: {instead}"
             raise invalid([FieldError(f"{wanted.pointer}/refine", detail)])
         job = None
         if matches:

@@ -161,9 +161,13 @@ def alignment_of(index: PatientIndex, study: StudyEntry, queue: JobQueue) -> Ali
 
 
 def describe_study(
-    index: PatientIndex, study: StudyEntry, queue: JobQueue, ohif_root: str | None
+    index: PatientIndex,
+    study: StudyEntry,
+    queue: JobQueue,
+    ohif_root: str | None,
+    most_attempts: int | None = None,
 ) -> StudyDetail:
-    """A study with its series; OHIF is served at `ohif_root`, if at all."""
+    """A study with its series; OHIF is served at `ohif_root`, if at all. Of failed alignments the newest are told."""
     series = [index.series[number] for number in study.series]
     return StudyDetail(
         study_instance_uid=study.study_instance_uid,
@@ -175,7 +179,7 @@ def describe_study(
         modalities=sorted({entry.modality for entry in series}),
         indexed=bool(series),
         alignment=alignment_of(index, study, queue),
-        failed_alignments=list(study.attempts),
+        failed_alignments=list(study.attempts[:most_attempts]),
         frame_of_reference_uids=frames_of(index, study),
         series=[_describe_series(entry) for entry in series],
         links=links_of(ohif_root, [study.study_instance_uid]),

@@ -16,6 +16,7 @@ from longitudinal.errors import (
 from longitudinal.http.exchange import Request
 from longitudinal.http.parse import check_size, invalid, parse_json, parse_query
 from longitudinal.http.router import Route
+from longitudinal.http.routes.studies import Limit, Offset
 from longitudinal.points.given_transforms import UNKNOWN_FRAME, Ends, GivenTransforms, UnreadRegistration
 from longitudinal.transforms.attempts import Figure
 from longitudinal.transforms.given import GIVEN_REFUSALS, GivenTransform, from_landmarks, from_matrix
@@ -61,9 +62,11 @@ class FitRequest(TransformRequest, rename="camel", forbid_unknown_fields=True, f
 
 
 class TransformsQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
-    """Whose transforms: PatientID or Orthanc id."""
+    """Whose transforms: PatientID or Orthanc id; and which page of them, all where there are no more than 1,000."""
 
     patient_id: Identifier
+    limit: Limit = 1_000
+    offset: Offset = 0
 
 
 class ReviewRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
@@ -111,8 +114,11 @@ class TransformAnswer(msgspec.Struct, rename="camel", frozen=True):
 
 
 class TransformsAnswer(msgspec.Struct, frozen=True):
-    """Every transform of a patient; a registration object of which nothing could be read is one entry."""
+    """Transforms of a patient, one page; `total` counts all. An object of which nothing could be read is one entry."""
 
+    total: int
+    limit: int
+    offset: int
     transforms: list[TransformAnswer]
 
 
@@ -164,8 +170,12 @@ def transform_routes(given: GivenTransforms, max_body_mib: int) -> list[Route]:
         return _fit_answer(transform, asked.points, ends.pixel_mm)
 
     def list_transforms(request: Request) -> TransformsAnswer:
-        stored, unread = given.of_patient(parse_query(request.query, TransformsQuery).patient_id)
-        return TransformsAnswer([*map(_answer, stored), *map(_unread_answer, unread)])
+        query = parse_query(request.query, TransformsQuery)
+        stored, unread = given.of_patient(query.patient_id)
+        everything: list[StoredTransform | UnreadRegistration] = [*stored, *unread]
+        found = everything[query.offset : query.offset + query.limit]
+        answers = [_answer(one) if isinstance(one, StoredTransform) else _unread_answer(one) for one in found]
+        return TransformsAnswer(len(stored) + len(unread), query.limit, query.offset, answers)
 
     def one(_: Request, transform: str) -> TransformAnswer:
         return _answer(given.get(transform))

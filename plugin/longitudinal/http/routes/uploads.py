@@ -8,6 +8,7 @@ same, and where it is refused the host lets the whole request fail, which is all
 import logging
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from typing import Literal
 
 import msgspec
@@ -27,7 +28,7 @@ from longitudinal.errors import (
 from longitudinal.http.exchange import Request
 from longitudinal.http.multipart import FORM, file_name, media_type, split_multipart
 from longitudinal.http.parse import check_size
-from longitudinal.http.received_files import MAX_FILES, REFUSALS, ReceivedFile, Refusal, unpack
+from longitudinal.http.received_files import MAX_FILES, REFUSALS, Allowance, ReceivedFile, Refusal, unpack
 from longitudinal.http.router import Route
 
 LOGGER = logging.getLogger(__name__)
@@ -103,26 +104,26 @@ def _received(request: Request, max_bytes: int) -> Iterator[ReceivedFile]:
     Raises
     ------
     MalformedBody, UnsupportedMediaType, BodyTooLarge
-        The last for too many files.
+        The last for too many parts.
     """
+    allowance = Allowance(max_bytes)
     content_type = request.headers.get("content-type", "")
     kind = media_type(content_type)
     if request.is_form_part:
-        return unpack(file_name(request.headers["content-disposition"]), request.body, max_bytes)
+        return unpack(file_name(request.headers["content-disposition"]), request.body, allowance)
     if kind in _SINGLE:
         if not request.body:
             raise MalformedBody("the body is empty; send a DICOM file or a zip")
-        return unpack("", request.body, max_bytes)
+        return unpack("", request.body, allowance)
     if kind not in _MULTIPART:
         raise UnsupportedMediaType(
             f"{kind or 'a body without Content-Type'} is not taken; send {', '.join((*_MULTIPART, *_SINGLE))}"
         )
-    parts = list(split_multipart(content_type, request.body))
-    if not parts:
+    parts = split_multipart(content_type, request.body, MAX_FILES)
+    first = next(parts, None)
+    if first is None:
         raise MalformedBody("the body has no part, so no file")
-    if len(parts) > MAX_FILES:
-        raise BodyTooLarge(f"{len(parts)} files; the limit of one upload is {MAX_FILES}")
-    return (file for part in parts for file in unpack(part.name, part.content, max_bytes))
+    return (file for part in chain([first], parts) for file in unpack(part.name, part.content, allowance))
 
 
 def _store(archive: ArchiveReceiver, file: ReceivedFile) -> UploadedFile:
