@@ -8,7 +8,13 @@ import orthanc
 RECORDED = {}
 
 # without INCLUDE_BINARY, whatever was written with VR UN is left out, such as the whole of a gdcmconv file
-FLAGS = orthanc.DicomToJsonFlags.INCLUDE_BINARY | orthanc.DicomToJsonFlags.CONVERT_BINARY_TO_NULL
+FLAGS = (
+    orthanc.DicomToJsonFlags.INCLUDE_BINARY
+    | orthanc.DicomToJsonFlags.CONVERT_BINARY_TO_NULL
+    | orthanc.DicomToJsonFlags.INCLUDE_PIXEL_DATA
+    | orthanc.DicomToJsonFlags.INCLUDE_PRIVATE_TAGS
+    | orthanc.DicomToJsonFlags.INCLUDE_UNKNOWN_TAGS
+)
 
 
 def _stored(instance, orthanc_id):

@@ -58,8 +58,15 @@ _LEVELS = {
 }
 # Third argument of GetInstanceAdvancedJson: no limit; 256 silently answers null for long multi-value tags.
 _NO_LENGTH_LIMIT = 0
-# Without these 1.10.1 silently drops every element of unknown VR (UN), a position among them.
-_JSON_FLAGS = orthanc.DicomToJsonFlags.INCLUDE_BINARY | orthanc.DicomToJsonFlags.CONVERT_BINARY_TO_NULL
+# Without the first two 1.10.1 silently drops every element of unknown VR (UN), a position among them. Of pixels the tag is
+# there, with null; private elements tell tiled frames from slices.
+_JSON_FLAGS = (
+    orthanc.DicomToJsonFlags.INCLUDE_BINARY
+    | orthanc.DicomToJsonFlags.CONVERT_BINARY_TO_NULL
+    | orthanc.DicomToJsonFlags.INCLUDE_PIXEL_DATA
+    | orthanc.DicomToJsonFlags.INCLUDE_PRIVATE_TAGS
+    | orthanc.DicomToJsonFlags.INCLUDE_UNKNOWN_TAGS
+)
 
 
 def start() -> None:

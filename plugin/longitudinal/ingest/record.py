@@ -15,7 +15,7 @@ from longitudinal.dicom.header import Header, read_header
 from longitudinal.dicom.image_planes import ImagePlanes, read_planes
 from longitudinal.dicom.registration_writer import Equipment
 from longitudinal.dicom.spatial_registration import Refusal, Registration, RegistrationItem, read_registration
-from longitudinal.dicom.tags import Tags, with_unicode
+from longitudinal.dicom.tags import Tags, lacks_private_values, read_file_tags, with_unicode
 from longitudinal.sidecar.records import InstanceRecord, Notes, TransformRecord
 from longitudinal.transforms.annotation import read_annotation
 from longitudinal.transforms.displacement_grid import DisplacementGrid
@@ -44,6 +44,8 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
     KeyError
         When the archive was asked and the instance is gone.
     """
+    if lacks_private_values(tags):
+        tags = read_file_tags(archive.file(orthanc_id), default_encoding(archive.default_encoding()))
     header = read_header(tags)
     found = read_planes(tags)
     transforms: tuple[TransformRecord, ...] = ()
