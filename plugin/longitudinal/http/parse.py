@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 import msgspec
 import numpy as np
 
+from longitudinal.dicom.dates import dashed_date
 from longitudinal.errors import BodyTooLarge, FieldError, InvalidRequest, MalformedJson
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
@@ -23,6 +24,14 @@ _OPENS = np.array([byte in b"[{" for byte in range(256)], dtype=np.int32) * 2 - 
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.|\\\Z)*+(?:"|\Z)', re.DOTALL)
 _MIB = 1024 * 1024
 
+
+Date = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[0-9]{4}(-[0-9]{2}-[0-9]{2}|[0-9]{4}|[.][0-9]{2}[.][0-9]{2})$",
+        description="YYYY-MM-DD or YYYYMMDD; also YYYY.MM.DD",
+    ),
+]
 
 # The largest float has 309 digits.
 _LONGEST_INTEGER = 309
@@ -88,6 +97,21 @@ def parse_query(query: Mapping[str, str], kind: type[Struct]) -> Struct:
         return msgspec.convert(dict(query), kind, strict=False)
     except msgspec.ValidationError:
         raise invalid(find_errors(dict(query), kind, strict=False)) from None
+
+
+def parse_days(days: Mapping[str, str | None]) -> list[str | None]:
+    """Days of a request by the names of their fields, each as YYYY-MM-DD; None where it is not asked for.
+
+    Raises
+    ------
+    InvalidRequest
+        With one `FieldError` for each that is in no calendar.
+    """
+    found = {field: None if day is None else dashed_date(day.replace("-", "")) for field, day in days.items()}
+    errors = [FieldError(field, "is a day that does not exist") for field, day in found.items() if day == ""]
+    if errors:
+        raise invalid(errors)
+    return list(found.values())
 
 
 def invalid(errors: list[FieldError]) -> InvalidRequest:

@@ -159,10 +159,11 @@ def _read_transforms(
         Exception
     ) as error:  # pydicom raises what it likes on a damaged file; the object stays stored all the same
         return (), str(Refusal.NOT_A_REGISTRATION), f"the file cannot be read: {error}"
+    # an item of the object's own frame is no transform, but its images may say that it lies elsewhere
     items = tuple(
         _transform_record(registration, item, notes.get(item.number, Notes()))
         for item in registration.items
-        if not item.own_frame
+        if not item.own_frame or item.referenced_sop_instance_uids
     )
     if registration.refusal is None and items and all(item.refusal for item in items):
         return items, items[0].refusal, "; ".join(f"item {item.item}: {item.detail}" for item in items)

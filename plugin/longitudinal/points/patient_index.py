@@ -10,6 +10,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from longitudinal.dicom.dates import dashed_date
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.geometry.stack import StackSet
 from longitudinal.points.answer import UncertaintySource
@@ -19,7 +20,6 @@ from longitudinal.transforms.attempts import Attempt, read_attempts
 from longitudinal.transforms.graph import FrameGraph, Path
 from longitudinal.transforms.stored import StoredTransform
 
-_DATE_LENGTH = 8
 _IDENTITY_COLUMNS = ("patient_birth_date", "patient_sex", "issuer_of_patient_id")
 
 
@@ -250,7 +250,7 @@ def _in_time_order(
         ordered.extend(members)
         entries.append(
             StudyEntry(
-                row["key"], row["orthanc_id"], row["study_instance_uid"], _dashed(row["study_date"] or ""),
+                row["key"], row["orthanc_id"], row["study_instance_uid"], dashed_date(row["study_date"] or ""),
                 row["study_description"] or "", time, tuple(range(first, len(ordered))), first_plane,
                 read_attempts(row["attempts"]),
             )
@@ -273,10 +273,4 @@ def _time_of(study: sqlite3.Row, series: Sequence[SeriesPlanes]) -> str | None:
 
 
 def _study_date_time(study: sqlite3.Row) -> str | None:
-    date = study["study_date"] or ""
-    return _dashed(date) if len(date) == _DATE_LENGTH and date.isdigit() else None
-
-
-def _dashed(date: str) -> str:
-    """DICOM's YYYYMMDD as YYYY-MM-DD; anything else as it stands."""
-    return f"{date[:4]}-{date[4:6]}-{date[6:]}" if len(date) == _DATE_LENGTH and date.isdigit() else date
+    return dashed_date(study["study_date"] or "") or None

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from longitudinal.alignment.loops import find_loops
+from longitudinal.dicom.dates import dashed_date
 from longitudinal.errors import Ambiguous, FieldError, NotFound
 from longitudinal.http.exchange import Request
 from longitudinal.http.parse import parse_query
@@ -14,7 +15,6 @@ from longitudinal.http.routes.studies import (
     Offset,
     StudyDetail,
     StudyLinks,
-    dashed,
     describe_study,
     links_of,
 )
@@ -110,7 +110,7 @@ def patient_routes(
                 row["orthanc_id"],
                 row["patient_name"] or "",
                 row["studies"],
-                dashed(row["latest"]),
+                dashed_date(row["latest"] or ""),
             )
             for row in rows
         ]
