@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from longitudinal.dicom.dates import dashed_date
 from longitudinal.geometry.image_plane import PLANE
-from longitudinal.geometry.stack import StackSet
+from longitudinal.geometry.stack_set import StackSet
 from longitudinal.points.answer import UncertaintySource
 from longitudinal.points.series_planes import SeriesPlanes
 from longitudinal.points.study_time import sort_key, study_time

@@ -3,7 +3,7 @@
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ class SeriesPlanes:
     plane_instance
         (n,) index into `orthanc_ids` and `sop_instance_uids`.
     reasons
-        How many instances cannot be indexed, by reason code.
+        How many instances cannot be indexed, by reason code and detail.
     aliases
         FrameOfReferenceUID -> frame, where a scanner gave each slice a UID of its own.
     """
@@ -54,13 +54,14 @@ class SeriesPlanes:
     sop_instance_uids: tuple[str, ...]
     instance_frames: tuple[str | None, ...]
     instance_reasons: tuple[str | None, ...]
+    instance_details: tuple[str, ...]
     instance_times: tuple[str | None, ...]
     time_sources: tuple[str | None, ...]
     frame_counts: tuple[int, ...]
     planes: NDArray[np.void]
     plane_instance: NDArray[np.intp]
     stacks: tuple[SeriesStack, ...]
-    reasons: Counter[str]
+    reasons: Counter[tuple[str, str]]
     aliases: dict[str, str]
 
     @property
@@ -88,13 +89,16 @@ def read_series_planes(series: sqlite3.Row, instances: Sequence[sqlite3.Row]) ->
         sop_instance_uids=tuple(row["sop_instance_uid"] for row in instances),
         instance_frames=frames,
         instance_reasons=tuple(row["reason"] for row in instances),
+        instance_details=tuple(row["detail"] or "" for row in instances),
         instance_times=tuple(row["acquisition_date_time"] for row in instances),
         time_sources=tuple(row["time_source"] for row in instances),
         frame_counts=tuple(row["number_of_frames"] or 1 for row in instances),
         planes=planes,
         plane_instance=plane_instance,
         stacks=_stacks(instances, frames, planes, plane_instance),
-        reasons=Counter(row["reason"] for row in instances if row["reason"] is not None),
+        reasons=Counter(
+            (row["reason"], row["detail"] or "") for row in instances if row["reason"] is not None
+        ),
         aliases=aliases,
     )
 
@@ -116,7 +120,7 @@ def _stacks(
         for stack in split_into_stacks(planes[mine]):
             order = mine[stack.order]
             first = instances[int(plane_instance[order[0]])]
-            moved = Stack(order, stack.normal, stack.offsets, stack.reach, stack.median_gap)
+            moved = replace(stack, order=order)
             is_original = (first["image_type"] or "").startswith("ORIGINAL")
             found.append(SeriesStack(moved, frame, role, is_original, _voxel_mm3(planes[order[0]], stack)))
     return tuple(found)

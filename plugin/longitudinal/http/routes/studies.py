@@ -29,6 +29,8 @@ from longitudinal.transforms.attempts import Attempt
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
 Offset = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 AlignmentState = Literal["reference", "aligned", "needsAlignment", "failed", "queued", "running"]
+# Of a thousand slices each with another value a few tell enough.
+_MOST_DETAILS = 20
 _EXPLANATIONS = {str(code): text for code, text in [*REASONS.items(), *REFUSALS.items()]}
 
 
@@ -66,11 +68,15 @@ class StudyPage(msgspec.Struct, frozen=True):
 
 
 class SkippedInstances(msgspec.Struct, frozen=True):
-    """How many instances have no place in the patient, by reason code; `explanation` is one sentence for people."""
+    """How many instances have no place in the patient, by reason code; `explanation` is one sentence for people.
+
+    `details` name the attribute and value at fault, the most frequent first, 20 different ones at most.
+    """
 
     reason: str
     count: int
     explanation: str
+    details: list[str]
 
 
 class StudyLinks(msgspec.Struct, frozen=True):
@@ -184,11 +190,16 @@ def links_of(ohif_root: str | None, study_instance_uids: list[str]) -> StudyLink
     return StudyLinks(None if ohif_root is None else viewer_of(ohif_root, study_instance_uids))
 
 
-def skipped_instances(reasons: Mapping[str, int]) -> list[SkippedInstances]:
-    """Counts by reason code as the API shows them, the most frequent first."""
+def skipped_instances(reasons: Mapping[tuple[str, str], int]) -> list[SkippedInstances]:
+    """Counts by reason code and detail as the API shows them, the most frequent code first."""
+    counts: Counter[str] = Counter()
+    details: dict[str, list[str]] = {}
+    for (reason, detail), count in Counter(reasons).most_common():
+        counts[reason] += count
+        details.setdefault(reason, []).extend([detail] if detail else [])
     return [
-        SkippedInstances(reason, count, _EXPLANATIONS.get(reason, ""))
-        for reason, count in Counter(reasons).most_common()
+        SkippedInstances(reason, count, _EXPLANATIONS.get(reason, ""), details[reason][:_MOST_DETAILS])
+        for reason, count in counts.most_common()
     ]
 
 
