@@ -146,7 +146,7 @@ def test_a_study_nobody_has_read_is_said_to_be_not_indexed_until_it_is_asked_for
                 "count": 2,
                 "explanation": REASONS[Reason.NO_GEOMETRY],
                 "details": ["ImagePositionPatient is absent"],
-            }  # fmt: skip
+            }
         ]
         answer = server.session.post("/imaging/points/resolve", json=question).json()
         assert [item["reason"] for item in answer["unresolved"]] == ["notIndexed"] * 2
