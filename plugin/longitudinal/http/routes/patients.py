@@ -21,7 +21,7 @@ from longitudinal.http.routes.studies import (
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.patient_index import PatientIndex
-from longitudinal.sidecar.browse import list_patients
+from longitudinal.sidecar.browse import list_patients, patients_written_as
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.patients import patient_key_of, read_patient
 
@@ -116,8 +116,8 @@ def patient_routes(
         ]
         return PatientPage(total, query.limit, query.offset, lines)
 
-    def patient(_: Request, patient: str) -> PatientDetail:
-        key = patient_key_of(readers.connection(), patient)
+    def patient(request: Request, patient: str) -> PatientDetail:
+        key = _key_of(readers, request.path.removeprefix("/patients/"), patient)
         index = None if key is None else catalogue.patient(key)
         row = None if key is None else read_patient(readers.connection(), key)
         if index is None or row is None:
@@ -152,6 +152,25 @@ def patient_routes(
             errors=(NotFound, Ambiguous),
         ),
     ]
+
+
+def _key_of(readers: Readers, written: str, decoded: str) -> int | None:
+    """The key of the patient that a path names: as it was written, or encoded twice.
+
+    Raises
+    ------
+    Ambiguous
+        The path can be that of several patients: Orthanc drops dots at its end, and joins slashes.
+    """
+    connection = readers.connection()
+    named = {key for name in (written, decoded) if (key := patient_key_of(connection, name)) is not None}
+    found = named | patients_written_as(connection, decoded)
+    if len(found) > 1:
+        rows = [row for key in sorted(found) if (row := read_patient(connection, key)) is not None]
+        listed = ", ".join(repr(row["patient_id"]) for row in rows)
+        ids = [str(row["orthanc_id"]) for row in rows]
+        raise Ambiguous(f"the path can name {listed}; name one by its Orthanc id", orthanc_ids=ids)
+    return min(found, default=None)
 
 
 def _frames(index: PatientIndex) -> list[Frame]:
