@@ -124,7 +124,7 @@ def integer(tags: Tags, key: str) -> int | None:
     if not found:
         return None
     if len(found) > 1:
-        raise BadValueError(f"{name_of(key)} has {len(found)} values: {text(tags, key)[:40]!r}")
+        raise BadValueError(f"{name_of(key)} has {len(found)} values: {text(tags, key)[:40]}")
     if found[0] != int(found[0]) or abs(found[0]) > _LARGEST_INTEGER:
         raise BadValueError(f"{name_of(key)} is not a whole number: {found[0]!r}")
     return int(found[0])
