@@ -36,6 +36,7 @@ from longitudinal.dicom.registration_writer import (
     write_registration,
 )
 from longitudinal.dicom.tags import read_file_tags, tags_from_dataset
+from longitudinal.dicom.uids import frame_uid
 from longitudinal.geometry import affine
 from longitudinal.geometry.image_plane import Planes
 from longitudinal.registration.alignment import Alignment, Method, Stage
@@ -85,7 +86,7 @@ class Series:
             )
             for header in self.headers.values()
         )
-        uid = str(self.first.get("FrameOfReferenceUID") or "")
+        uid = frame_uid(str(self.first.get("FrameOfReferenceUID") or ""))
         return RegisteredFrame(uid or SERIES_FRAME + str(self.first.SeriesInstanceUID), images)
 
     def volume(self) -> Volume:

@@ -145,7 +145,7 @@ def test_a_study_nobody_has_read_is_said_to_be_not_indexed_until_it_is_asked_for
                 "reason": "noGeometry",
                 "count": 2,
                 "explanation": REASONS[Reason.NO_GEOMETRY],
-                "details": ["ImagePositionPatient is absent"],
+                "details": ["ImageOrientationPatient is absent"],
             }
         ]
         answer = server.session.post("/imaging/points/resolve", json=question).json()

@@ -96,15 +96,14 @@ def _reader(tags: Tags) -> Callable[[Tags], Planes]:
         raise NotIndexableError(Reason.WHOLE_SLIDE, name)
     if sop_class in PROJECTIONS:
         raise NotIndexableError(Reason.PROJECTION, name)
-    if sop_class == NUCLEAR_MEDICINE:
-        return nuclear_medicine_planes
     if sop_class == RT_DOSE:
         return dose_planes
-    if tag.PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE in tags or tag.SHARED_FUNCTIONAL_GROUPS_SEQUENCE in tags:
+    groups = (tag.PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, tag.SHARED_FUNCTIONAL_GROUPS_SEQUENCE)
+    if sop_class != NUCLEAR_MEDICINE and any(key in tags for key in groups):
         return multi_frame_planes
     if sop_class not in SEGMENTATIONS and (projection := projection_of_image(tags)):
         raise NotIndexableError(Reason.PROJECTION, projection)
-    return _single_plane
+    return nuclear_medicine_planes if sop_class == NUCLEAR_MEDICINE else _single_plane
 
 
 def _single_plane(tags: Tags) -> Planes:

@@ -38,6 +38,8 @@ _WORDS = re.compile(
 _CT_LOCALIZERS = re.compile(
     r"(?<![A-Z0-9])(?:LOCALIZER|SCOUT|TOPOGRAM|SCANOGRAM|SCANO|SURVIEW|CT_SOM\d* TOP)(?![A-Z0-9])"
 )
+# PS3.3 C.8.9.1.1.4, value 2 of Series Type of PET.
+_REPROJECTION = "REPROJECTION"
 _CONSTANT_ANGLE = "CONSTANT_ANGLE"
 
 
@@ -45,6 +47,8 @@ def projection_of_image(tags: Tags) -> str:
     """Why a classic image, or a multi-frame object as a whole, has no one place; "" where nothing says so."""
     values = texts(tags, tag.IMAGE_TYPE)
     found = _of_type("ImageType", values) or _of_calculation(tags)
+    if _REPROJECTION in (series_type := texts(tags, tag.SERIES_TYPE)):
+        return f"SeriesType is {_joined(series_type)}"
     if found or not _is_ct(tags):
         return found
     options = texts(tags, tag.SCAN_OPTIONS)

@@ -4,6 +4,9 @@ import re
 from typing import Final
 
 LONGEST_UID: Final = 64
+SERIES_FRAME: Final = "series:"
+"""Prefix of the frame of a series whose images have no Frame of Reference UID."""
+
 _UID: Final = re.compile(r"[0-2](?:\.[0-9]+){2,}")
 _DICOM_ROOT: Final = "1.2.840.10008."
 _WELL_KNOWN_FRAMES: Final = "1.2.840.10008.1.4."
@@ -19,6 +22,15 @@ def is_uid(value: str) -> bool:
     (True, False, False, False, False)
     """
     return len(value) <= LONGEST_UID and _UID.fullmatch(value) is not None and bool(value.strip("0."))
+
+
+def series_frame(series_instance_uid: str, orthanc_series: str) -> str:
+    """The frame of a series whose images name none: by its UID, or, where that is no UID, by its Orthanc id.
+
+    >>> series_frame("1.2.3.4", "0a-1b"), series_frame("1", "0a-1b")
+    ('series:1.2.3.4', 'series:0a-1b')
+    """
+    return SERIES_FRAME + (series_instance_uid if is_uid(series_instance_uid) else orthanc_series)
 
 
 def frame_uid(value: str) -> str:

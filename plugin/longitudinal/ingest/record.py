@@ -16,6 +16,7 @@ from longitudinal.dicom.image_planes import ImagePlanes, read_planes
 from longitudinal.dicom.registration_writer import Equipment
 from longitudinal.dicom.spatial_registration import Refusal, Registration, RegistrationItem, read_registration
 from longitudinal.dicom.tags import Tags, lacks_private_values, read_file_tags, with_unicode
+from longitudinal.dicom.uids import series_frame
 from longitudinal.sidecar.records import InstanceRecord, Notes, TransformRecord
 from longitudinal.transforms.annotation import read_annotation
 from longitudinal.transforms.displacement_grid import DisplacementGrid
@@ -91,7 +92,7 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
         instance_number=header.instance_number,
         number_of_frames=header.number_of_frames or 1,
         image_type="\\".join(header.image_type),
-        frame_of_reference_uid=_frame(header, found),
+        frame_of_reference_uid=_frame(header, found, parents.series),
         acquisition_date_time=header.acquisition_date_time,
         time_source=header.time_source,
         role=role,
@@ -142,11 +143,11 @@ def _unknown_class(sop_class_uid: str) -> str:
     return f"SOP Class UID {sop_class_uid or '(none)'} is none of the standard's; it is read as nothing"
 
 
-def _frame(header: Header, found: object) -> str | None:
+def _frame(header: Header, found: object, series: str) -> str | None:
     """The frame the planes lie in: a series without FrameOfReferenceUID is a frame of its own."""
     if header.frame_of_reference_uid:
         return header.frame_of_reference_uid
-    return f"series:{header.series_instance_uid}" if isinstance(found, ImagePlanes) else None
+    return series_frame(header.series_instance_uid, series) if isinstance(found, ImagePlanes) else None
 
 
 def _read_transforms(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from longitudinal.dicom.uids import series_frame
 from longitudinal.geometry.image_plane import PLANE, normals
 from longitudinal.geometry.stack import Stack, split_into_stacks
 
@@ -75,7 +76,8 @@ def read_series_planes(series: sqlite3.Row, instances: Sequence[sqlite3.Row]) ->
     blobs = [row["planes"] or b"" for row in instances]
     planes = np.frombuffer(b"".join(blobs), dtype=PLANE)
     plane_instance = np.repeat(np.arange(len(blobs)), [len(blob) // PLANE.itemsize for blob in blobs])
-    aliases = _aliases(series["series_instance_uid"], instances, planes)
+    own = series_frame(series["series_instance_uid"], series["orthanc_id"])
+    aliases = _aliases(own, instances, planes)
     frames = tuple(aliases.get(row["frame_uid"], row["frame_uid"]) for row in instances)
     return SeriesPlanes(
         key=series["key"],
@@ -131,7 +133,7 @@ def _voxel_mm3(plane: np.void, stack: Stack) -> float:
     return float(plane["spacing"].prod()) * depth
 
 
-def _aliases(series_uid: str, instances: Sequence[sqlite3.Row], planes: NDArray[np.void]) -> dict[str, str]:
+def _aliases(frame: str, instances: Sequence[sqlite3.Row], planes: NDArray[np.void]) -> dict[str, str]:
     """Collapse one FrameOfReferenceUID per slice, which real CT has, to one frame.
 
     Only when no two slices share a UID and the orientation is constant: then nothing says that the slices were taken at
@@ -143,4 +145,4 @@ def _aliases(series_uid: str, instances: Sequence[sqlite3.Row], planes: NDArray[
     directions = normals(planes)
     if (directions @ directions[0]).min() < _ONE_ORIENTATION_COSINE:
         return {}
-    return dict.fromkeys(uids, f"series:{series_uid}")
+    return dict.fromkeys(uids, frame)

@@ -10,8 +10,8 @@ from itertools import groupby
 
 import numpy as np
 
-from longitudinal.dicom.registration_references import SERIES_FRAME
 from longitudinal.dicom.registration_writer import Equipment
+from longitudinal.dicom.uids import SERIES_FRAME
 from longitudinal.geometry import affine
 from longitudinal.sidecar.records import Notes
 from longitudinal.transforms.displacement_grid import DisplacementGrid

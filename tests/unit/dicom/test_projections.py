@@ -28,6 +28,7 @@ PROJECTIONS = {
     "curved": type_of("DERIVED", "SECONDARY", "CURVED_MPR"),
     "technique": {"VolumeBasedCalculationTechnique": "MAX_IP"},
     "curved technique": {"VolumeBasedCalculationTechnique": "CURVED_MPR"},
+    "reprojection of PET": {"Modality": "PT", "SeriesType": ["WHOLE BODY", "REPROJECTION"]},
     "distorted": {"VolumetricProperties": "DISTORTED"},
 }
 SLICES = {
