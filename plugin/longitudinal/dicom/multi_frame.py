@@ -166,7 +166,7 @@ class _FrameReader:
         """Tell frames apart by frame type, complex component and segment."""
         telling = tuple(
             [
-                self._find(frame, group, key, _joined)
+                self._find(frame, group, key, _joined) if group in frame or group in self._shared else ""
                 for group in FRAME_TYPE_SEQUENCES
                 for key in (tag.FRAME_TYPE, tag.COMPLEX_IMAGE_COMPONENT)
             ]

@@ -167,13 +167,18 @@ def name_of(key: str) -> str:
 
 def private_key(tags: Tags, wanted: PrivateTag) -> str | None:
     """The key of a private element in these tags; None where its creator has no block, or the block no such element."""
-    for block in PRIVATE_BLOCKS:
-        creator = tags.get(f"{wanted.group},00{block}")
-        if isinstance(creator, str) and creator.strip(_PADDING).upper() == wanted.creator:
-            key = f"{wanted.group},{block}{wanted.element}"
-            if key in tags:
-                return key
+    for creator_key, key in _PLACES[wanted]:
+        if creator_key in tags and key in tags and text(tags, creator_key).upper() == wanted.creator:
+            return key
     return None
+
+
+_PLACES = {
+    wanted: [
+        (f"{wanted.group},00{block}", f"{wanted.group},{block}{wanted.element}") for block in PRIVATE_BLOCKS
+    ]
+    for wanted in READ_PRIVATE_TAGS
+}
 
 
 def has_pixels(tags: Tags) -> bool:

@@ -68,6 +68,8 @@ def tiles_of(tags: Tags, frame: Tags, shared: Tags) -> str:
     if text(tags, tag.SOP_CLASS_UID) not in MR_IMAGES and text(tags, tag.MODALITY) != "MR":
         return ""
     found = _read(tags, frame, shared)
+    if found is None:
+        return ""
     size = f"a frame of {found.rows} x {found.columns}"
     acquired = f"{found.base_name} says {found.base}" if found.base else "nothing says what was acquired"
     if found.count > 1:
@@ -86,16 +88,21 @@ def tiles_of(tags: Tags, frame: Tags, shared: Tags) -> str:
     return ""
 
 
-def _read(tags: Tags, frame: Tags, shared: Tags) -> _Evidence:
+def _read(tags: Tags, frame: Tags, shared: Tags) -> _Evidence | None:
+    """What there is to judge by; None where nothing at all speaks for tiles."""
     rows, columns = integer_if_valid(tags, tag.ROWS) or 0, integer_if_valid(tags, tag.COLUMNS) or 0
     count, count_name = _images_in_frame(tags)
+    word = _word(tags, frame, shared)
+    spacings = (
+        _numbers(source, tag.PIXEL_SPACING)
+        for source in (*_groups(frame, shared, tag.PIXEL_MEASURES_SEQUENCE), tags)
+    )
+    spacing = next((found for found in spacings if len(found) == 2), (math.nan, math.nan))
+    field_of_view = (rows * spacing[0], columns * spacing[1])
+    if not count and not word and not min(field_of_view) > WIDEST_MR_MM:
+        return None  # nearly always
     base, base_name = _acquired(tags, frame, shared)
-    spacing = next((found for source in (*_groups(frame, shared, tag.PIXEL_MEASURES_SEQUENCE), tags)
-                    if len(found := _numbers(source, tag.PIXEL_SPACING)) == 2), (math.nan, math.nan))  # fmt: skip
-    return _Evidence(
-        rows, columns, count, count_name, base, base_name, _word(tags, frame, shared),
-        (rows * spacing[0], columns * spacing[1]),
-    )  # fmt: skip
+    return _Evidence(rows, columns, count, count_name, base, base_name, word, field_of_view)
 
 
 def _images_in_frame(tags: Tags) -> tuple[int, str]:
