@@ -167,16 +167,15 @@ def name_of(key: str) -> str:
 
 def private_key(tags: Tags, wanted: PrivateTag) -> str | None:
     """The key of a private element in these tags; None where its creator has no block, or the block no such element."""
-    for creator_key, key in _PLACES[wanted]:
-        if creator_key in tags and key in tags and text(tags, creator_key).upper() == wanted.creator:
+    for creator_key in sorted(_CREATOR_KEYS[wanted.group] & tags.keys()):
+        key = f"{wanted.group},{creator_key[-2:]}{wanted.element}"
+        if key in tags and text(tags, creator_key).upper() == wanted.creator:
             return key
     return None
 
 
-_PLACES = {
-    wanted: [
-        (f"{wanted.group},00{block}", f"{wanted.group},{block}{wanted.element}") for block in PRIVATE_BLOCKS
-    ]
+_CREATOR_KEYS = {
+    wanted.group: frozenset(f"{wanted.group},00{block}" for block in PRIVATE_BLOCKS)
     for wanted in READ_PRIVATE_TAGS
 }
 
