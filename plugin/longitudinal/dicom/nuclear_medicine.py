@@ -79,14 +79,20 @@ def nuclear_medicine_planes(tags: Tags) -> Planes:
 def _first_plane(tags: Tags) -> PlaneValues:
     """Read position and orientation of the first slice, which all detectors must agree on.
 
-    They stand in DetectorInformationSequence (PS3.3 C.8.4.11); some writers put them at the root as well.
+    They stand in DetectorInformationSequence (PS3.3 C.8.4.11); some writers put both or one of them at the root.
     """
     detectors = [
         detector
         for detector in sequence(tags, tag.DETECTOR_INFORMATION_SEQUENCE)
         if tag.IMAGE_POSITION_PATIENT in detector or tag.IMAGE_ORIENTATION_PATIENT in detector
     ]
-    places = {(read_position(detector), read_orientation(detector)) for detector in detectors or [tags]}
+    places = {
+        (
+            read_position(detector if tag.IMAGE_POSITION_PATIENT in detector else tags),
+            read_orientation(detector if tag.IMAGE_ORIENTATION_PATIENT in detector else tags),
+        )
+        for detector in detectors or [tags]
+    }
     if len(places) > 1:
         raise NotIndexableError(
             Reason.AMBIGUOUS_OFFSETS, f"DetectorInformationSequence has {len(places)} positions"

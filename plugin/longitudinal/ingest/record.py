@@ -56,7 +56,7 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
         role, planes = str(found.role), found.planes.tobytes()
     else:
         reason, detail = str(found.reason), found.detail
-        detail = detail or _unknown_class(header.sop_class_uid)
+        detail = "; ".join(why for why in (detail, _unknown_class(header.sop_class_uid)) if why)
     if header.sop_class_uid in REGISTRATION_SOP_CLASSES:
         transforms, refusal, why = _read_transforms(
             archive.file(orthanc_id),
