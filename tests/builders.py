@@ -1,6 +1,6 @@
 """Small DICOM datasets for tests: all synthetic, with the attributes that geometry reads and few others.
 
-Every builder returns a pydicom Dataset without pixels; `as_file` gives the bytes of a file.
+Every builder returns a pydicom Dataset with black pixels; `as_file` gives the bytes of a file.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ FRAME_OF_REFERENCE = "1.2.826.0.1.3680043.8.498.1"
 
 
 def dataset(sop_class: str, modality: str, **attributes: Any) -> Dataset:
-    """Build an instance with identity and 8 x 6 pixels; an attribute of None is left out."""
+    """Build an instance with identity and 8 x 6 pixels; an attribute of None is left out, such as PixelData."""
     ds = Dataset()
     ds.SOPClassUID, ds.SOPInstanceUID = sop_class, generate_uid()
     ds.Modality = modality
@@ -50,6 +50,8 @@ def dataset(sop_class: str, modality: str, **attributes: Any) -> Dataset:
     ds.InstanceNumber = 1
     ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation, ds.SamplesPerPixel = 16, 16, 15, 0, 1
     ds.PhotometricInterpretation = "MONOCHROME2"
+    if not {"Rows", "Columns"} <= attributes.keys() or attributes["Rows"] or attributes["Columns"]:
+        ds.add_new("PixelData", "OW", bytes(8 * 6 * 2))
     return change(ds, attributes)
 
 
@@ -148,8 +150,10 @@ def dose(offsets: Sequence[float] | None = (0.0, 2.5, 5.0), **attributes: Any) -
 
 
 def mosaic() -> Dataset:
-    """Build a Siemens diffusion mosaic."""
-    return classic(ImageType=["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"])
+    """Build a Siemens diffusion mosaic: 4 slices of 4 x 3 in one frame."""
+    ds = classic(ImageType=["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"])
+    ds.private_block(0x0019, "SIEMENS MR HEADER", create=True).add_new(0x0A, "US", 4)
+    return ds
 
 
 def as_file(ds: Dataset) -> bytes:

@@ -17,6 +17,15 @@ from threading import Lock
 from types import ModuleType
 from typing import Any
 
+JSON_FLAGS = (
+    "INCLUDE_BINARY",
+    "CONVERT_BINARY_TO_NULL",
+    "INCLUDE_PIXEL_DATA",
+    "INCLUDE_PRIVATE_TAGS",
+    "INCLUDE_UNKNOWN_TAGS",
+)
+"""Of `orthanc.DicomToJsonFlags`, those that the plugin asks for when it starts."""
+
 
 class UnannouncedError(AssertionError):
     """The code under test used something of Orthanc that the test did not announce."""

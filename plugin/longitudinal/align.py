@@ -35,7 +35,8 @@ from longitudinal.dicom.registration_writer import (
     file_bytes,
     write_registration,
 )
-from longitudinal.dicom.tags import tags_from_dataset
+from longitudinal.dicom.tags import read_file_tags, tags_from_dataset
+from longitudinal.dicom.uids import frame_uid
 from longitudinal.geometry import affine
 from longitudinal.geometry.image_plane import Planes
 from longitudinal.registration.alignment import Alignment, Method, Stage
@@ -85,7 +86,7 @@ class Series:
             )
             for header in self.headers.values()
         )
-        uid = str(self.first.get("FrameOfReferenceUID") or "")
+        uid = frame_uid(str(self.first.get("FrameOfReferenceUID") or ""))
         return RegisteredFrame(uid or SERIES_FRAME + str(self.first.SeriesInstanceUID), images)
 
     def volume(self) -> Volume:
@@ -124,13 +125,15 @@ def read_series(folder: Path) -> Series:
     found: dict[str, list[tuple[Path, pydicom.Dataset, Planes]]] = defaultdict(list)
     for path in sorted(folder.rglob("*")):
         header = _read_header(path)
-        planes = None if header is None else read_planes(tags_from_dataset(header))
+        planes = None if header is None else read_planes(read_file_tags(path))
         if header is not None and isinstance(planes, ImagePlanes) and planes.role is Role.IMAGE:
             found[str(header.get("SeriesInstanceUID"))].append((path, header, planes.planes))
     usable = []
     for files in found.values():
         planes_of_series = np.concatenate([planes for _, _, planes in files])
-        frames = [(path, frame) for path, _, planes in files for frame in range(len(planes))]
+        frames = [
+            (path, frame) for path, _, planes in files for frame in (planes["frame_number"] - 1).tolist()
+        ]
         series = Series(planes_of_series, frames, {path: header for path, header, _ in files})
         try:
             usable.append((len(choose_stack(planes_of_series).order), series))

@@ -93,7 +93,7 @@ class ArchiveWriter(Protocol):
         """Delete an instance; one that is gone already is no error."""
 
     def change_annotation(self, orthanc_id: str, change: Callable[[str | None], str]) -> None:
-        """Replace what is said about an instance by what `change` makes of it.
+        """Replace what is said about an instance by what `change` makes of it; raises InstanceGone where it is gone.
 
         `change` may be called again, with what another node has written meanwhile.
         """

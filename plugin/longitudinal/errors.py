@@ -172,6 +172,22 @@ class ArchiveFailed(LongitudinalError):
     title = "Orthanc did not carry it out"
 
 
+class InstanceGone(ArchiveFailed):
+    """The instance that was to be changed is not in Orthanc any more."""
+
+    code = "notFound"
+    status = 404
+    title = "No such resource"
+
+
+class NoPicture(LongitudinalError):
+    """The instance is stored, but it is none that is shown as a picture."""
+
+    code = "noPicture"
+    status = 422
+    title = "No picture can be had of the instance"
+
+
 class UnsupportedMediaType(LongitudinalError):
     """The body's Content-Type is not one the route takes."""
 

@@ -400,7 +400,8 @@ def test_images_without_a_place_are_stored_and_say_why(
     assert (row["reason"], row["planes"]) == (reason, None)
     question = {"sopInstanceUid": dataset.SOPInstanceUID, "row": 1, "column": 1}
     answer = problem(loaded.session.post(RESOLVE, json=question), 422, "notIndexable")
-    assert answer["errors"] == [{"field": "/sopInstanceUid", "detail": reason}]
+    (error,) = answer["errors"]
+    assert (error["field"], error["detail"]) == ("/sopInstanceUid", f"{reason}: {row['detail']}")
 
 
 # Settings

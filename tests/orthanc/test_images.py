@@ -4,9 +4,11 @@ from urllib.parse import urljoin
 
 import pydicom
 import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import generate_uid
 
 from longitudinal.dicom.registration_writer import file_bytes
-from tests.builders import as_file, dataset
+from tests.builders import as_file, change, classic, dataset, dose, segmentation
 from tests.data import dicom_files
 from tests.orthanc.server import OrthancServer
 
@@ -130,3 +132,55 @@ def test_redirects_are_relative(loaded: OrthancServer) -> None:
     seen_by_browser = f"https://hospital/pacs/imaging/instances/{uid}/preview"
     assert urljoin(seen_by_browser, answer.headers["Location"]).startswith("https://hospital/pacs/instances/")
     assert "immutable" in answer.headers["Cache-Control"]
+
+
+def without_picture(name: str) -> Dataset:
+    if name == "dose without NumberOfFrames":
+        return change(
+            dose((0.0,)), {"NumberOfFrames": None, "BitsAllocated": 32, "PixelData": bytes(8 * 6 * 4)}
+        )
+    if name == "dose":
+        return dose()
+    if name == "segmentation":
+        return segmentation([(0, 0, 0), (0, 0, 1)], [1])
+    if name == "floats":
+        made = classic(PixelData=None)
+        made.add_new("FloatPixelData", "OF", bytes(8 * 6 * 4))
+        return made
+    if name == "overlay without its size":
+        made = classic()
+        made.add_new(0x60003000, "OW", bytes(8))
+        return made
+    changed = {
+        "one bit": {"BitsAllocated": 1},
+        "large": {"Rows": 10_000, "Columns": 10_000},
+        "no pixels": {"PixelData": None},
+    }
+    return classic(**changed[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("dose without NumberOfFrames", "dose"), ("dose", "dose"), ("segmentation", "segmentation"), ("floats", "float"),
+        ("overlay without its size", "(6000,0010)"), ("one bit", "BitsAllocated is 1"), ("large", "10000"),
+        ("no pixels", "PixelData"),
+    ],
+)  # fmt: skip
+def test_no_browser_is_sent_to_what_orthanc_cannot_draw(
+    shared_server: OrthancServer, name: str, why: str
+) -> None:
+    made = change(
+        without_picture(name), {"StudyInstanceUID": generate_uid(), "SeriesInstanceUID": generate_uid()}
+    )
+    before = shared_server.session.get("/statistics").json()["CountInstances"]
+    shared_server.store_rest([as_file(made)])
+    shared_server.wait_indexed(lambda health: health["instances"] == before + 1, 10)
+    addresses = [f"/imaging/instances/{made.SOPInstanceUID}/preview"]
+    if name != "no pixels":  # which has no frames
+        addresses.append(f"/imaging/studies/{made.StudyInstanceUID}/frames/0")
+    for address in addresses:
+        answer = shared_server.session.get(address, allow_redirects=False)
+        assert (answer.status_code, answer.json()["code"]) == (422, "noPicture")
+        assert why in answer.json()["errors"][0]["detail"]
+    assert shared_server.session.get("/system").ok

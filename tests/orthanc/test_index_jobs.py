@@ -141,7 +141,12 @@ def test_a_study_nobody_has_read_is_said_to_be_not_indexed_until_it_is_asked_for
         indexed = status(server, 0)
         assert (indexed["state"], indexed["slices"]) == ("done", SLICES - 2)
         assert indexed["skipped"] == [
-            {"reason": "noGeometry", "count": 2, "explanation": REASONS[Reason.NO_GEOMETRY]}
+            {
+                "reason": "noGeometry",
+                "count": 2,
+                "explanation": REASONS[Reason.NO_GEOMETRY],
+                "details": ["ImageOrientationPatient is absent"],
+            }
         ]
         answer = server.session.post("/imaging/points/resolve", json=question).json()
         assert [item["reason"] for item in answer["unresolved"]] == ["notIndexed"] * 2

@@ -325,6 +325,8 @@ def test_several_items_and_every_refusal_are_listed(loaded: OrthancServer) -> No
     for frame, values in ((THIRD, np.eye(4)), (SECOND, np.diag([1.0, 1, -1, 1])), (SECOND, turned())):
         item = Dataset.from_json(template.to_json())
         item.FrameOfReferenceUID = frame
+        if frame == THIRD:  # the template's images are those of the second frame
+            del item.ReferencedImageSequence
         matrix = item.MatrixRegistrationSequence[0].MatrixSequence[0]
         matrix.FrameOfReferenceTransformationMatrix = [f"{value:.12f}" for value in values.ravel()]
         items.append(item)

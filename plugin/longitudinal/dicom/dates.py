@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
-_DATE = re.compile(r"(\d{4})[.]?(\d\d)[.]?(\d\d)")  # with dots: ACR-NEMA, still accepted by PS3.5
+_DATE = re.compile(r"(\d{4})([.]?)(\d\d)\2(\d\d)", re.ASCII)  # with dots: ACR-NEMA, still accepted by PS3.5
 _TIME = re.compile(r"(\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.](\d{1,9}))?)?)?")
 _OFFSET = re.compile(r"([+-])(\d\d)(\d\d)")
+_DATE_LENGTH = 8
 _LAST_OFFSET = timedelta(hours=14)  # PS3.5 6.2, DT
 
 
@@ -21,9 +22,29 @@ def read_date(value: str) -> date | None:
     if not found:
         return None
     try:
-        return date(int(found[1]), int(found[2]), int(found[3]))
+        return date(int(found[1]), int(found[3]), int(found[4]))
     except ValueError:
         return None
+
+
+def plain_date(value: str) -> str:
+    """The date of a DA as YYYYMMDD; "" for what is no date. What the index keeps, and orders by.
+
+    >>> plain_date("2024.01.02"), plain_date("20243419")
+    ('20240102', '')
+    """
+    day = read_date(value)
+    return "" if day is None else f"{day:%Y%m%d}".rjust(_DATE_LENGTH, "0")
+
+
+def dashed_date(value: str) -> str:
+    """The date of a DA as YYYY-MM-DD; "" for what is no date. What the API says.
+
+    >>> dashed_date("20240102")
+    '2024-01-02'
+    """
+    day = read_date(value)
+    return "" if day is None else day.isoformat()
 
 
 def read_time(value: str) -> time | None:
@@ -64,7 +85,8 @@ def read_date_time(value: str, zone: timezone | None = None) -> datetime | None:
     if sign > 0:
         zone = read_timezone(value[sign:])
         value = value[:sign]
-    day, clock = read_date(value[:8]), read_time(value[8:])
+    length = _DATE_LENGTH + 2 * (value[4:5] == ".")
+    day, clock = read_date(value[:length]), read_time(value[length:])
     return datetime.combine(day, clock, zone) if day and clock else None
 
 

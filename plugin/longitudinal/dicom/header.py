@@ -7,8 +7,9 @@ from datetime import datetime, timezone
 from typing import Literal
 
 from longitudinal.dicom import tag_names as tag
-from longitudinal.dicom.dates import read_date, read_date_time, read_time, read_timezone
+from longitudinal.dicom.dates import plain_date, read_date, read_date_time, read_time, read_timezone
 from longitudinal.dicom.tags import Tags, integer_if_valid, item, sequence, text, texts
+from longitudinal.dicom.uids import frame_uid
 
 TimeSource = Literal["acquisition", "content", "series", "study"]
 
@@ -17,7 +18,8 @@ TimeSource = Literal["acquisition", "content", "series", "study"]
 class Header:
     """What an instance says about its patient, study, series and itself.
 
-    Strings are "" and numbers None where absent or malformed. Dates and times stand as in the object.
+    Strings are "" and numbers None where absent or malformed. Dates are YYYYMMDD, "" for what is no date; times stand as
+    in the object. A Frame of Reference UID that is no UID names no frame and is "".
 
     Attributes
     ----------
@@ -65,11 +67,11 @@ def read_header(tags: Tags) -> Header:
     return Header(
         patient_id=text(tags, tag.PATIENT_ID),
         patient_name=text(tags, tag.PATIENT_NAME),
-        patient_birth_date=text(tags, tag.PATIENT_BIRTH_DATE),
+        patient_birth_date=plain_date(text(tags, tag.PATIENT_BIRTH_DATE)),
         patient_sex=text(tags, tag.PATIENT_SEX),
         issuer_of_patient_id=text(tags, tag.ISSUER_OF_PATIENT_ID),
         study_instance_uid=text(tags, tag.STUDY_INSTANCE_UID),
-        study_date=text(tags, tag.STUDY_DATE),
+        study_date=plain_date(text(tags, tag.STUDY_DATE)),
         study_time=text(tags, tag.STUDY_TIME),
         study_description=text(tags, tag.STUDY_DESCRIPTION),
         accession_number=text(tags, tag.ACCESSION_NUMBER),
@@ -78,13 +80,13 @@ def read_header(tags: Tags) -> Header:
         series_number=integer_if_valid(tags, tag.SERIES_NUMBER),
         series_description=text(tags, tag.SERIES_DESCRIPTION),
         modality=text(tags, tag.MODALITY),
-        series_date=text(tags, tag.SERIES_DATE),
+        series_date=plain_date(text(tags, tag.SERIES_DATE)),
         series_time=text(tags, tag.SERIES_TIME),
         laterality=text(tags, tag.IMAGE_LATERALITY) or text(tags, tag.LATERALITY),
         sop_instance_uid=text(tags, tag.SOP_INSTANCE_UID),
         sop_class_uid=text(tags, tag.SOP_CLASS_UID),
         instance_number=integer_if_valid(tags, tag.INSTANCE_NUMBER),
-        frame_of_reference_uid=text(tags, tag.FRAME_OF_REFERENCE_UID),
+        frame_of_reference_uid=frame_uid(text(tags, tag.FRAME_OF_REFERENCE_UID)),
         image_type=texts(tags, tag.IMAGE_TYPE),
         number_of_frames=integer_if_valid(tags, tag.NUMBER_OF_FRAMES),
         acquisition_date_time=moment,

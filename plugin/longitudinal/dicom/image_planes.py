@@ -9,11 +9,20 @@ from longitudinal.dicom import tag_names as tag
 from longitudinal.dicom.multi_frame import multi_frame_planes
 from longitudinal.dicom.nuclear_medicine import nuclear_medicine_planes
 from longitudinal.dicom.plane_values import NotIndexableError, build_planes, common_values, geometry_values
+from longitudinal.dicom.projections import projection_of_image
 from longitudinal.dicom.reasons import REASONS, Reason
 from longitudinal.dicom.roles import Role, find_role
 from longitudinal.dicom.rt_dose import dose_planes
-from longitudinal.dicom.sop_classes import NUCLEAR_MEDICINE, PROJECTIONS, RT_DOSE, WHOLE_SLIDE
-from longitudinal.dicom.tags import BadValueError, Tags, integer, text, texts
+from longitudinal.dicom.sop_classes import (
+    NO_IMAGES,
+    NUCLEAR_MEDICINE,
+    PROJECTIONS,
+    RT_DOSE,
+    SEGMENTATIONS,
+    WHOLE_SLIDE,
+)
+from longitudinal.dicom.tags import BadValueError, Tags, has_pixels, integer, text
+from longitudinal.dicom.tiled_frames import tiles_of
 from longitudinal.geometry.image_plane import Planes
 
 __all__ = ["REASONS", "ImagePlanes", "NotIndexable", "Reason", "Role", "read_planes"]
@@ -78,26 +87,31 @@ def _reader(tags: Tags) -> Callable[[Tags], Planes]:
         It is of a kind that has none.
     """
     sop_class = text(tags, tag.SOP_CLASS_UID)
+    name = f"SOPClassUID is {sop_class or 'absent'}"
+    if sop_class in NO_IMAGES:
+        raise NotIndexableError(Reason.NOT_AN_IMAGE, name)
+    if not has_pixels(tags):
+        raise NotIndexableError(Reason.NOT_AN_IMAGE, f"PixelData is absent, {name}")
     if sop_class in WHOLE_SLIDE:
-        raise NotIndexableError(Reason.WHOLE_SLIDE)
+        raise NotIndexableError(Reason.WHOLE_SLIDE, name)
     if sop_class in PROJECTIONS:
-        raise NotIndexableError(Reason.PROJECTION, "of this SOP class")
-    if tag.ROWS not in tags and tag.IMAGE_POSITION_PATIENT not in tags:
-        raise NotIndexableError(Reason.NOT_AN_IMAGE)
-    if "MOSAIC" in texts(tags, tag.IMAGE_TYPE):
-        raise NotIndexableError(Reason.MOSAIC)
-    if sop_class == NUCLEAR_MEDICINE:
-        return nuclear_medicine_planes
+        raise NotIndexableError(Reason.PROJECTION, name)
     if sop_class == RT_DOSE:
         return dose_planes
-    if tag.PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE in tags or tag.SHARED_FUNCTIONAL_GROUPS_SEQUENCE in tags:
+    groups = (tag.PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, tag.SHARED_FUNCTIONAL_GROUPS_SEQUENCE)
+    if sop_class != NUCLEAR_MEDICINE and any(key in tags for key in groups):
         return multi_frame_planes
-    return _single_plane
+    if sop_class not in SEGMENTATIONS and (projection := projection_of_image(tags)):
+        raise NotIndexableError(Reason.PROJECTION, projection)
+    return nuclear_medicine_planes if sop_class == NUCLEAR_MEDICINE else _single_plane
 
 
 def _single_plane(tags: Tags) -> Planes:
     """Read the plane of a classic single-frame image (PS3.3 C.7.6.2)."""
+    if tiles := tiles_of(tags, {}, {}):
+        raise NotIndexableError(Reason.MOSAIC, tiles)
     frames = integer(tags, tag.NUMBER_OF_FRAMES)
     if frames is not None and frames > 1:
-        raise NotIndexableError(Reason.FRAMES_WITHOUT_GEOMETRY, f"{frames} frames, no functional groups")
+        detail = f"NumberOfFrames is {frames}, PerFrameFunctionalGroupsSequence is absent"
+        raise NotIndexableError(Reason.FRAMES_WITHOUT_GEOMETRY, detail)
     return build_planes([(*geometry_values(tags), *common_values(tags))])

@@ -22,7 +22,7 @@ from longitudinal.dicom.plane_values import (
     read_spacing,
 )
 from longitudinal.dicom.reasons import Reason
-from longitudinal.dicom.tags import BadValueError, Tags, integer, number, numbers, sequence, texts
+from longitudinal.dicom.tags import BadValueError, Tags, integer, name_of, number, numbers, sequence, texts
 from longitudinal.geometry.image_plane import Planes, normals
 
 RECONSTRUCTIONS = frozenset({"RECON TOMO", "RECON GATED TOMO"})
@@ -55,7 +55,9 @@ def nuclear_medicine_planes(tags: Tags) -> Planes:
     """
     kind = texts(tags, tag.IMAGE_TYPE)[2:3]
     if not RECONSTRUCTIONS.intersection(kind):
-        raise NotIndexableError(Reason.PROJECTION, f"NM image of type {'/'.join(kind) or 'unknown'}")
+        raise NotIndexableError(
+            Reason.PROJECTION, f"ImageType value 3 of the NM image is {'/'.join(kind) or 'absent'}"
+        )
     count = frame_count(tags)
     position, orientation = _first_plane(tags)
     spacing, size = read_spacing(tags), matrix_size(tags)
@@ -77,16 +79,24 @@ def nuclear_medicine_planes(tags: Tags) -> Planes:
 def _first_plane(tags: Tags) -> PlaneValues:
     """Read position and orientation of the first slice, which all detectors must agree on.
 
-    They stand in DetectorInformationSequence (PS3.3 C.8.4.11); some writers put them at the root as well.
+    They stand in DetectorInformationSequence (PS3.3 C.8.4.11); some writers put both or one of them at the root.
     """
     detectors = [
         detector
         for detector in sequence(tags, tag.DETECTOR_INFORMATION_SEQUENCE)
         if tag.IMAGE_POSITION_PATIENT in detector or tag.IMAGE_ORIENTATION_PATIENT in detector
     ]
-    places = {(read_position(detector), read_orientation(detector)) for detector in detectors or [tags]}
+    places = {
+        (
+            read_position(detector if tag.IMAGE_POSITION_PATIENT in detector else tags),
+            read_orientation(detector if tag.IMAGE_ORIENTATION_PATIENT in detector else tags),
+        )
+        for detector in detectors or [tags]
+    }
     if len(places) > 1:
-        raise NotIndexableError(Reason.AMBIGUOUS_OFFSETS, f"{len(places)} detectors with different positions")
+        raise NotIndexableError(
+            Reason.AMBIGUOUS_OFFSETS, f"DetectorInformationSequence has {len(places)} positions"
+        )
     return places.pop()
 
 
@@ -95,12 +105,15 @@ def _slice_numbers(tags: Tags, count: int) -> Sequence[int]:
     vector = _vector(tags, tag.SLICE_VECTOR, count)
     if vector is not None:
         if min(vector) < 1 or max(vector) > count:
-            raise BadValueError("SliceVector numbers a slice that cannot be")
+            raise BadValueError(
+                f"SliceVector has slices {min(vector)} to {max(vector)}, NumberOfFrames is {count}"
+            )
         return vector
     slices = integer(tags, tag.NUMBER_OF_SLICES)
     vectors = (*OTHER_VECTORS, tag.TIME_SLOT_VECTOR)
     if slices not in (None, count) or any(len(set(numbers(tags, key))) > 1 for key in vectors):
-        raise NotIndexableError(Reason.AMBIGUOUS_OFFSETS, "no SliceVector, and frames are not slices alone")
+        detail = f"SliceVector is absent, NumberOfFrames is {count}, NumberOfSlices is {slices}: frames are not slices alone"
+        raise NotIndexableError(Reason.AMBIGUOUS_OFFSETS, detail)
     return range(1, count + 1)
 
 
@@ -124,7 +137,7 @@ def _vector(tags: Tags, key: str, count: int) -> list[int] | None:
     if not values:
         return None
     if len(values) != count:
-        raise BadValueError(f"{count} frames, {len(values)} values in ({key})")
+        raise BadValueError(f"NumberOfFrames is {count}, {name_of(key)} has {len(values)} values")
     return [int(value) for value in values]
 
 

@@ -16,7 +16,7 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
 
-from longitudinal.dicom.tag_names import READ_TAGS
+from longitudinal.dicom.tag_names import READ_PRIVATE_TAGS, READ_TAGS
 
 # PS3.5 7.1.2: explicit VRs with a length of 32 bits after two reserved bytes, and all others.
 _LONG: Final = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
@@ -49,7 +49,7 @@ _EXPLICIT_HEADER = Struct("<HH2sH")
 _IMPLICIT_HEADER = Struct("<HHL")
 _LENGTH = Struct("<L")
 
-_PRIVATE_GROUPS: Final = frozenset({0x0019, 0x0021, 0x0051, 0x0065})
+_PRIVATE_GROUPS: Final = frozenset(int(wanted.group, 16) for wanted in READ_PRIVATE_TAGS)
 # Headers of a hundred kilobytes are kept there, too; what is asked for is a number or a word.
 _LONGEST_PRIVATE: Final = 1_024
 _WANTED: Final = {int(key.replace(",", ""), 16): Tag(int(key.replace(",", ""), 16)) for key in READ_TAGS}

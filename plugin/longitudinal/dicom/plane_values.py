@@ -115,7 +115,7 @@ def read_position(tags: Tags) -> Triplet:
     if not position:
         raise NotIndexableError(Reason.NO_GEOMETRY, "ImagePositionPatient is absent")
     if len(position) != 3:
-        raise BadValueError(f"ImagePositionPatient has {len(position)} values")
+        raise BadValueError(f"ImagePositionPatient has {len(position)} values: {_listed(position)}")
     return checked_position(position)
 
 
@@ -127,7 +127,7 @@ def checked_position(position: Triplet) -> Triplet:
         and -MAX_POSITION_MM <= y <= MAX_POSITION_MM
         and -MAX_POSITION_MM <= z <= MAX_POSITION_MM
     ):
-        raise BadValueError(f"ImagePositionPatient is beyond {MAX_POSITION_MM:g} mm")
+        raise BadValueError(f"ImagePositionPatient is {_listed(position)}: beyond {MAX_POSITION_MM:g} mm")
     return position
 
 
@@ -147,7 +147,9 @@ def read_spacing(tags: Tags) -> Pair:
     spacing = _spacing(value if isinstance(value, str) else "")
     if spacing is None:
         if text(tags, tag.IMAGER_PIXEL_SPACING):
-            raise NotIndexableError(Reason.PROJECTION, "only ImagerPixelSpacing, which holds at the detector")
+            at_detector = text(tags, tag.IMAGER_PIXEL_SPACING)
+            detail = f"PixelSpacing is absent, ImagerPixelSpacing {at_detector} holds at the detector"
+            raise NotIndexableError(Reason.PROJECTION, detail)
         raise NotIndexableError(Reason.NO_GEOMETRY, "PixelSpacing is absent")
     return spacing
 
@@ -156,9 +158,12 @@ def matrix_size(tags: Tags) -> tuple[int, int]:
     """Read Rows and Columns."""
     rows, columns = integer(tags, tag.ROWS), integer(tags, tag.COLUMNS)
     if rows is None or columns is None:
-        raise NotIndexableError(Reason.NO_GEOMETRY, "Rows or Columns is absent")
+        missing = " and ".join(
+            name for name, value in (("Rows", rows), ("Columns", columns)) if value is None
+        )
+        raise NotIndexableError(Reason.NO_GEOMETRY, f"{missing} is absent")
     if not (1 <= rows <= MAX_MATRIX and 1 <= columns <= MAX_MATRIX):
-        raise BadValueError(f"{rows} Rows, {columns} Columns")
+        raise BadValueError(f"Rows is {rows}, Columns is {columns}")
     return rows, columns
 
 
@@ -168,7 +173,7 @@ def frame_count(tags: Tags) -> int:
     if count is None:
         return 1
     if not 1 <= count <= MAX_FRAMES:
-        raise BadValueError(f"{count} frames")
+        raise BadValueError(f"NumberOfFrames is {count}")
     return count
 
 
@@ -199,15 +204,15 @@ def _orientation(value: str) -> Sextet:
     if not orientation:
         raise NotIndexableError(Reason.NO_GEOMETRY, "ImageOrientationPatient is absent")
     if len(orientation) != 6:
-        raise BadValueError(f"ImageOrientationPatient has {len(orientation)} values")
+        raise BadValueError(f"ImageOrientationPatient has {len(orientation)} values: {_listed(orientation)}")
     row, column = orientation[:3], orientation[3:]
     lengths = math.hypot(*row), math.hypot(*column)
     if max(abs(length - 1.0) for length in lengths) > MAX_LENGTH_ERROR:
-        detail = f"cosines of length {lengths[0]:g} and {lengths[1]:g}"
+        detail = f"ImageOrientationPatient is {_listed(orientation)}: cosines of length {lengths[0]:g} and {lengths[1]:g}"
         raise NotIndexableError(Reason.DEGENERATE_ORIENTATION, detail)
     skew = sum(a * b for a, b in zip(row, column, strict=True))
     if abs(skew) > MAX_SKEW:
-        detail = f"rows and columns meet at a cosine of {skew:g}"
+        detail = f"ImageOrientationPatient is {_listed(orientation)}: rows and columns meet at a cosine of {skew:g}"
         raise NotIndexableError(Reason.DEGENERATE_ORIENTATION, detail)
     return orientation
 
@@ -218,9 +223,13 @@ def _spacing(value: str) -> Pair | None:
     if not spacing:
         return None
     if len(spacing) != 2:
-        raise BadValueError(f"PixelSpacing has {len(spacing)} values")
+        raise BadValueError(f"PixelSpacing has {len(spacing)} values: {_listed(spacing)}")
     if min(spacing) <= 0:
-        raise NotIndexableError(Reason.ZERO_SPACING, f"PixelSpacing is {spacing[0]:g}, {spacing[1]:g}")
+        raise NotIndexableError(Reason.ZERO_SPACING, f"PixelSpacing is {_listed(spacing)}")
     if min(spacing) < MIN_SPACING_MM or max(spacing) > MAX_SPACING_MM:
-        raise BadValueError(f"PixelSpacing is {spacing[0]:g}, {spacing[1]:g}")
+        raise BadValueError(f"PixelSpacing is {_listed(spacing)} mm")
     return spacing
+
+
+def _listed(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values[:9])

@@ -20,9 +20,9 @@ class Reason(StrEnum):
 
 
 REASONS: Final[dict[Reason, str]] = {
-    Reason.NOT_AN_IMAGE: "The object has no pixels in rows and columns, as a report, a plan or a registration has none.",
+    Reason.NOT_AN_IMAGE: "The object has no pixels, as a report, a plan, a spectrum or a registration has none.",
     Reason.NO_GEOMETRY: "Position, orientation, pixel spacing or matrix size is not stated.",
-    Reason.PROJECTION: "A projection image: each pixel is a ray through the patient, not a place in it.",
+    Reason.PROJECTION: "A projection or a curved picture: a pixel is a ray through the patient, not a place in it.",
     Reason.MOSAIC: "Many slices are tiled into one frame, whose position is that of none of them.",
     Reason.WHOLE_SLIDE: "A microscope slide, which has no place in the patient.",
     Reason.DEGENERATE_ORIENTATION: "The cosines are not two perpendicular directions of unit length.",

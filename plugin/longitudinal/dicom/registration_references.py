@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pydicom import Dataset
 from pydicom.sequence import Sequence as DicomSequence
 
-SERIES_FRAME = "series:"
-"""Prefix of the frame of a series whose images have no Frame of Reference UID."""
+from longitudinal.dicom.uids import SERIES_FRAME, is_uid
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,8 @@ class RegisteredFrame:
         if self.has_uid:
             return
         series = self.frame.removeprefix(SERIES_FRAME)
-        if not self.images or any(image.series_instance_uid != series for image in self.images):
+        others = is_uid(series) and any(image.series_instance_uid != series for image in self.images)
+        if not self.images or others:
             raise ValueError(f"the frame {self.frame} is named by images of its series, and by them alone")
 
     @property

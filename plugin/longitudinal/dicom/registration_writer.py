@@ -32,12 +32,12 @@ from longitudinal.dicom.dates import read_timezone
 from longitudinal.dicom.deformable_registration import DisplacementField
 from longitudinal.dicom.registration_matrix import text, value_of
 from longitudinal.dicom.registration_references import (
-    SERIES_FRAME,
     ReferencedImage,
     RegisteredFrame,
     list_references,
     reference_images,
 )
+from longitudinal.dicom.uids import SERIES_FRAME
 from longitudinal.geometry import affine
 
 __all__ = [

@@ -5,16 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 
 from longitudinal.dicom import tag_names as tag
+from longitudinal.dicom.projections import FRAME_TYPE_SEQUENCES
 from longitudinal.dicom.sop_classes import PARAMETRIC_MAP, RT_DOSE, SECONDARY_CAPTURES, SEGMENTATIONS
 from longitudinal.dicom.tags import Tags, item, sequence, text, texts
 
 _LOCALIZER_TYPES = frozenset({"LOCALIZER", "SCOUT"})
 _SCREEN_TYPES = frozenset({"SCREEN SAVE", "SCREENSAVE", "SCREEN_SAVE"})
-_FRAME_TYPE_SEQUENCES = (
-    tag.MR_IMAGE_FRAME_TYPE_SEQUENCE,
-    tag.CT_IMAGE_FRAME_TYPE_SEQUENCE,
-    tag.PET_FRAME_TYPE_SEQUENCE,
-)
 
 
 class Role(StrEnum):
@@ -32,7 +28,8 @@ def find_role(tags: Tags) -> Role:
 
     ``derived`` is a secondary thing that is no scan: a Secondary Capture with geometry, a screen save, a
     colour picture, a parametric map. An MR image of type DERIVED, SECONDARY is still an image: that a
-    reformat comes after its original is a rule of choice, not a role.
+    reformat comes after its original is a rule of choice, not a role. Localizers of CT never get here: they are
+    projections (`longitudinal.dicom.projections`).
     """
     sop_class = text(tags, tag.SOP_CLASS_UID)
     if sop_class == RT_DOSE:
@@ -61,7 +58,7 @@ def _all_frames_localize(tags: Tags) -> bool:
 
 
 def _frame_type(frame: Tags) -> tuple[str, ...]:
-    for key in _FRAME_TYPE_SEQUENCES:
+    for key in FRAME_TYPE_SEQUENCES:
         if key in frame:
             return texts(item(frame, key), tag.FRAME_TYPE)
     return ()

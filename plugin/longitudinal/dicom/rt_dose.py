@@ -40,7 +40,7 @@ def dose_planes(tags: Tags) -> Planes:
     if not offsets and count == 1:
         offsets = (0.0,)  # a single plane needs no offsets
     if len(offsets) != count:
-        detail = f"{count} frames, {len(offsets)} values in GridFrameOffsetVector"
+        detail = f"NumberOfFrames is {count}, GridFrameOffsetVector has {len(offsets)} values"
         raise NotIndexableError(Reason.FRAMES_WITHOUT_GEOMETRY, detail)
     first = build_planes([(*geometry, *common)])
     position, orientation = first["position"][0], first["orientation"][0]
@@ -53,7 +53,10 @@ def dose_planes(tags: Tags) -> Planes:
         step[2] = 1.0
         position[2] = 0.0
     else:
-        detail = "GridFrameOffsetVector starts neither at 0 nor, in an axial grid, at z of the first plane"
+        detail = (
+            f"GridFrameOffsetVector starts at {offsets[0]:g}, neither at 0 nor, in an axial grid, at z of the first plane "
+            f"({position[2]:g})"
+        )
         raise NotIndexableError(Reason.AMBIGUOUS_OFFSETS, detail)
     planes = first.repeat(count)
     for number, offset in enumerate(offsets):

@@ -34,5 +34,35 @@ PROJECTIONS: Final = frozenset(
         "13.1.4",  # Breast Projection X-Ray
         "13.1.5",
         "481.1",  # RT Image
+        "481.23",  # Enhanced RT Image, also continuous
+        "481.24",
     )
 )
+
+NO_IMAGES: Final = frozenset(
+    _STORAGE + suffix
+    for suffix in (
+        "4.2",  # MR Spectroscopy
+        "66",  # Raw Data
+        "66.1",  # Spatial Registration
+        "66.2",  # Spatial Fiducials
+        "66.3",  # Deformable Spatial Registration
+        "66.5",  # Surface Segmentation
+        "66.6",  # Tractography Results
+        "67",  # Real World Value Mapping
+        "481.3",  # RT Structure Set
+        "481.4",  # RT Beams Treatment Record
+        "481.5",  # RT Plan
+        "481.6",  # RT Brachy Treatment Record
+        "481.7",  # RT Treatment Summary Record
+        "481.8",  # RT Ion Plan
+        "481.9",  # RT Ion Beams Treatment Record
+    )
+)
+"""Objects that are no images whatever their header says; of every other class pixels decide."""
+
+CT_IMAGES: Final = frozenset(_STORAGE + suffix for suffix in ("2", "2.1", "2.2"))
+"""CT, enhanced CT and legacy converted enhanced CT."""
+
+MR_IMAGES: Final = frozenset(_STORAGE + suffix for suffix in ("4", "4.1", "4.3", "4.4"))
+"""MR, enhanced MR, enhanced MR color and legacy converted enhanced MR."""

@@ -27,6 +27,7 @@ from longitudinal.dicom.registration_matrix import (
     text,
 )
 from longitudinal.dicom.registration_refusal import REFUSALS, Refusal
+from longitudinal.dicom.uids import frame_uid
 from longitudinal.geometry import affine
 
 __all__ = [
@@ -63,7 +64,8 @@ class RegistrationItem:
     matrix_type
         As declared: RIGID, RIGID_SCALE or AFFINE; None when the file says nothing known.
     own_frame
-        The identity item: it names the images of the REG's own frame and is no transform.
+        It names the REG's own frame, and images in it, and is no transform. Frames decide, not the matrix: an identity
+        whose images lie elsewhere says that the two frames coincide.
     refusal, detail
         Why the item is not used; `detail` alone is a remark on an item that is used.
     """
@@ -95,8 +97,8 @@ class Registration:
     frame_of_reference_uid
         The REG's own frame as the object calls it; None when only `referenced_sop_instance_uids` tell it.
     referenced_sop_instance_uids
-        Images of the REG's own frame, from its identity item. They are what names the frame of images without
-        a Frame of Reference UID; the UID above is then a mere name that no image bears.
+        Images of its identity item. They name the REG's own frame where no image bears the UID above, which is then a
+        mere name; where images do bear it, they may lie in another frame, and the item is a transform from there.
     created
         ISO 8601, with the offset when the file has one; None when unknown.
     refusal, detail
@@ -159,13 +161,18 @@ def _read_header(dataset: Dataset) -> Registration:
         study_instance_uid=text(dataset, "StudyInstanceUID") or "",
         series_instance_uid=text(dataset, "SeriesInstanceUID") or "",
         patient_id=text(dataset, "PatientID") or "",
-        frame_of_reference_uid=text(dataset, "FrameOfReferenceUID"),
+        frame_of_reference_uid=_frame(dataset, "FrameOfReferenceUID"),
         content_label=text(dataset, "ContentLabel") or "",
         content_description=text(dataset, "ContentDescription") or "",
         creator_name=text(dataset, "ContentCreatorName") or "",
         manufacturer=text(dataset, "Manufacturer") or "",
         created=_created(dataset),
     )
+
+
+def _frame(dataset: Dataset, keyword: str) -> str | None:
+    """A Frame of Reference UID; None where the value names no frame."""
+    return frame_uid(text(dataset, keyword) or "") or None
 
 
 def _created(dataset: Dataset) -> str | None:
@@ -182,7 +189,7 @@ def _created(dataset: Dataset) -> str | None:
 def _read_matrix_item(number: int, item: Dataset) -> RegistrationItem:
     empty = RegistrationItem(
         number=number,
-        frame_of_reference_uid=text(item, "FrameOfReferenceUID"),
+        frame_of_reference_uid=_frame(item, "FrameOfReferenceUID"),
         referenced_sop_instance_uids=_referenced_images(item),
     )
     try:
@@ -197,7 +204,7 @@ def _read_matrix_item(number: int, item: Dataset) -> RegistrationItem:
 def _read_deformable_item(number: int, item: Dataset) -> RegistrationItem:
     empty = RegistrationItem(
         number=number,
-        frame_of_reference_uid=text(item, "SourceFrameOfReferenceUID"),
+        frame_of_reference_uid=_frame(item, "SourceFrameOfReferenceUID"),
         referenced_sop_instance_uids=_referenced_images(item),
     )
     try:
@@ -219,27 +226,43 @@ def _referenced_images(item: Dataset) -> tuple[str, ...]:
 
 
 def _judge_frames(registration: Registration, read: list[RegistrationItem]) -> Registration:
-    """Find the identity item of the REG's own frame; refuse items that name no frame, or the same one."""
+    """Find the identity item that names the REG's own frame; refuse items that name no frame, or the same one.
+
+    Where images lie is not known here: an unnamed identity of an object with a frame of its own is a transform, and only
+    if its images turn out to lie in that very frame it is none (`longitudinal.transforms.stored`).
+    """
     own = registration.frame_of_reference_uid
+    identities = [item for item in read if _is_identity(item)]
     named = next(
-        (item for item in read if own and item.frame_of_reference_uid == own and _is_identity(item)), None
+        (
+            item
+            for item in identities
+            if item.frame_of_reference_uid and own in (None, item.frame_of_reference_uid)
+        ),
+        None,
     )
-    identity = named or next((item for item in read if _is_unnamed_identity(item)), None)
-    images = identity.referenced_sop_instance_uids if identity is not None else ()
+    if own is None and named is not None:
+        own = named.frame_of_reference_uid  # an identity: its frame and the object's nameless one coincide
+    naming = named or next((item for item in identities if _is_named_by_images(item)), None)
+    images = naming.referenced_sop_instance_uids if naming is not None else ()
     known = bool(own or images)
     judged = (
-        replace(item, own_frame=True) if item is identity else _judge_item(item, own, known) for item in read
+        replace(item, own_frame=True)
+        if item is named or (item is naming and own is None)
+        else _judge_item(item, own, known)
+        for item in read
     )
-    return replace(registration, referenced_sop_instance_uids=images, items=tuple(judged))
+    return replace(
+        registration, frame_of_reference_uid=own, referenced_sop_instance_uids=images, items=tuple(judged)
+    )
 
 
 def _is_identity(item: RegistrationItem) -> bool:
     return item.matrix is not None and affine.is_identity(item.matrix)
 
 
-def _is_unnamed_identity(item: RegistrationItem) -> bool:
-    named = item.frame_of_reference_uid is not None
-    return _is_identity(item) and not named and bool(item.referenced_sop_instance_uids)
+def _is_named_by_images(item: RegistrationItem) -> bool:
+    return item.frame_of_reference_uid is None and bool(item.referenced_sop_instance_uids)
 
 
 def _judge_item(item: RegistrationItem, own: str | None, own_frame_known: bool) -> RegistrationItem:

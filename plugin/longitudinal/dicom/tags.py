@@ -2,7 +2,7 @@ r"""The tags of one instance in Orthanc's short JSON form, and the same form rea
 
 ``{"0020,0032": "a\\b\\c", "5200,9230": [{...}, {...}], ...}``: keys are lower-case hexadecimal. Values are
 strings with backslashes between multiple values, None where Orthanc cuts a long or binary value, and lists of
-such mappings for sequences.
+such mappings for sequences. Of pixels only their tag is there, with None: an object without it is no image.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from typing import Any, BinaryIO
 
 import pydicom
 from pydicom.config import IGNORE
-from pydicom.datadict import dictionary_VR
+from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.filereader import read_partial
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
 
 from longitudinal.dicom.character_sets import LATIN_1, SPECIFIC_CHARACTER_SET, CharacterSet, character_set
 from longitudinal.dicom.plain_file import read_plain_file
-from longitudinal.dicom.tag_names import READ_TAGS
+from longitudinal.dicom.tag_names import PIXELS, PRIVATE_BLOCKS, READ_PRIVATE_TAGS, READ_TAGS, PrivateTag
 
 Tags = Mapping[str, Any]
 
@@ -68,20 +69,20 @@ def numbers(tags: Tags, key: str) -> tuple[float, ...]:
     value = tags.get(key)
     if value is None:
         if key in tags:
-            raise BadValueError(f"({key}) is too long or binary")
+            raise BadValueError(f"{name_of(key)} is too long or binary")
         return ()
     if not isinstance(value, str):
-        raise BadValueError(f"({key}) is a sequence")
+        raise BadValueError(f"{name_of(key)} is a sequence")
     value = value.strip(_PADDING).replace(_YEN, "\\")
     if not value:
         return ()
     try:
         parsed = tuple([float(part) for part in value.split("\\")])
     except ValueError:
-        raise BadValueError(f"({key}) is not a number: {value[:40]!r}") from None
-    # float() takes 1_0 for 10, and the sum of finite numbers of the sizes below is finite
-    if "_" in value or not math.isfinite(math.fsum(parsed)):
-        raise BadValueError(f"({key}) is not a finite number: {value[:40]!r}")
+        raise BadValueError(f"{name_of(key)} is not a number: {value[:40]!r}") from None
+    # float() takes 1_0 for 10; a sum would overflow where each of its numbers is finite
+    if "_" in value or not all(map(math.isfinite, parsed)):
+        raise BadValueError(f"{name_of(key)} is not a finite number: {value[:40]!r}")
     return parsed
 
 
@@ -118,14 +119,16 @@ def integer(tags: Tags, key: str) -> int | None:
     Raises
     ------
     BadValueError
-        It is not a whole number of 32 bits.
+        It is not one whole number of 32 bits.
     """
-    found = number(tags, key)
-    if math.isnan(found):
+    found = numbers(tags, key)
+    if not found:
         return None
-    if found != int(found) or abs(found) > _LARGEST_INTEGER:
-        raise BadValueError(f"({key}) is not a whole number: {found!r}")
-    return int(found)
+    if len(found) > 1:
+        raise BadValueError(f"{name_of(key)} has {len(found)} values: {text(tags, key)[:40]}")
+    if found[0] != int(found[0]) or abs(found[0]) > _LARGEST_INTEGER:
+        raise BadValueError(f"{name_of(key)} is not a whole number: {found[0]!r}")
+    return int(found[0])
 
 
 def integer_if_valid(tags: Tags, key: str) -> int | None:
@@ -154,6 +157,35 @@ def item(tags: Tags, key: str) -> Tags:
 _NO_TAGS: Tags = {}
 
 
+def name_of(key: str) -> str:
+    """The keyword and the number of a tag, as a reason names it.
+
+    >>> name_of("0028,0030")
+    'PixelSpacing (0028,0030)'
+    """
+    return f"{keyword_for_tag(int(key.replace(',', ''), 16))} ({key})".strip()
+
+
+def private_key(tags: Tags, wanted: PrivateTag) -> str | None:
+    """The key of a private element in these tags; None where its creator has no block, or the block no such element."""
+    for creator_key in sorted(_CREATOR_KEYS[wanted.group] & tags.keys()):
+        key = f"{wanted.group},{creator_key[-2:]}{wanted.element}"
+        if key in tags and text(tags, creator_key).upper() == wanted.creator:
+            return key
+    return None
+
+
+_CREATOR_KEYS = {
+    wanted.group: frozenset(f"{wanted.group},00{block}" for block in PRIVATE_BLOCKS)
+    for wanted in READ_PRIVATE_TAGS
+}
+
+
+def has_pixels(tags: Tags) -> bool:
+    """Whether the object has pixels, of whatever kind."""
+    return any(key in tags for key in PIXELS)
+
+
 def tags_from_dataset(
     dataset: pydicom.Dataset, keep: frozenset[str] = READ_TAGS, default: CharacterSet = LATIN_1
 ) -> dict[str, Any]:
@@ -176,6 +208,10 @@ def tags_from_dataset(
     wanted = _KEYS if keep is READ_TAGS else _keys_of(keep)
     characters = character_set(_named_character_set(dataset), default)
     found: dict[str, Any] = {}
+    if keep is READ_TAGS:
+        found |= {_PIXEL_KEYS[element_tag]: None for element_tag in dataset.keys() & _PIXEL_KEYS.keys()}
+        if creators := dataset.keys() & _CREATORS.keys():
+            wanted = wanted | _private_keys(dataset, creators)
     for element_tag in dataset.keys() & wanted.keys():
         element: Any = dataset.get_item(element_tag)  # still raw where nobody has asked for it
         vr = _vr(element) if isinstance(element, RawDataElement) else None
@@ -207,9 +243,18 @@ def read_file_tags(
         plain = read_plain_file(source)
         if plain is not None:
             return tags_from_dataset(plain, default=default)
-    opened = BytesIO(source) if isinstance(source, bytes) else source
-    dataset = pydicom.dcmread(opened, stop_before_pixels=True, force=True)
-    return tags_from_dataset(dataset, default=default)
+        with open(source, "rb") as opened:
+            return read_file_tags(opened, default)
+    pixels: dict[str, None] = {}
+
+    def stop_at_pixels(element_tag: BaseTag, vr: str | None, length: int) -> bool:
+        if element_tag in _PIXEL_KEYS:
+            pixels[_PIXEL_KEYS[element_tag]] = None
+        return bool(pixels)
+
+    opened_or_bytes = BytesIO(source) if isinstance(source, bytes) else source
+    dataset = read_partial(opened_or_bytes, stop_at_pixels, force=True)
+    return tags_from_dataset(dataset, default=default) | pixels
 
 
 def with_unicode(dataset: pydicom.Dataset, default: CharacterSet = LATIN_1) -> pydicom.Dataset:
@@ -239,7 +284,25 @@ def _keys_of(keep: frozenset[str]) -> dict[BaseTag, str]:
 
 
 _KEYS = _keys_of(READ_TAGS)
+_PIXEL_KEYS = _keys_of(frozenset(PIXELS))
+_CREATORS = _keys_of(
+    frozenset(f"{tag.group},00{block}" for tag in READ_PRIVATE_TAGS for block in PRIVATE_BLOCKS)
+)
 (_CHARACTER_SET,) = _keys_of(frozenset({SPECIFIC_CHARACTER_SET}))
+
+
+def _private_keys(dataset: pydicom.Dataset, creators: set[BaseTag]) -> dict[BaseTag, str]:
+    """The private elements to copy and their creators, by tag."""
+    found: dict[BaseTag, str] = {}
+    for creator_tag in creators:
+        key = _CREATORS[creator_tag]
+        element = dataset.get_item(creator_tag)
+        value = element.value if element is not None else b""
+        name = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        for wanted in READ_PRIVATE_TAGS:
+            if (wanted.group, wanted.creator) == (key[:4], name.strip(_PADDING).upper()):
+                found |= _keys_of(frozenset([key, f"{key[:4]},{key[7:]}{wanted.element}"]))
+    return found
 
 
 def _named_character_set(dataset: pydicom.Dataset) -> str:
@@ -269,9 +332,17 @@ def _short_value(
         element = dataset[element_tag]
     except Exception:  # pydicom raises many kinds; what it cannot read is as good as cut
         return None
+    if element.tag.is_private and isinstance(element.value, bytes):
+        return _private_text(element.value)
     if element.VR == "SQ":
         return [tags_from_dataset(entry, keep, characters) for entry in element.value or []]
     return _joined_text(element)
+
+
+def _private_text(value: bytes) -> str:
+    """A private value that pydicom has no VR for; those asked for are text then, and numbers written as text."""
+    written = value.decode("latin-1").strip(_PADDING)
+    return written if written.isascii() and written.isprintable() else ""
 
 
 def _joined_text(element: DataElement) -> str | None:

@@ -112,7 +112,7 @@ class _Plugin:
             *IndexRoutes(readers, catalogue, inventory, queue, alignments, settings.max_body).routes(),
             *alignment_routes(readers, alignments, settings.max_body),
             *job_routes(queue),
-            *image_routes(settings.root, readers, catalogue),
+            *image_routes(settings.root, readers, catalogue, inventory.tags),
             *patient_routes(readers, catalogue, queue, self._ohif.root),
             *point_routes(asker, Refinements(asker, queue, admission), settings.max_body),
             *study_routes(readers, catalogue, queue, self._ohif.root),

@@ -12,7 +12,7 @@ from typing import Any
 import orthanc
 
 from longitudinal.archive import Parents, Receipt
-from longitudinal.errors import ArchiveFailed
+from longitudinal.errors import ArchiveFailed, InstanceGone
 
 _SECONDS = 20.0
 # Of a large file: what a slow disk writes, so that it is not given up while Orthanc still stores it.
@@ -83,7 +83,13 @@ class Loopback:
 
     def change_annotation(self, orthanc_id: str, change: Callable[[str | None], str]) -> None:
         """Replace the annotation; where Orthanc checks revisions, what another node wrote meanwhile is not lost."""
-        self._change_metadata(f"/instances/{orthanc_id}/metadata/{self._metadata}", change)
+        try:
+            self._change_metadata(f"/instances/{orthanc_id}/metadata/{self._metadata}", change)
+        except ArchiveFailed:
+            # Orthanc answers 404 for an instance, as for metadata, that it does not have; so ask for the instance itself
+            if self._call("GET", f"/instances/{orthanc_id}")[0] == _NOT_FOUND:
+                raise InstanceGone(f"instance {orthanc_id} is not stored any more") from None
+            raise
 
     def change_attempts(self, study: str, change: Callable[[str | None], str]) -> None:
         """Replace what is said about a study's failed alignments, with the same care."""

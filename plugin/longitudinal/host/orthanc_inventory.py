@@ -5,11 +5,13 @@ from typing import Any
 
 import orthanc
 
+from longitudinal.dicom.dates import plain_date
 from longitudinal.dicom.tag_names import READ_TAGS
 from longitudinal.ingest.inventory import ArchivedStudy, Change, ChangePage
 
 # Values of more than 256 characters are null unless asked for, and a dose grid of 150 planes has one.
 _WHOLE = ",".join(sorted(tag.replace(",", "-") for tag in READ_TAGS))
+_DATES = ("StudyDate", "PatientBirthDate")
 
 
 class OrthancInventory:
@@ -31,9 +33,10 @@ class OrthancInventory:
         return page
 
     def study(self, orthanc_id: str) -> ArchivedStudy:
-        """One study with the tags of its patient."""
+        """One study with the tags of its patient; dates as the index keeps them."""
         found = _get(f"/studies/{orthanc_id}", orthanc_id)
         tags = found["PatientMainDicomTags"] | found["MainDicomTags"]
+        tags |= {name: plain_date(tags[name]) for name in _DATES if name in tags}
         return ArchivedStudy(orthanc_id, found["ParentPatient"], tuple(found["Series"]), tags)
 
     def instances(self, series: str) -> list[str]:

@@ -77,12 +77,17 @@ def _read(path: str, raw: dict[str, Any]) -> Request:
     headers = raw.get("headers", {})
     return Request(
         method=raw["method"],
-        path=unquote(path).rstrip("/"),
+        path=_decoded(path).rstrip("/"),
         query={unquote_plus(name): unquote_plus(value) for name, value in raw.get("get", {}).items()},
         headers=headers,
         body=bytes(raw.get("body", b"")),
         user=_user(headers.get("authorization", "")),
     )
+
+
+def _decoded(path: str) -> str:
+    """The path decoded once more, but for what would then be a slash that parts names, or an escape."""
+    return unquote(re.sub("%(2[Ff]|25)", r"%25\1", path))
 
 
 def _user(authorization: str) -> str:

@@ -13,7 +13,8 @@ class Request:
     Attributes
     ----------
     path
-        Below the root, with a leading slash, no trailing one: "/points/resolve"; "" for the root itself.
+        Below the root, with a leading slash, no trailing one: "/points/resolve"; "" for the root itself. An escaped
+        slash or per cent sign is still escaped: Orthanc decodes a path once, and what is encoded twice can hold anything.
     query
         Decoded arguments.
     headers

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
+from longitudinal.dicom.dates import dashed_date
 from longitudinal.errors import BodyTooLarge, FieldError, InvalidRequest, MalformedJson
 from longitudinal.nesting import depth_of
 
@@ -18,6 +19,14 @@ Struct = TypeVar("Struct", bound=msgspec.Struct)
 MAX_DEPTH = 32
 _MIB = 1024 * 1024
 
+
+Date = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[0-9]{4}(-[0-9]{2}-[0-9]{2}|[0-9]{4}|[.][0-9]{2}[.][0-9]{2})$",
+        description="YYYY-MM-DD or YYYYMMDD; also YYYY.MM.DD",
+    ),
+]
 
 # The largest float has 309 digits.
 _LONGEST_INTEGER = 309
@@ -91,6 +100,21 @@ def parse_query(query: Mapping[str, str], kind: type[Struct]) -> Struct:
         return msgspec.convert(dict(query), kind, strict=False)
     except msgspec.ValidationError:
         raise invalid(find_errors(dict(query), kind, strict=False)) from None
+
+
+def parse_days(days: Mapping[str, str | None]) -> list[str | None]:
+    """Days of a request by the names of their fields, each as YYYY-MM-DD; None where it is not asked for.
+
+    Raises
+    ------
+    InvalidRequest
+        With one `FieldError` for each that is in no calendar.
+    """
+    found = {field: None if day is None else dashed_date(day.replace("-", "")) for field, day in days.items()}
+    errors = [FieldError(field, "is a day that does not exist") for field, day in found.items() if day == ""]
+    if errors:
+        raise invalid(errors)
+    return list(found.values())
 
 
 def invalid(errors: Sequence[FieldError]) -> InvalidRequest:

@@ -4,12 +4,16 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
 from longitudinal.errors import LongitudinalError, MethodNotAllowed, NotFound
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.problem import response_of
+
+# Names of a path whose value may hold slashes: a PatientID is any text.
+_TEXTS = frozenset({"patient"})
 
 # A handler takes the request and the values of the path's {names}; it returns a Response, or a struct for a JSON 200.
 Handler = Callable[..., Any]
@@ -65,10 +69,12 @@ class Router:
             by_path.setdefault(route.path, {})[route.method] = route
         for path, methods in by_path.items():
             if "{" in path:
-                pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path))
-                self._patterns.append((re.compile(f"^{pattern}$"), methods))
+                pattern = re.sub(r"\\{(\w+)\\}", _group, re.escape(path))
+                self._patterns.append((re.compile(f"^{pattern}$", re.DOTALL), methods))
             else:
                 self._exact[path] = methods
+        # what ends in any text comes last, or it would take the paths below it
+        self._patterns.sort(key=lambda entry: entry[0].pattern.endswith(".+)$"))
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """The route of a request and the values of its path.
@@ -84,7 +90,10 @@ class Router:
         if methods is None:
             for pattern, candidate in self._patterns:
                 if (match := pattern.match(path)) is not None:
-                    methods, values = candidate, match.groupdict()
+                    methods, values = (
+                        candidate,
+                        {name: unquote(text) for name, text in match.groupdict().items()},
+                    )
                     break
         if methods is None:
             raise NotFound(f"there is no route {path or '/'}; the routes are in openapi.json")
@@ -103,3 +112,8 @@ class Router:
             return Response(msgspec.json.encode(answer), route.status)
         except Exception as error:
             return response_of(error)
+
+
+def _group(name: re.Match[str]) -> str:
+    """The pattern of one {name} of a path."""
+    return f"(?P<{name[1]}>{'.+' if name[1] in _TEXTS else '[^/]+'})"

@@ -23,6 +23,7 @@ from longitudinal.dicom.spatial_registration import (
     read_registration,
 )
 from longitudinal.dicom.tags import Tags, with_unicode
+from longitudinal.dicom.uids import series_frame
 from longitudinal.sidecar.records import InstanceRecord, Notes, TransformRecord
 from longitudinal.transforms.annotation import read_annotation
 from longitudinal.transforms.displacement_grid import DisplacementGrid
@@ -57,7 +58,7 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
         role, planes = str(found.role), found.planes.tobytes()
     else:
         reason, detail = str(found.reason), found.detail
-        detail = detail or _unknown_class(header.sop_class_uid)
+        detail = "; ".join(why for why in (detail, _unknown_class(header.sop_class_uid)) if why)
     if header.sop_class_uid in REGISTRATION_SOP_CLASSES:
         transforms, refusal, why = _read_transforms(
             archive.file(orthanc_id),
@@ -93,7 +94,7 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
         instance_number=header.instance_number,
         number_of_frames=header.number_of_frames or 1,
         image_type="\\".join(header.image_type),
-        frame_of_reference_uid=_frame(header, found),
+        frame_of_reference_uid=_frame(header, found, parents.series),
         acquisition_date_time=header.acquisition_date_time,
         time_source=header.time_source,
         role=role,
@@ -145,11 +146,11 @@ def _unknown_class(sop_class_uid: str) -> str:
     return f"SOP Class UID {sop_class_uid or '(none)'} is none of the standard's; it is read as nothing"
 
 
-def _frame(header: Header, found: object) -> str | None:
+def _frame(header: Header, found: object, series: str) -> str | None:
     """The frame the planes lie in: a series without FrameOfReferenceUID is a frame of its own."""
     if header.frame_of_reference_uid:
         return header.frame_of_reference_uid
-    return f"series:{header.series_instance_uid}" if isinstance(found, ImagePlanes) else None
+    return series_frame(header.series_instance_uid, series) if isinstance(found, ImagePlanes) else None
 
 
 def _read_transforms(
@@ -162,10 +163,11 @@ def _read_transforms(
         Exception
     ) as error:  # pydicom raises what it likes on a damaged file; the object stays stored all the same
         return (), str(Refusal.NOT_A_REGISTRATION), f"the file cannot be read: {error}"
+    # an item of the object's own frame is no transform, but its images may say that it lies elsewhere
     items = tuple(
         _transform_record(registration, item, notes.get(item.number, Notes()))
         for item in registration.items
-        if not item.own_frame
+        if not item.own_frame or item.referenced_sop_instance_uids
     )
     if registration.refusal is None and items and all(item.refusal for item in items):
         return items, items[0].refusal, "; ".join(f"item {item.item}: {item.detail}" for item in items)

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from longitudinal.archive import Archive
+from longitudinal.dicom.reasons import Reason
 from longitudinal.errors import Ambiguous, FieldError, NotFound, NotIndexable, OutsideImage
 from longitudinal.geometry.image_plane import patient_from_pixel
 from longitudinal.points.answer import Answer, Match
@@ -172,9 +173,11 @@ class Asker:
         series = index.series[series_number]
         reason = series.instance_reasons[instance]
         if reason is not None:
-            detail = f"instance {uid} cannot be placed in the patient: {reason}"
-            raise NotIndexable(detail, [FieldError(f"{pointer}/sopInstanceUid", reason)])
+            raise _not_indexable(uid, f"{pointer}/sopInstanceUid", reason, series.instance_details[instance])
         found = index.plane_of_frame(series_number, instance, question.frame_number)
+        if found is None and question.frame_number <= series.frame_counts[instance]:
+            detail = f"frame {question.frame_number} is a projection"  # slices beside it have places
+            raise _not_indexable(uid, f"{pointer}/frameNumber", Reason.PROJECTION, detail)
         if found is None:
             raise _unknown(f"{pointer}/frameNumber", f"the instance has no frame {question.frame_number}")
         plane, number = found
@@ -228,6 +231,12 @@ def _check_inside(question: PixelQuestion, rows: int, columns: int, pointer: str
     ]
     if errors:
         raise OutsideImage("; ".join(error.detail for error in errors), errors)
+
+
+def _not_indexable(uid: str, pointer: str, reason: str, detail: str) -> NotIndexable:
+    """The error for an image without a place: the reason code, and the attribute and value at fault."""
+    why = f"{reason}: {detail}" if detail else reason
+    return NotIndexable(f"instance {uid} cannot be placed in the patient: {why}", [FieldError(pointer, why)])
 
 
 def _unknown(pointer: str, detail: str) -> NotFound:

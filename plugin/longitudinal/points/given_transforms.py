@@ -21,6 +21,7 @@ from longitudinal.errors import (
     Ambiguous,
     Conflict,
     FieldError,
+    InstanceGone,
     NotFound,
     TransformRefused,
 )
@@ -232,10 +233,14 @@ class GivenTransforms:
 
     def _decide(self, stored: StoredTransform, decision: str, user: str) -> None:
         at = datetime.now(UTC).isoformat()
-        with self._annotating:
-            self._store.change_annotation(
-                stored.orthanc_id, lambda text: decide(text, stored.item, decision, user, at)
-            )
+        try:
+            with self._annotating:
+                self._store.change_annotation(
+                    stored.orthanc_id, lambda text: decide(text, stored.item, decision, user, at)
+                )
+        except InstanceGone:
+            self._forget([stored.orthanc_id])
+            raise NotFound(f"there is no transform {stored.id} any more") from None
         self._settle(stored.orthanc_id)
 
     # Looking

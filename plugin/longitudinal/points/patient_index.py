@@ -10,9 +10,10 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from longitudinal.dicom.dates import dashed_date
 from longitudinal.geometry.affine import FARTHEST_MM
 from longitudinal.geometry.image_plane import PLANE
-from longitudinal.geometry.stack import StackSet
+from longitudinal.geometry.stack_set import StackSet
 from longitudinal.points.answer import UncertaintySource
 from longitudinal.points.series_planes import SeriesPlanes
 from longitudinal.points.study_time import sort_key, study_time
@@ -20,8 +21,6 @@ from longitudinal.sidecar.headers import IDENTITY
 from longitudinal.transforms.attempts import Attempt, read_attempts
 from longitudinal.transforms.graph import FrameGraph, Path
 from longitudinal.transforms.stored import StoredTransform
-
-_DATE_LENGTH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +278,7 @@ def _in_time_order(
         ordered.extend(members)
         entries.append(
             StudyEntry(
-                row["key"], row["orthanc_id"], row["study_instance_uid"], _dashed(row["study_date"] or ""),
+                row["key"], row["orthanc_id"], row["study_instance_uid"], dashed_date(row["study_date"] or ""),
                 row["study_description"] or "", time, tuple(range(first, len(ordered))), first_plane,
                 read_attempts(row["attempts"]),
             )
@@ -302,10 +301,4 @@ def _time_of(study: sqlite3.Row, series: Sequence[SeriesPlanes]) -> str | None:
 
 
 def _study_date_time(study: sqlite3.Row) -> str | None:
-    date = study["study_date"] or ""
-    return _dashed(date) if len(date) == _DATE_LENGTH and date.isdigit() else None
-
-
-def _dashed(date: str) -> str:
-    """DICOM's YYYYMMDD as YYYY-MM-DD; anything else as it stands."""
-    return f"{date[:4]}-{date[4:6]}-{date[6:]}" if len(date) == _DATE_LENGTH and date.isdigit() else date
+    return dashed_date(study["study_date"] or "") or None

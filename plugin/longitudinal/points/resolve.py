@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from longitudinal.geometry.stack import Located
+from longitudinal.geometry.stack_set import Located
 from longitudinal.points.answer import (
     Answer,
     ChosenBy,
@@ -294,9 +294,9 @@ def _reason(index: PatientIndex, members: tuple[int, ...], reached: _Reached) ->
     first, end = np.searchsorted(index.stack_series, (members[0], members[-1] + 1))
     mine = first + np.flatnonzero(reached.wanted[first:end])
     if not len(mine):
-        counts = sum((index.series[number].reasons for number in members), start=Counter[str]())
-        listed = ", ".join(f"{count} x {reason}" for reason, count in counts.most_common())
-        return "notIndexable", listed or "no images of the roles and modalities asked for"
+        return "notIndexable", _listed_reasons(
+            index, members
+        ) or "no images of the roles and modalities asked for"
     frames = index.stack_frame[mine]
     reachable = mine[[reached.frame_points.ways[frame] is not None for frame in frames]]
     if not len(reachable):
@@ -312,6 +312,22 @@ def _reason(index: PatientIndex, members: tuple[int, ...], reached: _Reached) ->
         nearest = float(np.abs(reached.located.distance_mm[inside]).min())
         return "outsideCoverage", f"the nearest plane is {nearest:.1f} mm away, further than it reaches"
     return "outsideCoverage", "the point is beside the images"
+
+
+def _listed_reasons(index: PatientIndex, members: tuple[int, ...]) -> str:
+    """How often each reason occurs, with the attribute and value that is most often at fault."""
+    counts = sum((index.series[number].reasons for number in members), start=Counter[tuple[str, str]]())
+    details: dict[str, list[str]] = {}
+    by_reason: Counter[str] = Counter()
+    for (reason, detail), count in counts.most_common():
+        by_reason[reason] += count
+        details.setdefault(reason, []).append(detail)
+    listed = []
+    for reason, count in by_reason.most_common():
+        first, more = details[reason][0], len(details[reason]) - 1
+        why = f" ({first}{f', and {more} more' if more else ''})" if first else ""
+        listed.append(f"{count} x {reason}{why}")
+    return ", ".join(listed)
 
 
 def _failed_alignment(index: PatientIndex, frames: set[str]) -> Attempt | None:

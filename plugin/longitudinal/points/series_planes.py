@@ -3,11 +3,12 @@
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from longitudinal.dicom.uids import series_frame
 from longitudinal.geometry.image_plane import PLANE, normals
 from longitudinal.geometry.stack import Stack, split_into_stacks
 
@@ -38,7 +39,7 @@ class SeriesPlanes:
     plane_instance
         (n,) index into `orthanc_ids` and `sop_instance_uids`.
     reasons
-        How many instances cannot be indexed, by reason code.
+        How many instances cannot be indexed, by reason code and detail.
     aliases
         FrameOfReferenceUID -> frame, where a scanner gave each slice a UID of its own.
     """
@@ -54,13 +55,14 @@ class SeriesPlanes:
     sop_instance_uids: tuple[str, ...]
     instance_frames: tuple[str | None, ...]
     instance_reasons: tuple[str | None, ...]
+    instance_details: tuple[str, ...]
     instance_times: tuple[str | None, ...]
     time_sources: tuple[str | None, ...]
     frame_counts: tuple[int, ...]
     planes: NDArray[np.void]
     plane_instance: NDArray[np.intp]
     stacks: tuple[SeriesStack, ...]
-    reasons: Counter[str]
+    reasons: Counter[tuple[str, str]]
     aliases: dict[str, str]
 
     @property
@@ -74,7 +76,8 @@ def read_series_planes(series: sqlite3.Row, instances: Sequence[sqlite3.Row]) ->
     blobs = [row["planes"] or b"" for row in instances]
     planes = np.frombuffer(b"".join(blobs), dtype=PLANE)
     plane_instance = np.repeat(np.arange(len(blobs)), [len(blob) // PLANE.itemsize for blob in blobs])
-    aliases = _aliases(series["series_instance_uid"], instances, planes)
+    own = series_frame(series["series_instance_uid"], series["orthanc_id"])
+    aliases = _aliases(own, instances, planes)
     frames = tuple(aliases.get(row["frame_uid"], row["frame_uid"]) for row in instances)
     return SeriesPlanes(
         key=series["key"],
@@ -88,13 +91,16 @@ def read_series_planes(series: sqlite3.Row, instances: Sequence[sqlite3.Row]) ->
         sop_instance_uids=tuple(row["sop_instance_uid"] for row in instances),
         instance_frames=frames,
         instance_reasons=tuple(row["reason"] for row in instances),
+        instance_details=tuple(row["detail"] or "" for row in instances),
         instance_times=tuple(row["acquisition_date_time"] for row in instances),
         time_sources=tuple(row["time_source"] for row in instances),
         frame_counts=tuple(row["number_of_frames"] or 1 for row in instances),
         planes=planes,
         plane_instance=plane_instance,
         stacks=_stacks(instances, frames, planes, plane_instance),
-        reasons=Counter(row["reason"] for row in instances if row["reason"] is not None),
+        reasons=Counter(
+            (row["reason"], row["detail"] or "") for row in instances if row["reason"] is not None
+        ),
         aliases=aliases,
     )
 
@@ -116,7 +122,7 @@ def _stacks(
         for stack in split_into_stacks(planes[mine]):
             order = mine[stack.order]
             first = instances[int(plane_instance[order[0]])]
-            moved = Stack(order, stack.normal, stack.offsets, stack.reach, stack.median_gap)
+            moved = replace(stack, order=order)
             is_original = (first["image_type"] or "").startswith("ORIGINAL")
             found.append(SeriesStack(moved, frame, role, is_original, _voxel_mm3(planes[order[0]], stack)))
     return tuple(found)
@@ -127,7 +133,7 @@ def _voxel_mm3(plane: np.void, stack: Stack) -> float:
     return float(plane["spacing"].prod()) * depth
 
 
-def _aliases(series_uid: str, instances: Sequence[sqlite3.Row], planes: NDArray[np.void]) -> dict[str, str]:
+def _aliases(frame: str, instances: Sequence[sqlite3.Row], planes: NDArray[np.void]) -> dict[str, str]:
     """Collapse one FrameOfReferenceUID per slice, which real CT has, to one frame.
 
     Only when no two slices share a UID and the orientation is constant: then nothing says that the slices were taken at
@@ -139,4 +145,4 @@ def _aliases(series_uid: str, instances: Sequence[sqlite3.Row], planes: NDArray[
     directions = normals(planes)
     if (directions @ directions[0]).min() < _ONE_ORIENTATION_COSINE:
         return {}
-    return dict.fromkeys(uids, f"series:{series_uid}")
+    return dict.fromkeys(uids, frame)

@@ -58,6 +58,37 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFC", bare)
 
 
+def patients_written_as(connection: sqlite3.Connection, text: str) -> set[int]:
+    """Keys of patients whose PatientID becomes `text` in a path; none for a text that no path can hold.
+
+    Web servers drop dots and slashes at the end of a path, join slashes, and take a backslash for one.
+    """
+    if text != as_in_a_path(text):
+        return set()
+    first = re.split(r"[/\\]", text)[0]
+    found: set[int] = set()
+    for begin in (first, f"/{first}", f"\\{first}"):
+        # in the order of characters "0" follows dot and slash, "]" a backslash
+        rows = connection.execute(
+            """SELECT key, patient_id FROM patients WHERE patient_id = :all OR (patient_id >= :dot AND patient_id < :zero)
+            OR (patient_id >= :backslash AND patient_id < :bracket)""",
+            {
+                "all": begin, "dot": f"{begin}.", "zero": f"{begin}0", "backslash": f"{begin}\\", "bracket": f"{begin}]",
+            },
+        )  # fmt: skip
+        found.update(int(row["key"]) for row in rows if as_in_a_path(row["patient_id"]) == text)
+    return found
+
+
+def as_in_a_path(patient_id: str) -> str:
+    r"""What arrives of a PatientID that was written into a path.
+
+    >>> as_in_a_path("A/B"), as_in_a_path("A\\\\B."), as_in_a_path("A.")
+    ('A/B', 'A/B', 'A')
+    """
+    return re.sub(r"[/\\]+", "/", patient_id).strip("/").rstrip("./")
+
+
 def list_studies(
     connection: sqlite3.Connection, wanted: StudyFilter, limit: int, offset: int
 ) -> tuple[int, list[sqlite3.Row]]:

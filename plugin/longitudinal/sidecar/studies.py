@@ -168,16 +168,19 @@ def find_studies(connection: sqlite3.Connection, study: str) -> list[FoundStudy]
     return [FoundStudy(row[0], row[1] or "", int(row[2])) for row in rows]
 
 
-def content_of_study(connection: sqlite3.Connection, study: str) -> tuple[int, dict[str, int], int]:
-    """What is indexed of a study: bytes of packed planes, instances without a place by reason, all instances."""
+def content_of_study(
+    connection: sqlite3.Connection, study: str
+) -> tuple[int, dict[tuple[str, str], int], int]:
+    """What is indexed of a study: bytes of packed planes, instances without a place by reason and detail, all instances."""
     rows = connection.execute(
-        """SELECT i.reason, count(*), coalesce(sum(length(i.planes)), 0) FROM instances i
+        """SELECT i.reason, CASE WHEN i.reason IS NULL THEN '' ELSE coalesce(i.detail, '') END AS why, count(*),
+        coalesce(sum(length(i.planes)), 0) FROM instances i
         JOIN series e ON e.key = i.series_key JOIN studies s ON s.key = e.study_key WHERE s.orthanc_id = ?
-        GROUP BY i.reason""",
+        GROUP BY i.reason, why""",
         (study,),
     ).fetchall()
-    reasons = {row[0]: int(row[1]) for row in rows if row[0] is not None}
-    return sum(int(row[2]) for row in rows), reasons, sum(int(row[1]) for row in rows)
+    reasons = {(str(row[0]), str(row[1])): int(row[2]) for row in rows if row[0] is not None}
+    return sum(int(row[3]) for row in rows), reasons, sum(int(row[2]) for row in rows)
 
 
 def write_attempts(connection: sqlite3.Connection, study: str, attempts: str | None) -> list[Touched]:

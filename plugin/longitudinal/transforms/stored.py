@@ -6,12 +6,14 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 
 from longitudinal.dicom.registration_refusal import Refusal
 from longitudinal.dicom.registration_writer import Equipment
+from longitudinal.dicom.uids import SERIES_FRAME
 from longitudinal.geometry import affine
 from longitudinal.sidecar.records import Notes
 from longitudinal.transforms.displacement_grid import DisplacementGrid
@@ -23,6 +25,8 @@ SAME_FRAME = "sameFrame"
 NO_FRAME = "noFrame"
 OTHER_PATIENT = "otherPatient"
 UNKNOWN_IMAGES = "unknownImages"
+FRAME_CONFLICT = "frameConflict"
+NO_REGISTRATION = "noRegistration"
 
 _UNKNOWN_ERROR = "unknown"
 # A grid takes 4 to 30 MB unpacked.
@@ -121,27 +125,70 @@ def read_stored_transforms(
             return grids.unpack(row["id"], row["digest"], lambda: read_grid(row["key"]))
         return linear(_matrix(row["matrix"]))
 
-    return [_read(row, frame_of_image, canonical, is_own, is_foreign, transform) for row in rows]
+    frames = _Frames(frame_of_image, canonical, is_own, is_foreign)
+    found: list[StoredTransform] = []
+    for _, group in groupby(rows, key=lambda row: row["orthanc_id"]):
+        items = list(group)
+        is_named = any(_names_own_frame(row) for row in items)
+        read = [(row, _read(row, frames, is_named, transform)) for row in items]
+        transforms = [stored for row, stored in read if not _is_own_frame(row, stored, frames)]
+        found += transforms or [_without_transform(read[0][1])]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Frames:
+    """What is known of the frames of a patient: see `read_stored_transforms`."""
+
+    frame_of_image: Callable[[str], str | None]
+    canonical: Callable[[str], str]
+    is_own: Callable[[str], bool]
+    is_foreign: Callable[[str], bool]
+
+    def find(self, uid: str | None, references: str) -> tuple[str | None, str]:
+        """The frame of one end of an item, and how UID and images disagree; "" where they do not.
+
+        The UID where an image of the patient bears it, else the frame of the images named, else the UID all the same. An
+        image without FrameOfReferenceUID is named by reference; a UID beside it is only a placeholder (type 1).
+        """
+        lying = {frame for image in json.loads(references) if (frame := self.frame_of_image(image))}
+        own = self.known(uid)
+        if own is not None:
+            return own, _disagreement(uid, lying) if lying - {own} else ""
+        if not lying:
+            return uid, ""
+        only = min(lying)
+        disagrees = len(lying) > 1 or (uid is not None and not only.startswith(SERIES_FRAME))
+        return only, _disagreement(uid, lying) if disagrees else ""
+
+    def known(self, uid: str | None) -> str | None:
+        """The patient's frame of a UID; None where no image of the patient bears it."""
+        frame = None if uid is None else self.canonical(uid)
+        return frame if frame is not None and self.is_own(frame) else None
+
+
+def _disagreement(uid: str | None, lying: set[str]) -> str:
+    says = f"the item says {uid}, its images lie" if uid else "the images of the item lie"
+    return f"{says} in {', '.join(sorted(lying))}"
 
 
 def _read(
-    row: sqlite3.Row,
-    frame_of_image: Callable[[str], str | None],
-    canonical: Callable[[str], str],
-    is_own: Callable[[str], bool],
-    is_foreign: Callable[[str], bool],
-    transform: Callable[[sqlite3.Row], Transform],
+    row: sqlite3.Row, frames: _Frames, is_named: bool, transform: Callable[[sqlite3.Row], Transform]
 ) -> StoredTransform:
-    source, target = (
-        _frame(row[f"{end}_frame"], row[f"{end}_references"], frame_of_image, canonical, is_own)
-        for end in ("source", "target")
-    )
+    """One item. `is_named`: the images of the object's own frame come with its UID, and must lie in it."""
+    source, conflict = frames.find(row["source_frame"], row["source_references"])
+    target = frames.known(row["target_frame"])
+    if target is None or is_named:
+        target, other = frames.find(row["target_frame"] if is_named else None, row["target_references"])
+        target, conflict = target or row["target_frame"], conflict or other
     refusal, detail = row["refusal"], row["detail"]
-    if refusal is None and (source is None or target is None):
+    if conflict and refusal in (None, SAME_FRAME):
+        refusal, detail = FRAME_CONFLICT, conflict
+    elif refusal is None and (source is None or target is None):
         refusal, detail = UNKNOWN_IMAGES, "the images that stand for a frame here are not stored (yet)"
     elif refusal is None and source == target:
         refusal, detail = SAME_FRAME, "the item maps its own frame onto itself"
-    elif refusal is None and any(is_foreign(frame) for frame in (source, target) if frame):
+    elif refusal is None and any(frames.is_foreign(frame) for frame in (source, target) if frame):
         refusal, detail = OTHER_PATIENT, "a frame of the item belongs to another patient's images"
     notes = _notes(row)
     edge, matrix = None, None
@@ -158,6 +205,41 @@ def _read(
         row["sop_instance_uid"], row["item"], row["kind"], matrix,
         _is_own(row, notes), notes,
     )  # fmt: skip
+
+
+def _names_own_frame(row: sqlite3.Row) -> bool:
+    """Whether an item says by UID that its images are those of the object's own frame."""
+    return (
+        row["source_frame"] is not None
+        and row["source_frame"] == row["target_frame"]
+        and row["source_references"] == row["target_references"]
+        and _is_identity(row)
+    )
+
+
+def _is_own_frame(row: sqlite3.Row, stored: StoredTransform, frames: _Frames) -> bool:
+    """Whether an item only names the object's own frame and images in it."""
+    if row["refusal"] is not None or not _is_identity(row):
+        return False
+    if row["source_frame"] is not None:
+        return bool(row["source_frame"] == row["target_frame"]) and stored.refusal == SAME_FRAME
+    if row["source_references"] != row["target_references"]:
+        return False
+    is_named_elsewhere = frames.known(row["target_frame"]) is not None
+    return stored.refusal == SAME_FRAME or (stored.refusal == UNKNOWN_IMAGES and not is_named_elsewhere)
+
+
+def _is_identity(row: sqlite3.Row) -> bool:
+    """False also of what is no matrix, in a damaged sidecar."""
+    packed = row["matrix"]
+    if packed is None or len(packed) != _MATRIX_BYTES:
+        return False
+    return affine.is_identity(_matrix(packed))
+
+
+def _without_transform(stored: StoredTransform) -> StoredTransform:
+    """The item of an object that names its own frame, and nothing else."""
+    return replace(stored, refusal=NO_REGISTRATION, detail="the object names its own frame and no other")
 
 
 def _edge(row: sqlite3.Row, source: str, target: str, transform: Transform, notes: Notes) -> Edge:
@@ -188,21 +270,7 @@ def _notes(row: sqlite3.Row) -> Notes:
     )  # fmt: skip
 
 
-def _frame(
-    uid: str | None,
-    references: str,
-    frame_of_image: Callable[[str], str | None],
-    canonical: Callable[[str], str],
-    is_own: Callable[[str], bool],
-) -> str | None:
-    """The UID where an image of the patient bears it, else the frame of the images named, else the UID all the same.
-
-    An image without FrameOfReferenceUID is named by reference; the UID beside it is then only a placeholder (type 1).
-    """
-    if uid is not None and is_own(canonical(uid)):
-        return canonical(uid)
-    found = next((frame for image in json.loads(references) if (frame := frame_of_image(image))), None)
-    return found or uid
+_MATRIX_BYTES = 16 * 8
 
 
 def _matrix(packed: bytes) -> affine.Matrix:

@@ -159,3 +159,34 @@ def test_time_of_an_enhanced_object_may_stand_in_its_frames() -> None:
 def test_several_laterality() -> None:
     assert read_header({"0020,0060": "R"}).laterality == "R"
     assert read_header({"0020,0060": "R", "0020,0062": "L"}).laterality == "L"
+
+
+@pytest.mark.parametrize(
+    "uid",
+    ["Unknown", "0", "1", "N/A", "1\\2", "1.2.3\\1.2.4", "", "0.0.0.0",
+      "1.2." + "3" * 64, "1.2.3.", "1.2.840.10008.1.2", "1.2 .3"]
+)  # fmt: skip
+def test_what_is_no_uid_names_no_frame(uid: str) -> None:
+    assert read_header({"0020,0052": uid}).frame_of_reference_uid == ""
+
+
+@pytest.mark.parametrize(
+    "uid", ["1.2.826.0.1.3680043.8.498.1", "2.25.123", "1.2.840.10008.1.4.1.1", "1.3.12.02.7"]
+)
+def test_uids_name_frames(uid: str) -> None:
+    assert read_header({"0020,0052": uid + "\0"}).frame_of_reference_uid == uid
+
+
+@pytest.mark.parametrize(
+    ("written", "day"),
+    [("20260818", "20260818"), ("2026.08.18", "20260818"), ("20263419", ""), ("20260230", ""), ("2026", ""),
+     ("2026.0818", ""),
+     ("٢٠٢٦٠٨١٨", ""), ("00000000", ""), ("20260818\\20260819", "")],
+)  # fmt: skip
+def test_one_reader_for_a_date_in_every_field(written: str, day: str) -> None:
+    found = read_header(dict.fromkeys(("0008,0020", "0008,0021", "0010,0030"), written))
+    assert (found.study_date, found.series_date, found.patient_birth_date) == (day, day, day)
+    times = [
+        read_header({key: written}).acquisition_date_time for key in ("0008,0020", "0008,0022", "0008,0023")
+    ]
+    assert times == [f"{day[:4]}-{day[4:6]}-{day[6:]}" if day else None] * 3

@@ -90,6 +90,8 @@ def test_absent_geometry(keyword) -> None:
         ("0020,0032", "nan\\0\\0"),
         ("0020,0032", "inf\\0\\0"),
         ("0020,0032", "1e6\\0\\0"),
+        ("0020,0032", "1e308\\1e308\\1e308"),
+        ("0028,0010", "8\\8"),
         ("0020,0032", "1_0\\0\\0"),
         ("0020,0032", "1,5\\0\\0"),
         ("0020,0032", "0\\0"),
@@ -190,4 +192,4 @@ def test_role(attributes, role) -> None:
 
 
 def test_nothing_at_all() -> None:
-    assert read_planes({}) == NotIndexable(Reason.NOT_AN_IMAGE, "")
+    assert read_planes({}) == NotIndexable(Reason.NOT_AN_IMAGE, "PixelData is absent, SOPClassUID is absent")

@@ -134,12 +134,12 @@ def test_one_frame_may_share_everything() -> None:
 def test_number_of_frames_must_be_that_of_the_items(count) -> None:
     found = not_indexable(build.enhanced(frames_at(0, 1, 2), NumberOfFrames=count))
     assert found.reason == Reason.FRAMES_WITHOUT_GEOMETRY
-    assert found.detail == f"{count} frames, functional groups for 3"
+    assert found.detail == f"NumberOfFrames is {count}, PerFrameFunctionalGroupsSequence has 3 items"
 
 
 def test_one_frame_without_a_place() -> None:
     found = not_indexable(build.enhanced([*frames_at(0, 1), build.functional_groups()]))
-    assert found == NotIndexable(Reason.NO_GEOMETRY, "ImagePositionPatient is absent")
+    assert found == NotIndexable(Reason.NO_GEOMETRY, "ImagePositionPatient is absent (frame 3)")
 
 
 def test_slide_coordinates_are_no_place_in_the_patient() -> None:
@@ -185,3 +185,48 @@ def read_all(folder: str) -> Planes:
     found = [read_planes(read_file_tags(path)) for path in dicom_files(folder)]
     assert all(isinstance(one, ImagePlanes) for one in found)
     return np.concatenate([one.planes for one in found])
+
+
+def test_attributes_are_looked_up_one_by_one() -> None:
+    shared = build.functional_groups(
+        PixelMeasuresSequence={"PixelSpacing": [0.5, 0.25]},
+        PlaneOrientationSequence={"ImageOrientationPatient": list(build.AXIAL)},
+        FrameContentSequence={"TemporalPositionIndex": 7},
+    )
+    frames = [
+        build.functional_groups(
+            PlanePositionSequence=build.place((0, 0, z)),
+            PixelMeasuresSequence={"SliceThickness": 2.5},
+            PlaneOrientationSequence={"PixelSpacing": [9, 9]},
+            FrameContentSequence={"FrameAcquisitionDateTime": "20240102133000"},
+        )
+        for z in range(2)
+    ]
+    planes = build.planes_of(build.enhanced(frames, shared))
+    assert planes["spacing"].tolist() == [[0.5, 0.25]] * 2
+    assert planes["slice_thickness"].tolist() == [2.5] * 2
+    assert planes["orientation"].tolist() == [list(build.AXIAL)] * 2
+    assert planes["temporal_position"].tolist() == [7, 7]
+    assert not np.isnan(planes["acquisition_time"]).any()
+
+
+def test_what_stands_at_the_root_serves_but_for_the_places_of_several_frames() -> None:
+    root = {"PixelSpacing": [2.0, 2.0], "ImageOrientationPatient": list(build.AXIAL)}
+    shared = build.functional_groups()
+    planes = build.planes_of(build.enhanced(frames_at(0, 1), shared, **root))
+    assert planes["spacing"].tolist() == [[2, 2]] * 2
+    one = build.enhanced([build.functional_groups()], shared, ImagePositionPatient=[1, 2, 3], **root)
+    assert build.planes_of(one)["position"].tolist() == [[1, 2, 3]]
+    two = [build.functional_groups(), build.functional_groups()]
+    found = not_indexable(build.enhanced(two, shared, ImagePositionPatient=[1, 2, 3], **root))
+    assert found == NotIndexable(Reason.NO_GEOMETRY, "ImagePositionPatient is absent (frame 1)")
+
+
+def test_a_malformed_value_of_a_frame_is_not_replaced_by_the_shared_one() -> None:
+    frames = [
+        build.functional_groups(
+            PlanePositionSequence=build.place((0, 0, z)), PixelMeasuresSequence={"PixelSpacing": [0, 0]}
+        )
+        for z in range(2)
+    ]
+    assert not_indexable(build.enhanced(frames)).reason == Reason.ZERO_SPACING

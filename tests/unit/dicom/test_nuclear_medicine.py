@@ -112,3 +112,11 @@ def test_projections_of_the_camera(kind) -> None:
 )
 def test_bad(attributes, reason) -> None:
     assert reason_of(build.nuclear_medicine(**attributes)) == reason
+
+
+def test_position_and_orientation_are_looked_up_one_by_one() -> None:
+    ds = build.nuclear_medicine(ImageOrientationPatient=list(build.AXIAL))
+    del ds.DetectorInformationSequence[0].ImageOrientationPatient
+    planes = build.planes_of(ds)
+    assert planes["position"][0].tolist() == [-10, -20, 30]
+    assert planes["orientation"][0].tolist() == list(build.AXIAL)

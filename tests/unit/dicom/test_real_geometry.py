@@ -10,7 +10,8 @@ from longitudinal.dicom.header import read_header
 from longitudinal.dicom.image_planes import ImagePlanes, Reason, Role, read_planes
 from longitudinal.dicom.tags import read_file_tags
 from longitudinal.geometry.image_plane import Planes, patient_from_pixel
-from longitudinal.geometry.stack import Stack, StackSet, split_into_stacks
+from longitudinal.geometry.stack import Stack, split_into_stacks
+from longitudinal.geometry.stack_set import StackSet
 from tests.data import dicom_files
 
 FAILING = "dcm_dicom2nifti_geometry/failing/"

@@ -223,7 +223,8 @@ def test_frames_without_a_uid_are_named_by_their_images():
     assert "FrameOfReferenceUID" not in dataset.RegistrationSequence[1]
     registration = read_registration(dataset)
     assert registration.referenced_sop_instance_uids == ("1.2.3.10.1.1", "1.2.3.10.1.2", "1.2.3.10.1.3")
-    (item,) = registration.transform_items
+    naming, item = registration.transform_items  # which of them names the object's frame, its images tell
+    assert naming.referenced_sop_instance_uids == registration.referenced_sop_instance_uids
     assert item.frame_of_reference_uid is None
     assert item.referenced_sop_instance_uids == ("1.2.3.20.1.1", "1.2.3.20.1.2", "1.2.3.20.1.3")
     assert write(frames=make_series_frames()).FrameOfReferenceUID == dataset.FrameOfReferenceUID

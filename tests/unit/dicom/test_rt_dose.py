@@ -95,3 +95,9 @@ def test_pydicoms_own_dose() -> None:
     found = read_planes(read_file_tags(path))
     assert isinstance(found, ImagePlanes)
     assert found.planes["position"][:, 2].tolist() == pytest.approx([-761.87 + 5 * n for n in range(15)])
+
+
+@pytest.mark.filterwarnings("error")
+def test_offsets_beyond_any_patient() -> None:
+    for offsets in ([0.0, 1e308], [0.0, 1e307, 1e308]):
+        assert reason_of(build.dose(offsets)) == Reason.BAD_VALUE

@@ -165,8 +165,24 @@ def test_identity_item_that_names_the_own_frame_leaves_unnamed_identities_alone(
     assert [item.number for item in registration.transform_items] == [1]
 
 
+def test_an_unnamed_identity_of_an_object_with_a_frame_is_judged_by_its_images():
+    registration = read_registration(make_registration(make_item(IDENTITY, frame=None, images=["1.6"])))
+    (item,) = registration.transform_items
+    assert registration.referenced_sop_instance_uids == item.referenced_sop_instance_uids == ("1.6",)
+
+
+def test_an_object_without_a_frame_has_that_of_its_identity_item():
+    items = (
+        make_item(SHIFT_10_ALONG_X, frame="1.2.3.2"),
+        make_item(IDENTITY, frame="1.2.3.1", images=["1.5"]),
+    )
+    registration = read_registration(make_registration(*items, frame=None))
+    assert registration.frame_of_reference_uid == "1.2.3.1"
+    assert [item.number for item in registration.transform_items] == [1]
+
+
 @pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
-@pytest.mark.parametrize("frame", [None, "", " "])
+@pytest.mark.parametrize("frame", [None, "", " ", "Unknown", "0", "N/A", "1"])
 def test_neither_frame_nor_images_is_refused(frame):
     assert only_item(IDENTITY, frame=frame).refusal is Refusal.NO_FRAME
 

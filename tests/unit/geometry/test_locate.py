@@ -5,7 +5,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from longitudinal.geometry.image_plane import PLANE, Planes, pixel_from_patient
-from longitudinal.geometry.stack import GAP_FACTOR, Located, StackSet, split_into_stacks
+from longitudinal.geometry.stack import GAP_FACTOR, split_into_stacks
+from longitudinal.geometry.stack_set import Located, StackSet
 
 NEAR_TIE_MM = 1e-6
 """Points this near to a boundary may fall to either side by rounding."""

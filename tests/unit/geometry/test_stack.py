@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from longitudinal.geometry.image_plane import PLANE, Planes
-from longitudinal.geometry.stack import DEFAULT_THICKNESS_MM, StackSet, split_into_stacks
+from longitudinal.geometry.stack import DEFAULT_THICKNESS_MM, split_into_stacks
+from longitudinal.geometry.stack_set import StackSet
 
 AXIAL = (1, 0, 0, 0, 1, 0)
 

@@ -7,7 +7,7 @@ from unittest.mock import ANY
 import pytest
 
 from tests.data import ROOT
-from tests.fake_orthanc import FakeOrthanc
+from tests.fake_orthanc import JSON_FLAGS, FakeOrthanc
 
 SCRIPT = ROOT / "plugin" / "longitudinal" / "web" / "explorer.js"
 
@@ -17,7 +17,9 @@ def orthanc(fake_orthanc: FakeOrthanc) -> FakeOrthanc:
     """With the constants that importing the host needs."""
     names = ("PATIENT", "STUDY", "SERIES", "INSTANCE")
     fake_orthanc.constant("ResourceType", SimpleNamespace(**{name: name for name in names}))
-    fake_orthanc.constant("DicomToJsonFlags", SimpleNamespace(INCLUDE_BINARY=1, CONVERT_BINARY_TO_NULL=2))
+    fake_orthanc.constant(
+        "DicomToJsonFlags", SimpleNamespace(**{name: 1 << bit for bit, name in enumerate(JSON_FLAGS)})
+    )
     return fake_orthanc
 
 

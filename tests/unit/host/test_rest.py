@@ -16,7 +16,7 @@ import pytest
 from longitudinal.http.admission import Admission
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.router import Route, Router
-from tests.fake_orthanc import FakeOrthanc
+from tests.fake_orthanc import JSON_FLAGS, FakeOrthanc
 
 Serve = Callable[..., None]
 
@@ -70,6 +70,10 @@ class Gate:
         )
 
 
+def show(what: str) -> Callable[..., Response]:
+    return lambda _, **names: Response((what + next(iter(names.values()))).encode())
+
+
 def fail(_: Request) -> Response:
     raise RuntimeError("as nobody expected")
 
@@ -84,7 +88,9 @@ def serve(fake_orthanc: FakeOrthanc, gate: Gate) -> Iterator[Callable[[int], Ser
     """Give a function that starts a host for so many HTTP threads, and returns what Orthanc would call."""
     names = ("PATIENT", "STUDY", "SERIES", "INSTANCE")
     fake_orthanc.constant("ResourceType", SimpleNamespace(**{name: name for name in names}))
-    fake_orthanc.constant("DicomToJsonFlags", SimpleNamespace(INCLUDE_BINARY=1, CONVERT_BINARY_TO_NULL=2))
+    fake_orthanc.constant(
+        "DicomToJsonFlags", SimpleNamespace(**{name: 1 << bit for bit, name in enumerate(JSON_FLAGS)})
+    )
     fake_orthanc.expect("RegisterRestCallback", "/imaging(/.*)?", ANY)
     hosts = []
 
@@ -97,6 +103,9 @@ def serve(fake_orthanc: FakeOrthanc, gate: Gate) -> Iterator[Callable[[int], Ser
             Route("GET", "/fail", fail, "", Response),
             Route("GET", "/fail/back", fail, "", Response, calls_back=True),
             Route("GET", "/now", lambda _: Response(b"{}"), "", Response),
+            Route("GET", "/patients/{patient}", show(""), "", Response),
+            Route("GET", "/patients/{patient}/relations", show("relations of "), "", Response),
+            Route("GET", "/transforms/{transform}", show("transform "), "", Response),
             Route("GET", "/else", lambda _: Response(status=302, location="/elsewhere"), "", Response),
         ]
         fake_orthanc.expect("CheckVersionAdvanced", 1, 12, 7, returns=0)
@@ -193,6 +202,28 @@ def test_path_arguments_and_user_are_decoded(serve: Callable[[int], Serve], gate
         get={"a%20b": "c+d%2B"}, groups=[],
     )  # fmt: skip
     assert json.loads(output.body) == {"path": "/wait", "user": "jörg", "query": {"a b": "c d+"}}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("/patients/A", "A"),
+        ("/patients/A/B", "A/B"),
+        ("/patients/A%2FB", "A/B"),
+        ("/patients/x%2Fy%2F", "x/y/"),
+        ("/patients/A%2E", "A."),
+        ("/patients/a%252fb", "a%2fb"),
+        ("/patients/%C3%84%2F", "Ä/"),
+        ("/patients/A/B/relations", "relations of A/B"),
+        ("/transforms/1.2%2F3", "transform 1.2/3"),
+    ],
+)
+def test_names_of_a_path_are_split_before_they_are_decoded(
+    serve: Callable[[int], Serve], path: str, value: str
+) -> None:
+    output = Output()
+    serve(4)(output, f"/imaging{path}", method="GET", headers={}, groups=[])
+    assert output.body == value.encode()
 
 
 @pytest.mark.parametrize("authorization", ["", "Basic", "Basic !!!", "Basic \x00", "Bearer abc", "Basic YQ"])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from longitudinal.errors import BodyTooLarge, InvalidRequest, MalformedJson
 from longitudinal.http.exchange import Request
-from longitudinal.http.parse import MAX_DEPTH, MAX_ERRORS, check_size, parse_json, parse_query
+from longitudinal.http.parse import MAX_DEPTH, MAX_ERRORS, check_size, parse_days, parse_json, parse_query
 from longitudinal.http.problem import response_of
 from longitudinal.http.router import Route, Router
 
@@ -194,3 +194,11 @@ def test_the_size_limit_is_exact() -> None:
     check_size(bytes(1024 * 1024), 1)
     with pytest.raises(BodyTooLarge, match="MaxBodyMiB"):
         check_size(bytes(1024 * 1024 + 1), 1)
+
+
+def test_days() -> None:
+    days = {"from": "2026.08.01", "/to": "20260831", "on": "2026-09-01", "none": None}
+    assert parse_days(days) == ["2026-08-01", "2026-08-31", "2026-09-01", None]
+    with pytest.raises(InvalidRequest) as raised:
+        parse_days({"from": "20263419", "/points/3/to": "2026-02-30", "on": "2026-01-01"})
+    assert [error.field for error in raised.value.fields] == ["from", "/points/3/to"]

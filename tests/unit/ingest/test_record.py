@@ -90,9 +90,10 @@ def test_a_review_that_comes_while_a_registration_is_read_again_is_not_lost() ->
     archive = OneFile(file)
     ds = pydicom.dcmread(pydicom.filebase.DicomBytesIO(file))
     made = read_record("an-id", tags_from_dataset(ds), archive)  # type: ignore[arg-type]
-    (before,) = made.transforms
+    before, own_frame = made.transforms
+    assert own_frame.source_frame == own_frame.target_frame  # its images are looked up later
     assert before.notes.decision is None
     archive.annotation = lambda _: decide(None, before.item, "rejected", "ann", "2026-01-01T00:00:00")  # type: ignore
-    (after,) = with_current_notes(made, archive).transforms  # type: ignore[arg-type]
+    after, _ = with_current_notes(made, archive).transforms  # type: ignore[arg-type]
     assert (after.notes.decision, after.notes.decided_by) == ("rejected", "ann")
     assert after.matrix == before.matrix

@@ -82,6 +82,88 @@ def test_the_uid_counts_only_where_an_image_bears_it(tmp_path: Path) -> None:
     assert stored.source_frame == SECOND
 
 
+IDENTITY = shift(0, 0, 0)
+OF_FIRST, OF_SECOND = "1.1.1.1", "1.2.1.1"
+
+
+def several(*items: dict[str, object]) -> InstanceRecord:
+    """A registration object of several items in the frame FIRST, identities unless one says otherwise."""
+    one = registration(2, SECOND, FIRST, IDENTITY).transforms[0]
+    made = [replace(one, **({"item": number} | item)) for number, item in enumerate(items, 1)]  # type: ignore[arg-type]
+    return replace(registration(2, SECOND, FIRST, IDENTITY), transforms=tuple(made))
+
+
+def stored_of(folder: Path, record: InstanceRecord, *more: object) -> list[StoredTransform]:
+    return list(Ward(folder, scans(), *more, record).catalogue.patient(1).transforms)  # type: ignore[arg-type]
+
+
+def test_an_identity_by_the_images_of_another_frame_is_a_transform(tmp_path: Path) -> None:
+    """PS3.3 C.20.2: the two frames coincide."""
+    item = {"source_frame": None, "source_references": (OF_SECOND,), "target_references": (OF_SECOND,)}
+    (stored,) = stored_of(tmp_path, several(item))
+    assert (stored.refusal, stored.source_frame, stored.target_frame) == (None, SECOND, FIRST)
+    assert stored.edge is not None
+    np.testing.assert_array_equal(stored.edge.transform.map_points([[1.0, 2, 3]]), [[1, 2, 3]])
+
+
+def test_an_identity_by_the_images_of_the_own_frame_is_none(tmp_path: Path) -> None:
+    names = {"source_frame": None, "source_references": (OF_FIRST,), "target_references": (OF_FIRST,)}
+    moves = {"source_references": (), "target_references": (OF_FIRST,), "matrix": shift(1, 2, 3).tobytes()}
+    (stored,) = stored_of(tmp_path, several(names, moves))
+    assert (stored.id.rpartition(".")[2], stored.refusal, stored.target_frame) == ("2", None, FIRST)
+    (alone,) = stored_of(tmp_path / "b", several(names))
+    assert (alone.refusal, alone.edge) == ("noRegistration", None)
+
+
+def test_a_placeholder_beside_the_images_of_the_own_frame(tmp_path: Path) -> None:
+    """The form in which frames without a UID are written."""
+    series = volume(3, frame_of_reference_uid="series:1.3.1")
+    names = {
+        "source_frame": None,
+        "source_references": ("1.3.1.1",),
+        "target_frame": "2.25.9",
+        "target_references": ("1.3.1.1",),
+    }
+    moves = names | {"source_frame": SECOND, "source_references": (), "matrix": shift(1, 2, 3).tobytes()}
+    (stored,) = stored_of(tmp_path, several(names, moves), series)
+    assert (stored.refusal, stored.source_frame, stored.target_frame) == (None, SECOND, "series:1.3.1")
+    for where in ("source", "target"):
+        named = {f"{where}_frame": "2.25.9", f"{where}_references": ("1.3.1.1",)}
+        (stored,) = stored_of(tmp_path / where, several(named | {"matrix": shift(1, 2, 3).tobytes()}), series)
+        assert stored.refusal is None
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"source_references": (OF_FIRST,)},
+        {"source_references": (OF_SECOND, OF_FIRST)},
+        {"source_frame": None, "source_references": (OF_SECOND, OF_FIRST)},
+        {"source_frame": "1.2.99", "source_references": (OF_SECOND,)},
+        {"source_frame": FIRST, "source_references": (OF_SECOND,), "target_references": (OF_SECOND,)},
+        {"source_frame": FIRST, "source_references": (OF_SECOND,), "matrix": None, "refusal": "sameFrame"},
+    ],
+)
+def test_uid_and_images_that_disagree(tmp_path: Path, item: dict[str, object]) -> None:
+    (stored,) = stored_of(tmp_path, several(item))
+    assert (stored.refusal, stored.edge) == ("frameConflict", None)
+    assert SECOND in stored.detail or FIRST in stored.detail
+
+
+def test_an_own_frame_whose_images_lie_elsewhere_is_trusted_by_no_item(tmp_path: Path) -> None:
+    names = {"source_frame": FIRST, "source_references": (OF_SECOND,), "target_references": (OF_SECOND,)}
+    moves = {"target_references": (OF_SECOND,), "matrix": shift(1, 2, 3).tobytes()}
+    assert [stored.refusal for stored in stored_of(tmp_path, several(names, moves))] == ["frameConflict"] * 2
+
+
+def test_images_that_are_not_stored_say_nothing(tmp_path: Path) -> None:
+    (stored,) = stored_of(tmp_path, several({"source_references": ("1.9.9",)}))
+    assert stored.refusal is None
+    unnamed = {"source_frame": None, "source_references": ("1.9.9",), "target_references": ("1.9.9",)}
+    (stored,) = stored_of(tmp_path / "b", several(unnamed))
+    assert stored.refusal == "unknownImages"
+
+
 def test_a_grid_is_unpacked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     field = DisplacementField(
         position=np.zeros(3), orientation=np.array([1.0, 0, 0, 0, 1, 0]), resolution=np.full(3, 20.0),

@@ -1,17 +1,21 @@
 """Pictures of frames: redirects to Orthanc's own rendering, which an <img> takes.
 
 In-process rendering holds Python's lock and freezes stores; Orthanc's routes do not. The redirects are relative, so that
-they lead to the right place behind a proxy under a path of its own.
+they lead to the right place behind a proxy under a path of its own. No browser is sent to what Orthanc cannot draw, or
+what ends it in its decoders (dose, segmentations): a problem says why there is no picture.
 """
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Annotated
 from urllib.parse import urlencode
 
 import msgspec
 import numpy as np
 
+from longitudinal.dicom.pictures import no_picture, no_picture_of_class
 from longitudinal.dicom.reasons import Reason
-from longitudinal.errors import Ambiguous, FieldError, InvalidRequest, NotFound
+from longitudinal.errors import Ambiguous, FieldError, InvalidRequest, NoPicture, NotFound
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.parse import invalid, parse_query
 from longitudinal.http.router import Route
@@ -20,6 +24,7 @@ from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.patient_index import PatientIndex, StudyEntry
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.patients import find_instances
+from longitudinal.sidecar.transforms import sop_class_of
 
 # A study may still be arriving, and an index lead to another image a second later.
 _INDEX_CACHE = {"Cache-Control": "private, max-age=2"}
@@ -28,6 +33,8 @@ _INSTANCE_CACHE = {"Cache-Control": "private, max-age=31536000, immutable"}
 _PNG = "image/png"
 # Digits: no study has a thousand million frames, and Python refuses to read numbers of thousands of digits.
 _LONGEST_INDEX = 9
+# Reading the tags of an enhanced image takes milliseconds, and a list of studies shows the same pictures again and again.
+_REMEMBERED = 4_096
 
 
 class PreviewQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -38,9 +45,28 @@ class PreviewQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     window: Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?,[0-9]+(\.[0-9]+)?$")] | None = None
 
 
-def image_routes(root: str, readers: Readers, catalogue: Catalogue) -> list[Route]:
-    """The routes that show frames."""
+def image_routes(
+    root: str, readers: Readers, catalogue: Catalogue, tags_of: Callable[[str], str]
+) -> list[Route]:
+    """The routes that show frames; `tags_of` gives the tags of an instance (JSON), KeyError where it is gone."""
     depth = root.count("/")
+
+    @lru_cache(maxsize=_REMEMBERED)
+    def why_not(orthanc_id: str, sop_class: str) -> str:
+        return no_picture_of_class(sop_class) or no_picture(msgspec.json.decode(tags_of(orthanc_id)))
+
+    def check(orthanc_id: str, field: str) -> None:
+        """Raise where Orthanc is not asked to draw an instance. An overwritten one is looked at again with its class."""
+        try:
+            why = why_not(orthanc_id, sop_class_of(readers.connection(), orthanc_id))
+        except KeyError:
+            raise NotFound(
+                f"instance {orthanc_id} is not stored any more", [FieldError(field, "is gone")]
+            ) from None
+        if why:
+            raise NoPicture(
+                f"instance {orthanc_id} is not shown as a picture: {why}", [FieldError(field, why)]
+            )
 
     def orthanc(path: str, segments: int, headers: dict[str, str]) -> Response:
         """A redirect from a route of `segments` segments below the root to a route of Orthanc."""
@@ -51,6 +77,7 @@ def image_routes(root: str, readers: Readers, catalogue: Catalogue) -> list[Rout
         if not (index.isascii() and index.isdecimal() and len(index) <= _LONGEST_INDEX):
             raise invalid([FieldError("index", "must be a whole number from 0")])
         orthanc_id, number = _frame_of_study(patient, entry, int(index))
+        check(orthanc_id, "index")
         return orthanc(f"instances/{orthanc_id}/frames/{number - 1}/preview", 4, _INDEX_CACHE)
 
     def preview(request: Request, instance: str) -> Response:
@@ -63,6 +90,7 @@ def image_routes(root: str, readers: Readers, catalogue: Catalogue) -> list[Rout
                 f"there is no instance {instance}",
                 [FieldError("instance", "is no SOPInstanceUID or Orthanc id known here")],
             )
+        check(found[0], "instance")
         return orthanc(f"instances/{found[0]}/{_rendering(query)}", 3, _INSTANCE_CACHE)
 
     return [
@@ -73,7 +101,7 @@ def image_routes(root: str, readers: Readers, catalogue: Catalogue) -> list[Rout
             "Frame `index` (0-based; series by number, stack order) of a study as PNG, by redirect",
             answer=_PNG,
             status=302,
-            errors=(NotFound, Ambiguous, InvalidRequest),
+            errors=(NotFound, Ambiguous, InvalidRequest, NoPicture),
         ),
         Route(
             "GET",
@@ -83,7 +111,7 @@ def image_routes(root: str, readers: Readers, catalogue: Catalogue) -> list[Rout
             answer=_PNG,
             query=PreviewQuery,
             status=302,
-            errors=(NotFound, Ambiguous),
+            errors=(NotFound, Ambiguous, NoPicture),
         ),
     ]
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from longitudinal.alignment.loops import find_loops
+from longitudinal.dicom.dates import dashed_date
 from longitudinal.errors import Ambiguous, FieldError, NotFound
 from longitudinal.http.exchange import Request
 from longitudinal.http.parse import parse_query
@@ -14,14 +15,13 @@ from longitudinal.http.routes.studies import (
     Offset,
     StudyDetail,
     StudyLinks,
-    dashed,
     describe_study,
     links_of,
 )
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.patient_index import PatientIndex
-from longitudinal.sidecar.browse import list_patients
+from longitudinal.sidecar.browse import list_patients, patients_written_as
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.patients import patient_key_of, read_patient
 
@@ -124,7 +124,7 @@ def patient_routes(
                 row["orthanc_id"],
                 row["patient_name"] or "",
                 row["studies"],
-                dashed(row["latest"]),
+                dashed_date(row["latest"] or ""),
             )
             for row in rows
         ]
@@ -132,7 +132,7 @@ def patient_routes(
 
     def patient(request: Request, patient: str) -> PatientDetail:
         query = parse_query(request.query, PatientPageQuery)
-        key = patient_key_of(readers.connection(), patient)
+        key = _key_of(readers, request.path.removeprefix("/patients/"), patient)
         index = None if key is None else catalogue.patient(key)
         row = None if key is None else read_patient(readers.connection(), key)
         if index is None or row is None:
@@ -173,6 +173,25 @@ def patient_routes(
             errors=(NotFound, Ambiguous),
         ),
     ]
+
+
+def _key_of(readers: Readers, written: str, decoded: str) -> int | None:
+    """The key of the patient that a path names: as it was written, or encoded twice.
+
+    Raises
+    ------
+    Ambiguous
+        The path can be that of several patients: Orthanc drops dots at its end, and joins slashes.
+    """
+    connection = readers.connection()
+    named = {key for name in (written, decoded) if (key := patient_key_of(connection, name)) is not None}
+    found = named | patients_written_as(connection, decoded)
+    if len(found) > 1:
+        rows = [row for key in sorted(found) if (row := read_patient(connection, key)) is not None]
+        listed = ", ".join(repr(row["patient_id"]) for row in rows)
+        ids = [str(row["orthanc_id"]) for row in rows]
+        raise Ambiguous(f"the path can name {listed}; name one by its Orthanc id", orthanc_ids=ids)
+    return min(found, default=None)
 
 
 def _frames(index: PatientIndex) -> list[Frame]:

@@ -16,7 +16,7 @@ from longitudinal.errors import (
     SidecarUnavailable,
 )
 from longitudinal.http.exchange import Request
-from longitudinal.http.parse import check_size, invalid, parse_json
+from longitudinal.http.parse import Date, check_size, invalid, parse_days, parse_json
 from longitudinal.http.problem import Problem, any_problem_of
 from longitudinal.http.router import Route
 from longitudinal.http.routes.refinements import Refinements
@@ -34,9 +34,6 @@ Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 # No scanner is ten kilometres long; what is larger is a mistake, and overflows somewhere.
 Millimetres = Annotated[float, msgspec.Meta(ge=-1e7, le=1e7)]
 Pixels = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
-Date = Annotated[
-    str, msgspec.Meta(pattern=r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}$", description="YYYY-MM-DD or YYYYMMDD")
-]
 Role = Literal["image", "localizer", "dose", "segmentation", "derived"]
 
 
@@ -249,12 +246,13 @@ def _question(asked: ResolveRequest, pointer: str = "") -> tuple[PixelQuestion |
     ]
     if errors:
         raise invalid(errors)
+    first, last = parse_days({f"{pointer}/from": asked.from_, f"{pointer}/to": asked.to})
     wanted = Wanted(
         studies=None if asked.study_instance_uids is None else tuple(asked.study_instance_uids),
         modalities=None if asked.modalities is None else frozenset(asked.modalities),
         roles=frozenset(asked.roles or ("image",)),
-        first_date=_dashed(asked.from_),
-        last_date=_dashed(asked.to),
+        first_date=first,
+        last_date=last,
         per=asked.per,
         max_distance_mm=asked.max_distance_mm,
         pointer=pointer,
@@ -271,9 +269,3 @@ def _pixel(asked: ResolveRequest) -> PixelQuestion:
 def _point(asked: ResolveRequest) -> PointQuestion:
     xyz = (asked.x or 0.0, asked.y or 0.0, asked.z or 0.0)
     return PointQuestion(asked.patient_id or "", asked.frame_of_reference_uid or "", xyz)
-
-
-def _dashed(date: str | None) -> str | None:
-    """YYYY-MM-DD of either form."""
-    plain = None if date is None else date.replace("-", "")
-    return plain and f"{plain[:4]}-{plain[4:6]}-{plain[6:]}"

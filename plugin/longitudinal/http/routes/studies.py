@@ -7,12 +7,13 @@ from typing import Annotated, Literal
 import msgspec
 
 from longitudinal.alignment.standing import frames_of, standing_of
+from longitudinal.dicom.dates import dashed_date
 from longitudinal.dicom.reasons import REASONS
 from longitudinal.dicom.registration_refusal import REFUSALS
 from longitudinal.errors import Ambiguous, FieldError, NotFound
 from longitudinal.http.exchange import Request
 from longitudinal.http.links import viewer_of
-from longitudinal.http.parse import parse_query
+from longitudinal.http.parse import Date, parse_days, parse_query
 from longitudinal.http.router import Route
 from longitudinal.jobs.align_study import KIND as ALIGN
 from longitudinal.jobs.queue import JobQueue
@@ -27,11 +28,9 @@ from longitudinal.transforms.attempts import Attempt
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
 Offset = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-Date = Annotated[
-    str, msgspec.Meta(pattern=r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}$", description="YYYY-MM-DD or YYYYMMDD")
-]
 AlignmentState = Literal["reference", "aligned", "needsAlignment", "failed", "queued", "running"]
-_DATE_LENGTH = 8
+# Of a thousand slices each with another value a few tell enough.
+_MOST_DETAILS = 20
 _EXPLANATIONS = {str(code): text for code, text in [*REASONS.items(), *REFUSALS.items()]}
 
 
@@ -69,11 +68,15 @@ class StudyPage(msgspec.Struct, frozen=True):
 
 
 class SkippedInstances(msgspec.Struct, frozen=True):
-    """How many instances have no place in the patient, by reason code; `explanation` is one sentence for people."""
+    """How many instances have no place in the patient, by reason code; `explanation` is one sentence for people.
+
+    `details` name the attribute and value at fault, the most frequent first, 20 different ones at most.
+    """
 
     reason: str
     count: int
     explanation: str
+    details: list[str]
 
 
 class StudyLinks(msgspec.Struct, frozen=True):
@@ -191,11 +194,16 @@ def links_of(ohif_root: str | None, study_instance_uids: list[str]) -> StudyLink
     return StudyLinks(None if ohif_root is None else viewer_of(ohif_root, study_instance_uids))
 
 
-def skipped_instances(reasons: Mapping[str, int]) -> list[SkippedInstances]:
-    """Counts by reason code as the API shows them, the most frequent first."""
+def skipped_instances(reasons: Mapping[tuple[str, str], int]) -> list[SkippedInstances]:
+    """Counts by reason code and detail as the API shows them, the most frequent code first."""
+    counts: Counter[str] = Counter()
+    details: dict[str, list[str]] = {}
+    for (reason, detail), count in Counter(reasons).most_common():
+        counts[reason] += count
+        details.setdefault(reason, []).extend([detail] if detail else [])
     return [
-        SkippedInstances(reason, count, _EXPLANATIONS.get(reason, ""))
-        for reason, count in Counter(reasons).most_common()
+        SkippedInstances(reason, count, _EXPLANATIONS.get(reason, ""), details[reason][:_MOST_DETAILS])
+        for reason, count in counts.most_common()
     ]
 
 
@@ -214,11 +222,12 @@ def study_routes(
                     f"there is no patient {query.patient_id}",
                     [FieldError("patientId", "is no patient known here")],
                 )
-        wanted = StudyFilter(key, query.modality, _plain(query.from_), _plain(query.to))
+        first, last = parse_days({"from": query.from_, "to": query.to})
+        wanted = StudyFilter(key, query.modality, _plain(first), _plain(last))
         total, rows = list_studies(readers.connection(), wanted, query.limit, query.offset)
         lines = [
             StudyLine(
-                row["study_instance_uid"], row["orthanc_id"], row["patient_id"], dashed(row["study_date"]),
+                row["study_instance_uid"], row["orthanc_id"], row["patient_id"], dashed_date(row["study_date"] or ""),
                 row["study_description"] or "", [name for name in (row["modalities"] or "").split("\\") if name],
                 row["series"], row["instances"],
             )
@@ -241,14 +250,8 @@ def study_routes(
     ]  # fmt: skip
 
 
-def dashed(date: str | None) -> str:
-    """DICOM's YYYYMMDD as YYYY-MM-DD; anything else as it stands."""
-    date = date or ""
-    return f"{date[:4]}-{date[4:6]}-{date[6:]}" if len(date) == _DATE_LENGTH and date.isdigit() else date
-
-
-def _plain(date: str | None) -> str | None:
-    return None if date is None else date.replace("-", "")
+def _plain(day: str | None) -> str | None:
+    return None if day is None else day.replace("-", "")
 
 
 def _describe_series(series: SeriesPlanes) -> SeriesDetail:
