@@ -1,7 +1,7 @@
 """What Orthanc's process and a worker say to each other: one JSON object a line.
 
 The worker reads a `Task` or a `RefineTask` from its standard input and writes any number of `Progress`, then `Registered`
-or `Refined`, or `Unusable` or `Failed`. Pixels never pass here: the worker reads them from Orthanc.
+or `Refined`, or `Unusable`, `Failed` or `Unanswered`. Pixels never pass here: the worker reads them from Orthanc.
 """
 
 import math
@@ -110,12 +110,24 @@ class Unusable(msgspec.Struct, tag="unusable", rename="camel", frozen=True):
 
 
 class Failed(msgspec.Struct, tag="failed", frozen=True):
-    """The task could not be done; trying again would not help."""
+    """The task could not be done; trying again would not help.
+
+    `reason` is a code of `longitudinal.alignment.failures`; `scan` is "fixed" or "moving" where one of the scans could not
+    be read, empty where the two together failed.
+    """
+
+    error: str
+    reason: str = "registrationFailed"
+    scan: str = ""
+
+
+class Unanswered(msgspec.Struct, tag="unanswered", frozen=True):
+    """Orthanc did not answer for the pixels: nothing is known of the scans, and the task may be done another time."""
 
     error: str
 
 
-Answer = Progress | Registered | Refined | Unusable | Failed
+Answer = Progress | Registered | Refined | Unusable | Failed | Unanswered
 
 
 def rounded(value: float) -> float | None:

@@ -9,13 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SECONDS = 60.0
-_OK = 200
+_OK, _NOT_FOUND = 200, 404
+# What Orthanc says of itself, not of the image: a token it does not know any more, or no time.
+_NOT_ABOUT_THE_IMAGE = frozenset({401, 403, 429, 502, 503, 504})
 # Orthanc closes a connection that was idle for a second; the next request then finds it closed and is sent again.
 _TRIES = 3
 
 
 class PixelsUnavailable(Exception):
-    """Orthanc does not give the pixels of a frame; the message says which and why."""
+    """Orthanc does not decode the pixels of a frame; the message says which and why."""
+
+
+class ImageGone(Exception):
+    """The image is not in Orthanc any more."""
+
+
+class OrthancSilent(Exception):
+    """Orthanc does not answer, or not to us; nothing is known of the image."""
 
 
 class PixelSource:
@@ -49,14 +59,22 @@ class PixelSource:
 
         Raises
         ------
-        PixelsUnavailable
-            Orthanc cannot decode it, or it is gone.
+        PixelsUnavailable, ImageGone, OrthancSilent
         """
-        body = self._get(f"/instances/{instance}/frames/{frame - 1}/numpy?rescale=1", instance, frame)
-        pixels: NDArray[np.generic] = np.lib.format.read_array(io.BytesIO(body), allow_pickle=False)
+        which = f"frame {frame} of instance {instance}"
+        status, body = self._get(f"/instances/{instance}/frames/{frame - 1}/numpy?rescale=1", which)
+        if status == _NOT_FOUND and self._get(f"/instances/{instance}", which)[0] == _NOT_FOUND:
+            raise ImageGone(f"instance {instance} was deleted")
+        if status != _OK:
+            raise PixelsUnavailable(f"Orthanc does not decode {which} (HTTP {status})")
+        try:
+            pixels: NDArray[np.generic] = np.lib.format.read_array(io.BytesIO(body), allow_pickle=False)
+        except ValueError as error:
+            raise PixelsUnavailable(f"Orthanc gives no array for {which}: {error}") from None
         return pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
 
-    def _get(self, path: str, instance: str, frame: int) -> bytes:
+    def _get(self, path: str, which: str) -> tuple[int, bytes]:
+        """Status and body. Raises OrthancSilent."""
         problem = ""
         for _ in range(_TRIES):
             try:
@@ -67,11 +85,7 @@ class PixelSource:
                 self._connection.close()
                 problem = str(error) or type(error).__name__
                 continue
-            if response.status == _OK:
-                return body
-            raise PixelsUnavailable(
-                f"Orthanc does not decode frame {frame} of instance {instance} (HTTP {response.status})"
-            )
-        raise PixelsUnavailable(
-            f"Orthanc does not answer for frame {frame} of instance {instance}: {problem}"
-        )
+            if response.status not in _NOT_ABOUT_THE_IMAGE:
+                return response.status, body
+            problem = f"HTTP {response.status}"
+        raise OrthancSilent(f"Orthanc does not answer for {which}: {problem}")

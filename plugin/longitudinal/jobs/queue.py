@@ -168,6 +168,10 @@ class JobQueue:
         """A running job has got further than before: it counts as started once. Waits for nothing."""
         self._submit(lambda connection: table.forgive(connection, run))
 
+    def remember(self, run: Job, memory: str) -> None:
+        """What a running job has found so far, for its next start. Waits for nothing."""
+        self._submit(lambda connection: table.remember(connection, run, memory))
+
     def finish(self, run: Job, state: JobState, error: str | None = None, result: str | None = None) -> None:
         """A running job ended."""
         self._write(lambda connection: table.finish(connection, run, state, error=error, result=result))

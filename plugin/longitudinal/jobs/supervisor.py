@@ -5,11 +5,11 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
-from longitudinal.errors import SidecarUnavailable
+from longitudinal.errors import LongitudinalError, SidecarUnavailable
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.sidecar.jobs import Job, JobState, Priority
 
@@ -40,6 +40,10 @@ class JobPostponed(JobInterruption):
 
 class JobCrashed(Exception):
     """What did the job died; it starts again, so many times."""
+
+
+class ArchiveSilent(JobCrashed):
+    """Orthanc did not answer: nothing is wrong with what the job is about, and it starts again a little later."""
 
 
 class JobContext:
@@ -73,6 +77,16 @@ class JobContext:
         """
         if self.job.attempts > 1:
             self._queue.forgive(self.job)
+            self.job = replace(self.job, attempts=1)
+
+    @property
+    def is_last_start(self) -> bool:
+        """Whether the job does not start again should it crash."""
+        return self.job.attempts >= MAX_ATTEMPTS
+
+    def remember(self, memory: str) -> None:
+        """Keep what the job has found so far (JSON, `job.memory` of its next start), should it be interrupted."""
+        self._queue.remember(self.job, memory)
 
     def checkpoint(self) -> None:
         """To be called several times a second.
@@ -182,15 +196,23 @@ class Supervisor:
             if not isinstance(reason, JobPostponed):  # a full disk, a locked database: no fault of the job's
                 raise
         except JobCrashed as error:
-            LOGGER.error(
-                "Job %s (%s of %s), start %d: %s", job.id, job.kind, job.subject, job.attempts, error
-            )
-            if job.attempts < MAX_ATTEMPTS:
-                self._queue.again(job, str(error))
-            else:
-                self._queue.finish(job, JobState.FAILED, error=f"{error} ({job.attempts} times)")
+            self._crashed(context, error)
+        except LongitudinalError as error:  # something a caller can be told about, and no fault of the code
+            LOGGER.error("Job %s (%s of %s) failed: %s", job.id, job.kind, job.subject, error)
+            self._queue.finish(job, JobState.FAILED, error=str(error))
         except Exception as error:  # whatever it is, it is this job's failure and no other's
             LOGGER.exception("Job %s (%s of %s) failed", job.id, job.kind, job.subject)
             self._queue.finish(job, JobState.FAILED, error=str(error) or type(error).__name__)
         else:
             self._queue.finish(job, JobState.DONE, result=msgspec.json.encode(result).decode())
+
+    def _crashed(self, context: JobContext, error: JobCrashed) -> None:
+        """Have a job start again, or end it where it has started often enough."""
+        job = context.job
+        LOGGER.error("Job %s (%s of %s), start %d: %s", job.id, job.kind, job.subject, job.attempts, error)
+        if context.is_last_start:
+            self._queue.finish(job, JobState.FAILED, error=f"{error} ({job.attempts} times)")
+            return
+        if isinstance(error, ArchiveSilent):
+            self._stop.wait(_AFTER_ERROR_SECONDS)
+        self._queue.again(job, str(error))

@@ -36,10 +36,11 @@ from longitudinal.jobs.messages import (
     Registered,
     ScanPlanes,
     Task,
+    Unanswered,
     Unusable,
     rounded,
 )
-from longitudinal.jobs.pixels import PixelSource, PixelsUnavailable
+from longitudinal.jobs.pixels import ImageGone, OrthancSilent, PixelSource, PixelsUnavailable
 from longitudinal.jobs.scan_cache import ReadScan, ScanCache
 from longitudinal.registration.alignment import Alignment, Method, Stage
 from longitudinal.registration.engine import align
@@ -71,6 +72,7 @@ _SAY_SECONDS = 0.2
 # Of the worker's memory, for scans that are kept: what the other half must hold is a scan that is being read.
 _KEPT = 0.5
 _MIB = 1024 * 1024
+_TOO_MUCH_MEMORY = "tooMuchMemory"
 
 
 Scan = TypeVar("Scan")
@@ -79,8 +81,8 @@ Scan = TypeVar("Scan")
 class _UnusableScan(Exception):
     """One of the two scans will not do; `answer` says which and why."""
 
-    def __init__(self, answer: Unusable) -> None:
-        super().__init__(answer.detail)
+    def __init__(self, answer: Unusable | Failed) -> None:
+        super().__init__(str(answer))
         self.answer = answer
 
 
@@ -158,11 +160,15 @@ def _read_both(
             found.append(read(scan, voice.part("reading", number * share / 2, share / 2)))
         except UnusableVolume as error:
             raise _UnusableScan(Unusable(name, error.reason, str(error))) from error
+        except OrthancSilent:
+            raise
+        except Exception as error:  # of this scan alone; its partner may go with another
+            raise _UnusableScan(_failure(error, name)) from error
     return found
 
 
 def read_scan(source: PixelSource, scan: ScanPlanes, progress: Callable[[float], None]) -> Volume:
-    """Read the pixels of a scan. Raises UnusableVolume, PixelsUnavailable."""
+    """Read the pixels of a scan. Raises UnusableVolume, PixelsUnavailable, ImageGone, OrthancSilent."""
     planes = np.frombuffer(scan.planes, dtype=PLANE)
 
     def read(plane: int) -> NDArray[np.generic]:
@@ -246,20 +252,26 @@ def _answer(line: bytes, read: ReadScan, scans: ScanCache, voice: Voice) -> Answ
         scans.forget()  # an alignment may need all the memory there is
         return align_scans(task, read, voice)
     except _UnusableScan as error:
-        return error.answer
-    except PixelsUnavailable as error:
-        return Failed(str(error))
-    except MemoryError:
+        answer: Answer = error.answer
+    except OrthancSilent as error:
+        return Unanswered(str(error))
+    except Exception as error:  # the process is fit for the next task
+        answer = _failure(error)
+    if isinstance(answer, Failed) and answer.reason == _TOO_MUCH_MEMORY:
         scans.forget()
-        return Failed("it needs more memory than WorkerMemoryMiB allows")
-    except (
-        Exception
-    ) as error:  # native code raises RuntimeError for anything; the process is fit for the next task
-        text = str(error).strip()
-        if "bad_alloc" in text or "allocate" in text.lower():
-            scans.forget()
-            return Failed("it needs more memory than WorkerMemoryMiB allows")
-        return Failed(f"{type(error).__name__}: {text}")
+    return answer
+
+
+def _failure(error: Exception, scan: str = "") -> Failed:
+    """What to say of an exception; native code raises RuntimeError for anything."""
+    text = str(error).strip()
+    if isinstance(error, PixelsUnavailable):
+        return Failed(text, "unreadablePixels", scan)
+    if isinstance(error, ImageGone):
+        return Failed(text, "imageGone", scan)
+    if isinstance(error, MemoryError) or "bad_alloc" in text or "allocate" in text.lower():
+        return Failed("it needs more memory than WorkerMemoryMiB allows", _TOO_MUCH_MEMORY, scan)
+    return Failed(f"{type(error).__name__}: {text}", scan=scan)
 
 
 if __name__ == "__main__":

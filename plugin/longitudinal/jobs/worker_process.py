@@ -24,9 +24,10 @@ from longitudinal.jobs.messages import (
     RefineTask,
     Registered,
     Task,
+    Unanswered,
     Unusable,
 )
-from longitudinal.jobs.supervisor import JobContext, JobCrashed
+from longitudinal.jobs.supervisor import ArchiveSilent, JobContext, JobCrashed
 
 LOGGER = logging.getLogger(__name__)
 
@@ -60,7 +61,24 @@ class Workplace:
 
 
 class TaskFailed(Exception):
-    """The worker could not do its task, and would not do it a second time either."""
+    """The worker could not do its task, and would not do it a second time either.
+
+    Attributes
+    ----------
+    reason
+        A code of `longitudinal.alignment.failures`.
+    scan
+        "fixed" or "moving" where that scan could not be read; empty where the two together failed.
+    """
+
+    def __init__(self, detail: str, reason: str = "registrationFailed", scan: str = "") -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.scan = scan
+
+
+class NoInterpreter(Exception):
+    """There is no Python to run a worker with: no task can be done."""
 
 
 class WorkerProcess:
@@ -83,8 +101,11 @@ class WorkerProcess:
             The job must not go on; the process is dead.
         JobCrashed
             The process died.
+        ArchiveSilent
+            Orthanc did not answer for the pixels.
         TaskFailed
             The task cannot be done.
+        NoInterpreter
         """
         try:
             self._send(msgspec.json.encode(task) + b"\n")
@@ -98,7 +119,10 @@ class WorkerProcess:
             self.close()
             raise
         if isinstance(answer, Failed):
-            raise TaskFailed(answer.error)
+            raise TaskFailed(answer.error, answer.reason, answer.scan)
+        if isinstance(answer, Unanswered):
+            self.close()  # its token may be one that Orthanc does not know any more
+            raise ArchiveSilent(answer.error)
         return answer
 
     def _next_answer(self, context: JobContext) -> Answer:
@@ -113,7 +137,8 @@ class WorkerProcess:
         if process is None:
             return
         process.kill()
-        process.wait(_END_SECONDS)
+        with suppress(subprocess.TimeoutExpired):  # in the middle of a read from a disk that is gone
+            process.wait(_END_SECONDS)
         self._open.close()
         self._unread, self._answers = b"", []
 
@@ -141,7 +166,7 @@ class WorkerProcess:
     def _start(self) -> None:
         place = self._workplace
         if not place.python.exists():
-            raise TaskFailed(
+            raise NoInterpreter(
                 f"there is no Python at {place.python}: run `make setup`, or set Longitudinal.Environment"
             )
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ} | {

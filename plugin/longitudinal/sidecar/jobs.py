@@ -55,7 +55,10 @@ class JobRequest:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One row. `progress` is 0..1, `result` and `parameters` JSON, times ISO 8601 in UTC; `attempts` counts starts."""
+    """One row. `progress` is 0..1, `result` and `parameters` JSON, times ISO 8601 in UTC; `attempts` counts starts.
+
+    `owner` is who asked, empty where nobody did; `memory` what the job found before it was interrupted, JSON of its kind.
+    """
 
     id: str
     kind: str
@@ -72,6 +75,8 @@ class Job:
     created: str
     started: str | None
     finished: str | None
+    owner: str = ""
+    memory: str | None = None
 
     @property
     def is_active(self) -> bool:
@@ -80,7 +85,7 @@ class Job:
 
 
 _COLUMNS = """id, kind, subject, priority, rank, parameters, state, progress, stage, attempts, error, result, created,
-    started, finished"""
+    started, finished, owner, memory"""
 
 
 def read_job(connection: sqlite3.Connection, job_id: str) -> Job | None:
@@ -134,7 +139,8 @@ def enqueue(connection: sqlite3.Connection, request: JobRequest) -> str:
     """
     row = connection.execute(
         """UPDATE jobs SET priority = max(priority, ?1),
-        parameters = CASE WHEN state = 'queued' AND ?1 >= priority THEN ?4 ELSE parameters END
+        parameters = CASE WHEN state = 'queued' AND ?1 >= priority THEN ?4 ELSE parameters END,
+        memory = CASE WHEN state = 'queued' AND ?1 >= priority AND parameters <> ?4 THEN NULL ELSE memory END
         WHERE kind = ?2 AND subject = ?3 AND state IN ('queued', 'running') RETURNING id""",
         (request.priority, request.kind, request.subject, request.parameters),
     ).fetchone()
@@ -191,12 +197,17 @@ def forgive(connection: sqlite3.Connection, run: Job) -> None:
     connection.execute(f"UPDATE jobs SET attempts = 1 WHERE {_RUN}", (run.id, run.started))
 
 
+def remember(connection: sqlite3.Connection, run: Job, memory: str) -> None:
+    """What a running job has found so far."""
+    connection.execute(f"UPDATE jobs SET memory = ? WHERE {_RUN}", (memory, run.id, run.started))
+
+
 def finish(
     connection: sqlite3.Connection, run: Job, state: JobState, *, error: str | None = None, result: str | None = None
 ) -> None:  # fmt: skip
     """A running job ended; one that was cancelled meanwhile stays so."""
     connection.execute(
-        f"""UPDATE jobs SET state = ?, error = ?, result = ?, finished = ?, stage = ?,
+        f"""UPDATE jobs SET state = ?, error = ?, result = ?, finished = ?, stage = ?, memory = NULL,
         progress = CASE WHEN ? = 'done' THEN 1.0 ELSE progress END WHERE {_RUN}""",
         (state, error, result, _now(), state, state, run.id, run.started),
     )
@@ -232,7 +243,8 @@ def retry(connection: sqlite3.Connection, job_id: str) -> bool:
     """Queue a failed or cancelled job again; False when it is neither, or its subject has another job under way."""
     changed = connection.execute(
         """UPDATE jobs SET state = 'queued', stage = 'waiting', attempts = 0, progress = 0, error = NULL, result = NULL,
-        started = NULL, finished = NULL, priority = max(priority, ?) WHERE id = ? AND state IN ('failed', 'cancelled')
+        memory = NULL, started = NULL, finished = NULL, priority = max(priority, ?)
+        WHERE id = ? AND state IN ('failed', 'cancelled')
         AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.kind = jobs.kind AND o.subject = jobs.subject
             AND o.state IN ('queued', 'running'))""",
         (Priority.ASKED, job_id),

@@ -119,3 +119,22 @@ def m004_alignment(db: Database) -> None:
 def m005_last_update(db: Database) -> None:
     """LastUpdate of each series, as the archive had it when all that was stored till then had been read."""
     db.execute("ALTER TABLE series ADD COLUMN last_update TEXT")
+
+
+_OWNERS = (
+    # Who asked for a job, empty where nobody did; and what a job found before it was interrupted.
+    "ALTER TABLE jobs ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE jobs ADD COLUMN memory TEXT",
+    "DROP INDEX jobs_next",
+    # The next job of an owner, and the owners there are, without reading all that waits.
+    "CREATE INDEX jobs_next ON jobs (kind, priority, owner, rank DESC, created) WHERE state = 'queued'",
+    "CREATE INDEX jobs_owner ON jobs (owner, priority) WHERE state = 'queued'",
+    "CREATE INDEX jobs_state ON jobs (state)",
+)
+
+
+@MIGRATIONS()
+def m007_job_owners(db: Database) -> None:
+    """Whose jobs they are, so that each gets a turn."""
+    for statement in _OWNERS:
+        db.execute(statement)

@@ -6,6 +6,7 @@ import re
 from typing import get_args
 
 from longitudinal.alignment import candidate
+from longitudinal.alignment.failures import FAILURES
 from longitudinal.alignment.standing import Standing
 from longitudinal.http.routes.studies import AlignmentState
 from longitudinal.jobs import worker
@@ -47,4 +48,4 @@ def test_every_reason_for_a_refusal_has_a_row() -> None:
         and isinstance(call.args[0], ast.Constant)
     }  # fmt: skip
     assert {"tooFewPlanes", "notGrey"} <= unusable
-    assert {code for code in {*REJECTIONS, *unusable} if f"| `{code}` |" not in CODES} == set()
+    assert {code for code in {*REJECTIONS, *FAILURES, *unusable} if f"| `{code}` |" not in CODES} == set()

@@ -13,8 +13,8 @@ import pytest
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.jobs.messages import ScanPlanes, Task
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.jobs.supervisor import JobCancelled, JobContext, JobCrashed
-from longitudinal.jobs.worker_process import TaskFailed, WorkerProcess, Workplace
+from longitudinal.jobs.supervisor import ArchiveSilent, JobCancelled, JobContext, JobCrashed
+from longitudinal.jobs.worker_process import NoInterpreter, TaskFailed, WorkerProcess, Workplace
 from longitudinal.settings import Acceptance
 from longitudinal.sidecar.jobs import JobRequest
 
@@ -117,6 +117,20 @@ def test_a_failure_is_final_and_the_process_lives_on(hire: Hire, context: JobCon
     assert worker.run(TASK, context).peak_mib == 7  # type: ignore[union-attr]
 
 
+def test_a_failure_says_what_kind_it_is_and_of_which_scan(hire: Hire, context: JobContext) -> None:
+    failed = '{"type": "failed", "error": "no", "reason": "unreadablePixels", "scan": "moving"}'
+    with pytest.raises(TaskFailed, match="no") as error:
+        hire(f"read task; echo '{failed}'; read task").run(TASK, context)
+    assert (error.value.reason, error.value.scan) == ("unreadablePixels", "moving")
+
+
+def test_where_orthanc_did_not_answer_the_next_start_has_a_new_token(hire: Hire, context: JobContext) -> None:
+    worker = hire('read task; echo \'{"type": "unanswered", "error": "HTTP 401"}\'; read task')
+    with pytest.raises(ArchiveSilent, match="HTTP 401"):
+        worker.run(TASK, context)
+    assert worker._process is None
+
+
 def test_nonsense_kills_it(hire: Hire, context: JobContext) -> None:
     with pytest.raises(Exception, match="JSON"):
         hire("read task; echo what; sleep 60").run(TASK, context)
@@ -137,5 +151,5 @@ def test_cancelled_it_is_dead_at_once(
 
 def test_an_environment_that_is_not_there_is_named(context: JobContext) -> None:
     worker = WorkerProcess(Workplace(Path("/nowhere/python"), "", lambda: "", 1, 1024))
-    with pytest.raises(TaskFailed, match=r"/nowhere/python.*Longitudinal\.Environment"):
+    with pytest.raises(NoInterpreter, match=r"/nowhere/python.*Longitudinal\.Environment"):
         worker.run(TASK, context)

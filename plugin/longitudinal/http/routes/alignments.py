@@ -21,7 +21,8 @@ from longitudinal.http.router import Route
 from longitudinal.http.routes.chosen_studies import chosen_studies
 from longitudinal.http.routes.jobs import JobReference, QueuedAnswer
 from longitudinal.http.routes.transforms import MAX_LANDMARKS, Identifier, Landmark, Matrix
-from longitudinal.jobs.align_study import KIND, Initial, Parameters, request_alignment
+from longitudinal.jobs.align_pair import Initial
+from longitudinal.jobs.align_study import KIND, Parameters, request_alignment
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.given_transforms import UNKNOWN_FRAME
