@@ -5,11 +5,13 @@ import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pydicom
 import pytest
 from pydicom.filebase import DicomBytesIO
 
 from tests.builders import as_file
+from tests.data import dicom_files
 from tests.orthanc.heads import frame_of, head, landmarks, motion, study_of
 from tests.orthanc.processes import worker_of
 from tests.orthanc.server import OrthancServer
@@ -139,3 +141,68 @@ def test_a_study_that_is_deleted_while_it_is_aligned_is_a_failure_with_a_reason(
     assert (result["outcome"], {pair["rejection"] for pair in result["pairs"]}) == ("failed", {"imageGone"})
     assert ward.session.get(f"/studies/{orthanc_id}").status_code == 404, "no object has brought it back"
     assert_no_traceback(ward)
+
+
+# A deformable alignment that fails
+
+
+def chest(number: int, slices: slice, moved: np.ndarray) -> list[bytes]:
+    """Slices of the real chest with every second pixel, moved, with noise of its own."""
+    random, found = np.random.default_rng(number), []
+    for path in dicom_files("chest_breath/study1")[slices]:
+        ds = pydicom.dcmread(path)
+        ds.PatientID, ds.StudyInstanceUID, ds.FrameOfReferenceUID = (
+            "CHEST",
+            study_of(number),
+            frame_of(number),
+        )
+        ds.SeriesInstanceUID, ds.SOPInstanceUID = (
+            f"{study_of(number)}.1",
+            f"{study_of(number)}.{path.stem.lstrip('0')}0",
+        )
+        ds.StudyDate = ds.SeriesDate = ds.AcquisitionDate = ds.ContentDate = f"20{10 + number}0101"
+        turn, shift = moved[:3, :3], moved[:3, 3]
+        position = turn @ np.array(ds.ImagePositionPatient, float) + shift
+        axes = np.array(ds.ImageOrientationPatient, float).reshape(2, 3) @ turn.T
+        ds.ImagePositionPatient = [f"{value:.6f}" for value in position]
+        ds.ImageOrientationPatient = [f"{value:.9f}" for value in axes.ravel()]
+        pixels = ds.pixel_array[::2, ::2]
+        pixels = pixels + random.normal(0, 10, pixels.shape)
+        ds.Rows, ds.Columns = pixels.shape
+        ds.PixelSpacing = [f"{2 * float(value):.6f}" for value in ds.PixelSpacing]
+        ds.PixelData = np.rint(pixels).astype("<u2" if ds.PixelRepresentation == 0 else "<i2").tobytes()
+        found.append(as_file(ds))
+    return found
+
+
+def test_a_deformable_alignment_that_fails_leaves_the_rigid_one(start_orthanc: StartOrthanc) -> None:
+    """120 mm of a chest against the whole: the truth is rigid, and beyond the slab nothing holds what may stretch."""
+    server = start_orthanc(configuration=ON_REQUEST)
+    moved = motion(6, (20, -15, 30))
+    load(server, chest(1, slice(None), np.eye(4)), chest(2, slice(37, 97), moved))
+    (job,) = post(server, "/alignments", patientId="CHEST", method="deformable")["jobs"]
+    result = wait_job(server, job["id"], "done")["result"]
+    found = [(pair["method"], pair["rejection"], pair["transform"] is not None) for pair in result["pairs"]]
+    assert found == [("deformable", "inconsistent", False), ("rigid", None, True)]
+    assert (result["outcome"], failures(server, 2)) == ("aligned", [(study_of(1), "inconsistent")])
+    transform = get(server, f"/transforms/{result['pairs'][1]['transform']}")
+    assert (transform["method"], transform["expectedErrorMm"] < 1) == ("rigid", True)
+    inside = np.random.default_rng(0).uniform(-40, 40, (20, 3)) + middle(1)
+    there = inside @ moved[:3, :3].T + moved[:3, 3]
+    found_mm = errors(server, "CHEST", (frame_of(1), frame_of(2)), inside, there)
+    assert found_mm.max() < MEAN_MM, found_mm
+
+
+def middle(number: int) -> np.ndarray:
+    """The middle of a scan, LPS mm."""
+    ends = [pydicom.dcmread(DicomBytesIO(file)) for file in chest(number, slice(None, None, 134), np.eye(4))]
+    half = [
+        (count - 1) / 2 * float(spacing)
+        for count, spacing in zip(
+            (ends[0].Columns, ends[0].Rows), reversed(ends[0].PixelSpacing), strict=True
+        )
+    ]
+    positions = np.array([ds.ImagePositionPatient for ds in ends], float)
+    axes = np.array(ends[0].ImageOrientationPatient, float).reshape(2, 3)
+    found: np.ndarray = positions.mean(axis=0) + half[0] * axes[0] + half[1] * axes[1]
+    return found

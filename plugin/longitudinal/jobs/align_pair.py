@@ -138,8 +138,10 @@ class AlignPair:
         last_updates = [self.last_update_of(scan.instance) for scan in (pair.fixed, pair.moving)]
         answer = self._register(context, index, pair, order.method, order.initial)
         tried = [self._settle(index, pair, order.method, answer, order, last_updates)]
-        if tried[0].transform is None and order.method != RIGID and answer.failed_before_checks:
+        rigid = None if answer.registered.rigid is None else _Answer(answer.registered.rigid)
+        if order.method != RIGID and answer.failed_before_checks:  # without the rest it may work
             rigid = self._register(context, index, pair, RIGID, order.initial)
+        if rigid is not None:
             tried.append(self._settle(index, pair, RIGID, rigid, order, last_updates))
         return PairOutcome(tuple(tried), answer.unusable)
 

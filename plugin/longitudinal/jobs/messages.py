@@ -71,7 +71,8 @@ class Registered(msgspec.Struct, tag="registered", rename="camel", frozen=True):
     """The outcome, used or not.
 
     `moving_from_fixed` is (4, 4), LPS mm. `grid` is a packed displacement field, moving from fixed, of a deformable
-    alignment. `rejection` is a code and `reason` its words, both null when the alignment may be used.
+    alignment. `rejection` is a code and `reason` its words, both null when the alignment may be used. `rigid` is the rigid
+    alignment that a rejected affine or deformable one began with, where that may be used.
     """
 
     moving_from_fixed: list[list[float]]
@@ -83,6 +84,7 @@ class Registered(msgspec.Struct, tag="registered", rename="camel", frozen=True):
     reason: str | None
     seconds: float
     peak_mib: float
+    rigid: "Registered | None" = None
 
 
 class Refined(msgspec.Struct, tag="refined", rename="camel", frozen=True):

@@ -192,6 +192,7 @@ def _registered(alignment: Alignment, seconds: float) -> Registered:
         reason=None if rejection is None else REJECTIONS[rejection],
         seconds=round(seconds, 2),
         peak_mib=_peak_mib(),
+        rigid=None if alignment.rigid is None else _registered(alignment.rigid, seconds),
     )
 
 

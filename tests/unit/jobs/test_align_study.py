@@ -416,3 +416,18 @@ def test_a_deformable_that_comes_to_nothing_leaves_a_rigid_one(house: House, cod
     assert [task.method for task in house.worker.tasks] == ["deformable", "rigid"]
     ((*_, kept, _),), ((*_, refused, _),) = house.outcomes.kept, house.outcomes.refused
     assert (kept.method, refused.method, result.outcome) == ("rigid", "deformable", "aligned")
+
+
+def test_a_deformable_that_fails_its_checks_leaves_the_rigid_one_it_began_with(house: House) -> None:
+    house.store(scan(1), scan(2), scan(3))
+    failed = msgspec.structs.replace(registered("inconsistent"), rigid=registered())
+    result = house.align(3, failed, method="deformable", is_asked=True)
+    assert [(pair.method, pair.rejection) for pair in result.pairs] == [
+        ("deformable", "inconsistent"),
+        ("rigid", None),
+    ]
+    assert len(house.worker.tasks) == 1, "the next partner is not needed"
+    ((*_, kept, _),), ((*_, refused, _),) = house.outcomes.kept, house.outcomes.refused
+    assert (kept.method, kept.rejection, kept.expected_error_mm) == ("rigid", None, 0.5)
+    np.testing.assert_allclose(np.asarray(kept.transform) @ MOVING_FROM_FIXED, np.eye(4), atol=1e-12)
+    assert (refused.method, refused.rejection) == ("deformable", "inconsistent")
