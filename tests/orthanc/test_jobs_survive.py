@@ -4,10 +4,12 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.data import ROOT
 from tests.orthanc.heads import head
 from tests.orthanc.processes import command_line, is_alive, session_members
 from tests.orthanc.server import OrthancServer
@@ -133,3 +135,38 @@ def test_a_stop_leaves_no_process_and_costs_the_job_nothing_and_a_cancel_works_a
     server.wait_until(lambda: not is_alive(worker), AT_ONCE, "the worker of the cancelled job is dead")
     assert time.monotonic() - began < AT_ONCE
     assert wait_job(server, job, "cancelled")["error"] is None
+
+
+IMPATIENT = """
+import runpy, sys
+sys.path.insert(0, {plugin!r})
+from longitudinal.jobs import pulse
+pulse.SILENT_SECONDS = 3.0
+runpy.run_path({main!r})
+"""
+"""The plugin as it is, but for how long a worker may be silent."""
+
+
+def test_a_worker_that_was_stopped_is_replaced_and_the_job_goes_on(
+    start_orthanc: Any, tmp_path: Path
+) -> None:
+    script, plugin = tmp_path / "impatient.py", ROOT / "plugin"
+    script.write_text(IMPATIENT.format(plugin=str(plugin), main=str(plugin / "main.py")))
+    server = start_orthanc(script=script, configuration={"Longitudinal": {"AlignOnArrival": False}})
+    server.store_rest([*head(1), *head(2)])
+    server.wait_indexed(lambda health: health["instances"] == len(head(1)) + len(head(2)), within=WITHIN)
+    job = ask(server)
+    worker = halted_worker(server)
+    server.wait_until(lambda: silence(server) > 1, AT_ONCE, "health tells that nothing was heard of it")
+    server.wait_until(lambda: not is_alive(worker), WITHIN, "it is replaced")
+    done = wait_job(server, job, "done")
+    assert (done["attempts"], done["result"]["outcome"]) == (2, "aligned")
+    assert "gave no sign of life for 3 s" in server.log
+    assert server.health()["runningJobs"] == []
+
+
+def silence(server: OrthancServer) -> float:
+    """How long nothing was heard of what does the one job that runs."""
+    (running,) = server.health()["runningJobs"]
+    assert (running["kind"], running["ageSeconds"] > 0) == ("align", True)
+    return float(running["silentSeconds"] or 0)

@@ -60,11 +60,20 @@ class RefineTask(msgspec.Struct, tag="refine", rename="camel", frozen=True):
     threads: int
 
 
+LONGEST_SECONDS = 300.0
+"""Of processor time, between two words of a worker, where the stage declares nothing else: seen were 20."""
+
+
 class Progress(msgspec.Struct, tag="progress", frozen=True):
-    """How far a task is, 0..1."""
+    """How far a task is, 0..1.
+
+    `longest` is the processor time, in seconds, that may pass until the next word: declared beforehand, as one long native
+    call says nothing meanwhile.
+    """
 
     stage: str
     progress: float
+    longest: float = LONGEST_SECONDS
 
 
 class Registered(msgspec.Struct, tag="registered", rename="camel", frozen=True):

@@ -3,6 +3,7 @@
 import http.client
 import io
 import ssl
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -37,9 +38,12 @@ class PixelSource:
         Of Orthanc on this machine.
     token
         A whole Authorization header.
+    on_retry
+        Called before a request is sent again, as much as a minute after it was sent.
     """
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, on_retry: Callable[[], None] = lambda: None) -> None:
+        self._on_retry = on_retry
         parts = urlsplit(url)
         self._headers = {"Authorization": token}
         host, port = parts.hostname or "127.0.0.1", parts.port
@@ -76,7 +80,9 @@ class PixelSource:
     def _get(self, path: str, which: str) -> tuple[int, bytes]:
         """Status and body. Raises OrthancSilent."""
         problem = ""
-        for _ in range(_TRIES):
+        for number in range(_TRIES):
+            if number:
+                self._on_retry()
             try:
                 self._connection.request("GET", path, headers=self._headers)
                 response = self._connection.getresponse()

@@ -2,8 +2,11 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from longitudinal.errors import Conflict, NotFound, SidecarUnavailable
@@ -18,6 +21,17 @@ T = TypeVar("T")
 
 # The writer retries a failing batch after a second; a request should not hang for longer.
 _WRITE_SECONDS = 10.0
+# There are as many as threads that do jobs.
+_MOST_RUNNING = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A job that runs: for how long, and since when nothing was heard of what does it; None before the first sign."""
+
+    job: Job
+    age_seconds: float
+    silent_seconds: float | None
 
 
 class JobQueue:
@@ -31,6 +45,7 @@ class JobQueue:
         self._is_paused: bool | None = None
         self._asked: set[str] = set()
         self._hurried: set[tuple[str, str]] = set()
+        self._beats: dict[str, float] = {}  # by job: when what does it has last given a sign of life
         self._listeners: list[threading.Event] = []
 
     # For those who want something done
@@ -89,6 +104,17 @@ class JobQueue:
     def counts(self) -> dict[str, int]:
         """How many are queued and running."""
         return table.count_jobs(self._readers.connection())
+
+    def running(self) -> list[Running]:
+        """The jobs that run, the oldest start first."""
+        now, clock = datetime.now(UTC), time.monotonic()
+        found = []
+        for job in table.read_jobs(self._readers.connection(), JobState.RUNNING, _MOST_RUNNING, 0):
+            if job.started is not None:
+                age = (now - datetime.fromisoformat(job.started)).total_seconds()
+                beat = self._beats.get(job.id)
+                found.append(Running(job, age, None if beat is None else clock - beat))
+        return sorted(found, key=lambda one: -one.age_seconds)
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a job, at once. Raises NotFound, or Conflict for a finished one."""
@@ -160,6 +186,10 @@ class JobQueue:
         """Whether somebody cancelled a running job."""
         return (run.id, run.started) in self._cancelled
 
+    def beat(self, run: Job, seconds_ago: float) -> None:
+        """When what does a running job has last given a sign of life."""
+        self._beats[run.id] = time.monotonic() - seconds_ago
+
     def report(self, run: Job, progress: float, stage: str) -> None:
         """How far a running job is; waits for nothing."""
         self._submit(lambda connection: table.report(connection, run, progress, stage))
@@ -177,14 +207,17 @@ class JobQueue:
         self._write(lambda connection: table.finish(connection, run, state, error=error, result=result))
         with self._lock:
             self._cancelled.discard((run.id, run.started))
+        self._beats.pop(run.id, None)
 
     def postpone(self, run: Job) -> None:
         """A running job makes way."""
         self._write(lambda connection: table.postpone(connection, run))
+        self._beats.pop(run.id, None)
 
     def again(self, run: Job, error: str) -> None:
         """What did a running job died: it starts once more, and this start counts."""
         self._write(lambda connection: table.again(connection, run, error))
+        self._beats.pop(run.id, None)
 
     def _wake(self, asked: Iterable[str] = ()) -> None:
         self._asked.update(asked)

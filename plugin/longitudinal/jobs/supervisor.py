@@ -65,10 +65,15 @@ class JobContext:
 
     def report(self, progress: float, stage: str) -> None:
         """Tell how far it is, 0..1; as often as one likes."""
+        self.beat()
         if time.monotonic() - self._reported >= _REPORT_SECONDS:
             self._reported = time.monotonic()
             number, count = self._part
             self._queue.report(self.job, (number + progress) / count, stage)
+
+    def beat(self, seconds_ago: float = 0.0) -> None:
+        """Tell when what does the job has last given a sign of life."""
+        self._queue.beat(self.job, seconds_ago)
 
     def moved_on(self) -> None:
         """Tell that some of it is done for good: earlier starts, which ended before that, count no more.
