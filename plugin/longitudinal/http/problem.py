@@ -4,7 +4,7 @@ import logging
 
 import msgspec
 
-from longitudinal.errors import Busy, FieldError, LongitudinalError, MethodNotAllowed
+from longitudinal.errors import Busy, FieldError, LongitudinalError, MethodNotAllowed, TooManyJobs
 from longitudinal.http.exchange import Response
 
 LOGGER = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def response_of(error: Exception) -> Response:
         LOGGER.error("A request failed", exc_info=error)
         error = LongitudinalError("an error inside the plugin; Orthanc's log has the details")
     headers = {}
-    if isinstance(error, Busy):
+    if isinstance(error, Busy | TooManyJobs):
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = ", ".join(error.allowed)

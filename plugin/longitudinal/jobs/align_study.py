@@ -46,7 +46,8 @@ class Aligned(msgspec.Struct, rename="camel", frozen=True):
 
 def request_alignment(study: str, parameters: Parameters, priority: int = Priority.ASKED) -> JobRequest:
     """A job that aligns a study (Orthanc id)."""
-    return JobRequest(KIND, study, priority, parameters=msgspec.json.encode(parameters).decode())
+    text = msgspec.json.encode(parameters).decode()
+    return JobRequest(KIND, study, priority, parameters=text, owner=parameters.by)
 
 
 class AlignStudy:

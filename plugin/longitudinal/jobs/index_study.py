@@ -37,7 +37,7 @@ class UnreadableInstances(Exception):
     """Some instances are stored and cannot be read; all others are indexed."""
 
 
-def request_index(study: str, study_date: str, priority: int = Priority.ASKED) -> JobRequest:
+def request_index(study: str, study_date: str, priority: int = Priority.ASKED, owner: str = "") -> JobRequest:
     """A job that indexes a study, the newest first.
 
     Parameters
@@ -46,8 +46,10 @@ def request_index(study: str, study_date: str, priority: int = Priority.ASKED) -
         Its Orthanc id.
     study_date
         YYYYMMDD; empty goes last.
+    owner
+        Who asked.
     """
-    return JobRequest(KIND, study, priority, rank=study_date)
+    return JobRequest(KIND, study, priority, rank=study_date, owner=owner)
 
 
 def request_backfill(studies: Sequence[ArchivedStudy]) -> list[JobRequest]:

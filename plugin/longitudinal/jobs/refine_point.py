@@ -70,8 +70,9 @@ class RefinedPoint(msgspec.Struct, rename="camel", frozen=True):
 
 
 def request_refinement(
-    found: Found, question: PixelQuestion | PointQuestion, wanted: Wanted, matches: Sequence[Match]
-) -> JobRequest:
+    found: Found, question: PixelQuestion | PointQuestion, wanted: Wanted, matches: Sequence[Match],
+    owner: str = "", priority: int = Priority.ASKED,
+) -> JobRequest:  # fmt: skip
     """A job that refines some matches of an answer; the same question twice is one job."""
     parameters = Parameters(
         question if isinstance(question, PixelQuestion) else None,
@@ -81,7 +82,7 @@ def request_refinement(
     )
     text = msgspec.json.encode(parameters, order="deterministic")
     subject = f"{found.index.orthanc_id}/{sha256(text).hexdigest()[:_DIGEST]}"
-    return JobRequest(KIND, subject, Priority.WAITED_FOR, parameters=text.decode())
+    return JobRequest(KIND, subject, priority, parameters=text.decode(), owner=owner)
 
 
 class RefinePoint:

@@ -1,6 +1,7 @@
 """The threads that do jobs, each one after the other, and what a job may ask while it runs."""
 
 import logging
+import math
 import sqlite3
 import threading
 import time
@@ -50,9 +51,16 @@ class JobContext:
     """What a running job can ask and tell."""
 
     def __init__(
-        self, job: Job, queue: JobQueue, stop: threading.Event, is_receiving: Callable[[], bool]
+        self,
+        job: Job,
+        queue: JobQueue,
+        stop: threading.Event,
+        is_receiving: Callable[[], bool],
+        kinds: frozenset[str] = frozenset(),
     ) -> None:
         self.job = job
+        self._kinds = kinds or frozenset((job.kind,))
+        self._looked = self._wanted_at = -math.inf
         self._queue = queue
         self._stop = stop
         self._is_receiving = is_receiving
@@ -105,7 +113,20 @@ class JobContext:
             self._stop.wait(_STEP_BACK_SECONDS)
         if self._queue.is_cancelled(self.job):
             raise JobCancelled
-        if self._stop.is_set() or self._queue.must_make_way(self.job):
+        if self._stop.is_set() or self._queue.is_held(self.job):
+            raise JobPostponed
+        self._make_way()
+
+    def _make_way(self) -> None:
+        """Raise JobPostponed where a more urgent job waits, and no other thread takes it."""
+        now = time.monotonic()
+        if now - self._looked < _REPORT_SECONDS:
+            return
+        self._looked, was_wanted = now, self._wanted_at
+        is_wanted = self._queue.must_make_way(self.job, self._kinds)
+        self._wanted_at = now if is_wanted else -math.inf
+        if is_wanted and was_wanted > -math.inf:
+            self._queue.make_way(self.job)
             raise JobPostponed
 
 
@@ -191,7 +212,7 @@ class Supervisor:
             lane.running = None
 
     def _do(self, job: Job) -> None:
-        context = JobContext(job, self._queue, self._stop, self._is_receiving)
+        context = JobContext(job, self._queue, self._stop, self._is_receiving, frozenset(self._handlers))
         try:
             result = self._handlers[job.kind](context)
         except JobCancelled:

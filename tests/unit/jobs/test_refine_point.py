@@ -91,7 +91,7 @@ class House:
         between()
         job = self.queue.start_next(frozenset({KIND}))
         assert job is not None
-        assert job.priority == Priority.WAITED_FOR > Priority.ASKED
+        assert job.priority == Priority.ASKED
         try:
             result = self.job(JobContext(job, self.queue, threading.Event(), lambda: False))
         finally:
@@ -290,10 +290,11 @@ def test_the_same_question_twice_is_one_job_and_another_point_another(house: Hou
     assert house.queue.get(job(50.0)).subject.startswith("pP/")
 
 
-def test_it_goes_before_an_alignment_that_somebody_asked_for(house: House) -> None:
+def test_what_somebody_waits_for_goes_before_an_alignment_that_somebody_asked_for(house: House) -> None:
     found = house.ward.asker.find(CLICK, Wanted())
     house.queue.enqueue([JobRequest("align", "s1.2", Priority.ASKED)])
-    house.queue.enqueue([request_refinement(found, CLICK, Wanted(), refinable(found.answer))])
+    matches = refinable(found.answer)
+    house.queue.enqueue([request_refinement(found, CLICK, Wanted(), matches, "ann", Priority.WAITED_FOR)])
     first = house.queue.start_next(frozenset({"align", KIND}))
     assert first is not None
     assert first.kind == KIND

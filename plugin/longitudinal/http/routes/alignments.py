@@ -12,6 +12,7 @@ from longitudinal.errors import (
     FieldError,
     NotFound,
     SidecarUnavailable,
+    TooManyJobs,
     TransformRefused,
     Unprocessable,
 )
@@ -151,7 +152,7 @@ def alignment_routes(readers: Readers, alignments: Alignments, max_body_mib: int
         Route(
             "POST", "/alignments", align, "Align studies in different frames: a job for each study but the oldest",
             answer=QueuedAnswer, body=AlignmentRequest, status=202,
-            errors=(NotFound, Ambiguous, Conflict, Unprocessable, TransformRefused, SidecarUnavailable),
+            errors=(NotFound, Ambiguous, Conflict, Unprocessable, TransformRefused, TooManyJobs, SidecarUnavailable),
             refusals=(SAME_FRAME, UNKNOWN_FRAME, *GIVEN_REFUSALS),
         )
     ]  # fmt: skip

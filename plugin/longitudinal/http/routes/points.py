@@ -13,6 +13,7 @@ from longitudinal.errors import (
     NotIndexable,
     OutsideImage,
     SidecarUnavailable,
+    TooManyJobs,
 )
 from longitudinal.http.exchange import Request
 from longitudinal.http.parse import check_size, invalid, parse_json
@@ -116,17 +117,17 @@ def point_routes(asker: Asker, refinements: Refinements, max_body_mib: int) -> l
         check_size(request.body, max_body_mib)
         asked = parse_json(request.body, ResolveRequest)
         if asked.points is None:
-            return ask(asked)
+            return ask(asked, request.user)
         _refuse_beside_points(asked)
         return BatchAnswer(
             [_one(asker, item, f"/points/{number}") for number, item in enumerate(asked.points)]
         )
 
-    def ask(asked: ResolveRequest) -> Answer:
+    def ask(asked: ResolveRequest, user: str) -> Answer:
         if asked.refine == "wait":
-            return refinements.wait(*_question(asked))
+            return refinements.wait(*_question(asked), user)
         if asked.refine:
-            return refinements.start(*_question(asked))
+            return refinements.start(*_question(asked), user)
         return asker.ask(*_question(asked))
 
     return [
@@ -137,7 +138,7 @@ def point_routes(asker: Asker, refinements: Refinements, max_body_mib: int) -> l
             "Where is this point of the body in every other scan of the patient?",
             answer=Answer | BatchAnswer,
             body=ResolveRequest,
-            errors=(NotFound, Ambiguous, OutsideImage, NotIndexable, SidecarUnavailable),
+            errors=(NotFound, Ambiguous, OutsideImage, NotIndexable, TooManyJobs, SidecarUnavailable),
         )
     ]
 
