@@ -143,6 +143,26 @@ def test_a_study_that_is_deleted_while_it_is_aligned_is_a_failure_with_a_reason(
     assert_no_traceback(ward)
 
 
+def test_a_file_that_the_storage_has_lost_is_told_apart(start_orthanc: StartOrthanc) -> None:
+    server = start_orthanc(configuration=ON_REQUEST)
+    load(server, head(1), head(3))
+    find = {"Level": "Instance", "Query": {"StudyInstanceUID": study_of(1)}}
+    (instance, *_) = server.session.post("/tools/find", json=find).json()
+    content = server.session.get(f"/instances/{instance}/file").content
+    server.stop()  # Orthanc keeps in memory what it has just read
+    (path,) = [
+        path for path in (server.folder / "storage").rglob("*") if path.is_file() and path.read_bytes() == content
+    ]  # fmt: skip
+    path.unlink()
+    server.start()
+    (job,) = post(server, "/alignments", studyInstanceUids=[study_of(3)])["jobs"]
+    assert [pair["rejection"] for pair in wait_job(server, job["id"], "done")["result"]["pairs"]] == [
+        "imageUnavailable"
+    ]
+    assert failures(server, 3) == [(study_of(1), "imageUnavailable")]
+    assert_no_traceback(server)
+
+
 # A deformable alignment that fails
 
 

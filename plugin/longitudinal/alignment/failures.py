@@ -10,6 +10,7 @@ LastUpdateOf = Callable[[str], str]
 
 FAILURES = {
     "unreadablePixels": "The pixels of an image cannot be decoded.",
+    "imageUnavailable": "Orthanc cannot read an image from its storage.",
     "imageGone": "An image was deleted while the alignment was under way.",
     "tooMuchMemory": "The registration needs more memory than WorkerMemoryMiB allows.",
     "registrationFailed": "The registration ended with an error.",

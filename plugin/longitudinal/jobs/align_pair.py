@@ -30,6 +30,7 @@ LOGGER = logging.getLogger(__name__)
 
 RIGID = "rigid"
 IMAGE_GONE = "imageGone"
+IMAGE_UNAVAILABLE = "imageUnavailable"
 
 
 class Initial(msgspec.Struct, rename="camel", frozen=True):
@@ -186,6 +187,8 @@ class AlignPair:
             answer = _Answer(_failed(IMAGE_GONE, FAILURES[IMAGE_GONE]), gone)
             outcome = _outcome(answer, method, None)
         if outcome.rejection != IMAGE_GONE:  # that says nothing of the images that are left
+            if outcome.rejection == IMAGE_UNAVAILABLE:
+                last_updates = ("", "")  # of the storage, and not of what is stored: the next job tries again
             try:
                 self._outcomes.refuse(index, pair, outcome, order.by, last_updates)
             except ArchiveFailed as error:

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SECONDS = 60.0
-_OK, _NOT_FOUND = 200, 404
+_OK, _NOT_FOUND, _SERVER_ERROR = 200, 404, 500
+# Orthanc's words for a transfer syntax that nothing decodes; it has the status of a file that is lost.
+_NO_DECODER = b"Not implemented"
 # What Orthanc says of itself, not of the image: a token it does not know any more, or no time.
 _NOT_ABOUT_THE_IMAGE = frozenset({401, 403, 429, 502, 503, 504})
 # Orthanc closes a connection that was idle for a second; the next request then finds it closed and is sent again.
@@ -19,6 +21,10 @@ _TRIES = 3
 
 class PixelsUnavailable(Exception):
     """Orthanc does not decode the pixels of a frame; the message says which and why."""
+
+
+class ImageUnavailable(Exception):
+    """Orthanc has the image, and cannot read it from its storage; which may be another matter tomorrow."""
 
 
 class ImageGone(Exception):
@@ -63,12 +69,14 @@ class PixelSource:
 
         Raises
         ------
-        PixelsUnavailable, ImageGone, OrthancSilent
+        PixelsUnavailable, ImageUnavailable, ImageGone, OrthancSilent
         """
         which = f"frame {frame} of instance {instance}"
         status, body = self._get(f"/instances/{instance}/frames/{frame - 1}/numpy?rescale=1", which)
         if status == _NOT_FOUND and self._get(f"/instances/{instance}", which)[0] == _NOT_FOUND:
             raise ImageGone(f"instance {instance} was deleted")
+        if status == _NOT_FOUND or (status >= _SERVER_ERROR and _NO_DECODER not in body):
+            raise ImageUnavailable(f"Orthanc cannot read {which} from its storage (HTTP {status})")
         if status != _OK:
             raise PixelsUnavailable(f"Orthanc does not decode {which} (HTTP {status})")
         try:

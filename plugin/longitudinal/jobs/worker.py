@@ -41,7 +41,13 @@ from longitudinal.jobs.messages import (
     Unusable,
     rounded,
 )
-from longitudinal.jobs.pixels import ImageGone, OrthancSilent, PixelSource, PixelsUnavailable
+from longitudinal.jobs.pixels import (
+    ImageGone,
+    ImageUnavailable,
+    OrthancSilent,
+    PixelSource,
+    PixelsUnavailable,
+)
 from longitudinal.jobs.scan_cache import ReadScan, ScanCache
 from longitudinal.registration.alignment import Alignment, Method, Stage
 from longitudinal.registration.engine import align
@@ -178,7 +184,7 @@ def _read_both(
 
 
 def read_scan(source: PixelSource, scan: ScanPlanes, progress: Callable[[float], None]) -> Volume:
-    """Read the pixels of a scan. Raises UnusableVolume, PixelsUnavailable, ImageGone, OrthancSilent."""
+    """Read the pixels of a scan. Raises UnusableVolume, and as `PixelSource.read` does."""
     planes = np.frombuffer(scan.planes, dtype=PLANE)
 
     def read(plane: int) -> NDArray[np.generic]:
@@ -279,6 +285,8 @@ def _failure(error: Exception, scan: str = "") -> Failed:
     text = str(error).strip()
     if isinstance(error, PixelsUnavailable):
         return Failed(text, "unreadablePixels", scan)
+    if isinstance(error, ImageUnavailable):
+        return Failed(text, "imageUnavailable", scan)
     if isinstance(error, ImageGone):
         return Failed(text, "imageGone", scan)
     if isinstance(error, MemoryError) or "bad_alloc" in text or "allocate" in text.lower():

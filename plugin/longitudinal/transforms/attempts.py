@@ -15,7 +15,10 @@ Figure = float | int | str | bool | None
 
 
 class TriedSeries(msgspec.Struct, rename="camel", frozen=True):
-    """One of the two series, and when something was last stored in it (Orthanc's LastUpdate), before it was read."""
+    """One of the two series, and when something was last stored in it (Orthanc's LastUpdate), before it was read.
+
+    Empty where the failure says nothing of what is stored, or nobody knows.
+    """
 
     series_instance_uid: str
     last_update: str
@@ -57,7 +60,9 @@ class Attempt(msgspec.Struct, rename="camel", frozen=True):
         """
         uid = self.unusable_series_instance_uid
         about = [one for one in self.series if not uid or one.series_instance_uid == uid]
-        return all(last_updates.get(one.series_instance_uid) == one.last_update for one in about)
+        return all(
+            one.last_update and last_updates.get(one.series_instance_uid) == one.last_update for one in about
+        )
 
 
 class _Attempts(msgspec.Struct, frozen=True):

@@ -341,8 +341,9 @@ def test_another_series_of_the_study_takes_the_place_of_one_that_cannot_be_read(
     bad = best.rsplit(".", 1)[0].replace("i", "")
     uid = f"1.{bad.split('.')[1]}.{bad.split('.')[2]}"
     patient.refuse(
-        2, 1, rejection="unreadablePixels", series=[TriedSeries(uid, "")], unusable_series_instance_uid=uid
+        2, 1, rejection="unreadablePixels", series=[TriedSeries(uid, "then")], unusable_series_instance_uid=uid
     )  # fmt: skip
+    patient.updates[best] = "then"
     (pair,) = patient.pairs(2)
     assert pair.fixed.instance != best
 

@@ -192,3 +192,10 @@ def test_a_deformable_that_fails_its_checks_leaves_the_rigid_one_it_began_with(h
     assert (kept.method, kept.rejection, kept.expected_error_mm) == ("rigid", None, 0.5)
     np.testing.assert_allclose(np.asarray(kept.transform) @ MOVING_FROM_FIXED, np.eye(4), atol=1e-12)
     assert (refused.method, refused.rejection) == ("deformable", "inconsistent")
+
+
+def test_a_storage_that_fails_says_nothing_of_what_is_stored(house: House) -> None:
+    house.store(scan(1), scan(2), scan(3))
+    lost = TaskFailed("Orthanc cannot read frame 1 of instance i1.1.1.7", "imageUnavailable", "fixed")
+    assert codes(house.align(3, lost, registered())) == ["imageUnavailable", None]
+    assert house.outcomes.noted == [("", "")]

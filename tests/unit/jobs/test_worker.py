@@ -132,7 +132,12 @@ def test_a_scan_that_cannot_be_registered_is_named_with_its_reason(
 
 @pytest.mark.parametrize(
     ("status", "is_there", "reason"),
-    [(400, True, "unreadablePixels"), (404, True, "unreadablePixels"), (404, False, "imageGone")],
+    [
+        (400, True, "unreadablePixels"),
+        (500, True, "imageUnavailable"),
+        (404, True, "imageUnavailable"),
+        (404, False, "imageGone"),
+    ],
 )
 @pytest.mark.parametrize("bad", ["f4", "m4"])
 def test_what_cannot_be_read_fails_the_task_by_name_and_scan(

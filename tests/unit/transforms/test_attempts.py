@@ -67,6 +67,8 @@ def test_it_holds_until_something_is_stored_in_a_series_it_is_about() -> None:
     assert not both.holds({"2": "later"}), "the series is gone"
     assert one.holds({"1": "now", "2": "later"})
     assert not one.holds({"1": "then", "2": "now"})
+    unknown = attempt(series=[TriedSeries("1", "")])
+    assert not unknown.holds({"1": ""}), "it says nothing of what is stored"
     assert attempt().holds({}), "nobody knows which series it was about"
 
 
