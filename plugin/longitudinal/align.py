@@ -267,7 +267,11 @@ def _run(given: argparse.Namespace) -> int:
         threads=given.threads,
         progress=_show,
     )
-    print(json.dumps(figures(alignment), indent=2))
+    printed = figures(alignment)
+    if alignment.rigid is not None:
+        printed = figures(alignment.rigid) | {"rejected": printed}
+        alignment = alignment.rigid
+    print(json.dumps(printed, indent=2))
     if not alignment.quality.accepted:
         return REJECTED
     if given.out is not None:

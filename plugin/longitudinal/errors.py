@@ -196,6 +196,15 @@ class UnsupportedMediaType(LongitudinalError):
     title = "The route does not take this kind of body"
 
 
+class TooManyJobs(LongitudinalError):
+    """So many jobs of one user wait already; try again in `retry_after` seconds."""
+
+    code = "tooManyJobs"
+    status = 429
+    title = "Too many jobs of this user wait"
+    retry_after = 30
+
+
 class Busy(LongitudinalError):
     """All places for requests of this kind are taken; try again in `retry_after` seconds."""
 

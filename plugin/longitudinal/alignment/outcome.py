@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from longitudinal.alignment.candidate import Candidate
 from longitudinal.alignment.partner import Pair
 from longitudinal.archive import ArchiveWriter
 from longitudinal.dicom.deformable_registration import DisplacementField
@@ -14,7 +15,7 @@ from longitudinal.geometry import affine
 from longitudinal.points.patient_index import PatientIndex
 from longitudinal.points.registration_objects import RegistrationObjects, StoredObject
 from longitudinal.sidecar.records import Notes
-from longitudinal.transforms.attempts import Attempt, Figure, add_attempt
+from longitudinal.transforms.attempts import Attempt, Figure, TriedSeries, add_attempt
 
 # DICOM's LO holds 64 characters.
 _LONGEST_VERSION = 64
@@ -36,6 +37,8 @@ class Outcome:
         Code and words; None where it may be used.
     initial
         What the search began with, if somebody said so: a part of what makes the object.
+    unusable
+        The scan that cannot be used at all; None where it is the two together that failed, or nothing did.
     """
 
     transform: affine.Matrix | DisplacementField
@@ -46,6 +49,7 @@ class Outcome:
     rejection: str | None
     reason: str | None
     initial: Sequence[Sequence[float]] | None = None
+    unusable: Candidate | None = None
 
 
 class Outcomes:
@@ -89,9 +93,24 @@ class Outcomes:
             entropy=entropy_of(index, pair, outcome),
         )
 
-    def refuse(self, index: PatientIndex, pair: Pair, outcome: Outcome, user: str) -> None:
-        """Note beside the later study that it was tried, and what was wrong. Raises ArchiveFailed."""
+    def refuse(
+        self, index: PatientIndex, pair: Pair, outcome: Outcome, user: str, last_updates: Sequence[str]
+    ) -> None:
+        """Note beside the later study that it was tried, and what was wrong.
+
+        Parameters
+        ----------
+        last_updates
+            Those of the fixed and the moving scan's series, as they were before the pixels were read.
+
+        Raises
+        ------
+        ArchiveFailed
+            Orthanc did not take the note, or the study is gone.
+        """
         later = index.studies[pair.moving.study].orthanc_id
+        series = [index.series[scan.series].series_instance_uid for scan in (pair.fixed, pair.moving)]
+        unusable = outcome.unusable
         attempt = Attempt(
             frame_of_reference_uid=pair.moving.frame,
             partner_frame_of_reference_uid=pair.fixed.frame,
@@ -103,6 +122,10 @@ class Outcomes:
             quality=dict(outcome.quality),
             at=datetime.now(UTC).isoformat(),
             by=user,
+            series=[TriedSeries(uid, updated) for uid, updated in zip(series, last_updates, strict=True)],
+            unusable_series_instance_uid=(
+                "" if unusable is None else index.series[unusable.series].series_instance_uid
+            ),
         )
         self._store.change_attempts(later, lambda text: add_attempt(text, attempt))
         self._settle_study(later)

@@ -3,16 +3,14 @@
 Frames that transforms join already are one group. One alignment joins two groups, so n studies in n frames need n - 1.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from longitudinal.alignment.candidate import AcquisitionOf, Candidate, are_comparable, find_candidates, fit_of
+from longitudinal.alignment.failures import Failures, LastUpdateOf, Tried
 from longitudinal.points.patient_index import PatientIndex
 from longitudinal.points.registration_objects import first_series
 from longitudinal.transforms.graph import FrameGraph, freedom
-
-MOST_PARTNERS = 2
-"""When the best partner does not fit, the next best may; a third has never been better than either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +58,32 @@ class Choice:
 
 
 def choose(
-    index: PatientIndex, wish: Wish, acquisition_of: AcquisitionOf, seen: Collection[str] = ()
+    index: PatientIndex,
+    wish: Wish,
+    acquisition_of: AcquisitionOf,
+    last_update_of: LastUpdateOf,
+    tried: Tried = Tried(),  # noqa: B008 - frozen
 ) -> Choice | None:
-    """What to do for the first frame of a study that is not joined yet, and not among those `seen`; None for nothing.
+    """What to do for the first frame of a study that is not joined yet, and was not `tried`; None for nothing.
 
     There is nothing to do for a frame whose group has others in it and holds the earliest comparable study.
     """
-    candidates = _allowed(index, wish)
+    failures = None if wish.is_asked else Failures(index, wish.method, last_update_of)
+    candidates = _allowed(index, wish, tried, frozenset() if failures is None else failures.unusable)
     groups = Groups(index, candidates, wish.method)
     own = [candidate for candidate in candidates if index.studies[candidate.study].orthanc_id == wish.study]
     for frame in dict.fromkeys(candidate.frame for candidate in own):
-        if frame in seen or (wish.frames and frame not in wish.frames):
+        if frame in tried.frames or (wish.frames and frame not in wish.frames):
+            continue
+        if failures is not None and failures.has_had_enough(frame):
             continue
         mine = [candidate for candidate in own if candidate.frame == frame]
-        pairs = _pairs_of_frame(index, wish, mine, candidates, groups, acquisition_of)
+        pairs = [
+            pair
+            for pair in _pairs_of_frame(index, wish, mine, candidates, groups, acquisition_of)
+            if frozenset((pair.fixed.frame, pair.moving.frame)) not in tried.pairs
+            and not (failures is not None and _was_refused(index, pair, failures))
+        ]
         if pairs:
             return Choice(frame, tuple(pairs))
     return None
@@ -94,20 +104,26 @@ class Groups:
         return self._members[frame]
 
 
-def _allowed(index: PatientIndex, wish: Wish) -> list[Candidate]:
-    """Candidates of the study and of those to choose from, where some series are wanted those alone."""
+def _allowed(index: PatientIndex, wish: Wish, tried: Tried, unusable: frozenset[str]) -> list[Candidate]:
+    """Candidates of the study and of those to choose from, where some series are wanted those alone.
+
+    `unusable` are SeriesInstanceUIDs of what nothing can be aligned with.
+    """
     told = {index.study_of_series[number] for number, series in enumerate(index.series)
             if series.series_instance_uid in wish.series}  # fmt: skip
     found = []
     for candidate in find_candidates(index):
         study = index.studies[candidate.study]
+        series_instance_uid = index.series[candidate.series].series_instance_uid
+        if candidate.instance in tried.scans or series_instance_uid in unusable:
+            continue
         if (
             wish.partners is not None
             and study.orthanc_id != wish.study
             and study.orthanc_id not in wish.partners
         ):
             continue
-        if candidate.study in told and index.series[candidate.series].series_instance_uid not in wish.series:
+        if candidate.study in told and series_instance_uid not in wish.series:
             continue
         found.append(candidate)
     return found
@@ -134,16 +150,12 @@ def _pairs_of_frame(
     earliest = min((frame, *(other.frame for _, other in others)), key=index.frames.index)
     if len(group) > 1 and earliest in group and not wish.frames:
         return []
-    if not wish.is_asked and _attempts(index, frame, wish.method) >= MOST_PARTNERS:
-        return []
     best: dict[str, tuple[tuple[object, ...], Pair]] = {}
     for first, other in others:
         if wish.frames:
             if other.frame not in wish.frames:
                 continue
         elif other.frame in group:
-            continue
-        if not wish.is_asked and _was_refused(index, frame, other.frame, wish.method):
             continue
         rank = _rank(index, first, other, groups, acquisition_of)
         known = best.get(other.frame)
@@ -169,24 +181,11 @@ def _rank(
     )
 
 
-def _attempts(index: PatientIndex, frame: str, method: str) -> int:
-    """How often a frame's own study was tried in vain."""
-    return sum(
-        attempt.frame_of_reference_uid == frame and attempt.method == method
-        for study in index.studies
-        for attempt in study.attempts
-    )
-
-
-def _was_refused(index: PatientIndex, frame: str, other: str, method: str) -> bool:
-    """Whether an alignment of two frames failed its checks before, or a person rejected what we made of it."""
-    failed = any(
-        attempt.is_about(frame, other) and attempt.method == method
-        for study in index.studies
-        for attempt in study.attempts
-    )
-    return failed or any(
-        {stored.source_frame, stored.target_frame} == {frame, other}
+def _was_refused(index: PatientIndex, pair: Pair, failures: Failures) -> bool:
+    """Whether an alignment of two frames failed before, or a person rejected what we made of it."""
+    frames = {pair.fixed.frame, pair.moving.frame}
+    return failures.were_refused(*frames) or any(
+        {stored.source_frame, stored.target_frame} == frames
         and stored.notes.given_origin == "automatic"
         and stored.notes.decision == "rejected"
         for stored in index.transforms

@@ -2,7 +2,7 @@
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import longitudinal
@@ -12,10 +12,12 @@ from longitudinal.host.loopback import Loopback
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.inventory import Inventory
 from longitudinal.jobs import align_study, refine_point
+from longitudinal.jobs.align_pair import AlignPair
 from longitudinal.jobs.align_study import AlignStudy
 from longitudinal.jobs.index_study import IndexStudy
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.refine_point import RefinePoint
+from longitudinal.jobs.scan_planes import last_updates
 from longitudinal.jobs.supervisor import Handler, Supervisor
 from longitudinal.jobs.worker_pool import WorkerPool
 from longitudinal.jobs.worker_process import WorkerProcess, Workplace
@@ -25,7 +27,6 @@ from longitudinal.points.registration_objects import RegistrationObjects
 from longitudinal.points.resolve import LinkBuilder
 from longitudinal.settings import Settings
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.studies import series_of_instances
 
 # A patient has some dozens of series.
 _REMEMBERED_ACQUISITIONS = 2_000
@@ -47,6 +48,8 @@ class Aligner:
         loopback: Loopback,
         asker: Asker,
         links: LinkBuilder,
+        has: Callable[[str], bool],
+        heal: Callable[[Sequence[str]], None],
     ) -> None:
         workplace = Workplace(
             _interpreter(settings),
@@ -57,22 +60,14 @@ class Aligner:
         )
         self._workers = WorkerPool([WorkerProcess(workplace) for _ in range(settings.worker_processes)])
         acquisition_of = _remembered(lambda instance: read_acquisition(json.loads(inventory.tags(instance))))
-        align = AlignStudy(
-            readers,
-            catalogue,
-            index_study,
-            acquisition_of,
-            Outcomes(objects, loopback, lambda study: annotations.refresh(study).result()),
-            self._workers,
-            settings,
-        )
+        last_update_of = last_updates(readers, inventory)
+        outcomes = Outcomes(objects, loopback, lambda study: annotations.refresh(study).result())
+        align_pair = AlignPair(
+            acquisition_of, last_update_of, outcomes, self._workers, settings, has, heal
+        )  # fmt: skip
+        align = AlignStudy(readers, catalogue, index_study, align_pair)
         refine = RefinePoint(
-            asker,
-            acquisition_of,
-            lambda instance: _last_update(readers, inventory, instance),
-            links,
-            self._workers,
-            settings.worker_threads,
+            asker, acquisition_of, last_update_of, links, self._workers, settings.worker_threads
         )
         handlers: dict[str, Handler] = {align_study.KIND: align, refine_point.KIND: refine}
         self._supervisor = Supervisor(queue, handlers, lambda: False, settings.worker_processes)
@@ -91,12 +86,6 @@ def _interpreter(settings: Settings) -> Path:
     """Python of the environment that main.py found the libraries in."""
     project = Path(longitudinal.__file__).resolve().parents[2]
     return project / (settings.environment or ".venv") / "bin" / "python"
-
-
-def _last_update(readers: Readers, inventory: Inventory, instance: str) -> str:
-    """When something was last stored in the series of an instance; "" where it is gone, as its pixels will be."""
-    series = series_of_instances(readers.connection(), [instance])
-    return max(map(inventory.last_update, series), default="")
 
 
 def _remembered(read: Callable[[str], Acquisition]) -> Callable[[str], Acquisition]:

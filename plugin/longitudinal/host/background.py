@@ -13,6 +13,7 @@ from longitudinal.ingest.reconcile import Reconcile
 from longitudinal.jobs.arrivals import Arrivals
 from longitudinal.jobs.index_study import KIND, IndexStudy, request_backfill
 from longitudinal.jobs.queue import JobQueue
+from longitudinal.jobs.scan_planes import last_updates
 from longitudinal.jobs.supervisor import Supervisor
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.settings import Settings
@@ -56,7 +57,7 @@ class Background:
         if settings.align_on_arrival:
             arrivals = Arrivals(
                 readers, writer, self.queue, catalogue, settings.quiet_seconds, settings.takeover_seconds,
-                ingest.has_told,
+                ingest.has_told, last_updates(readers, inventory),
             )  # fmt: skip
             changes = Changes(inventory, readers, writer, ingest, annotations.refresh, arrivals.note)
             looked = arrivals.look

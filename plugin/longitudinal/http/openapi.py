@@ -15,6 +15,7 @@ from longitudinal.errors import (
     LongitudinalError,
     MalformedJson,
     SidecarUnavailable,
+    TooManyJobs,
     TransformRefused,
 )
 from longitudinal.http.exchange import JSON
@@ -175,7 +176,7 @@ def _responses(route: Route, by_type: dict[Any, Any]) -> dict[str, Any]:
             "description": "; ".join(f"{error.code}: {error.title}" for error in errors),
             "content": {PROBLEM_JSON: {"schema": schema}},
         }
-        if Busy in errors:
+        if {Busy, TooManyJobs} & set(errors):
             problem["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}
         # Health answers 503 with its own body.
         responses.setdefault(str(status), problem)

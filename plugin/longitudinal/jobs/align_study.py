@@ -1,39 +1,21 @@
 """The job that aligns a study with its best partner: indexes what is missing, chooses, has it registered, keeps it."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 
 import msgspec
-import numpy as np
 
-from longitudinal.alignment.candidate import AcquisitionOf
-from longitudinal.alignment.outcome import Outcome, Outcomes
-from longitudinal.alignment.partner import MOST_PARTNERS, Pair, Wish, choose
-from longitudinal.dicom.deformable_registration import DisplacementField
-from longitudinal.geometry import affine
+from longitudinal.alignment.partner import Choice, Wish, choose
+from longitudinal.jobs.align_pair import AlignedPair, AlignPair, Initial, Order
+from longitudinal.jobs.align_progress import AlignProgress
 from longitudinal.jobs.index_study import IndexStudy, UnreadableInstances
-from longitudinal.jobs.messages import Registered, Task, Unusable
-from longitudinal.jobs.scan_planes import planes_of
 from longitudinal.jobs.supervisor import JobContext
-from longitudinal.jobs.worker_pool import WorkerPool
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.patient_index import PatientIndex
-from longitudinal.settings import Settings
 from longitudinal.sidecar.browse import owners_of_study
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.jobs import JobRequest, Priority
-from longitudinal.transforms.attempts import Figure
-from longitudinal.transforms.grid_storage import decode_field
 
 KIND = "align"
-
-
-class Initial(msgspec.Struct, rename="camel", frozen=True):
-    """Where the search begins: (4, 4), target from source, between two frames, LPS mm."""
-
-    source_frame: str
-    target_frame: str
-    matrix: list[list[float]]
 
 
 class Parameters(msgspec.Struct, rename="camel", frozen=True):
@@ -51,32 +33,11 @@ class Parameters(msgspec.Struct, rename="camel", frozen=True):
     by: str = ""
 
 
-class AlignedPair(msgspec.Struct, rename="camel", frozen=True):
-    """What came of one pair: `transform` is its id, null where the alignment was refused, with `reason`.
-
-    `rejection` is the code of the reason. Of a stored one: the size of the object in the archive, in bytes.
-    """
-
-    study_instance_uid: str
-    partner_study_instance_uid: str
-    series_instance_uid: str
-    partner_series_instance_uid: str
-    method: str
-    transform: str | None
-    rejection: str | None
-    reason: str | None
-    quality: dict[str, Figure]
-    engine: str
-    seconds: float
-    peak_mib: float
-    object_bytes: int | None
-
-
 class Aligned(msgspec.Struct, rename="camel", frozen=True):
     """The result of an align job.
 
-    `outcome`: aligned; failed, where every pair was refused by its own checks; nothingToDo, where the study is joined
-    already or has no comparable partner; identityConflict, where nobody knows whether the patient is one person.
+    `outcome`: aligned; failed, where every pair failed; nothingToDo, where the study is joined already or has no
+    comparable partner; identityConflict, where nobody knows whether the patient is one person.
     """
 
     outcome: str
@@ -85,39 +46,28 @@ class Aligned(msgspec.Struct, rename="camel", frozen=True):
 
 def request_alignment(study: str, parameters: Parameters, priority: int = Priority.ASKED) -> JobRequest:
     """A job that aligns a study (Orthanc id)."""
-    return JobRequest(KIND, study, priority, parameters=msgspec.json.encode(parameters).decode())
+    text = msgspec.json.encode(parameters).decode()
+    return JobRequest(KIND, study, priority, parameters=text, owner=parameters.by)
 
 
 class AlignStudy:
     """Does align jobs, as many at once as there are workers."""
 
     def __init__(
-        self,
-        readers: Readers,
-        catalogue: Catalogue,
-        index_study: IndexStudy,
-        acquisition_of: AcquisitionOf,
-        outcomes: Outcomes,
-        workers: WorkerPool,
-        settings: Settings,
+        self, readers: Readers, catalogue: Catalogue, index_study: IndexStudy, align_pair: AlignPair
     ) -> None:
         self._readers = readers
         self._catalogue = catalogue
         self._index_study = index_study
-        self._acquisition_of = acquisition_of
-        self._outcomes = outcomes
-        self._workers = workers
-        self._threads, self._acceptance = settings.worker_threads, settings.acceptance
+        self._align_pair = align_pair
 
     def __call__(self, context: JobContext) -> Aligned:
-        """Do it.
+        """Do it. A pair that fails is that pair's failure, and the next one is tried.
 
         Raises
         ------
         JobInterruption, JobCrashed
             As the worker does.
-        TaskFailed, ArchiveFailed
-            The job has failed.
         """
         parameters = msgspec.json.decode(context.job.parameters, type=Parameters)
         study = context.job.subject
@@ -129,52 +79,23 @@ class AlignStudy:
             return Aligned("nothingToDo", [])
         if index.identity_conflict and not parameters.is_asked:
             return Aligned("identityConflict", [])
-        done: list[AlignedPair] = []
-        seen: set[str] = set()
+        progress = AlignProgress.read(context.job.memory)
+        order = Order(parameters.method, parameters.initial, parameters.by)
         wish = _wish(study, parameters)
-        while index is not None and (choice := choose(index, wish, self._acquisition_of, seen)) is not None:
-            seen.add(choice.frame)
-            done += self._first_that_fits(context, index, choice.pairs[:MOST_PARTNERS], parameters)
+        has_begun = False
+        while index is not None and (choice := self._choose(index, wish, progress)) is not None:
+            context.checkpoint()
+            if has_begun:
+                context.moved_on()
+            has_begun = True
+            progress = progress.after(choice, self._align_pair(context, index, choice.pairs[0], order))
+            context.remember(progress.text())
             index = self._patient_of(study)
-        outcome = "nothingToDo" if not done else "aligned" if any(one.transform for one in done) else "failed"
-        return Aligned(outcome, done)
+        return Aligned(progress.outcome, progress.pairs)
 
-    def _first_that_fits(
-        self, context: JobContext, index: PatientIndex, pairs: Sequence[Pair], parameters: Parameters
-    ) -> list[AlignedPair]:
-        """Try pairs one after the other until one is good enough."""
-        tried: list[AlignedPair] = []
-        for pair in pairs:
-            tried.append(self._align(context, index, pair, parameters))
-            if tried[-1].transform is not None:
-                break
-        return tried
-
-    def _align(
-        self, context: JobContext, index: PatientIndex, pair: Pair, parameters: Parameters
-    ) -> AlignedPair:
-        initial = _initial(pair, parameters.initial)
-        fixed, moving = (
-            planes_of(index, scan.stack, self._acquisition_of(scan.instance))
-            for scan in (pair.fixed, pair.moving)
-        )
-        task = Task(fixed, moving, parameters.method, self._threads, self._acceptance, initial)
-        answer = self._workers.register(task, context)
-        if isinstance(answer, Unusable):
-            answer = _unusable(answer)
-        outcome = _outcome(answer, parameters.method, initial)
-        stored = None
-        if outcome.rejection is None:
-            stored = self._outcomes.keep(index, pair, outcome, parameters.by)
-        else:
-            self._outcomes.refuse(index, pair, outcome, parameters.by)
-        study, partner = (index.studies[scan.study].study_instance_uid for scan in (pair.moving, pair.fixed))
-        series, other = (index.series[scan.series].series_instance_uid for scan in (pair.moving, pair.fixed))
-        return AlignedPair(
-            study, partner, series, other, parameters.method, None if stored is None else stored.transform,
-            answer.rejection, answer.reason, answer.quality, answer.engine, answer.seconds, answer.peak_mib,
-            None if stored is None else stored.file_bytes,
-        )  # fmt: skip
+    def _choose(self, index: PatientIndex, wish: Wish, progress: AlignProgress) -> Choice | None:
+        known = self._align_pair
+        return choose(index, wish, known.acquisition_of, known.last_update_of, progress.tried())
 
     def _patient_of(self, study: str) -> PatientIndex | None:
         owners = owners_of_study(self._readers.connection(), study)
@@ -190,39 +111,4 @@ def _wish(study: str, parameters: Parameters) -> Wish:
         frozenset(parameters.series),
         frozenset() if initial is None else frozenset((initial.source_frame, initial.target_frame)),
         parameters.is_asked,
-    )
-
-
-def _initial(pair: Pair, initial: Initial | None) -> list[list[float]] | None:
-    """Moving from fixed, as the worker wants it."""
-    if initial is None:
-        return None
-    matrix = np.array(initial.matrix, dtype=np.float64)
-    if initial.source_frame != pair.fixed.frame:
-        matrix = affine.invert(matrix)
-    found: list[list[float]] = matrix.tolist()
-    return found
-
-
-def _unusable(answer: Unusable) -> Registered:
-    """A scan that cannot be registered at all is an alignment that failed, and nobody tries it again."""
-    reason = f"the {answer.scan} scan cannot be registered: {answer.detail}"
-    return Registered([], None, "", {}, None, answer.reason, reason, 0.0, 0.0)
-
-
-def _outcome(answer: Registered, method: str, initial: list[list[float]] | None) -> Outcome:
-    transform: affine.Matrix | DisplacementField = np.eye(4)
-    if answer.grid is not None:
-        transform = decode_field(answer.grid)
-    elif answer.rejection is None:
-        transform = affine.invert(np.array(answer.moving_from_fixed, dtype=np.float64))
-    return Outcome(
-        transform=transform,
-        method=method,
-        engine=answer.engine,
-        quality=answer.quality,
-        expected_error_mm=answer.expected_error_mm,
-        rejection=answer.rejection,
-        reason=answer.reason,
-        initial=initial,
     )

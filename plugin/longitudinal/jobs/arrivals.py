@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from longitudinal.alignment.acquisition import Acquisition
+from longitudinal.alignment.failures import LastUpdateOf
 from longitudinal.alignment.partner import Wish, choose
 from longitudinal.dicom.contrast import Contrast
 from longitudinal.ingest.inventory import Change
@@ -41,6 +42,8 @@ class Arrivals:
         How much longer what another node has received is left to that node.
     has_received
         Whether an instance (Orthanc id) came to this node since it started.
+    last_update_of
+        When something was last stored in a series, by the Orthanc id of one of its instances.
     now
         POSIX seconds.
     """
@@ -54,6 +57,7 @@ class Arrivals:
         quiet_seconds: float,
         takeover_seconds: float,
         has_received: Callable[[str], bool],
+        last_update_of: LastUpdateOf,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._readers = readers
@@ -63,6 +67,7 @@ class Arrivals:
         self._quiet_seconds = quiet_seconds
         self._takeover_seconds = takeover_seconds
         self._has_received = has_received
+        self._last_update_of = last_update_of
         self._now = now
 
     def note(self, changes: Sequence[Change]) -> None:
@@ -106,4 +111,4 @@ class Arrivals:
         index = self._catalogue.patient(int(owners[0]["patient_key"])) if owners else None
         if index is None or index.identity_conflict:
             return False
-        return choose(index, Wish(study), lambda instance: _UNKNOWN) is not None
+        return choose(index, Wish(study), lambda instance: _UNKNOWN, self._last_update_of) is not None

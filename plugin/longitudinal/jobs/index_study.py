@@ -1,21 +1,29 @@
 """The job that indexes a study the archive had before: reads its instances back from the archive."""
 
+import logging
+import sqlite3
 import time
 from collections import deque
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from itertools import chain
+from pathlib import Path
 
 import msgspec
 
 from longitudinal.dicom.reader_versions import CURRENT
+from longitudinal.errors import LongitudinalError
 from longitudinal.ingest.inventory import ArchivedStudy, Inventory
 from longitudinal.ingest.on_stored import Ingest
-from longitudinal.jobs.supervisor import JobContext
+from longitudinal.jobs.supervisor import JobContext, JobInterruption
 from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.fault import fault_of
 from longitudinal.sidecar.headers import outdated_instances
 from longitudinal.sidecar.jobs import JobRequest, Priority
 from longitudinal.sidecar.studies import known_instances
+
+LOGGER = logging.getLogger(__name__)
 
 KIND = "index"
 # Read while the writer writes the ones before, many in one transaction; more would only fill its queue.
@@ -33,11 +41,11 @@ class Indexed(msgspec.Struct, rename="camel", frozen=True):
     per_second: float
 
 
-class UnreadableInstances(Exception):
-    """Some instances are stored and cannot be read; all others are indexed."""
+class UnreadableInstances(LongitudinalError):
+    """Some instances are stored and cannot be indexed; all others are."""
 
 
-def request_index(study: str, study_date: str, priority: int = Priority.ASKED) -> JobRequest:
+def request_index(study: str, study_date: str, priority: int = Priority.ASKED, owner: str = "") -> JobRequest:
     """A job that indexes a study, the newest first.
 
     Parameters
@@ -46,8 +54,10 @@ def request_index(study: str, study_date: str, priority: int = Priority.ASKED) -
         Its Orthanc id.
     study_date
         YYYYMMDD; empty goes last.
+    owner
+        Who asked.
     """
-    return JobRequest(KIND, study, priority, rank=study_date)
+    return JobRequest(KIND, study, priority, rank=study_date, owner=owner)
 
 
 def request_backfill(studies: Sequence[ArchivedStudy]) -> list[JobRequest]:
@@ -87,15 +97,14 @@ class IndexStudy:
             self._ingest.deleted("studies", study).result()
             return Indexed(0, 0, 0.0, 0.0)
         stored = [instance for series in listed for instance in self._inventory.instances(series)]
-        connection = self._readers.connection()
-        known = known_instances(connection, stored) - outdated_instances(connection, study, CURRENT)
-        return self._read(context, stored, known)
+        return self._read(context, study, stored)
 
-    def _read(self, context: JobContext, stored: Sequence[str], known: Set[str]) -> Indexed:
+    def _read(self, context: JobContext, study: str, stored: Sequence[str]) -> Indexed:
         began = time.monotonic()
+        known = self._up_to_date(study, stored)
         missing = [instance for instance in stored if instance not in known]
-        waiting: deque[Future[None]] = deque()
-        unread: list[str] = []
+        waiting: deque[tuple[str, Future[None]]] = deque()
+        unread = _Unread()
         # A start after one that was cut short tells at once when it has got further.
         ahead = _AHEAD if context.job.attempts == 1 else 1
         indexing = chain(
@@ -103,32 +112,72 @@ class IndexStudy:
         )
         for number, (instance, done) in enumerate(indexing):
             context.checkpoint()
-            there, rate = len(known) + number, _rate(number, began)
+            there, rate = len(stored) - len(missing) + number, _rate(number, began)
             context.report(there / len(stored), f"reading {there} of {len(stored)}, {rate:.0f} a second")
             if done is None:
-                unread.append(instance)
+                unread.add(instance)
             else:
-                waiting.append(done)
+                waiting.append((instance, done))
             if len(waiting) >= ahead:
-                waiting.popleft().result()
+                _await(*waiting.popleft(), unread)
                 if ahead == 1:
                     context.moved_on()
                     ahead = _AHEAD
         self._ingest.settle()
-        for done in waiting:
-            done.result()
-        self._check(unread, len(missing))
+        for one in waiting:
+            _await(*one, unread)
+        self._check(study, unread, len(missing))
         seconds, rate = time.monotonic() - began, _rate(len(missing), began)
         return Indexed(len(stored), len(missing), round(seconds, 3), round(rate, 1))
 
-    def _check(self, unread: Sequence[str], missing: int) -> None:
-        """Raise for what could not be read, is stored, and no callback has told of meanwhile."""
-        known = known_instances(self._readers.connection(), unread)
-        lost = [instance for instance in unread if instance not in known and self._ingest.has(instance)]
+    def _up_to_date(self, study: str, instances: Sequence[str]) -> set[str]:
+        """Those of the instances of a study that are indexed, by a reader of today."""
+        connection = self._readers.connection()
+        return known_instances(connection, instances) - outdated_instances(connection, study, CURRENT)
+
+    def _check(self, study: str, unread: "_Unread", missing: int) -> None:
+        """Raise for what could not be indexed, is stored, and no callback has told of meanwhile."""
+        known = self._up_to_date(study, list(unread.why))
+        lost = [instance for instance in unread.why if instance not in known and self._ingest.has(instance)]
         if lost:
+            why = unread.why[lost[0]]
             raise UnreadableInstances(
                 f"{len(lost)} of {missing} instances cannot be read from the archive, the first is {lost[0]}"
+                + (f": {why}" if why else "")
             )
+
+
+class _Unread:
+    """Instances that could not be indexed, with the reason where there is one: each costs itself, and no other."""
+
+    def __init__(self) -> None:
+        self.why: dict[str, str] = {}
+
+    def add(self, instance: str, why: str = "") -> None:
+        """Note one, and in the log what made it so; the traceback once a study, as all may be alike."""
+        if why and not any(self.why.values()):
+            LOGGER.exception("Instance %s cannot be indexed", instance)
+        elif why:
+            LOGGER.error("Instance %s cannot be indexed: %s", instance, why)
+        self.why[instance] = why
+
+    @contextmanager
+    def costs_only(self, instance: str) -> Iterator[None]:
+        """Take what is raised for the instance's own, unless it is the sidecar's fault, the archive's or the job's."""
+        try:
+            yield
+        except (JobInterruption, LongitudinalError):
+            raise
+        except Exception as error:
+            if isinstance(error, sqlite3.Error) and fault_of(error, Path()) is not None:
+                raise
+            self.add(instance, f"{type(error).__name__}: {error}")
+
+
+def _await(instance: str, done: Future[None], unread: _Unread) -> None:
+    """Wait until an instance is written; what is wrong with it costs the instance."""
+    with unread.costs_only(instance):
+        done.result()
 
 
 def _rate(count: int, began: float) -> float:

@@ -1,7 +1,7 @@
 """What Orthanc's process and a worker say to each other: one JSON object a line.
 
 The worker reads a `Task` or a `RefineTask` from its standard input and writes any number of `Progress`, then `Registered`
-or `Refined`, or `Unusable` or `Failed`. Pixels never pass here: the worker reads them from Orthanc.
+or `Refined`, or `Unusable`, `Failed` or `Unanswered`. Pixels never pass here: the worker reads them from Orthanc.
 """
 
 import math
@@ -60,18 +60,28 @@ class RefineTask(msgspec.Struct, tag="refine", rename="camel", frozen=True):
     threads: int
 
 
+LONGEST_SECONDS = 300.0
+"""Of processor time, between two words of a worker, where the stage declares nothing else: seen were 20."""
+
+
 class Progress(msgspec.Struct, tag="progress", frozen=True):
-    """How far a task is, 0..1."""
+    """How far a task is, 0..1.
+
+    `longest` is the processor time, in seconds, that may pass until the next word: declared beforehand, as one long native
+    call says nothing meanwhile.
+    """
 
     stage: str
     progress: float
+    longest: float = LONGEST_SECONDS
 
 
 class Registered(msgspec.Struct, tag="registered", rename="camel", frozen=True):
     """The outcome, used or not.
 
     `moving_from_fixed` is (4, 4), LPS mm. `grid` is a packed displacement field, moving from fixed, of a deformable
-    alignment. `rejection` is a code and `reason` its words, both null when the alignment may be used.
+    alignment. `rejection` is a code and `reason` its words, both null when the alignment may be used. `rigid` is the rigid
+    alignment that a rejected affine or deformable one began with, where that may be used.
     """
 
     moving_from_fixed: list[list[float]]
@@ -83,6 +93,7 @@ class Registered(msgspec.Struct, tag="registered", rename="camel", frozen=True):
     reason: str | None
     seconds: float
     peak_mib: float
+    rigid: "Registered | None" = None
 
 
 class Refined(msgspec.Struct, tag="refined", rename="camel", frozen=True):
@@ -110,12 +121,24 @@ class Unusable(msgspec.Struct, tag="unusable", rename="camel", frozen=True):
 
 
 class Failed(msgspec.Struct, tag="failed", frozen=True):
-    """The task could not be done; trying again would not help."""
+    """The task could not be done; trying again would not help.
+
+    `reason` is a code of `longitudinal.alignment.failures`; `scan` is "fixed" or "moving" where one of the scans could not
+    be read, empty where the two together failed.
+    """
+
+    error: str
+    reason: str = "registrationFailed"
+    scan: str = ""
+
+
+class Unanswered(msgspec.Struct, tag="unanswered", frozen=True):
+    """Orthanc did not answer for the pixels: nothing is known of the scans, and the task may be done another time."""
 
     error: str
 
 
-Answer = Progress | Registered | Refined | Unusable | Failed
+Answer = Progress | Registered | Refined | Unusable | Failed | Unanswered
 
 
 def rounded(value: float) -> float | None:

@@ -2,11 +2,15 @@
 
 import sqlite3
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
 
-from longitudinal.errors import Conflict, NotFound, SidecarUnavailable
+from longitudinal.errors import Conflict, NotFound, SidecarUnavailable, TooManyJobs
 from longitudinal.sidecar import jobs as table
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.facts import BACKFILL_PAUSED, read_fact, write_fact
@@ -18,6 +22,22 @@ T = TypeVar("T")
 
 # The writer retries a failing batch after a second; a request should not hang for longer.
 _WRITE_SECONDS = 10.0
+MOST_WAITING = 2_000
+"""Of one user: with so many waiting, nothing more is taken of him. What one request asks for is taken as a whole."""
+
+# An alignment that starts anew each time somebody looks at a point would never be done.
+_MOST_WAYS = 5
+# There are as many as threads that do jobs.
+_MOST_RUNNING = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A job that runs: for how long, and since when nothing was heard of what does it; None before the first sign."""
+
+    job: Job
+    age_seconds: float
+    silent_seconds: float | None
 
 
 class JobQueue:
@@ -29,8 +49,11 @@ class JobQueue:
         self._lock = threading.Lock()
         self._cancelled: set[tuple[str, str | None]] = set()  # runs: a job, and when it was started
         self._is_paused: bool | None = None
-        self._asked: set[str] = set()
+        self._served: dict[tuple[frozenset[str], str], int] = {}  # by kinds and owner: at which turn
+        self._turn = 0
+        self._gave_way: Counter[str] = Counter()
         self._hurried: set[tuple[str, str]] = set()
+        self._beats: dict[str, float] = {}  # by job: when what does it has last given a sign of life
         self._listeners: list[threading.Event] = []
 
     # For those who want something done
@@ -43,14 +66,24 @@ class JobQueue:
         """Queue jobs, or join those there are; returns an id for each request.
 
         `together_with` changes the sidecar in the same transaction.
-        """
 
-        def enqueue(connection: sqlite3.Connection) -> list[str]:
+        Raises
+        ------
+        TooManyJobs
+            More than enough jobs of the owner wait already; none of these is queued.
+        """
+        owners = {request.owner for request in requests if request.priority >= Priority.ASKED}
+
+        def enqueue(connection: sqlite3.Connection) -> list[str] | None:
+            if _have_enough(connection, owners):
+                return None
             together_with(connection)
             return [table.enqueue(connection, request) for request in requests]
 
         ids = self._write(enqueue)
-        self._wake(request.kind for request in requests if request.priority > Priority.BACKFILL)
+        if ids is None:
+            raise _too_many()
+        self._wake()
         return ids
 
     def backfill(self, requests: Sequence[JobRequest]) -> None:
@@ -69,7 +102,10 @@ class JobQueue:
         if (kind, subject) not in self._hurried:
             self._hurried.add((kind, subject))
             self._submit(lambda connection: table.hurry(connection, kind, subject))
-            self._asked.add(kind)
+
+    def relax(self, job_id: str) -> None:
+        """Nobody waits for a job any more. Waits for nothing."""
+        self._submit(lambda connection: table.relax(connection, job_id))
 
     def get(self, job_id: str) -> Job:
         """One job. Raises NotFound."""
@@ -90,6 +126,17 @@ class JobQueue:
         """How many are queued and running."""
         return table.count_jobs(self._readers.connection())
 
+    def running(self) -> list[Running]:
+        """The jobs that run, the oldest start first."""
+        now, clock = datetime.now(UTC), time.monotonic()
+        found = []
+        for job in table.read_jobs(self._readers.connection(), JobState.RUNNING, _MOST_RUNNING, 0):
+            if job.started is not None:
+                age = (now - datetime.fromisoformat(job.started)).total_seconds()
+                beat = self._beats.get(job.id)
+                found.append(Running(job, age, None if beat is None else clock - beat))
+        return sorted(found, key=lambda one: -one.age_seconds)
+
     def cancel(self, job_id: str) -> Job:
         """Cancel a job, at once. Raises NotFound, or Conflict for a finished one."""
         self.get(job_id)
@@ -101,17 +148,23 @@ class JobQueue:
                 self._cancelled.add((job_id, job.started))
         return job
 
-    def retry(self, job_id: str) -> Job:
-        """Queue a failed or cancelled job again. Raises NotFound, or Conflict for any other."""
+    def retry(self, job_id: str, owner: str = "") -> Job:
+        """Queue a failed or cancelled job again. Raises NotFound, Conflict for any other, or TooManyJobs."""
         self.get(job_id)
-        if not self._write(lambda connection: table.retry(connection, job_id)):
+
+        def retry(connection: sqlite3.Connection) -> bool | None:
+            return None if _have_enough(connection, [owner]) else table.retry(connection, job_id, owner)
+
+        is_queued = self._write(retry)
+        if is_queued is None:
+            raise _too_many()
+        if not is_queued:
             detail = (
                 f"job {job_id} is {self.get(job_id).state}, or another job does the same; nothing to retry"
             )
             raise Conflict(detail)
-        job = self.get(job_id)
-        self._wake([job.kind])
-        return job
+        self._wake()
+        return self.get(job_id)
 
     @property
     def is_paused(self) -> bool:
@@ -141,24 +194,40 @@ class JobQueue:
     def start_next(self, kinds: frozenset[str]) -> Job | None:
         """Mark the next job as running; None when nothing waits."""
         lowest = Priority.ASKED if self.is_paused else Priority.BACKFILL
-        while (job := table.next_job(self._readers.connection(), kinds, lowest)) is not None:
+
+        def served(owner: str) -> int:
+            return self._served.get((kinds, owner), 0)
+
+        while (job := table.next_job(self._readers.connection(), kinds, lowest, served)) is not None:
             job_id = job.id
             if self._write(lambda connection, started=job_id: table.start(connection, started)):  # type: ignore[misc]
-                self._asked -= kinds
+                with self._lock:
+                    self._turn += 1
+                    self._served[kinds, job.owner] = self._turn
                 self._hurried.discard((job.kind, job.subject))
                 return self.get(job_id)
-        self._asked -= kinds
         return None
 
-    def must_make_way(self, job: Job) -> bool:
-        """Whether a running job nobody asked for should be put back: the backfill is held, or somebody waits."""
-        return job.priority < Priority.ASKED and (
-            self.is_paused or (job.kind in self._asked and job.priority == Priority.BACKFILL)
-        )
+    def is_held(self, job: Job) -> bool:
+        """Whether a running job should be put back because the backfill is held."""
+        return job.priority < Priority.ASKED and self.is_paused
+
+    def must_make_way(self, job: Job, kinds: frozenset[str]) -> bool:
+        """Whether a running job nobody asked for should be put back: one of `kinds` that is more urgent waits.
+
+        One that has made way so often is done at last.
+        """
+        if job.priority >= Priority.ASKED or self._gave_way[job.id] >= _MOST_WAYS:
+            return False
+        return table.is_waiting_above(self._readers.connection(), kinds, job.priority)
 
     def is_cancelled(self, run: Job) -> bool:
         """Whether somebody cancelled a running job."""
         return (run.id, run.started) in self._cancelled
+
+    def beat(self, run: Job, seconds_ago: float) -> None:
+        """When what does a running job has last given a sign of life."""
+        self._beats[run.id] = time.monotonic() - seconds_ago
 
     def report(self, run: Job, progress: float, stage: str) -> None:
         """How far a running job is; waits for nothing."""
@@ -168,22 +237,34 @@ class JobQueue:
         """A running job has got further than before: it counts as started once. Waits for nothing."""
         self._submit(lambda connection: table.forgive(connection, run))
 
+    def remember(self, run: Job, memory: str) -> None:
+        """What a running job has found so far, for its next start. Waits for nothing."""
+        self._submit(lambda connection: table.remember(connection, run, memory))
+
     def finish(self, run: Job, state: JobState, error: str | None = None, result: str | None = None) -> None:
         """A running job ended."""
         self._write(lambda connection: table.finish(connection, run, state, error=error, result=result))
         with self._lock:
             self._cancelled.discard((run.id, run.started))
+        self._beats.pop(run.id, None)
+        self._gave_way.pop(run.id, None)
+
+    def make_way(self, run: Job) -> None:
+        """A running job is about to be put back for another; the backfill as often as it takes, as its work stays done."""
+        if run.priority > Priority.BACKFILL:
+            self._gave_way[run.id] += 1
 
     def postpone(self, run: Job) -> None:
-        """A running job makes way."""
+        """A running job is put back."""
         self._write(lambda connection: table.postpone(connection, run))
+        self._beats.pop(run.id, None)
 
     def again(self, run: Job, error: str) -> None:
         """What did a running job died: it starts once more, and this start counts."""
         self._write(lambda connection: table.again(connection, run, error))
+        self._beats.pop(run.id, None)
 
-    def _wake(self, asked: Iterable[str] = ()) -> None:
-        self._asked.update(asked)
+    def _wake(self) -> None:
         for listener in self._listeners:
             listener.set()
 
@@ -203,3 +284,14 @@ class JobQueue:
         except (sqlite3.Error, TimeoutError) as error:
             raise SidecarUnavailable(f"the queue of jobs cannot be written: {error}") from error
         return results[0]
+
+
+def _have_enough(connection: sqlite3.Connection, owners: Iterable[str]) -> bool:
+    """Whether so many jobs of an owner wait that no more are taken."""
+    return any(table.count_waiting(connection, owner) >= MOST_WAITING for owner in owners)
+
+
+def _too_many() -> TooManyJobs:
+    return TooManyJobs(
+        f"{MOST_WAITING:,} jobs that you asked for wait already; try again when some are done, or cancel some"
+    )

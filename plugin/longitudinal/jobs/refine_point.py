@@ -1,17 +1,20 @@
 """The job that refines a point: the answer is looked up again, and each match a transform led to is looked at closely."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from hashlib import sha256
 
 import msgspec
 
 from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.alignment.candidate import VOLUME_MODALITIES, AcquisitionOf
-from longitudinal.jobs.messages import RefineTask, ScanPlanes, Unusable
+from longitudinal.errors import Ambiguous, NotFound, NotIndexable, OutsideImage
+from longitudinal.jobs.align_pair import IMAGE_GONE
+from longitudinal.jobs.messages import Refined, RefineTask, ScanPlanes, Unusable
 from longitudinal.jobs.scan_planes import planes_of
-from longitudinal.jobs.supervisor import JobContext
+from longitudinal.jobs.supervisor import ArchiveSilent, JobContext, JobCrashed
 from longitudinal.jobs.worker_pool import WorkerPool
-from longitudinal.jobs.worker_process import TaskFailed
+from longitudinal.jobs.worker_process import NoInterpreter, TaskFailed
 from longitudinal.points.answer import Match, RefinedMatch
 from longitudinal.points.ask import Asker, Found, PixelQuestion, PointQuestion, Wanted
 from longitudinal.points.patient_index import PatientIndex
@@ -29,6 +32,13 @@ from longitudinal.sidecar.jobs import JobRequest, Priority
 
 KIND = "refine"
 _DIGEST = 16
+_SCANS = {"fixed": "clicked scan", "moving": "other scan"}
+# What a question ends with when what it is about was there and is not any more.
+_GONE = (NotFound, NotIndexable, OutsideImage, Ambiguous)
+
+
+class _Changed(Exception):
+    """An image is gone, so there is no match to go by."""
 
 
 class AnsweredMatch(msgspec.Struct, rename="camel", frozen=True):
@@ -60,8 +70,9 @@ class RefinedPoint(msgspec.Struct, rename="camel", frozen=True):
 
 
 def request_refinement(
-    found: Found, question: PixelQuestion | PointQuestion, wanted: Wanted, matches: Sequence[Match]
-) -> JobRequest:
+    found: Found, question: PixelQuestion | PointQuestion, wanted: Wanted, matches: Sequence[Match],
+    owner: str = "", priority: int = Priority.ASKED,
+) -> JobRequest:  # fmt: skip
     """A job that refines some matches of an answer; the same question twice is one job."""
     parameters = Parameters(
         question if isinstance(question, PixelQuestion) else None,
@@ -71,7 +82,7 @@ def request_refinement(
     )
     text = msgspec.json.encode(parameters, order="deterministic")
     subject = f"{found.index.orthanc_id}/{sha256(text).hexdigest()[:_DIGEST]}"
-    return JobRequest(KIND, subject, Priority.WAITED_FOR, parameters=text.decode())
+    return JobRequest(KIND, subject, priority, parameters=text.decode(), owner=owner)
 
 
 class RefinePoint:
@@ -100,47 +111,60 @@ class RefinePoint:
         self._threads = threads
 
     def __call__(self, context: JobContext) -> RefinedPoint:
-        """Do it.
+        """Do it. What cannot be looked at keeps none of the other matches from being refined.
 
         Raises
         ------
         JobInterruption, JobCrashed
             As the worker does.
-        LongitudinalError
-            What was clicked at is gone: the job has failed.
         """
         parameters = msgspec.json.decode(context.job.parameters, type=Parameters)
-        question = parameters.pixel or parameters.point
-        assert question is not None
-        found = self._asker.find(question, parameters.wanted)
-        results = []
-        for number, answered in enumerate(parameters.answered):
+        results = _results_so_far(context.job.memory)
+        done_before = len(results)
+        for number, answered in enumerate(parameters.answered[done_before:], done_before):
+            if number > done_before:
+                context.moved_on()
             context.part(number, len(parameters.answered))
-            results.append(self._refine(context, found, answered, parameters.wanted.max_distance_mm))
+            results.append(self._refine(context, parameters, answered))
+            context.remember(msgspec.json.encode(results).decode())
         return RefinedPoint(results)
 
-    def _refine(
-        self, context: JobContext, found: Found, answered: AnsweredMatch, most_mm: float | None
-    ) -> RefinedMatch:
+    def _refine(self, context: JobContext, parameters: Parameters, answered: AnsweredMatch) -> RefinedMatch:
+        is_changed = changed(answered.study_instance_uid, answered.series_instance_uid)
+        try:
+            found = self._find(parameters, answered)
+        except _GONE:
+            return is_changed
         match = next((each for each in refinable(found.answer) if answered_as(each) == answered), None)
         if match is None:
-            return changed(answered.study_instance_uid, answered.series_instance_uid)
+            return is_changed
         try:
-            result = self._look(context, found, match, most_mm)
+            result = self._look(context, found, match, parameters.wanted.max_distance_mm)
+        except _Changed:
+            return is_changed
         except NotRefined as why:
             result = unrefined(match, why)
-        except TaskFailed as error:
-            result = unrefined(match, NotRefined("workerFailed", str(error)))
         # It took seconds, in which an image can be deleted and a transform rejected.
-        if self._asker.holds(found, result.match or match):
-            return result
-        return changed(answered.study_instance_uid, answered.series_instance_uid)
+        return result if self._asker.holds(found, result.match or match) else is_changed
+
+    def _find(self, parameters: Parameters, answered: AnsweredMatch) -> Found:
+        """The answer as it is now. Raises one of _GONE."""
+        question = parameters.pixel or parameters.point
+        assert question is not None
+        try:
+            return self._asker.find(question, parameters.wanted)
+        except _GONE:  # perhaps another of the studies, which is no concern of this one
+            alone = replace(parameters.wanted, studies=(answered.study_instance_uid,))
+            return self._asker.find(question, alone)
 
     def _look(self, context: JobContext, found: Found, match: Match, most_mm: float | None) -> RefinedMatch:
         index = found.index
         place = find_surroundings(index, found.source, match, VOLUME_MODALITIES)
-        fixed, fixed_planes = self._scan(index, place.fixed)
-        moving, moving_planes = self._scan(index, place.moving)
+        try:
+            fixed, fixed_planes = self._scan(index, place.fixed)
+            moving, moving_planes = self._scan(index, place.moving)
+        except KeyError:  # an image whose tags are looked at was deleted
+            raise _Changed from None
         task = RefineTask(
             fixed_planes,
             moving_planes,
@@ -148,10 +172,11 @@ class RefinePoint:
             place.point.tolist(),
             self._threads,
         )
-        answer = self._workers.refine(task, context)
+        answer = self._have_refined(task, context)
         if isinstance(answer, Unusable):
-            which = "clicked scan" if answer.scan == "fixed" else "other scan"
-            raise NotRefined(answer.reason, f"the {which} cannot be registered: {answer.detail}")
+            raise NotRefined(
+                answer.reason, f"the {_SCANS[answer.scan]} cannot be registered: {answer.detail}"
+            )
         x, y, z = answer.point
         look = Look(
             point=(x, y, z),
@@ -163,6 +188,24 @@ class RefinePoint:
         )
         return refined(index, match, place.moving, look, self._links, most_mm)
 
+    def _have_refined(self, task: RefineTask, context: JobContext) -> Refined | Unusable:
+        """The worker's answer. Raises NotRefined where there is none, and _Changed where an image is gone."""
+        try:
+            return self._workers.refine(task, context)
+        except TaskFailed as error:
+            if error.reason == IMAGE_GONE:
+                raise _Changed from None
+            name = f"the {_SCANS[error.scan]}: " if error.scan else ""
+            raise NotRefined("workerFailed", f"{name}{error}") from None
+        except NoInterpreter as error:
+            raise NotRefined("workerFailed", str(error)) from None
+        except ArchiveSilent:
+            raise
+        except JobCrashed as error:
+            if not context.is_last_start:
+                raise
+            raise NotRefined("workerFailed", f"{error} ({context.job.attempts} times)") from None
+
     def _scan(self, index: PatientIndex, stack: int) -> tuple[Acquisition, ScanPlanes]:
         series = index.series[int(index.stack_series[stack])]
         first = series.orthanc_ids[int(index.plane_instance[index.stack_set.start[stack]])]
@@ -170,3 +213,11 @@ class RefinePoint:
         # Asked before the pixels are read: what is stored meanwhile makes the next point read them again.
         updated = self._last_update_of(first)
         return acquisition, msgspec.structs.replace(planes_of(index, stack, acquisition), last_update=updated)
+
+
+def _results_so_far(memory: str | None) -> list[RefinedMatch]:
+    """What an earlier start of the job has refined."""
+    try:
+        return [] if memory is None else msgspec.json.decode(memory, type=list[RefinedMatch])
+    except msgspec.DecodeError:
+        return []

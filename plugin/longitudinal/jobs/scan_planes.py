@@ -1,9 +1,13 @@
-"""A stack of a patient as a worker is told of it."""
+"""A stack of a patient as a worker is told of it, and when something was last stored in its series."""
 
 from longitudinal.alignment.acquisition import Acquisition, milliseconds
+from longitudinal.alignment.failures import LastUpdateOf
 from longitudinal.alignment.outcome import images_of
+from longitudinal.ingest.inventory import Inventory
 from longitudinal.jobs.messages import ScanPlanes
 from longitudinal.points.patient_index import PatientIndex
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.studies import series_of_instances
 
 
 def planes_of(index: PatientIndex, stack: int, acquisition: Acquisition) -> ScanPlanes:
@@ -20,3 +24,13 @@ def planes_of(index: PatientIndex, stack: int, acquisition: Acquisition) -> Scan
         echo_time=milliseconds(contrast.echo_time),
         inversion_time=milliseconds(contrast.inversion_time),
     )
+
+
+def last_updates(readers: Readers, inventory: Inventory) -> LastUpdateOf:
+    """Tells LastUpdate of the series of an instance as the archive has it now."""
+
+    def last_update_of(instance: str) -> str:
+        series = series_of_instances(readers.connection(), [instance])
+        return max(map(inventory.last_update, series), default="")
+
+    return last_update_of

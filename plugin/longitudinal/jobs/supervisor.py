@@ -1,15 +1,16 @@
 """The threads that do jobs, each one after the other, and what a job may ask while it runs."""
 
 import logging
+import math
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
-from longitudinal.errors import SidecarUnavailable
+from longitudinal.errors import LongitudinalError, SidecarUnavailable
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.sidecar.jobs import Job, JobState, Priority
 
@@ -42,13 +43,24 @@ class JobCrashed(Exception):
     """What did the job died; it starts again, so many times."""
 
 
+class ArchiveSilent(JobCrashed):
+    """Orthanc did not answer: nothing is wrong with what the job is about, and it starts again a little later."""
+
+
 class JobContext:
     """What a running job can ask and tell."""
 
     def __init__(
-        self, job: Job, queue: JobQueue, stop: threading.Event, is_receiving: Callable[[], bool]
+        self,
+        job: Job,
+        queue: JobQueue,
+        stop: threading.Event,
+        is_receiving: Callable[[], bool],
+        kinds: frozenset[str] = frozenset(),
     ) -> None:
         self.job = job
+        self._kinds = kinds or frozenset((job.kind,))
+        self._looked = self._wanted_at = -math.inf
         self._queue = queue
         self._stop = stop
         self._is_receiving = is_receiving
@@ -61,10 +73,15 @@ class JobContext:
 
     def report(self, progress: float, stage: str) -> None:
         """Tell how far it is, 0..1; as often as one likes."""
+        self.beat()
         if time.monotonic() - self._reported >= _REPORT_SECONDS:
             self._reported = time.monotonic()
             number, count = self._part
             self._queue.report(self.job, (number + progress) / count, stage)
+
+    def beat(self, seconds_ago: float = 0.0) -> None:
+        """Tell when what does the job has last given a sign of life."""
+        self._queue.beat(self.job, seconds_ago)
 
     def moved_on(self) -> None:
         """Tell that some of it is done for good: earlier starts, which ended before that, count no more.
@@ -73,6 +90,16 @@ class JobContext:
         """
         if self.job.attempts > 1:
             self._queue.forgive(self.job)
+            self.job = replace(self.job, attempts=1)
+
+    @property
+    def is_last_start(self) -> bool:
+        """Whether the job does not start again should it crash."""
+        return self.job.attempts >= MAX_ATTEMPTS
+
+    def remember(self, memory: str) -> None:
+        """Keep what the job has found so far (JSON, `job.memory` of its next start), should it be interrupted."""
+        self._queue.remember(self.job, memory)
 
     def checkpoint(self) -> None:
         """To be called several times a second.
@@ -86,7 +113,20 @@ class JobContext:
             self._stop.wait(_STEP_BACK_SECONDS)
         if self._queue.is_cancelled(self.job):
             raise JobCancelled
-        if self._stop.is_set() or self._queue.must_make_way(self.job):
+        if self._stop.is_set() or self._queue.is_held(self.job):
+            raise JobPostponed
+        self._make_way()
+
+    def _make_way(self) -> None:
+        """Raise JobPostponed where a more urgent job waits, and no other thread takes it."""
+        now = time.monotonic()
+        if now - self._looked < _REPORT_SECONDS:
+            return
+        self._looked, was_wanted = now, self._wanted_at
+        is_wanted = self._queue.must_make_way(self.job, self._kinds)
+        self._wanted_at = now if is_wanted else -math.inf
+        if is_wanted and was_wanted > -math.inf:
+            self._queue.make_way(self.job)
             raise JobPostponed
 
 
@@ -172,7 +212,7 @@ class Supervisor:
             lane.running = None
 
     def _do(self, job: Job) -> None:
-        context = JobContext(job, self._queue, self._stop, self._is_receiving)
+        context = JobContext(job, self._queue, self._stop, self._is_receiving, frozenset(self._handlers))
         try:
             result = self._handlers[job.kind](context)
         except JobCancelled:
@@ -182,15 +222,23 @@ class Supervisor:
             if not isinstance(reason, JobPostponed):  # a full disk, a locked database: no fault of the job's
                 raise
         except JobCrashed as error:
-            LOGGER.error(
-                "Job %s (%s of %s), start %d: %s", job.id, job.kind, job.subject, job.attempts, error
-            )
-            if job.attempts < MAX_ATTEMPTS:
-                self._queue.again(job, str(error))
-            else:
-                self._queue.finish(job, JobState.FAILED, error=f"{error} ({job.attempts} times)")
+            self._crashed(context, error)
+        except LongitudinalError as error:  # something a caller can be told about, and no fault of the code
+            LOGGER.error("Job %s (%s of %s) failed: %s", job.id, job.kind, job.subject, error)
+            self._queue.finish(job, JobState.FAILED, error=str(error))
         except Exception as error:  # whatever it is, it is this job's failure and no other's
             LOGGER.exception("Job %s (%s of %s) failed", job.id, job.kind, job.subject)
             self._queue.finish(job, JobState.FAILED, error=str(error) or type(error).__name__)
         else:
             self._queue.finish(job, JobState.DONE, result=msgspec.json.encode(result).decode())
+
+    def _crashed(self, context: JobContext, error: JobCrashed) -> None:
+        """Have a job start again, or end it where it has started often enough."""
+        job = context.job
+        LOGGER.error("Job %s (%s of %s), start %d: %s", job.id, job.kind, job.subject, job.attempts, error)
+        if context.is_last_start:
+            self._queue.finish(job, JobState.FAILED, error=f"{error} ({job.attempts} times)")
+            return
+        if isinstance(error, ArchiveSilent):
+            self._stop.wait(_AFTER_ERROR_SECONDS)
+        self._queue.again(job, str(error))

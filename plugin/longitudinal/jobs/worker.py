@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from longitudinal.dicom.contrast import Contrast
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.jobs.messages import (
+    LONGEST_SECONDS,
     MEMORY_VARIABLE,
     PARENT_VARIABLE,
     TOKEN_VARIABLE,
@@ -36,10 +37,17 @@ from longitudinal.jobs.messages import (
     Registered,
     ScanPlanes,
     Task,
+    Unanswered,
     Unusable,
     rounded,
 )
-from longitudinal.jobs.pixels import PixelSource, PixelsUnavailable
+from longitudinal.jobs.pixels import (
+    ImageGone,
+    ImageUnavailable,
+    OrthancSilent,
+    PixelSource,
+    PixelsUnavailable,
+)
 from longitudinal.jobs.scan_cache import ReadScan, ScanCache
 from longitudinal.registration.alignment import Alignment, Method, Stage
 from longitudinal.registration.engine import align
@@ -65,12 +73,16 @@ _STAGES = {
     Stage.DEFORM: (0.65, 0.8),
     Stage.CHECK: (0.8, 1.0),
 }
+# Processor time until the next word, seconds: Greedy says nothing in the course of a stage. Of a chest of 1 mm affine took
+# 60 and deformable 150, and larger scans take longer.
+_LONGEST: dict[str, float] = {Stage.AFFINE: 1_800.0, Stage.DEFORM: 7_200.0, Stage.CHECK: 1_200.0}
 # Refining a point takes as long as reading a small scan.
 _READING_TO_REFINE = 0.7
 _SAY_SECONDS = 0.2
 # Of the worker's memory, for scans that are kept: what the other half must hold is a scan that is being read.
 _KEPT = 0.5
 _MIB = 1024 * 1024
+_TOO_MUCH_MEMORY = "tooMuchMemory"
 
 
 Scan = TypeVar("Scan")
@@ -79,8 +91,8 @@ Scan = TypeVar("Scan")
 class _UnusableScan(Exception):
     """One of the two scans will not do; `answer` says which and why."""
 
-    def __init__(self, answer: Unusable) -> None:
-        super().__init__(answer.detail)
+    def __init__(self, answer: Unusable | Failed) -> None:
+        super().__init__(str(answer))
         self.answer = answer
 
 
@@ -90,6 +102,7 @@ class Voice:
     def __init__(self, output: BinaryIO) -> None:
         self._output = output
         self._said = ("", 0.0)
+        self._last = Progress("starting", 0.0)
 
     def say(self, answer: Answer) -> None:
         """Write one line."""
@@ -101,7 +114,12 @@ class Voice:
         last, at = self._said
         if stage != last or time.monotonic() - at >= _SAY_SECONDS:
             self._said = (stage, time.monotonic())
-            self.say(Progress(stage, progress))
+            self._last = Progress(stage, progress, _LONGEST.get(stage, LONGEST_SECONDS))
+            self.say(self._last)
+
+    def again(self) -> None:
+        """Say the same once more: it goes on, and waits for somebody else."""
+        self.say(self._last)
 
     def part(self, stage: str, start: float, share: float) -> Callable[[float], None]:
         """Tell how far a part of a task is, 0..1, which begins at `start` of the whole and is a `share` of it."""
@@ -158,11 +176,15 @@ def _read_both(
             found.append(read(scan, voice.part("reading", number * share / 2, share / 2)))
         except UnusableVolume as error:
             raise _UnusableScan(Unusable(name, error.reason, str(error))) from error
+        except OrthancSilent:
+            raise
+        except Exception as error:  # of this scan alone; its partner may go with another
+            raise _UnusableScan(_failure(error, name)) from error
     return found
 
 
 def read_scan(source: PixelSource, scan: ScanPlanes, progress: Callable[[float], None]) -> Volume:
-    """Read the pixels of a scan. Raises UnusableVolume, PixelsUnavailable."""
+    """Read the pixels of a scan. Raises UnusableVolume, and as `PixelSource.read` does."""
     planes = np.frombuffer(scan.planes, dtype=PLANE)
 
     def read(plane: int) -> NDArray[np.generic]:
@@ -186,6 +208,7 @@ def _registered(alignment: Alignment, seconds: float) -> Registered:
         reason=None if rejection is None else REJECTIONS[rejection],
         seconds=round(seconds, 2),
         peak_mib=_peak_mib(),
+        rigid=None if alignment.rigid is None else _registered(alignment.rigid, seconds),
     )
 
 
@@ -221,11 +244,12 @@ def _settle_in() -> int:
 def main() -> None:
     """Do tasks until standard input ends, or none has come for a while."""
     memory = _settle_in()
-    source = PixelSource(os.environ.pop(URL_VARIABLE), os.environ.pop(TOKEN_VARIABLE))
+    url, token = os.environ.pop(URL_VARIABLE), os.environ.pop(TOKEN_VARIABLE)
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as output:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what native code prints is no answer
-        read = partial(read_scan, source)
-        _serve(read, ScanCache(memory * _KEPT, read), Voice(output))
+        voice = Voice(output)
+        read = partial(read_scan, PixelSource(url, token, voice.again))
+        _serve(read, ScanCache(memory * _KEPT, read), voice)
 
 
 def _serve(read: ReadScan, scans: ScanCache, voice: Voice) -> None:
@@ -246,20 +270,28 @@ def _answer(line: bytes, read: ReadScan, scans: ScanCache, voice: Voice) -> Answ
         scans.forget()  # an alignment may need all the memory there is
         return align_scans(task, read, voice)
     except _UnusableScan as error:
-        return error.answer
-    except PixelsUnavailable as error:
-        return Failed(str(error))
-    except MemoryError:
+        answer: Answer = error.answer
+    except OrthancSilent as error:
+        return Unanswered(str(error))
+    except Exception as error:  # the process is fit for the next task
+        answer = _failure(error)
+    if isinstance(answer, Failed) and answer.reason == _TOO_MUCH_MEMORY:
         scans.forget()
-        return Failed("it needs more memory than WorkerMemoryMiB allows")
-    except (
-        Exception
-    ) as error:  # native code raises RuntimeError for anything; the process is fit for the next task
-        text = str(error).strip()
-        if "bad_alloc" in text or "allocate" in text.lower():
-            scans.forget()
-            return Failed("it needs more memory than WorkerMemoryMiB allows")
-        return Failed(f"{type(error).__name__}: {text}")
+    return answer
+
+
+def _failure(error: Exception, scan: str = "") -> Failed:
+    """What to say of an exception; native code raises RuntimeError for anything."""
+    text = str(error).strip()
+    if isinstance(error, PixelsUnavailable):
+        return Failed(text, "unreadablePixels", scan)
+    if isinstance(error, ImageUnavailable):
+        return Failed(text, "imageUnavailable", scan)
+    if isinstance(error, ImageGone):
+        return Failed(text, "imageGone", scan)
+    if isinstance(error, MemoryError) or "bad_alloc" in text or "allocate" in text.lower():
+        return Failed("it needs more memory than WorkerMemoryMiB allows", _TOO_MUCH_MEMORY, scan)
+    return Failed(f"{type(error).__name__}: {text}", scan=scan)
 
 
 if __name__ == "__main__":

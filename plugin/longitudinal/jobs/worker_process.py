@@ -12,6 +12,7 @@ from typing import IO
 
 import msgspec
 
+from longitudinal.jobs import pulse
 from longitudinal.jobs.messages import (
     MEMORY_VARIABLE,
     PARENT_VARIABLE,
@@ -24,9 +25,11 @@ from longitudinal.jobs.messages import (
     RefineTask,
     Registered,
     Task,
+    Unanswered,
     Unusable,
 )
-from longitudinal.jobs.supervisor import JobContext, JobCrashed
+from longitudinal.jobs.pulse import Pulse
+from longitudinal.jobs.supervisor import ArchiveSilent, JobContext, JobCrashed
 
 LOGGER = logging.getLogger(__name__)
 
@@ -60,7 +63,24 @@ class Workplace:
 
 
 class TaskFailed(Exception):
-    """The worker could not do its task, and would not do it a second time either."""
+    """The worker could not do its task, and would not do it a second time either.
+
+    Attributes
+    ----------
+    reason
+        A code of `longitudinal.alignment.failures`.
+    scan
+        "fixed" or "moving" where that scan could not be read; empty where the two together failed.
+    """
+
+    def __init__(self, detail: str, reason: str = "registrationFailed", scan: str = "") -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.scan = scan
+
+
+class NoInterpreter(Exception):
+    """There is no Python to run a worker with: no task can be done."""
 
 
 class WorkerProcess:
@@ -70,6 +90,7 @@ class WorkerProcess:
         self._workplace = workplace
         self._process: subprocess.Popen[bytes] | None = None
         self._words: IO[bytes]
+        self._pulse: Pulse
         self._open = ExitStack()
         self._unread = b""
         self._answers: list[Answer] = []
@@ -82,14 +103,18 @@ class WorkerProcess:
         JobInterruption
             The job must not go on; the process is dead.
         JobCrashed
-            The process died.
+            The process died, or hung and was killed.
+        ArchiveSilent
+            Orthanc did not answer for the pixels.
         TaskFailed
             The task cannot be done.
+        NoInterpreter
         """
         try:
-            self._send(msgspec.json.encode(task) + b"\n")
+            self._send(msgspec.json.encode(task) + b"\n", context)
             answer = self._next_answer(context)
             while isinstance(answer, Progress):
+                self._pulse.heard(answer.stage, answer.longest)
                 context.report(answer.progress, answer.stage)
                 answer = self._next_answer(context)
         except (
@@ -98,12 +123,15 @@ class WorkerProcess:
             self.close()
             raise
         if isinstance(answer, Failed):
-            raise TaskFailed(answer.error)
+            raise TaskFailed(answer.error, answer.reason, answer.scan)
+        if isinstance(answer, Unanswered):
+            self.close()  # its token may be one that Orthanc does not know any more
+            raise ArchiveSilent(answer.error)
         return answer
 
     def _next_answer(self, context: JobContext) -> Answer:
         while not self._answers:
-            context.checkpoint()
+            self._look_after(context)
             self._answers += [msgspec.json.decode(line, type=Answer) for line in self._lines()]
         return self._answers.pop(0)
 
@@ -113,35 +141,52 @@ class WorkerProcess:
         if process is None:
             return
         process.kill()
-        process.wait(_END_SECONDS)
+        with suppress(subprocess.TimeoutExpired):  # in the middle of a read from a disk that is gone
+            process.wait(_END_SECONDS)
         self._open.close()
         self._unread, self._answers = b"", []
 
-    def _send(self, line: bytes) -> None:
+    def _look_after(self, context: JobContext) -> None:
+        """See whether the job may go on, and whether the process lives. Raises JobInterruption, JobCrashed."""
+        context.checkpoint()
+        fault = self._pulse.fault()
+        context.beat(self._pulse.age)
+        if fault is not None:
+            raise JobCrashed(fault)
+
+    def _send(self, line: bytes, context: JobContext) -> None:
         """Give the task to the process there is, or to a new one where that has just ended."""
         if self._process is not None and self._process.poll() is None:
             try:
-                self._write(line)
+                self._write(line, context)
                 return
             except OSError:
                 LOGGER.info("The worker had ended; starting another")
         self.close()
         self._start()
         try:
-            self._write(line)
+            self._write(line, context)
         except OSError as error:
             raise self._crash() from error
 
-    def _write(self, line: bytes) -> None:
+    def _write(self, line: bytes, context: JobContext) -> None:
+        """Write to a process that reads as it likes, or not at all. Raises as `_look_after` does, and OSError."""
         assert self._process is not None
         assert self._process.stdin is not None
-        self._process.stdin.write(line)
-        self._process.stdin.flush()
+        pid, pipe = self._process.pid, self._process.stdin.fileno()
+        self._pulse = Pulse(pulse.SILENT_SECONDS, lambda: pulse.processor_seconds(pid))
+        rest = memoryview(line)
+        with selectors.DefaultSelector() as selector:
+            selector.register(pipe, selectors.EVENT_WRITE)
+            while rest:
+                self._look_after(context)
+                if selector.select(_LOOK_SECONDS):
+                    rest = rest[os.write(pipe, rest) :]
 
     def _start(self) -> None:
         place = self._workplace
         if not place.python.exists():
-            raise TaskFailed(
+            raise NoInterpreter(
                 f"there is no Python at {place.python}: run `make setup`, or set Longitudinal.Environment"
             )
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ} | {
@@ -167,6 +212,8 @@ class WorkerProcess:
         for stream in (self._process.stdin, self._process.stdout):
             assert stream is not None
             self._open.callback(_close, stream)
+        assert self._process.stdin is not None
+        os.set_blocking(self._process.stdin.fileno(), False)
 
     def _lines(self) -> list[bytes]:
         """The lines that have come, after a short wait; none is no answer yet."""

@@ -50,6 +50,8 @@ class Alignment:
         The figures, and whether they suffice.
     engine
         Name and version of what made it; a part of what makes a REG the same REG.
+    rigid
+        Of an affine or deformable alignment that was rejected: the rigid one it began with, where that is accepted.
     """
 
     moving_from_fixed: affine.Matrix
@@ -57,6 +59,7 @@ class Alignment:
     method: Method
     quality: Quality
     engine: str
+    rigid: "Alignment | None" = None
 
     @property
     def registration(self) -> affine.Matrix | DisplacementField:

@@ -5,7 +5,7 @@ not cancel, one of them is wrong.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import numpy as np
@@ -23,6 +23,7 @@ from longitudinal.registration.pyramid import Pyramid, image_transform
 from longitudinal.registration.quality import (
     NO_OVERLAP,
     Quality,
+    Rejection,
     covered,
     forward_backward,
     judge,
@@ -40,6 +41,9 @@ ENGINE = (
     f"orthanc-longitudinal {__version__} (SimpleITK {version('SimpleITK')}, Greedy {version('picsl-greedy')})"
 )
 """What made an alignment, down to the version: another one may come to other digits."""
+
+_RIGID_REJECTIONS = (Rejection.NO_OVERLAP, Rejection.LIKE_ITS_MIRROR_IMAGE)
+"""What is judged by the rigid part, whatever was asked for: without the rest it is rejected all the same."""
 
 
 def _silent(stage: Stage, fraction: float) -> None:
@@ -72,7 +76,8 @@ def align(
     Returns
     -------
     Alignment
-        Rejected ones too, with their figures; the identity where the scans did not overlap at all.
+        Rejected ones too, with their figures; the identity where the scans did not overlap at all. A rejected affine or
+        deformable one has the `rigid` one beside it, where that passes the same checks.
     """
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
     there, back = Pyramid(fixed), Pyramid(moving)
@@ -83,9 +88,18 @@ def align(
     except NoOverlap:
         return Alignment(np.eye(4), None, method, NO_OVERLAP, ENGINE)
     progress(Stage.CHECK, 0.0)
-    quality = judge(_measure(there, back, forth, home), acceptance)
+    if any(affine.find_fault(way.matrix) for way in (forth, home)):  # Greedy's affine stage, gone astray
+        quality = replace(NO_OVERLAP, rejection=Rejection.INCONSISTENT)
+        forth, home = forth.without_freedom, home.without_freedom
+    else:
+        quality = judge(_measure(there, back, forth, home), acceptance)
+    rigid = None
+    if method is not Method.RIGID and quality.rejection not in (None, *_RIGID_REJECTIONS):
+        rigid_quality = judge(_measure(there, back, forth.without_freedom, home.without_freedom), acceptance)
+        if rigid_quality.accepted:
+            rigid = Alignment(forth.rigid, None, Method.RIGID, rigid_quality, ENGINE)
     progress(Stage.CHECK, 1.0)
-    return Alignment(forth.matrix, forth.field, method, quality, ENGINE)
+    return Alignment(forth.matrix, forth.field, method, quality, ENGINE, rigid)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +114,11 @@ class _Way:
     def points(self) -> Transform:
         """The map of points."""
         return linear(self.matrix) if self.field is None else DisplacementGrid(self.field)
+
+    @property
+    def without_freedom(self) -> "_Way":
+        """The rigid part alone."""
+        return _Way(self.rigid, self.rigid, None)
 
 
 def _register(

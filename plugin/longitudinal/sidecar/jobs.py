@@ -2,6 +2,7 @@
 
 import sqlite3
 import uuid
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -29,7 +30,7 @@ class Priority:
     HURRIED = 5  # still held by a pause
     ARRIVED = 7  # what has just been stored; nobody asked, so a pause holds it too
     ASKED = 10
-    WAITED_FOR = 15  # somebody sits before a picture
+    WAITED_FOR = 15  # a request waits for it at this moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class JobRequest:
         Among jobs of one priority the greatest goes first: a StudyDate, so that the newest study does.
     parameters
         JSON, for the kind's own use.
+    owner
+        Who asked, as Orthanc authenticated them; empty where nobody did, or nobody knows.
     """
 
     kind: str
@@ -51,11 +54,15 @@ class JobRequest:
     priority: int = Priority.ASKED
     rank: str = ""
     parameters: str = "{}"
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One row. `progress` is 0..1, `result` and `parameters` JSON, times ISO 8601 in UTC; `attempts` counts starts."""
+    """One row. `progress` is 0..1, `result` and `parameters` JSON, times ISO 8601 in UTC; `attempts` counts starts.
+
+    `owner` is who asked, empty where nobody did; `memory` what the job found before it was interrupted, JSON of its kind.
+    """
 
     id: str
     kind: str
@@ -72,6 +79,8 @@ class Job:
     created: str
     started: str | None
     finished: str | None
+    owner: str = ""
+    memory: str | None = None
 
     @property
     def is_active(self) -> bool:
@@ -80,7 +89,7 @@ class Job:
 
 
 _COLUMNS = """id, kind, subject, priority, rank, parameters, state, progress, stage, attempts, error, result, created,
-    started, finished"""
+    started, finished, owner, memory"""
 
 
 def read_job(connection: sqlite3.Connection, job_id: str) -> Job | None:
@@ -108,15 +117,64 @@ def latest_job(connection: sqlite3.Connection, kind: str, subject: str) -> Job |
     return None if row is None else _job(row)
 
 
-def next_job(connection: sqlite3.Connection, kinds: frozenset[str], lowest: int) -> Job | None:
-    """The queued job to start next, of some kinds and at least a priority."""
-    marks = ", ".join("?" * len(kinds))
+def next_job(
+    connection: sqlite3.Connection, kinds: frozenset[str], lowest: int, served: Callable[[str], int]
+) -> Job | None:
+    """The queued job to start next, of some kinds and at least a priority.
+
+    The greatest priority; of that, a job of the owner who was `served` longest ago; of these by rank, then the oldest.
+    Each step is a seek in an index, however many wait.
+    """
+    priorities = {kind: _greatest_priority(connection, kind, lowest) for kind in sorted(kinds)}
+    priority = max((found for found in priorities.values() if found is not None), default=None)
+    if priority is None:
+        return None
+    urgent = [kind for kind, found in priorities.items() if found == priority]
+    owners = {owner for kind in urgent for owner in _owners(connection, kind, priority)}
+    owner = min(owners, key=lambda one: (served(one), one))
+    jobs = [job for kind in urgent for job in _first_of(connection, kind, priority, owner)]
+    oldest = sorted(jobs, key=lambda job: job.created)
+    return max(oldest, key=lambda job: job.rank)
+
+
+def _greatest_priority(connection: sqlite3.Connection, kind: str, lowest: int) -> int | None:
     row = connection.execute(
-        f"""SELECT {_COLUMNS} FROM jobs WHERE state = 'queued' AND priority >= ? AND kind IN ({marks})
-        ORDER BY priority DESC, rank DESC, created LIMIT 1""",
-        (lowest, *sorted(kinds)),
+        "SELECT max(priority) FROM jobs WHERE state = 'queued' AND kind = ? AND priority >= ?", (kind, lowest)
     ).fetchone()
-    return None if row is None else _job(row)
+    return None if row[0] is None else int(row[0])
+
+
+def _owners(connection: sqlite3.Connection, kind: str, priority: int) -> Iterable[str]:
+    """Whose jobs wait, from one to the next without reading those between."""
+    query = "SELECT min(owner) FROM jobs WHERE state = 'queued' AND kind = ? AND priority = ?"
+    (owner,) = connection.execute(query, (kind, priority)).fetchone()
+    while owner is not None:
+        yield owner
+        (owner,) = connection.execute(f"{query} AND owner > ?", (kind, priority, owner)).fetchone()
+
+
+def _first_of(connection: sqlite3.Connection, kind: str, priority: int, owner: str) -> list[Job]:
+    rows = connection.execute(
+        f"""SELECT {_COLUMNS} FROM jobs WHERE state = 'queued' AND kind = ? AND priority = ? AND owner = ?
+        ORDER BY rank DESC, created LIMIT 1""",
+        (kind, priority, owner),
+    )
+    return [_job(row) for row in rows]
+
+
+def is_waiting_above(connection: sqlite3.Connection, kinds: frozenset[str], priority: int) -> bool:
+    """Whether a job of some kinds waits that is more urgent."""
+    query = "SELECT 1 FROM jobs WHERE state = 'queued' AND kind = ? AND priority > ? LIMIT 1"
+    return any(connection.execute(query, (kind, priority)).fetchone() for kind in kinds)
+
+
+def count_waiting(connection: sqlite3.Connection, owner: str) -> int:
+    """How many jobs wait that an owner asked for."""
+    row = connection.execute(
+        "SELECT count(*) FROM jobs WHERE state = 'queued' AND owner = ? AND priority >= ?",
+        (owner, Priority.ASKED),
+    ).fetchone()
+    return int(row[0])
 
 
 def count_jobs(connection: sqlite3.Connection) -> dict[str, int]:
@@ -130,21 +188,33 @@ def count_jobs(connection: sqlite3.Connection) -> dict[str, int]:
 def enqueue(connection: sqlite3.Connection, request: JobRequest) -> str:
     """Queue a job, or join the one there is and hurry it; returns its id.
 
-    One that waits takes over the parameters of a request that is no less urgent: the last word holds.
+    One that waits takes over the parameters of a request that is no less urgent: the last word holds. Who asks for what
+    nobody had asked for owns it.
     """
     row = connection.execute(
         """UPDATE jobs SET priority = max(priority, ?1),
-        parameters = CASE WHEN state = 'queued' AND ?1 >= priority THEN ?4 ELSE parameters END
+        parameters = CASE WHEN state = 'queued' AND ?1 >= priority THEN ?4 ELSE parameters END,
+        memory = CASE WHEN state = 'queued' AND ?1 >= priority AND parameters <> ?4 THEN NULL ELSE memory END,
+        owner = CASE WHEN owner = '' THEN ?5 ELSE owner END
         WHERE kind = ?2 AND subject = ?3 AND state IN ('queued', 'running') RETURNING id""",
-        (request.priority, request.kind, request.subject, request.parameters),
+        (request.priority, request.kind, request.subject, request.parameters, request.owner),
     ).fetchone()
     if row is not None:
         return str(row[0])
     job_id = uuid.uuid4().hex
     connection.execute(
-        """INSERT INTO jobs (id, kind, subject, priority, rank, parameters, state, progress, stage, attempts, created)
-        VALUES (?, ?, ?, ?, ?, ?, 'queued', 0, 'waiting', 0, ?)""",
-        (job_id, request.kind, request.subject, request.priority, request.rank, request.parameters, _now()),
+        """INSERT INTO jobs (id, kind, subject, priority, rank, parameters, owner, state, progress, stage, attempts, created)
+        VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', 0, 'waiting', 0, ?)""",
+        (
+            job_id,
+            request.kind,
+            request.subject,
+            request.priority,
+            request.rank,
+            request.parameters,
+            request.owner,
+            _now(),
+        ),
     )
     return job_id
 
@@ -154,6 +224,14 @@ def hurry(connection: sqlite3.Connection, kind: str, subject: str) -> None:
     connection.execute(
         "UPDATE jobs SET priority = ? WHERE kind = ? AND subject = ? AND state = 'queued' AND priority < ?",
         (Priority.HURRIED, kind, subject, Priority.HURRIED),
+    )
+
+
+def relax(connection: sqlite3.Connection, job_id: str) -> None:
+    """Nobody waits for a job any more; it was asked for still."""
+    connection.execute(
+        "UPDATE jobs SET priority = ? WHERE id = ? AND priority = ? AND state IN ('queued', 'running')",
+        (Priority.ASKED, job_id, Priority.WAITED_FOR),
     )
 
 
@@ -191,12 +269,17 @@ def forgive(connection: sqlite3.Connection, run: Job) -> None:
     connection.execute(f"UPDATE jobs SET attempts = 1 WHERE {_RUN}", (run.id, run.started))
 
 
+def remember(connection: sqlite3.Connection, run: Job, memory: str) -> None:
+    """What a running job has found so far."""
+    connection.execute(f"UPDATE jobs SET memory = ? WHERE {_RUN}", (memory, run.id, run.started))
+
+
 def finish(
     connection: sqlite3.Connection, run: Job, state: JobState, *, error: str | None = None, result: str | None = None
 ) -> None:  # fmt: skip
     """A running job ended; one that was cancelled meanwhile stays so."""
     connection.execute(
-        f"""UPDATE jobs SET state = ?, error = ?, result = ?, finished = ?, stage = ?,
+        f"""UPDATE jobs SET state = ?, error = ?, result = ?, finished = ?, stage = ?, memory = NULL,
         progress = CASE WHEN ? = 'done' THEN 1.0 ELSE progress END WHERE {_RUN}""",
         (state, error, result, _now(), state, state, run.id, run.started),
     )
@@ -228,14 +311,18 @@ def cancel(connection: sqlite3.Connection, job_id: str) -> bool:
     return changed.rowcount == 1
 
 
-def retry(connection: sqlite3.Connection, job_id: str) -> bool:
-    """Queue a failed or cancelled job again; False when it is neither, or its subject has another job under way."""
+def retry(connection: sqlite3.Connection, job_id: str, owner: str) -> bool:
+    """Queue a failed or cancelled job again, for who asks now.
+
+    False when it is neither, or its subject has another job under way.
+    """
     changed = connection.execute(
         """UPDATE jobs SET state = 'queued', stage = 'waiting', attempts = 0, progress = 0, error = NULL, result = NULL,
-        started = NULL, finished = NULL, priority = max(priority, ?) WHERE id = ? AND state IN ('failed', 'cancelled')
+        memory = NULL, started = NULL, finished = NULL, priority = ?, owner = ?
+        WHERE id = ? AND state IN ('failed', 'cancelled')
         AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.kind = jobs.kind AND o.subject = jobs.subject
             AND o.state IN ('queued', 'running'))""",
-        (Priority.ASKED, job_id),
+        (Priority.ASKED, owner, job_id),
     )
     return changed.rowcount == 1
 
@@ -253,6 +340,10 @@ def recover(connection: sqlite3.Connection, kinds: frozenset[str], max_attempts:
     connection.execute(
         f"UPDATE jobs SET state = 'queued', stage = 'waiting', started = NULL WHERE {which}",
         tuple(sorted(kinds)),
+    )
+    connection.execute(
+        f"UPDATE jobs SET priority = ? WHERE state = 'queued' AND priority = ? AND kind IN ({marks})",
+        (Priority.ASKED, Priority.WAITED_FOR, *sorted(kinds)),  # who waited was cut off
     )
     connection.execute("DELETE FROM jobs WHERE finished < ?", (_now(-_KEEP),))
 

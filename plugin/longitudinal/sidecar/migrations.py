@@ -143,3 +143,22 @@ def m006_headers(db: Database) -> None:
     """What each instance says of its patient, study and series, and by which reader it was read."""
     for statement in _HEADERS:
         db.execute(statement)
+
+
+_OWNERS = (
+    # Who asked for a job, empty where nobody did; and what a job found before it was interrupted.
+    "ALTER TABLE jobs ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE jobs ADD COLUMN memory TEXT",
+    "DROP INDEX jobs_next",
+    # The next job of an owner, and the owners there are, without reading all that waits.
+    "CREATE INDEX jobs_next ON jobs (kind, priority, owner, rank DESC, created) WHERE state = 'queued'",
+    "CREATE INDEX jobs_owner ON jobs (owner, priority) WHERE state = 'queued'",
+    "CREATE INDEX jobs_state ON jobs (state)",
+)
+
+
+@MIGRATIONS()
+def m007_job_owners(db: Database) -> None:
+    """Whose jobs they are, so that each gets a turn."""
+    for statement in _OWNERS:
+        db.execute(statement)

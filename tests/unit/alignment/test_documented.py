@@ -6,11 +6,14 @@ import re
 from typing import get_args
 
 from longitudinal.alignment import candidate
+from longitudinal.alignment.failures import FAILURES
 from longitudinal.alignment.standing import Standing
 from longitudinal.http.routes.studies import AlignmentState
-from longitudinal.jobs import worker
+from longitudinal.jobs import pulse, worker
+from longitudinal.jobs.messages import LONGEST_SECONDS
 from longitudinal.jobs.supervisor import MAX_ATTEMPTS
 from longitudinal.registration import volume
+from longitudinal.registration.alignment import Stage
 from longitudinal.registration.quality import REJECTIONS
 from longitudinal.transforms.grid_size import MOST_BYTES
 from tests.data import ROOT
@@ -27,6 +30,12 @@ def test_numbers() -> None:
     )
     assert f"{MAX_ATTEMPTS} times at most" in TEXT
     assert (worker._IDLE_SECONDS, "after two idle minutes" in TEXT) == (120, True)
+    assert (pulse.SILENT_SECONDS, "sign of life for 120 s" in TEXT) == (120, True)
+    affine, deform, check = (worker._LONGEST[stage] for stage in (Stage.AFFINE, Stage.DEFORM, Stage.CHECK))
+    declared = (
+        f"{LONGEST_SECONDS:.0f} s; affine {affine:,.0f}, deformable {deform:,.0f}, the check {check:,.0f}"
+    )
+    assert f"({declared})" in TEXT
     assert (MOST_BYTES, "more than 1 MB packed" in TEXT) == (1_000_000, True)
 
 
@@ -47,4 +56,4 @@ def test_every_reason_for_a_refusal_has_a_row() -> None:
         and isinstance(call.args[0], ast.Constant)
     }  # fmt: skip
     assert {"tooFewPlanes", "notGrey"} <= unusable
-    assert {code for code in {*REJECTIONS, *unusable} if f"| `{code}` |" not in CODES} == set()
+    assert {code for code in {*REJECTIONS, *FAILURES, *unusable} if f"| `{code}` |" not in CODES} == set()

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from longitudinal.alignment.acquisition import Acquisition
+from longitudinal.alignment.failures import Tried
 from longitudinal.alignment.loops import find_loops
 from longitudinal.alignment.partner import Pair, Wish, choose
 from longitudinal.alignment.standing import standing_of
@@ -16,7 +17,7 @@ from longitudinal.points.stale import Stale
 from longitudinal.sidecar.patients import patient_key_of
 from longitudinal.sidecar.records import InstanceRecord, Notes
 from longitudinal.sidecar.studies import write_attempts
-from longitudinal.transforms.attempts import Attempt, add_attempt
+from longitudinal.transforms.attempts import Attempt, TriedSeries, add_attempt
 from tests.unit.points.patients import Ward, registration, shift, unplaced, volume
 
 HEIGHTS = range(0, 60, 3)
@@ -37,6 +38,7 @@ class Patient:
     def __init__(self, folder: Path, *records: InstanceRecord | list[InstanceRecord]) -> None:
         self.ward = Ward(folder, *records)
         self.looks: dict[str, Acquisition] = {}
+        self.updates: dict[str, str] = {}
 
     @property
     def index(self) -> PatientIndex:
@@ -54,8 +56,11 @@ class Patient:
     def look(self, instance: str) -> Acquisition:
         return self.looks.get(instance, Acquisition(Contrast("CT")))
 
+    def last_update(self, instance: str) -> str:
+        return self.updates.get(instance, "")
+
     def pairs(self, study: int, **wish: Any) -> list[Pair]:
-        choice = choose(self.index, Wish(f"s1.{study}", **wish), self.look)
+        choice = choose(self.index, Wish(f"s1.{study}", **wish), self.look, self.last_update)
         return [] if choice is None else list(choice.pairs)
 
     def partners(self, study: int, **wish: Any) -> list[int]:
@@ -74,10 +79,12 @@ class Patient:
             registration(study, frame(study), frame(other), shift(1, 2, 3), number=study * 10 + other, **more)
         )
 
-    def refuse(self, study: int, other: int, method: str = "rigid") -> None:
+    def refuse(
+        self, study: int, other: int, method: str = "rigid", rejection: str = "inconsistent", **more: Any
+    ) -> None:
         attempt = Attempt(
-            frame(study), frame(other), f"1.{other}", method, "e", "inconsistent", "it wanders",
-            {"forwardBackwardMeanMm": 14.2}, at="2026-01-01T00:00:00+00:00",
+            frame(study), frame(other), f"1.{other}", method, "e", rejection, "it wanders",
+            {"forwardBackwardMeanMm": 14.2}, at="2026-01-01T00:00:00+00:00", **more,
         )  # fmt: skip
         before = next(entry.attempts for entry in self.index.studies if entry.orthanc_id == f"s1.{study}")
         text = add_attempt(None if not before else '{"attempts": ' + _json(before) + "}", attempt)
@@ -228,12 +235,13 @@ def test_of_a_study_with_two_frames_each_gets_its_turn(tmp_path: Path) -> None:
     second = scan(2, 2, frame_of_reference_uid="1.9.22")
     patient = Patient(tmp_path, scan(1), scan(2), second)
     wish = Wish("s1.2", is_asked=True)
-    first = choose(patient.index, wish, patient.look)
+    first = choose(patient.index, wish, patient.look, patient.last_update)
     assert first is not None
-    last = choose(patient.index, wish, patient.look, {first.frame})
+    done = frozenset({first.frame})
+    last = choose(patient.index, wish, patient.look, patient.last_update, Tried(done))
     assert last is not None
     assert (first.frame, last.frame) == (frame(2), "1.9.22")
-    assert choose(patient.index, wish, patient.look, {first.frame, last.frame}) is None
+    assert choose(patient.index, wish, patient.look, patient.last_update, Tried(done | {last.frame})) is None
 
 
 def test_standing(tmp_path: Path) -> None:
@@ -290,3 +298,61 @@ def test_after_two_failures_a_study_is_left_alone_whoever_else_is_there(tmp_path
     patient.refuse(4, 2)
     assert (patient.partners(4), patient.partners(4, is_asked=True)) == ([], [1, 2, 3])
     assert patient.partners(3) == [1, 2, 4]
+
+
+# What failed, and for how long that says something
+
+
+def series_of(*studies: int) -> list[TriedSeries]:
+    return [TriedSeries(f"1.{study}.1", f"at {study}") for study in studies]
+
+
+def test_a_pair_that_failed_may_be_tried_again_once_something_was_stored_in_it(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, scan(1), scan(2))
+    patient.updates = {"i1.1.1.1": "at 1", "i1.2.1.1": "at 2"}
+    patient.refuse(2, 1, series=series_of(1, 2))
+    assert patient.partners(2) == []
+    patient.updates["i1.1.1.1"] = "at 1, mended"
+    assert patient.partners(2) == [1]
+
+
+def test_a_series_that_cannot_be_read_is_nobodys_partner_and_keeps_nobody_from_another(
+    tmp_path: Path,
+) -> None:
+    patient = Patient(tmp_path, *(scan(study) for study in (1, 2, 3, 4, 5)))
+    patient.updates = {f"i1.{study}.1.1": f"at {study}" for study in range(1, 6)}
+    for bad in (1, 2, 3):
+        patient.refuse(
+            5, bad, rejection="unreadablePixels", series=series_of(bad, 5), unusable_series_instance_uid=f"1.{bad}.1"
+        )  # fmt: skip
+    assert patient.partners(5) == [4]
+    assert patient.partners(4) == [5], "what one study has found out of a series holds for the others"
+    assert patient.partners(5, method="deformable") == [4], "and for every method"
+    assert patient.partners(5, is_asked=True) == [1, 2, 3, 4]
+    patient.updates["i1.5.1.1"] = "at 5, more of it"  # says nothing of the one that could not be read
+    assert patient.partners(5) == [4]
+    patient.updates["i1.2.1.1"] = "at 2, mended"
+    assert patient.partners(5) == [2, 4]
+
+
+def test_another_series_of_the_study_takes_the_place_of_one_that_cannot_be_read(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, scan(1), scan(1, 2, spacing=0.5), scan(2))
+    best = patient.pairs(2)[0].fixed.instance
+    bad = best.rsplit(".", 1)[0].replace("i", "")
+    uid = f"1.{bad.split('.')[1]}.{bad.split('.')[2]}"
+    patient.refuse(
+        2, 1, rejection="unreadablePixels", series=[TriedSeries(uid, "then")], unusable_series_instance_uid=uid
+    )  # fmt: skip
+    patient.updates[best] = "then"
+    (pair,) = patient.pairs(2)
+    assert pair.fixed.instance != best
+
+
+@pytest.mark.parametrize(("rejection", "tries"), [("inconsistent", 2), ("workerCrashed", 6)])
+def test_after_so_many_partners_in_vain_it_is_left(tmp_path: Path, rejection: str, tries: int) -> None:
+    patient = Patient(tmp_path, *(scan(study) for study in range(1, 10)))
+    for other in range(1, tries + 1):
+        assert patient.partners(9)[0] == other
+        patient.refuse(9, other, rejection=rejection)
+    assert patient.partners(9) == []
+    assert patient.partners(9, is_asked=True)

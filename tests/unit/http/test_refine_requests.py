@@ -21,7 +21,7 @@ from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.refine_point import KIND, RefinedPoint
 from longitudinal.points.answer import Match, RefinedMatch
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.jobs import JobState
+from longitudinal.sidecar.jobs import JobState, Priority
 from longitudinal.sidecar.writer import Writer
 from tests.unit.points.patients import Ward, registration, shift, volume
 
@@ -32,14 +32,14 @@ HTTP_THREADS = 4
 
 
 class Desk:
-    def __init__(self, folder: Path, queue: JobQueue) -> None:
+    def __init__(self, folder: Path, queue: JobQueue, http_threads: int = HTTP_THREADS) -> None:
         frames = {number: {"frame_of_reference_uid": f"1.9.{number}"} for number in (1, 2, 3)}
         self.ward = Ward(
             folder, *(volume(number, **frames[number]) for number in frames), volume(4, **frames[1]),
             registration(2, "1.9.1", "1.9.2", shift(5, -6, 0)),
             registration(3, "1.9.1", "1.9.3", shift(0, 0, -2), number=91),
         )  # fmt: skip
-        self.queue, self.admission = queue, Admission(HTTP_THREADS)
+        self.queue, self.admission = queue, Admission(http_threads)
         asker = self.ward.asker
         self.router = Router(point_routes(asker, Refinements(asker, queue, self.admission), 1))
 
@@ -49,8 +49,8 @@ class Desk:
         answer: Json = json.loads(response.body)
         return answer
 
-    def send(self, **body: object) -> Response:
-        request = Request("POST", "/points/resolve", body=json.dumps(body).encode())
+    def send(self, user: str = "", **body: object) -> Response:
+        request = Request("POST", "/points/resolve", body=json.dumps(body).encode(), user=user)
         return self.router.run(*self.router.find("POST", "/points/resolve"), request)
 
     @contextmanager
@@ -224,3 +224,41 @@ def test_more_matches_than_one_job_refines_are_refused_by_name(
     assert refused["errors"][0]["field"] == "/refine"
     assert "2 matches would be refined, the most is 1: name studies" in refused["detail"]
     assert desk.ask(**CLICK, **ONLY, refine=True)["refinement"]["job"]
+
+
+# Whose job it is, and how urgent
+
+
+def test_a_job_is_urgent_while_somebody_waits_and_only_then(
+    tmp_path: Path, sidecar: tuple[Readers, Writer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(tmp_path / "ward", JobQueue(*sidecar), 4 * HTTP_THREADS)
+    monkeypatch.setattr(refinements, "MOST_SECONDS", 0.4)
+    job = json.loads(desk.send("ann", **CLICK, **ONLY, refine=True).body)["refinement"]["job"]
+    assert (desk.queue.get(job).priority, desk.queue.get(job).owner) == (Priority.ASKED, "ann")
+    waiting = [
+        threading.Thread(target=desk.send, args=(name,), kwargs={**CLICK, **ONLY, "refine": "wait"})
+        for name in "ab"
+    ]
+    waiting[0].start()
+    time.sleep(0.2)
+    waiting[1].start()
+    waiting[0].join()
+    desk.queue.enqueue([])
+    assert desk.queue.get(job).priority == Priority.WAITED_FOR, "another one waits still"
+    waiting[1].join()
+    desk.queue.enqueue([])
+    assert (desk.queue.get(job).priority, desk.queue.get(job).owner) == (Priority.ASKED, "ann")
+
+
+def test_a_user_with_too_many_jobs_is_told_when_to_come_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("longitudinal.jobs.queue.MOST_WAITING", 1)
+    assert desk.send("ann", **CLICK, **ONLY, refine=True).status == 200
+    refused = desk.send("ann", **{**CLICK, "row": 51}, **ONLY, refine=True)
+    assert (refused.status, refused.headers["Retry-After"]) == (429, "30")
+    problem = json.loads(refused.body)
+    assert (problem["code"], problem["status"]) == ("tooManyJobs", 429)
+    assert desk.send("bob", **{**CLICK, "row": 51}, **ONLY, refine=True).status == 200
+    assert desk.send("ann", **{**CLICK, "row": 51}, **ONLY).status == 200, "the ordinary answer needs no job"

@@ -1,105 +1,20 @@
 """What an align job gives its worker and makes of the answer; the worker is a list of answers."""
 
-import threading
-from dataclasses import dataclass, field
-from typing import Any
-
 import msgspec
 import numpy as np
 import pytest
 
-from longitudinal.alignment.acquisition import Acquisition
-from longitudinal.alignment.outcome import Outcome
-from longitudinal.alignment.partner import Pair
-from longitudinal.dicom.contrast import Contrast
 from longitudinal.dicom.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.geometry.image_plane import PLANE
-from longitudinal.jobs.align_study import KIND, Aligned, AlignStudy, Initial, Parameters, request_alignment
-from longitudinal.jobs.index_study import UnreadableInstances
-from longitudinal.jobs.messages import Registered, Task, Unusable
+from longitudinal.jobs.align_pair import Initial
+from longitudinal.jobs.align_study import Aligned
+from longitudinal.jobs.messages import Unusable
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.jobs.supervisor import JobContext
-from longitudinal.points.catalogue import Catalogue
-from longitudinal.points.patient_index import PatientIndex
-from longitudinal.points.registration_objects import StoredObject
-from longitudinal.settings import Settings
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.records import InstanceRecord
 from longitudinal.sidecar.writer import Writer
 from longitudinal.transforms.grid_storage import encode_field
-from tests.unit.points.patients import shift, volume
-
-MOVING_FROM_FIXED = shift(5, -6, 7)
-
-
-def scan(study: int, **more: Any) -> list[InstanceRecord]:
-    return volume(study, **{"heights": range(0, 60, 3), "frame_of_reference_uid": f"1.9.{study}", **more})
-
-
-def registered(rejection: str | None = None, grid: bytes | None = None) -> Registered:
-    reason = None if rejection is None else "it wanders"
-    return Registered(
-        MOVING_FROM_FIXED.tolist(), grid, "engine 1", {"overlap": 0.9}, 0.5, rejection, reason, 12.0, 300.0
-    )
-
-
-@dataclass
-class Workers:
-    answers: list[Registered | Unusable]
-    tasks: list[Task] = field(default_factory=list)
-
-    def register(self, task: Task, _: JobContext) -> Registered | Unusable:
-        self.tasks.append(task)
-        return self.answers.pop(0)
-
-
-@dataclass
-class Outcomes:
-    kept: list[tuple[str, str, Outcome, str]] = field(default_factory=list)
-    refused: list[tuple[str, str, Outcome, str]] = field(default_factory=list)
-
-    def keep(self, _: PatientIndex, pair: Pair, outcome: Outcome, user: str) -> StoredObject:
-        self.kept.append((pair.fixed.frame, pair.moving.frame, outcome, user))
-        return StoredObject("1.2.3.2", "orthanc id", 2434)
-
-    def refuse(self, _: PatientIndex, pair: Pair, outcome: Outcome, user: str) -> None:
-        self.refused.append((pair.fixed.frame, pair.moving.frame, outcome, user))
-
-
-class House:
-    def __init__(self, readers: Readers, writer: Writer, queue: JobQueue) -> None:
-        self.writer, self.queue = writer, queue
-        self.catalogue = Catalogue(readers)
-        self.worker, self.outcomes = Workers([]), Outcomes()
-        self.indexed: list[str] = []
-        self.damaged = ""
-        self.job = AlignStudy(
-            readers, self.catalogue, self, self.look, self.outcomes, self.worker, Settings(worker_threads=3)
-        )  # type: ignore[arg-type]
-
-    def index(self, _: JobContext, study: str) -> None:
-        """Stands for the job that indexes what is missing."""
-        self.indexed.append(study)
-        if study == self.damaged:
-            raise UnreadableInstances("1 of 20 instances cannot be read")
-
-    def look(self, _: str) -> Acquisition:
-        return Acquisition(Contrast("MR", 500, 10))
-
-    def store(self, *scans: list[InstanceRecord]) -> None:
-        records = [record for one in scans for record in one]
-        self.writer.submit(lambda _, instances: [instances.put(record) for record in records]).result()
-
-    def align(self, study: int, *answers: Registered | Unusable, **parameters: Any) -> Aligned:
-        self.worker.answers = list(answers)
-        self.queue.enqueue([request_alignment(f"s1.{study}", Parameters(**parameters))])
-        job = self.queue.start_next(frozenset({KIND}))
-        assert job is not None
-        try:
-            return self.job(JobContext(job, self.queue, threading.Event(), lambda: False))
-        finally:
-            self.queue.cancel(job.id)
+from tests.unit.jobs.aligning import MOVING_FROM_FIXED, House, registered, scan
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ class Archive:
     def restarted(self) -> Arrivals:
         return Arrivals(
             self.readers, self.writer, self.queue, self.catalogue, QUIET, TAKEOVER,
-            lambda instance: instance not in self.elsewhere, lambda: self.now,
+            lambda instance: instance not in self.elsewhere, lambda instance: "", lambda: self.now,
         )  # fmt: skip
 
     def store(self, records: Iterable[InstanceRecord], date: float | None = None) -> None:

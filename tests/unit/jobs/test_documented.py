@@ -3,7 +3,8 @@
 import msgspec
 
 from longitudinal.http.routes.about import Health
-from longitudinal.jobs import supervisor
+from longitudinal.jobs import queue, supervisor
+from longitudinal.jobs.queue import MOST_WAITING
 from longitudinal.sidecar import jobs
 from longitudinal.sidecar.jobs import JobState
 from tests.data import ROOT
@@ -24,6 +25,10 @@ def test_every_field_of_health_is_explained_or_plain() -> None:
 
 def test_numbers() -> None:
     assert f"{supervisor.MAX_ATTEMPTS} times at most" in TEXT
+    api = (ROOT / "docs" / "api.md").read_text()
+    assert f"While {MOST_WAITING:,} jobs of a user are queued" in api
+    aligning = " ".join((ROOT / "docs" / "alignment.md").read_text().split())
+    assert (queue._MOST_WAYS, "the sixth time it is done" in aligning) == (5, True)
     assert (jobs._KEEP.days, "forgotten after a week" in TEXT) == (7, True)
     assert (jobs._LEAVE_FAILED.days, "left alone by the backfill for a day" in TEXT) == (1, True)
     assert (1 / supervisor._STEP_BACK_SECONDS, "ten instances a second" in TEXT) == (10, True)

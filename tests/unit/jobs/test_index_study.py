@@ -1,11 +1,13 @@
 """The job that reads a study back from the archive."""
 
+import pkgutil
 import threading
 from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
 
+from longitudinal.errors import SidecarUnavailable
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.stored_objects import StoredObjects
 from longitudinal.jobs.index_study import KIND, Indexed, IndexStudy, UnreadableInstances, request_index
@@ -78,6 +80,45 @@ def test_a_lost_file_leaves_the_others_indexed_and_is_named(house: House) -> Non
     with pytest.raises(UnreadableInstances, match=f"1 of 4 .* {ids[1]}"):
         house.job(house.context())
     assert house.known(ids) == set(ids) - {ids[1]}
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["longitudinal.ingest.stored_objects.read_record", "longitudinal.ingest.on_stored.with_current_notes"],
+)
+def test_what_raises_while_it_is_read_or_written_costs_itself_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str
+) -> None:
+    """Whatever nobody has thought of yet."""
+    ids = house.store(5)
+    real = pkgutil.resolve_name(":".join(where.rsplit(".", 1)))
+
+    def strange(*arguments: Any, **more: Any) -> object:
+        names = {
+            getattr(one, "orthanc_id", one) for one in arguments if not isinstance(one, FakeArchive | dict)
+        }
+        if names & {ids[1], ids[3]}:
+            raise OverflowError("cannot convert float infinity to integer")
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(where, strange)
+    with pytest.raises(UnreadableInstances, match=rf"2 of 5 .* the first is {ids[1]}"):
+        house.job(house.context())
+    assert "OverflowError: cannot convert float infinity" in caplog.text
+    assert house.known(ids) == {ids[0], ids[2], ids[4]}
+
+
+def test_a_sidecar_that_fails_is_no_fault_of_an_instance(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.store(3)
+
+    def down(*_: object, **__: object) -> None:
+        raise SidecarUnavailable("the disk is full")
+
+    monkeypatch.setattr(house.ingest, "index_all", down)
+    with pytest.raises(SidecarUnavailable):
+        house.job(house.context())
 
 
 def test_what_pydicom_cannot_read_is_read_by_orthanc(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

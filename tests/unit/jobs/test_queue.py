@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from longitudinal.errors import Conflict, NotFound, SidecarUnavailable
+from longitudinal.errors import Conflict, NotFound, SidecarUnavailable, TooManyJobs
 from longitudinal.jobs.queue import JobQueue
+from longitudinal.sidecar import jobs as table
 from longitudinal.sidecar.jobs import Job, JobRequest, JobState, Priority
 
 KINDS = frozenset({"index"})
@@ -66,7 +67,7 @@ def test_pause_holds_the_backfill_alone_and_outlasts_a_restart(queue: JobQueue, 
     queue.backfill([found("a"), found("b")])
     running = start(queue)
     queue.pause(True)
-    assert queue.must_make_way(running)
+    assert queue.is_held(running)
     queue.postpone(running)
     again = JobQueue(*sidecar)
     assert again.is_paused
@@ -80,9 +81,9 @@ def test_pause_holds_the_backfill_alone_and_outlasts_a_restart(queue: JobQueue, 
 def test_the_backfill_makes_way_for_what_is_asked_for(queue: JobQueue) -> None:
     queue.backfill([found("a")])
     running = start(queue)
-    assert not queue.must_make_way(running)
+    assert not queue.must_make_way(running, KINDS)
     queue.enqueue([asked("b")])
-    assert queue.must_make_way(running)
+    assert queue.must_make_way(running, KINDS)
     queue.postpone(running)
     assert queue.get(running.id).attempts == 0
     assert run_all(queue) == ["b", "a"]
@@ -92,7 +93,8 @@ def test_what_somebody_misses_goes_before_the_rest_and_is_held_by_a_pause(queue:
     queue.backfill([found("a", "3"), found("b", "2"), found("c", "1")])
     running = start(queue)
     queue.hurry("index", "c")
-    assert queue.must_make_way(running)
+    queue.enqueue([])  # behind it, on the same writer
+    assert queue.must_make_way(running, KINDS)
     queue.hurry("index", "not queued")
     queue.pause(True)
     queue.postpone(running)
@@ -194,3 +196,126 @@ def test_a_sidecar_that_cannot_be_written_is_said_so(
     monkeypatch.setattr("longitudinal.sidecar.writer._RETRY_SECONDS", 0.01)
     with pytest.raises(SidecarUnavailable, match="full"):
         queue.enqueue([asked("a")])
+
+
+# Whose turn it is
+
+
+def mine(owner: str, subject: str, priority: int = Priority.ASKED, rank: str = "") -> JobRequest:
+    return JobRequest("index", subject, priority, rank, owner=owner)
+
+
+def test_owners_take_turns_whoever_asked_for_more(queue: JobQueue) -> None:
+    queue.enqueue([mine("ann", f"a{number}", rank=str(9 - number)) for number in range(5)])
+    queue.enqueue([mine("bob", "b0", rank="2"), mine("bob", "b1", rank="1")])
+    queue.enqueue([mine("", "c0")])
+    done = run_all(queue)
+    assert sorted(done[:3]) == ["a0", "b0", "c0"]
+    assert done[3:] == ["a1", "b1", "a2", "a3", "a4"]
+
+
+def test_who_comes_late_has_the_next_turn(queue: JobQueue) -> None:
+    queue.enqueue([mine("ann", f"a{number}") for number in range(3)])
+    queue.finish(start(queue), JobState.DONE)
+    queue.enqueue([mine("bob", "b")])
+    assert start(queue).subject == "b"
+
+
+def test_turns_are_taken_within_a_priority(queue: JobQueue) -> None:
+    queue.enqueue([mine("ann", "a"), mine("ann", "waited for", Priority.WAITED_FOR)])
+    queue.enqueue([mine("bob", "b")])
+    assert run_all(queue) == ["waited for", "b", "a"]
+
+
+def test_what_nobody_waits_for_any_more_was_asked_for_still(queue: JobQueue) -> None:
+    (job,) = queue.enqueue([mine("ann", "a", Priority.WAITED_FOR)])
+    queue.relax(job)
+    queue.enqueue([])
+    assert queue.get(job).priority == Priority.ASKED
+    (held,) = queue.enqueue([mine("ann", "b", Priority.WAITED_FOR)])
+    queue.recover(KINDS, 3)  # the server was started anew
+    assert queue.get(held).priority == Priority.ASKED
+
+
+def test_with_so_many_waiting_a_user_is_told_to_come_back_and_others_are_not(
+    queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("longitudinal.jobs.queue.MOST_WAITING", 3)
+    queue.enqueue([mine("ann", "a0")])
+    queue.enqueue([mine("ann", f"a{number}") for number in range(1, 6)])  # one request is taken as a whole
+    with pytest.raises(TooManyJobs) as error:
+        queue.enqueue([mine("ann", "a9")])
+    assert (error.value.status, error.value.code, error.value.retry_after) == (429, "tooManyJobs", 30)
+    assert queue.latest("index", "a9") is None
+    queue.enqueue([mine("bob", "b")])
+    queue.backfill([found(f"f{number}") for number in range(9)])
+    queue.enqueue([JobRequest("index", "arrived", Priority.ARRIVED)])  # nobody's
+    with pytest.raises(TooManyJobs):
+        queue.enqueue([mine("ann", "a1")])
+    while queue.counts()["queued"] > 11:
+        queue.finish(start(queue), JobState.DONE)
+    queue.enqueue([mine("ann", "a9")])
+
+
+def test_a_retry_is_a_job_of_who_asks_for_it_and_counts(
+    queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("longitudinal.jobs.queue.MOST_WAITING", 1)
+    (job,) = queue.enqueue([mine("ann", "a", Priority.WAITED_FOR)])
+    queue.finish(start(queue), JobState.FAILED, error="no")
+    queue.enqueue([mine("bob", "b")])
+    with pytest.raises(TooManyJobs):
+        queue.retry(job, "bob")
+    assert (queue.retry(job, "cid").owner, queue.get(job).priority) == ("cid", Priority.ASKED)
+
+
+def test_what_nobody_had_asked_for_belongs_to_who_asks_for_it(queue: JobQueue) -> None:
+    queue.backfill([found("a"), found("b")])
+    (job,) = queue.enqueue([mine("ann", "a")])
+    queue.enqueue([mine("bob", "a")])
+    other = queue.latest("index", "b")
+    assert other is not None
+    assert (queue.get(job).owner, other.owner) == ("ann", "")
+
+
+def test_an_alignment_nobody_asked_for_makes_way_but_not_for_ever(queue: JobQueue) -> None:
+    kinds = frozenset({"align", "refine"})
+    queue.enqueue([JobRequest("align", "s", Priority.ARRIVED)])
+    for time in range(6):
+        running = queue.start_next(kinds)
+        assert running is not None
+        assert running.kind == "align"
+        assert not queue.must_make_way(running, kinds)
+        queue.enqueue([JobRequest("refine", str(time), Priority.ASKED, owner="ann")])
+        assert queue.must_make_way(running, kinds) == (time < 5)
+        queue.make_way(running)
+        queue.postpone(running)
+        refined = queue.start_next(kinds)
+        assert refined is not None
+        assert refined.kind == "refine"
+        queue.enqueue([JobRequest("refine", "urgent", Priority.WAITED_FOR, owner="bob")])
+        assert not queue.must_make_way(refined, kinds), "somebody asked for it"
+        queue.finish(refined, JobState.DONE)
+        urgent = queue.start_next(kinds)
+        assert urgent is not None
+        queue.finish(urgent, JobState.DONE)
+
+
+def test_the_next_job_is_found_by_seeks_however_many_wait(queue: JobQueue, sidecar: Any) -> None:
+    queue.enqueue([mine("ann", f"a{number}") for number in range(2_000)])
+    queue.enqueue([mine("bob", "b")])
+    steps = 0
+
+    def step() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    connection = sidecar[0].connection()
+    connection.set_progress_handler(step, 100)
+    job = table.next_job(connection, KINDS, 0, lambda owner: {"ann": 1}.get(owner, 0))
+    counted, steps = steps, 0
+    assert table.count_waiting(connection, "ann") == 2_000
+    connection.set_progress_handler(None, 0)
+    assert job is not None
+    assert (job.subject, counted) == ("b", pytest.approx(5, abs=5))

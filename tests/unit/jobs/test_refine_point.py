@@ -12,12 +12,11 @@ import pytest
 
 from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.dicom.contrast import Contrast
-from longitudinal.errors import NotFound
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.jobs.messages import Refined, RefineTask, Unusable
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.refine_point import KIND, RefinedPoint, RefinePoint, request_refinement
-from longitudinal.jobs.supervisor import JobContext
+from longitudinal.jobs.supervisor import ArchiveSilent, JobContext, JobCrashed
 from longitudinal.jobs.worker_process import TaskFailed
 from longitudinal.points.answer import Links, RefinedMatch
 from longitudinal.points.ask import PixelQuestion, PointQuestion, Wanted
@@ -65,17 +64,26 @@ class House:
             registration(3, "1.9.2", "1.9.3", shift(0, 0, -10), number=91),
         )  # fmt: skip
         self.contrast = Contrast("CT")
+        self.tagless: set[str] = set()
         self.updated = {f"i1.{number}.1.1": f"at {number}" for number in (1, 2, 3)}
         self.job = RefinePoint(
-            self.ward.asker, lambda _: Acquisition(self.contrast), lambda instance: self.updated.get(instance, ""),
+            self.ward.asker, self.look, lambda instance: self.updated.get(instance, ""),
             lambda *of: Links(f"{of[2:]}", "", None), self.workers, 3,
         )  # type: ignore[arg-type]  # fmt: skip
 
+    def look(self, instance: str) -> Acquisition:
+        if instance in self.tagless:
+            raise KeyError(instance)
+        return Acquisition(self.contrast)
+
     def refine(
         self, *answers: Refined | Unusable | Exception, question: PixelQuestion | PointQuestion = CLICK,
-        between: Callable[[], object] = lambda: None, **wanted: Any,
+        between: Callable[[], object] = lambda: None, keep: bool = False, **wanted: Any,
     ) -> list[RefinedMatch]:  # fmt: skip
-        """Ask, queue, and do the job; `between` happens after the answer was given."""
+        """Ask, queue, and do the job; `between` happens after the answer was given.
+
+        `keep` leaves it to start again where it was interrupted.
+        """
         self.workers.answers = list(answers)
         asked = Wanted(**wanted)
         found = self.ward.asker.find(question, asked)
@@ -83,11 +91,14 @@ class House:
         between()
         job = self.queue.start_next(frozenset({KIND}))
         assert job is not None
-        assert job.priority == Priority.WAITED_FOR > Priority.ASKED
+        assert job.priority == Priority.ASKED
         try:
             result = self.job(JobContext(job, self.queue, threading.Event(), lambda: False))
         finally:
-            self.queue.cancel(job.id)
+            if keep:
+                self.queue.again(job, "crashed")
+            else:
+                self.queue.cancel(job.id)
         return msgspec.json.decode(msgspec.json.encode(result), type=RefinedPoint).results
 
 
@@ -219,9 +230,52 @@ def test_what_is_deleted_or_rejected_while_it_is_refined_is_not_answered(house: 
     assert result.reason == "changed"
 
 
-def test_the_clicked_image_is_gone(house: House) -> None:
-    with pytest.raises(NotFound):
-        house.refine(between=lambda: house.ward.archive.gone.update(f"i1.1.1.{n}" for n in range(1, 22)))
+def test_where_the_clicked_image_is_gone_every_match_has_changed(house: House) -> None:
+    results = house.refine(
+        between=lambda: house.ward.archive.gone.update(f"i1.1.1.{n}" for n in range(1, 22))
+    )
+    assert [(one.reason, one.match) for one in results] == [("changed", None)] * 2
+    assert house.workers.tasks == []
+
+
+def test_a_study_that_is_gone_has_changed_and_the_others_are_refined(house: House) -> None:
+    def delete() -> None:
+        house.ward.archive.gone.update(f"i1.3.1.{number}" for number in range(1, 22))
+
+    second, third = house.refine(looked(45, 44, 37), between=delete, studies=("1.2", "1.3"))
+    assert (second.is_refined, third.reason, third.match) == (True, "changed", None)
+
+
+def test_an_image_that_goes_while_it_is_read_has_changed_its_match_alone(house: House) -> None:
+    gone = TaskFailed("instance i1.2.1.7 was deleted", "imageGone", "moving")
+    second, third = house.refine(gone, looked(45, 44, 27))
+    assert (second.reason, second.match, third.is_refined) == ("changed", None, True)
+    house.tagless.add("i1.2.1.1")  # deleted between the answer and the look at its tags
+    second, third = house.refine(looked(45, 44, 27))
+    assert (second.reason, third.is_refined) == ("changed", True)
+
+
+def test_a_match_that_crashes_the_worker_is_given_up_at_the_last_start(house: House) -> None:
+    for _ in range(2):
+        with pytest.raises(JobCrashed):
+            house.refine(JobCrashed("killed"), looked(45, 44, 27), keep=True)
+    second, third = house.refine(JobCrashed("killed by signal 9"), looked(45, 44, 27))
+    assert (second.reason, second.detail) == ("workerFailed", "killed by signal 9 (3 times)")
+    assert third.is_refined
+
+
+def test_what_is_refined_stays_so_when_a_later_match_crashes_the_worker(house: House) -> None:
+    with pytest.raises(JobCrashed):
+        house.refine(looked(45, 44, 37), JobCrashed("killed"), keep=True)
+    house.workers.tasks.clear()
+    second, third = house.refine(looked(45, 44, 27))
+    assert (second.is_refined, third.is_refined, len(house.workers.tasks)) == (True, True, 1)
+
+
+def test_orthanc_that_does_not_answer_is_no_fault_of_a_match(house: House) -> None:
+    for _ in range(3):
+        with pytest.raises(ArchiveSilent):
+            house.refine(ArchiveSilent("Orthanc does not answer"), keep=True)
 
 
 def test_the_same_question_twice_is_one_job_and_another_point_another(house: House) -> None:
@@ -236,10 +290,11 @@ def test_the_same_question_twice_is_one_job_and_another_point_another(house: Hou
     assert house.queue.get(job(50.0)).subject.startswith("pP/")
 
 
-def test_it_goes_before_an_alignment_that_somebody_asked_for(house: House) -> None:
+def test_what_somebody_waits_for_goes_before_an_alignment_that_somebody_asked_for(house: House) -> None:
     found = house.ward.asker.find(CLICK, Wanted())
     house.queue.enqueue([JobRequest("align", "s1.2", Priority.ASKED)])
-    house.queue.enqueue([request_refinement(found, CLICK, Wanted(), refinable(found.answer))])
+    matches = refinable(found.answer)
+    house.queue.enqueue([request_refinement(found, CLICK, Wanted(), matches, "ann", Priority.WAITED_FOR)])
     first = house.queue.start_next(frozenset({"align", KIND}))
     assert first is not None
     assert first.kind == KIND

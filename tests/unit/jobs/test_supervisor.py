@@ -191,3 +191,53 @@ def test_two_threads_do_two_jobs_at_once_and_each_of_them_once(queue: JobQueue) 
             assert wait_for(queue, job, JobState.DONE).attempts == 1
     finally:
         supervisor.stop()
+
+
+def test_a_job_nobody_asked_for_makes_way_within_a_second_and_is_done_later(
+    queue: JobQueue, start: Start
+) -> None:
+    done: list[str] = []
+
+    def work_until_asked(context: JobContext) -> None:
+        while context.job.subject == "arrived" and not done:
+            context.checkpoint()
+            time.sleep(0.01)
+        done.append(context.job.subject)
+
+    start(work_until_asked)
+    (arrived,) = queue.enqueue([work("arrived", Priority.ARRIVED)])
+    wait_for(queue, arrived, JobState.RUNNING)
+    began = time.monotonic()
+    (asked,) = queue.enqueue([work("asked")])
+    wait_for(queue, asked, JobState.DONE)
+    assert time.monotonic() - began < 1.5
+    assert wait_for(queue, arrived, JobState.DONE).attempts == 1
+    assert done == ["asked", "arrived"]
+
+
+def test_it_goes_on_where_another_thread_takes_the_one_that_was_asked_for(queue: JobQueue) -> None:
+    began = threading.Event()
+    may_end = threading.Event()
+
+    def handler(context: JobContext) -> int:
+        if context.job.subject == "arrived":
+            began.set()
+            while not may_end.is_set():
+                context.checkpoint()
+                time.sleep(0.01)
+        return context.job.attempts
+
+    supervisor = Supervisor(queue, {"work": handler}, lambda: False, threads=2)
+    supervisor.start()
+    try:
+        (arrived,) = queue.enqueue([work("arrived", Priority.ARRIVED)])
+        assert began.wait(WITHIN)
+        for number in range(3):
+            (asked,) = queue.enqueue([work(str(number))])
+            wait_for(queue, asked, JobState.DONE)
+        started = queue.get(arrived).started
+        may_end.set()
+        assert wait_for(queue, arrived, JobState.DONE).started == started
+    finally:
+        may_end.set()
+        supervisor.stop()

@@ -13,31 +13,32 @@ import pytest
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.jobs.messages import Refined, RefineTask, Registered, ScanPlanes, Task, Unusable
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.jobs.supervisor import JobContext
+from longitudinal.jobs.supervisor import ArchiveSilent, JobContext
 from longitudinal.jobs.worker_process import TaskFailed, WorkerProcess, Workplace
 from longitudinal.settings import Acceptance
 from longitudinal.sidecar.jobs import JobRequest
 
 TOKEN = "Bearer of this test"
 SIZE = 40
-Pixels = Callable[[str, int], np.ndarray | None]
+Pixels = Callable[[str, int], np.ndarray | int | None]
+"""The pixels of a frame, a status instead, or None for an answer without sense."""
 
 
 class Orthanc:
     """Answers for the pixels of frames, and remembers who asked for what."""
 
-    def __init__(self, pixels: Pixels) -> None:
+    def __init__(self, pixels: Pixels, is_there: bool = True) -> None:
         asked: list[tuple[str, str | None]] = []
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 asked.append((self.path, self.headers["Authorization"]))
-                _, _, instance, _, frame, _ = self.path.split("/")
-                found = pixels(instance, int(frame))
+                _, _, instance, *rest = self.path.split("/")
+                found = pixels(instance, int(rest[1])) if rest else (200 if is_there else 404)
                 body = io.BytesIO()
-                if found is not None:
+                if isinstance(found, np.ndarray):
                     np.save(body, found)
-                self.send_response(404 if found is None else 200)
+                self.send_response(found if isinstance(found, int) else 200)
                 self.end_headers()
                 self.wfile.write(body.getvalue())
 
@@ -59,8 +60,10 @@ def run(queue: JobQueue) -> Iterator[Callable[..., tuple[Registered | Unusable, 
     """Have a task done by the real worker."""
     opened: list[Orthanc | WorkerProcess] = []
 
-    def do(task: Task, pixels: Pixels, memory_mib: int = 1024) -> tuple[Registered | Unusable, Orthanc]:
-        orthanc = Orthanc(pixels)
+    def do(
+        task: Task, pixels: Pixels, memory_mib: int = 1024, is_there: bool = True
+    ) -> tuple[Registered | Unusable, Orthanc]:
+        orthanc = Orthanc(pixels, is_there)
         worker = WorkerProcess(Workplace(Path(sys.executable), orthanc.url, lambda: TOKEN, 1, memory_mib))
         opened.extend((worker, orthanc))
         queue.enqueue([JobRequest("align", "s")])
@@ -127,19 +130,48 @@ def test_a_scan_that_cannot_be_registered_is_named_with_its_reason(
     assert (answer.scan, answer.reason) == ("fixed", reason)
 
 
-def test_what_orthanc_does_not_decode_fails_the_task_by_name(run: Callable[..., object]) -> None:
-    with pytest.raises(TaskFailed, match="does not decode frame 1 of instance f4"):
+@pytest.mark.parametrize(
+    ("status", "is_there", "reason"),
+    [
+        (400, True, "unreadablePixels"),
+        (500, True, "imageUnavailable"),
+        (404, True, "imageUnavailable"),
+        (404, False, "imageGone"),
+    ],
+)
+@pytest.mark.parametrize("bad", ["f4", "m4"])
+def test_what_cannot_be_read_fails_the_task_by_name_and_scan(
+    run: Callable[..., object], bad: str, status: int, is_there: bool, reason: str
+) -> None:
+    with pytest.raises(TaskFailed, match=f"instance {bad}") as failed:
         run(
             task(scan("f"), scan("m")),
-            lambda instance, frame: None if instance == "f4" else grey(instance, frame),
+            lambda instance, frame: status if instance == bad else grey(instance, frame),
+            is_there=is_there,
         )
+    assert (failed.value.reason, failed.value.scan) == (reason, "fixed" if bad == "f4" else "moving")
+
+
+@pytest.mark.parametrize("status", [401, 503])
+def test_orthanc_that_does_not_answer_is_no_fault_of_the_scan(
+    run: Callable[..., object], status: int
+) -> None:
+    with pytest.raises(ArchiveSilent, match=f"HTTP {status}"):
+        run(task(scan("f"), scan("m")), lambda *_: status)
+
+
+def test_what_is_no_array_is_not_readable(run: Callable[..., object]) -> None:
+    with pytest.raises(TaskFailed, match="no array") as failed:
+        run(task(scan("f"), scan("m")), lambda *_: None)
+    assert failed.value.reason == "unreadablePixels"
 
 
 def test_more_memory_than_allowed_fails_the_task_and_says_so(run: Callable[..., object]) -> None:
     """A block of 400 x 400 x 400 mm takes half a gigabyte; what the interpreter itself needs is a tenth of that."""
     wide = scan("f", count=100, size=200)
-    with pytest.raises(TaskFailed, match="WorkerMemoryMiB"):
+    with pytest.raises(TaskFailed, match="WorkerMemoryMiB") as failed:
         run(task(wide, wide), lambda *_: np.ones((200, 200, 1), np.float32), memory_mib=100)
+    assert (failed.value.reason, failed.value.scan) == ("tooMuchMemory", "fixed")
 
 
 # One point

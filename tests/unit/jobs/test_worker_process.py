@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from longitudinal.geometry.image_plane import PLANE
+from longitudinal.jobs import pulse
 from longitudinal.jobs.messages import ScanPlanes, Task
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.jobs.supervisor import JobCancelled, JobContext, JobCrashed
-from longitudinal.jobs.worker_process import TaskFailed, WorkerProcess, Workplace
+from longitudinal.jobs.supervisor import ArchiveSilent, JobCancelled, JobContext, JobCrashed
+from longitudinal.jobs.worker_process import NoInterpreter, TaskFailed, WorkerProcess, Workplace
 from longitudinal.settings import Acceptance
 from longitudinal.sidecar.jobs import JobRequest
 
@@ -117,6 +118,20 @@ def test_a_failure_is_final_and_the_process_lives_on(hire: Hire, context: JobCon
     assert worker.run(TASK, context).peak_mib == 7  # type: ignore[union-attr]
 
 
+def test_a_failure_says_what_kind_it_is_and_of_which_scan(hire: Hire, context: JobContext) -> None:
+    failed = '{"type": "failed", "error": "no", "reason": "unreadablePixels", "scan": "moving"}'
+    with pytest.raises(TaskFailed, match="no") as error:
+        hire(f"read task; echo '{failed}'; read task").run(TASK, context)
+    assert (error.value.reason, error.value.scan) == ("unreadablePixels", "moving")
+
+
+def test_where_orthanc_did_not_answer_the_next_start_has_a_new_token(hire: Hire, context: JobContext) -> None:
+    worker = hire('read task; echo \'{"type": "unanswered", "error": "HTTP 401"}\'; read task')
+    with pytest.raises(ArchiveSilent, match="HTTP 401"):
+        worker.run(TASK, context)
+    assert worker._process is None
+
+
 def test_nonsense_kills_it(hire: Hire, context: JobContext) -> None:
     with pytest.raises(Exception, match="JSON"):
         hire("read task; echo what; sleep 60").run(TASK, context)
@@ -137,5 +152,55 @@ def test_cancelled_it_is_dead_at_once(
 
 def test_an_environment_that_is_not_there_is_named(context: JobContext) -> None:
     worker = WorkerProcess(Workplace(Path("/nowhere/python"), "", lambda: "", 1, 1024))
-    with pytest.raises(TaskFailed, match=r"/nowhere/python.*Longitudinal\.Environment"):
+    with pytest.raises(NoInterpreter, match=r"/nowhere/python.*Longitudinal\.Environment"):
         worker.run(TASK, context)
+
+
+# Signs of life
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulse, "SILENT_SECONDS", 1.0)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_one_that_hangs_is_killed_and_the_next_task_has_another(
+    hire: Hire, context: JobContext, tmp_path: Path
+) -> None:
+    script = f"""read task
+        if [ -e {tmp_path}/pid ]; then echo '{REGISTERED % 9}'; read task; fi
+        echo $$ > {tmp_path}/pid; exec sleep 60"""
+    worker = hire(script)
+    with pytest.raises(JobCrashed, match="no sign of life for 1 s"):
+        worker.run(TASK, context)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGCONT)
+    assert worker.run(TASK, context).peak_mib == 9  # type: ignore[union-attr]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_one_that_is_stopped_and_does_not_even_read_its_task(hire: Hire, context: JobContext) -> None:
+    """A task that is larger than a pipe would keep whoever writes it for good."""
+    worker = hire("kill -STOP $$; read task")
+    large = Task(SCAN, ScanPlanes(SCAN.planes, ["i" * 1_000_000], [1], "CT"), "rigid", 1, Acceptance())
+    began = time.monotonic()
+    with pytest.raises(JobCrashed, match="no sign of life"):
+        worker.run(large, context)
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.usefixtures("impatient")
+def test_one_that_computes_says_nothing_and_lives_until_its_stage_has_had_what_it_declared(
+    hire: Hire, context: JobContext, queue: JobQueue
+) -> None:
+    said = '{"type": "progress", "stage": "deform", "progress": 0.5, "longest": 2}'
+    began = time.monotonic()
+    with pytest.raises(
+        JobCrashed, match="more than 2 s of processor time without getting on in the stage deform"
+    ):
+        hire(f"read task; echo '{said}'; while :; do :; done").run(TASK, context)
+    assert time.monotonic() - began > 1.5
+    (running,) = queue.running()
+    assert running.silent_seconds is not None
+    assert running.silent_seconds < 1.5

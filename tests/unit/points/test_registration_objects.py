@@ -72,7 +72,7 @@ class Desk:
         index = self.ward.catalogue.patient(key)
         assert index is not None
         self.index = index
-        choice = choose(index, Wish("s1.2"), lambda _: Acquisition(Contrast("CT")))
+        choice = choose(index, Wish("s1.2"), lambda _: Acquisition(Contrast("CT")), lambda _: "")
         assert choice is not None
         (self.pair,) = choice.pairs
 
@@ -126,7 +126,7 @@ def test_the_object_lies_in_the_later_study_and_leads_to_the_earlier_frame(desk:
 
 def test_a_refused_one_is_noted_beside_the_later_study_and_stores_nothing(desk: Desk) -> None:
     refused = outcome(rejection="inconsistent", reason="it wanders", quality={"forwardBackwardMeanMm": 14.2})
-    desk.outcomes.refuse(desk.index, desk.pair, refused, "")
+    desk.outcomes.refuse(desk.index, desk.pair, refused, "", ("at 1", "at 2"))
     assert desk.store.files == {}
     assert list(desk.store.failed) == desk.settled == ["s1.2"]
     (attempt,) = read_attempts(desk.store.failed["s1.2"])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from longitudinal.geometry import affine
+from longitudinal.registration import engine
 from longitudinal.registration.alignment import Alignment, Method, Stage
 from longitudinal.registration.engine import align
 from longitudinal.registration.quality import Rejection
@@ -70,6 +71,31 @@ def test_a_deformable_alignment_follows_what_a_matrix_cannot() -> None:
     assert alignment.registration is alignment.field
     assert alignment.quality.block_offset_mm < 1
     assert mean_error(alignment.moving_from_fixed, truth) < 1
+
+
+STRETCHED = np.diag([1.6, 0.7, 1.4, 1.0])
+FLAT = np.diag([1.0, 1.0, 0.0, 1.0])
+
+
+@pytest.mark.parametrize("astray", [STRETCHED, FLAT], ids=["stretched", "flat"])
+def test_where_freedom_goes_astray_the_rigid_alignment_is_kept(
+    astray: affine.Matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Greedy's affine stage ends on a slab, where beyond the ends nothing holds what may stretch; not every time."""
+    monkeypatch.setattr(engine, "refine_affine", lambda fixed, moving, start, threads: start @ astray)
+    alignment = align(FIXED, MOVING, Method.AFFINE, initial=NEAR_MOTION)
+    assert (alignment.method, alignment.quality.rejection) == (Method.AFFINE, Rejection.INCONSISTENT)
+    rigid = alignment.rigid
+    assert rigid is not None
+    assert (rigid.method, rigid.field, rigid.quality.accepted) == (Method.RIGID, None, True)
+    assert mean_error(rigid.moving_from_fixed, MOTION) < WITHIN_MM
+    assert rigid.quality.expected_error_mm < 2 * WITHIN_MM
+
+
+def test_nothing_is_kept_of_another_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "refine_affine", lambda fixed, moving, start, threads: start @ STRETCHED)
+    alignment = align(FIXED, scan(Body.random(9)), Method.AFFINE, initial=np.eye(4))
+    assert (alignment.quality.accepted, alignment.rigid) == (False, None)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from longitudinal.sidecar.records import LONGEST_METADATA, Notes
 from longitudinal.transforms.annotation import _Item, decide, read_annotation, write_annotation
-from longitudinal.transforms.attempts import Attempt, add_attempt, read_attempts
+from longitudinal.transforms.attempts import Attempt, TriedSeries, add_attempt, read_attempts
 
 
 def attempt(partner: str = "1.2", method: str = "rigid", **more: object) -> Attempt:
@@ -148,3 +148,23 @@ def test_quality_stays_beside_a_transform_when_it_is_reviewed() -> None:
 def test_quality_that_is_none_is_left_out_and_the_rest_believed(quality: str) -> None:
     text = '{"items": {"2": {"decision": "rejected", "quality": ' + quality + "}}}"
     assert (read_annotation(text)[2].quality, read_annotation(text)[2].decision) == (None, "rejected")
+
+
+def test_it_holds_until_something_is_stored_in_a_series_it_is_about() -> None:
+    tried = [TriedSeries("1", "then"), TriedSeries("2", "later")]
+    both = attempt(series=tried)
+    one = attempt(series=tried, unusable_series_instance_uid="2")
+    assert both.holds({"1": "then", "2": "later"})
+    assert not both.holds({"1": "now", "2": "later"})
+    assert not both.holds({"2": "later"}), "the series is gone"
+    assert one.holds({"1": "now", "2": "later"})
+    assert not one.holds({"1": "then", "2": "now"})
+    unknown = attempt(series=[TriedSeries("1", "")])
+    assert not unknown.holds({"1": ""}), "it says nothing of what is stored"
+    assert attempt().holds({}), "nobody knows which series it was about"
+
+
+def test_of_one_pair_each_unusable_series_is_kept() -> None:
+    text = add_attempt(None, attempt(unusable_series_instance_uid="1"))
+    text = add_attempt(text, attempt(unusable_series_instance_uid="2"))
+    assert len(read_attempts(add_attempt(text, attempt(unusable_series_instance_uid="2")))) == 2

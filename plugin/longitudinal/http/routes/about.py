@@ -10,7 +10,7 @@ from longitudinal import __version__
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.router import Route
 from longitudinal.ingest.completeness import Completeness
-from longitudinal.jobs.queue import JobQueue
+from longitudinal.jobs.queue import JobQueue, Running
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.facts import read_counts
 from longitudinal.sidecar.writer import Writer
@@ -39,6 +39,16 @@ class About(msgspec.Struct, frozen=True):
     links: dict[str, str]
 
 
+class RunningJob(msgspec.Struct, rename="camel", frozen=True):
+    """A job that runs: for how long, and how long ago what does it has last given a sign of life (null before the first)."""
+
+    id: str
+    kind: str
+    stage: str
+    age_seconds: float
+    silent_seconds: float | None
+
+
 class Health(msgspec.Struct, rename="camel", frozen=True):
     """Whether the plugin can serve; `state` is "ok" or "failing", and `error` says why.
 
@@ -56,6 +66,7 @@ class Health(msgspec.Struct, rename="camel", frozen=True):
     reconciled: int
     jobs_queued: int
     jobs_running: int
+    running_jobs: list[RunningJob]
     backfill_paused: bool
     error: str | None
     reason: str | None
@@ -90,9 +101,11 @@ def about_routes(
         fault = writer.fault
         error = completeness.last_error if fault is None else fault.detail
         counts, jobs, is_paused, lag = {}, {}, False, None
+        running: list[RunningJob] = []
         try:
             counts = read_counts(readers.connection())
             jobs, is_paused, lag = queue.counts(), queue.is_paused, completeness.lag
+            running = [_running(one) for one in queue.running()]
         except Exception as failure:  # whatever it is, health must say so
             error = str(failure)
         found = versions()
@@ -106,6 +119,7 @@ def about_routes(
             reconciled=completeness.passes,
             jobs_queued=jobs.get("queued", 0),
             jobs_running=jobs.get("running", 0),
+            running_jobs=running,
             backfill_paused=is_paused,
             error=error,
             reason=None if fault is None else fault.reason.value,
@@ -123,3 +137,8 @@ def about_routes(
         Route("GET", "", about, "What this is, and where to go from here", answer=About),
         Route("GET", "/health", health, "Whether the plugin can serve; 503 when it cannot", answer=Health),
     ]
+
+
+def _running(one: Running) -> RunningJob:
+    silent = None if one.silent_seconds is None else round(one.silent_seconds, 1)
+    return RunningJob(one.job.id, one.job.kind, one.job.stage, round(one.age_seconds, 1), silent)

@@ -12,6 +12,7 @@ from longitudinal.errors import (
     FieldError,
     NotFound,
     SidecarUnavailable,
+    TooManyJobs,
     TransformRefused,
     Unprocessable,
 )
@@ -21,7 +22,8 @@ from longitudinal.http.router import Route
 from longitudinal.http.routes.chosen_studies import chosen_studies
 from longitudinal.http.routes.jobs import JobReference, QueuedAnswer
 from longitudinal.http.routes.transforms import MAX_LANDMARKS, Identifier, Landmark, Matrix
-from longitudinal.jobs.align_study import KIND, Initial, Parameters, request_alignment
+from longitudinal.jobs.align_pair import Initial
+from longitudinal.jobs.align_study import KIND, Parameters, request_alignment
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.given_transforms import UNKNOWN_FRAME
@@ -150,7 +152,7 @@ def alignment_routes(readers: Readers, alignments: Alignments, max_body_mib: int
         Route(
             "POST", "/alignments", align, "Align studies in different frames: a job for each study but the oldest",
             answer=QueuedAnswer, body=AlignmentRequest, status=202,
-            errors=(NotFound, Ambiguous, Conflict, Unprocessable, TransformRefused, SidecarUnavailable),
+            errors=(NotFound, Ambiguous, Conflict, Unprocessable, TransformRefused, TooManyJobs, SidecarUnavailable),
             refusals=(SAME_FRAME, UNKNOWN_FRAME, *GIVEN_REFUSALS),
         )
     ]  # fmt: skip

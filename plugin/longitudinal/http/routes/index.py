@@ -10,6 +10,7 @@ from longitudinal.errors import (
     Conflict,
     NotFound,
     SidecarUnavailable,
+    TooManyJobs,
     Unprocessable,
 )
 from longitudinal.geometry.image_plane import PLANE
@@ -96,13 +97,14 @@ class IndexRoutes:
         return [
             Route(
                 "POST", "/index", self.index, "Index studies of the archive now, before the backfill does",
-                answer=QueuedAnswer, body=IndexRequest, status=202, errors=(*find, Conflict, Unprocessable, *write),
+                answer=QueuedAnswer, body=IndexRequest, status=202,
+                errors=(*find, Conflict, Unprocessable, TooManyJobs, *write),
             ),
             Route("POST", "/index/pause", self.pause, "Hold the backfill", answer=Backfill, errors=write),
             Route("POST", "/index/resume", self.resume, "Let the backfill go on", answer=Backfill, errors=write),
             Route(
                 "POST", "/studies/{study}/index", self.index_one, "Index a study now", answer=QueuedAnswer, status=202,
-                errors=(*find, *write),
+                errors=(*find, TooManyJobs, *write),
             ),
             Route(
                 "GET", "/studies/{study}/index-status", self.status, "How far the index of a study is",
@@ -115,7 +117,7 @@ class IndexRoutes:
         check_size(request.body, self._max_body_mib)
         asked = parse_json(request.body, IndexRequest)
         studies = chosen_studies(self._readers, asked.study_instance_uids, asked.patient_id)
-        jobs = self._enqueue(studies)
+        jobs = self._enqueue(studies, request.user)
         if asked.align == "none":
             return QueuedAnswer(jobs)
         if asked.patient_id is not None:
@@ -124,9 +126,9 @@ class IndexRoutes:
         aligned = self._alignments.enqueue(studies, parameters)
         return QueuedAnswer([*jobs, *(JobReference(job) for job in aligned)])
 
-    def index_one(self, _: Request, study: str) -> QueuedAnswer:
+    def index_one(self, request: Request, study: str) -> QueuedAnswer:
         """POST /studies/{study}/index."""
-        return QueuedAnswer(self._enqueue([chosen_study(self._readers, study)]))
+        return QueuedAnswer(self._enqueue([chosen_study(self._readers, study)], request.user))
 
     def pause(self, _: Request) -> Backfill:
         """POST /index/pause."""
@@ -173,8 +175,8 @@ class IndexRoutes:
         counts = self._queue.counts()
         return Backfill(self._queue.is_paused, counts["queued"], counts["running"])
 
-    def _enqueue(self, studies: Sequence[FoundStudy]) -> list[JobReference]:
-        requests = [request_index(study.orthanc_id, study.study_date) for study in studies]
+    def _enqueue(self, studies: Sequence[FoundStudy], user: str) -> list[JobReference]:
+        requests = [request_index(study.orthanc_id, study.study_date, owner=user) for study in studies]
         return [JobReference(job) for job in self._queue.enqueue(requests)]
 
     def _stored(self, study: str) -> int:

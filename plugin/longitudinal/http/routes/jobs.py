@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from longitudinal.errors import Conflict, NotFound, SidecarUnavailable
+from longitudinal.errors import Conflict, NotFound, SidecarUnavailable, TooManyJobs
 from longitudinal.http.exchange import Request
 from longitudinal.http.parse import parse_query
 from longitudinal.http.router import Route
@@ -31,12 +31,13 @@ class JobAnswer(msgspec.Struct, rename="camel", frozen=True):
     `subject` is what it is about, the Orthanc id of a study; of a refined point that of the patient, with a digest of the
     question. `progress` is 0..1; `secondsLeft` is null
     where nobody can tell; `error` says why the last start failed; `result` is the kind's own. `attempts` counts starts.
-    Times are ISO 8601 in UTC.
+    `owner` is the user who asked, empty where nobody did. Times are ISO 8601 in UTC.
     """
 
     id: str
     kind: str
     subject: str
+    owner: str
     state: State
     progress: float
     stage: str
@@ -89,8 +90,8 @@ def job_routes(queue: JobQueue) -> list[Route]:
     def cancel(_: Request, job: str) -> JobAnswer:
         return answer_of(queue.cancel(job))
 
-    def retry(_: Request, job: str) -> JobAnswer:
-        return answer_of(queue.retry(job))
+    def retry(request: Request, job: str) -> JobAnswer:
+        return answer_of(queue.retry(job, request.user))
 
     change = (NotFound, Conflict, SidecarUnavailable)
     return [
@@ -99,7 +100,7 @@ def job_routes(queue: JobQueue) -> list[Route]:
         Route("DELETE", "/jobs/{job}", cancel, "Cancel a job, at once", answer=JobAnswer, errors=change),
         Route(
             "POST", "/jobs/{job}/retry", retry, "Queue a failed or cancelled job again", answer=JobAnswer, status=202,
-            errors=change,
+            errors=(*change, TooManyJobs),
         ),
     ]  # fmt: skip
 
@@ -111,6 +112,7 @@ def answer_of(job: Job, longest_result: int | None = None) -> JobAnswer:
         id=job.id,
         kind=job.kind,
         subject=job.subject,
+        owner=job.owner,
         state=job.state.value,
         progress=job.progress,
         stage=job.stage,

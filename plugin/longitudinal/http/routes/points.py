@@ -14,6 +14,7 @@ from longitudinal.errors import (
     NotIndexable,
     OutsideImage,
     SidecarUnavailable,
+    TooManyJobs,
 )
 from longitudinal.http.exchange import Request
 from longitudinal.http.parse import Date, check_size, invalid, parse_days, parse_json
@@ -120,15 +121,15 @@ def point_routes(asker: Asker, refinements: Refinements, max_body_mib: int) -> l
         check_size(request.body, max_body_mib)
         asked = parse_json(request.body, ResolveRequest)
         if asked.points is None:
-            return ask(asked)
+            return ask(asked, request.user)
         _refuse_beside_points(asked)
         return BatchAnswer(_batch(asker, asked.points))
 
-    def ask(asked: ResolveRequest) -> Answer:
+    def ask(asked: ResolveRequest, user: str) -> Answer:
         if asked.refine == "wait":
-            return refinements.wait(*_question(asked))
+            return refinements.wait(*_question(asked), user)
         if asked.refine:
-            return refinements.start(*_question(asked))
+            return refinements.start(*_question(asked), user)
         return asker.ask(*_question(asked))
 
     return [
@@ -139,7 +140,15 @@ def point_routes(asker: Asker, refinements: Refinements, max_body_mib: int) -> l
             "Where is this point of the body in every other scan of the patient?",
             answer=Answer | BatchAnswer,
             body=ResolveRequest,
-            errors=(NotFound, Ambiguous, OutsideImage, NotIndexable, AnswerTooLarge, SidecarUnavailable),
+            errors=(
+                NotFound,
+                Ambiguous,
+                OutsideImage,
+                NotIndexable,
+                AnswerTooLarge,
+                TooManyJobs,
+                SidecarUnavailable,
+            ),
         )
     ]
 

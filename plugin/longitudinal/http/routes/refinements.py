@@ -1,6 +1,10 @@
 """`refine` of resolve: the answer with a job beside it, or, after a short wait, with the refined match in it."""
 
+import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 
@@ -12,7 +16,7 @@ from longitudinal.jobs.refine_point import RefinedPoint, answered_as, request_re
 from longitudinal.points.answer import Answer, RefinedMatch, Refinement
 from longitudinal.points.ask import Asker, PixelQuestion, PointQuestion, Wanted
 from longitudinal.points.refinement import changed, refinable, same_frame
-from longitudinal.sidecar.jobs import Job, JobState
+from longitudinal.sidecar.jobs import Job, JobState, Priority
 
 MOST_SECONDS = 10.0
 """How long a request waits; then its answer is the ordinary one, and the job goes on."""
@@ -32,16 +36,19 @@ class Refinements:
         self._asker = asker
         self._queue = queue
         self._admission = admission
+        self._lock = threading.Lock()
+        self._waiters: Counter[str] = Counter()
 
-    def start(self, question: PixelQuestion | PointQuestion, wanted: Wanted) -> Answer:
+    def start(self, question: PixelQuestion | PointQuestion, wanted: Wanted, user: str) -> Answer:
         """The ordinary answer, and the job that refines it.
 
-        Raises as `Asker.find` does, or SidecarUnavailable; InvalidRequest where there is more to refine than in one job.
+        Raises as `Asker.find` does, or SidecarUnavailable, or TooManyJobs; InvalidRequest where there is more to refine than
+        in one job.
         """
-        answer, _ = self._start(question, wanted, MOST_MATCHES, _FEWER)
+        answer, _ = self._start(question, wanted, user, Priority.ASKED)
         return answer
 
-    def wait(self, question: PixelQuestion | PointQuestion, wanted: Wanted) -> Answer:
+    def wait(self, question: PixelQuestion | PointQuestion, wanted: Wanted, user: str) -> Answer:
         """The answer with the refined match in it, if that is found soon enough.
 
         Raises
@@ -53,19 +60,37 @@ class Refinements:
         """
         until = time.monotonic() + MOST_SECONDS
         with self._admission.held():
-            answer, job = self._start(question, wanted, 1, _ONE)
+            answer, job = self._start(question, wanted, user, Priority.WAITED_FOR)
             if job is None:
                 return answer
-            while (
-                job.is_active and time.monotonic() < until and not self._admission.ending.wait(_LOOK_SECONDS)
-            ):
-                job = self._queue.get(job.id)
+            with self._waiting_for(job):
+                while (
+                    job.is_active
+                    and time.monotonic() < until
+                    and not self._admission.ending.wait(_LOOK_SECONDS)
+                ):
+                    job = self._queue.get(job.id)
         # Seconds have passed, in which an image can be deleted and a transform rejected.
         return _with_results(self._asker.ask(question, wanted), job)
 
+    @contextmanager
+    def _waiting_for(self, job: Job) -> Iterator[None]:
+        """While somebody waits a job goes before others; when the last one has left it does no more."""
+        with self._lock:
+            self._waiters[job.id] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiters[job.id] -= 1
+                if not self._waiters[job.id]:
+                    del self._waiters[job.id]
+                    self._queue.relax(job.id)
+
     def _start(
-        self, question: PixelQuestion | PointQuestion, wanted: Wanted, most: int, instead: str
+        self, question: PixelQuestion | PointQuestion, wanted: Wanted, user: str, priority: int
     ) -> tuple[Answer, Job | None]:
+        most, instead = (1, _ONE) if priority == Priority.WAITED_FOR else (MOST_MATCHES, _FEWER)
         found = self._asker.find(question, wanted)
         matches = refinable(found.answer)
         if len(matches) > most:
@@ -73,7 +98,8 @@ class Refinements:
             raise invalid([FieldError(f"{wanted.pointer}/refine", detail)])
         job = None
         if matches:
-            (job_id,) = self._queue.enqueue([request_refinement(found, question, wanted, matches)])
+            request = request_refinement(found, question, wanted, matches, user, priority)
+            (job_id,) = self._queue.enqueue([request])
             job = self._queue.get(job_id)
         refinement = Refinement(None if job is None else job.id, same_frame(found.answer))
         return msgspec.structs.replace(found.answer, refinement=refinement), job
