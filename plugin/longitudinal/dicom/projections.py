@@ -29,7 +29,7 @@ _SLICES = frozenset({"NONE", "MPR"})
 # Values of ImageType as scanners and workstations write them; PROJECTION IMAGE is of PS3.3 C.8.3.1.1.1.
 _WORDS = re.compile(
     r"(?<![A-Z0-9])(?:"
-    r"(?:THIN|THICK)?[ _-]?(?:MIP|MINIP|MNIP|MAXIP|AIP)|(?:MAX|MIN|AVG|AVERAGE|MEAN)[ _-]IP|PROJECTION"
+    r"(?:THIN|THICK)?[ _-]?(?:MIP|MINIP|MNIP|MAXIP)|(?:MAX|MIN|AVG|AVERAGE|MEAN)[ _-]IP|PROJECTION"
     r"|(?:MAXIMUM|MINIMUM|AVERAGE|MEAN)[ _-]INTENSITY[ _-]PROJECTION|COLLAPSE|GENERATED[ _-]2D"
     r"|VOLREN|VRT|SSD|(?:VOLUME|SURFACE|SHADED)[ _-](?:RENDER(?:ED|ING)?|SURFACE|DISPLAY)"
     r"|CURVED|CPR|CMPR|STRAIGHTENED"

@@ -36,6 +36,7 @@ SLICES = {
     "reformat": (CT | type_of("DERIVED", "SECONDARY", "MPR"), Role.IMAGE),
     "average of a slab": (CT | type_of("DERIVED", "SECONDARY", "REFORMATTED", "AVERAGE"), Role.IMAGE),
     "sampled reformat": ({"VolumetricProperties": "SAMPLED", "VolumeBasedCalculationTechnique": "MPR"}, Role.IMAGE),
+    "average of a breathing cycle": (CT | type_of("DERIVED", "SECONDARY", "AXIAL", "AIP"), Role.IMAGE),
     "a word that holds the letters": (type_of("ORIGINAL", "PRIMARY", "M_MIPX", "CHIPS"), Role.IMAGE),
     "thick slice": (CT | {"SliceThickness": 10}, Role.IMAGE),
 }  # fmt: skip
