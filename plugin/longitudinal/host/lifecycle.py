@@ -10,6 +10,7 @@ from typing import Any
 
 import orthanc
 
+from longitudinal.access.identity import read_users
 from longitudinal.host.aligner import Aligner
 from longitudinal.host.background import Background
 from longitudinal.host.callbacks import immortal
@@ -122,7 +123,7 @@ class _Plugin:
             *upload_routes(loopback, settings.max_upload),
         ]
         router = Router(with_documentation(settings.root, routes))
-        self._rest = RestHost(settings.root, router, admission)
+        self._rest = RestHost(settings.root, router, admission, read_users(configuration))
         self._root = settings.root
         LOGGER.info("The sidecar is %s", path)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from longitudinal.access.identity import Actor, How
 from longitudinal.errors import ArchiveFailed
 from longitudinal.http.exchange import Request
 from longitudinal.http.router import Router
@@ -73,7 +74,9 @@ class Desk:
 
     def ask(self, method: str, path: str, body: Json | None = None, **query: str) -> tuple[int, Json]:
         raw = b"" if body is None else json.dumps(body).encode()
-        request = Request(method, f"/transforms{path}", query=query, body=raw, user="ann")
+        request = Request(
+            method, f"/transforms{path}", query=query, body=raw, actor=Actor("ann", How.PASSWORD)
+        )
         route, values = self.router.find(method, request.path)
         response = self.router.run(route, values, request)
         return response.status, json.loads(response.body)

@@ -120,7 +120,7 @@ class IndexRoutes:
             return QueuedAnswer(jobs)
         if asked.patient_id is not None:
             self._alignments.check_identity(studies)
-        parameters = Parameters(asked.align, is_asked=True, by=request.user)
+        parameters = Parameters(asked.align, is_asked=True, by=request.actor.name)
         aligned = self._alignments.enqueue(studies, parameters)
         return QueuedAnswer([*jobs, *(JobReference(job) for job in aligned)])
 

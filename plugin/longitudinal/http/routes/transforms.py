@@ -155,7 +155,7 @@ def transform_routes(given: GivenTransforms, max_body_mib: int) -> list[Route]:
         check_size(request.body, max_body_mib)
         asked = parse_json(request.body, TransformRequest)
         ends, transform = _given(given, asked)
-        return _answer(given.create(ends, transform, request.user))
+        return _answer(given.create(ends, transform, request.actor.name))
 
     def fit(request: Request) -> FitAnswer:
         check_size(request.body, max_body_mib)
@@ -171,13 +171,13 @@ def transform_routes(given: GivenTransforms, max_body_mib: int) -> list[Route]:
         return _answer(given.get(transform))
 
     def remove(request: Request, transform: str) -> RemovedAnswer:
-        is_deleted = given.remove(transform, request.user)
+        is_deleted = given.remove(transform, request.actor.name)
         return RemovedAnswer(transform, "deleted" if is_deleted else "rejected")
 
     def review(request: Request, transform: str) -> TransformAnswer:
         check_size(request.body, max_body_mib)
         decision = parse_json(request.body, ReviewRequest).decision
-        return _answer(given.review(transform, decision, request.user))
+        return _answer(given.review(transform, decision, request.actor.name))
 
     refused = (NotFound, Ambiguous, TransformRefused)
     return [

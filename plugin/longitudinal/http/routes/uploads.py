@@ -92,7 +92,7 @@ def upload_routes(archive: ArchiveReceiver, max_upload_mib: int) -> list[Route]:
         ),
         Route(
             "POST", "/uploads", upload, "The same without forms, which Orthanc answers itself, with nothing", UploadAnswer,
-            takes=_SINGLE, errors=errors, calls_back=True,
+            takes=_SINGLE, errors=errors, takes_forms=True, calls_back=True,
         ),
     ]  # fmt: skip
 
