@@ -33,7 +33,10 @@ def test_no_part_of_a_form_signs_anything(start_orthanc: StartOrthanc, more: lis
     server = loaded(start_orthanc)
     transform = give_matrix(server, turned())
     head = ["Content-Disposition: form-data; name=a", f"Authorization: {basic(*who.split(':'))}", *more]
-    send(server, f"POST /imaging/transforms/{transform['id']}/review", [FORM], form((head, ACCEPT)))
+    status, _ = send(
+        server, f"POST /imaging/transforms/{transform['id']}/review", [FORM], form((head, ACCEPT))
+    )
+    assert status == 403
     assert listed(server)[0]["review"] is None
 
 

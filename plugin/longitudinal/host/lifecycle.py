@@ -20,6 +20,7 @@ from longitudinal.host.loopback import Loopback
 from longitudinal.host.ohif import OhifHost
 from longitudinal.host.orthanc_archive import OrthancArchive
 from longitudinal.host.orthanc_inventory import OrthancInventory
+from longitudinal.host.request_filter import FilterHost
 from longitudinal.host.rest import RestHost
 from longitudinal.http.admission import Admission
 from longitudinal.http.links import link_builder
@@ -123,7 +124,9 @@ class _Plugin:
             *upload_routes(loopback, settings.max_upload),
         ]
         router = Router(with_documentation(settings.root, routes))
-        self._rest = RestHost(settings.root, router, admission, read_users(configuration))
+        users = read_users(configuration)
+        self._filter = FilterHost(settings, configuration, users)
+        self._rest = RestHost(settings.root, router, admission, users)
         self._root = settings.root
         LOGGER.info("The sidecar is %s", path)
 
@@ -132,6 +135,7 @@ class _Plugin:
         self._writer.start()
         orthanc.RegisterOnStoredInstanceCallback(immortal(self._on_stored))
         orthanc.RegisterOnChangeCallback(immortal(self._on_change))
+        self._filter.register()
         self._rest.register()
         self._ohif.register()
         extend_explorer(self._root)
