@@ -90,6 +90,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
         How much longer a study that another node of a cluster has received is left to that node.
     acceptance
         What an alignment must show to be used.
+    key_path
+        The keys that statements are signed with. Default: beside the sidecar.
     allowed_origins
         Origins of pages of other sites that may write here.
     allowed_hosts
@@ -120,6 +122,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     quiet_seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 60
     takeover_seconds: Annotated[int, msgspec.Meta(ge=0, le=604_800)] = 600
     acceptance: Acceptance = Acceptance()
+    key_path: str | None = None
     allowed_origins: tuple[_Origin, ...] = ()
     allowed_hosts: tuple[_Host, ...] = ()
 

@@ -187,7 +187,7 @@ def _was_refused(index: PatientIndex, frame: str, other: str, method: str) -> bo
     )
     return failed or any(
         {stored.source_frame, stored.target_frame} == {frame, other}
-        and stored.notes.given_origin == "automatic"
+        and stored.origin == "automatic"
         and stored.notes.decision == "rejected"
         for stored in index.transforms
     )

@@ -12,7 +12,7 @@ from sqlite_utils import Database
 
 from longitudinal.errors import SidecarUnavailable
 from longitudinal.sidecar.fault import Fault, Reason, fault_of
-from longitudinal.sidecar.migrations import MIGRATIONS
+from longitudinal.sidecar.statements import MIGRATIONS  # with the step of that table
 
 LOGGER = logging.getLogger(__name__)
 

@@ -1,12 +1,12 @@
 """What we say about the items of a registration object: JSON, kept as user metadata beside the object.
 
 The object itself says who made it and what the numbers are, and never changes; quality and review come later and are seen
-by every node through the archive. The form is `{"items": {"2": {"expectedErrorMm": 1.1, ...}}}`.
+by every node through the archive. The form is `{"items": {"2": {"expectedErrorMm": 1.1, ...}}}`. This is what stands there;
+what of it counts, `longitudinal.transforms.statements` says.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -15,7 +15,9 @@ from longitudinal.sidecar.records import Notes
 from longitudinal.transforms.attempts import Figure
 
 
-class _Item(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+class StatedItem(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+    """What is said about one item, as it stands in metadata; the signatures are of any form, as anybody may write there."""
+
     expected_error_mm: float | None = None
     error_source: str | None = None
     given_origin: str | None = None
@@ -25,13 +27,17 @@ class _Item(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     decided_by: str = ""
     decided_at: str | None = None
     quality: Any = None
+    given_signature: Any = None
+    review_signature: Any = None
 
 
 class _Annotation(msgspec.Struct, frozen=True):
-    items: dict[str, _Item] = msgspec.field(default_factory=dict)
+    items: dict[str, StatedItem] = msgspec.field(default_factory=dict)
 
 
-_FIELDS = tuple(field.name for field in msgspec.structs.fields(_Item) if field.name != "quality")
+_FIELDS = tuple(
+    name for name in StatedItem.__struct_fields__ if name != "quality" and "signature" not in name
+)
 # A registration says a dozen numbers of itself; what is longer is nothing of ours.
 _LONGEST_QUALITY = 10_000
 _ERROR_SOURCES = frozenset({"declared", "forwardBackward", "landmarks", "local"})
@@ -39,42 +45,47 @@ _ORIGINS = frozenset({"person", "automatic"})
 _DECISIONS = frozenset({"accepted", "rejected"})
 
 
+def read_items(text: str | None) -> dict[int, StatedItem]:
+    """What stands there, by item number. What anybody else wrote there is nothing: it never raises."""
+    try:
+        items = msgspec.json.decode(text or "{}", type=_Annotation).items
+    except (msgspec.DecodeError, UnicodeError):
+        return {}
+    return {int(number): item for number, item in items.items() if number.isdecimal()}
+
+
+def write_items(items: Mapping[int, StatedItem]) -> str:
+    """The JSON of items by number."""
+    return msgspec.json.encode(
+        _Annotation({str(number): item for number, item in sorted(items.items())})
+    ).decode()
+
+
 def read_annotation(text: str | None) -> dict[int, Notes]:
-    """Notes by item number. What anybody else wrote there is nothing: it never raises.
+    """Notes by item number, whoever wrote them.
 
     >>> read_annotation('{"items": {"2": {"decision": "accepted", "decidedBy": "ann"}}}')[2].decided_by
     'ann'
     >>> read_annotation("something else")
     {}
     """
-    try:
-        items = msgspec.json.decode(text or "{}", type=_Annotation).items
-    except (msgspec.DecodeError, UnicodeError):
-        return {}
-    return {int(number): _believed(item) for number, item in items.items() if number.isdecimal()}
+    return {number: note_of(item) for number, item in read_items(text).items()}
 
 
 def write_annotation(notes: Mapping[int, Notes]) -> str:
-    """The JSON of notes by item number."""
-    items = {
-        str(number): _Item(
-            **{name: getattr(note, name) for name in _FIELDS},
-            quality=None if note.quality is None else msgspec.json.decode(note.quality),
-        )
-        for number, note in sorted(notes.items())
-    }
-    return msgspec.json.encode(_Annotation(items)).decode()
+    """The JSON of notes by item number, without signatures."""
+    return write_items(
+        {
+            number: StatedItem(
+                **{name: getattr(note, name) for name in _FIELDS},
+                quality=None if note.quality is None else msgspec.json.decode(note.quality),
+            )
+            for number, note in notes.items()
+        }
+    )
 
 
-def decide(text: str | None, item: int, decision: str, user: str, at: str) -> str:
-    """The annotation with a reviewer's decision on one item; everything else stays."""
-    notes = read_annotation(text)
-    said = notes.get(item, Notes())
-    notes[item] = replace(said, decision=decision, decided_by=user, decided_at=at)
-    return write_annotation(notes)
-
-
-def _believed(item: _Item) -> Notes:
+def note_of(item: StatedItem) -> Notes:
     """The notes with what makes no sense left out: an edge must not fail on what stands in metadata."""
     error = item.expected_error_mm
     is_known = (

@@ -21,7 +21,7 @@ def test_a_store_between_two_looks_makes_no_other_patient_of_it(
     ward: Ward, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unused: Any = None
-    given = GivenTransforms(ward.readers, ward.catalogue, unused, unused, unused, unused, unused)
+    given = GivenTransforms(ward.readers, ward.catalogue, unused, unused, unused, unused, unused, unused)
     look = ward.catalogue.patient
 
     def look_after_a_store(key: int) -> PatientIndex | None:

@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from longitudinal.sidecar.records import Notes
-from longitudinal.transforms.annotation import decide, read_annotation, write_annotation
+from longitudinal.transforms.annotation import read_annotation, write_annotation
 from longitudinal.transforms.attempts import Attempt, add_attempt, read_attempts
+from tests.annotations import decide
 
 
 def attempt(partner: str = "1.2", method: str = "rigid", **more: object) -> Attempt:
