@@ -13,7 +13,7 @@ SECTION = "Longitudinal"
 
 _Root = Annotated[str, msgspec.Meta(pattern=r"^(/[A-Za-z0-9._-]+)+$", max_length=100)]
 _Host = Annotated[str, msgspec.Meta(pattern=r"^[^\s:/@\[\]]+$", max_length=253)]
-_Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/@]+$", max_length=300)]
+_Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/@;,\"']+$", max_length=300)]
 _Positive = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
 
@@ -96,6 +96,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
         Origins of pages of other sites that may write here.
     allowed_hosts
         Other names of this machine, where no password is asked for.
+    allowed_frame_ancestors
+        Origins of pages of other sites that may show the plugin's pages, OHIF among them, in a frame.
     """
 
     root: _Root = "/imaging"
@@ -125,6 +127,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     key_path: str | None = None
     allowed_origins: tuple[_Origin, ...] = ()
     allowed_hosts: tuple[_Host, ...] = ()
+    allowed_frame_ancestors: tuple[_Origin, ...] = ()
 
 
 def read_settings(configuration: dict[str, Any]) -> Settings:

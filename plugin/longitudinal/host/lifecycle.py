@@ -24,6 +24,7 @@ from longitudinal.host.orthanc_inventory import OrthancInventory
 from longitudinal.host.request_filter import FilterHost
 from longitudinal.host.rest import RestHost
 from longitudinal.http.admission import Admission
+from longitudinal.http.headers import Guarded
 from longitudinal.http.links import link_builder
 from longitudinal.http.router import Router
 from longitudinal.http.routes.about import Versions, about_routes
@@ -133,10 +134,12 @@ class _Plugin:
             *transform_routes(given, settings.max_body),
             *upload_routes(loopback, settings.max_upload),
         ]
-        router = Router(with_documentation(settings.root, routes))
+        router = Router(with_documentation(settings.root, routes, settings.allowed_frame_ancestors))
         users = read_users(configuration)
         self._filter = FilterHost(settings, configuration, users)
-        self._rest = RestHost(settings.root, router, admission, users)
+        self._rest = RestHost(
+            settings.root, router, admission, users, Guarded(settings.allowed_frame_ancestors)
+        )
         self._root = settings.root
         LOGGER.info("The sidecar is %s", path)
 

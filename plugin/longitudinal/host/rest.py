@@ -5,6 +5,7 @@ of our routes run in a pool with stacks of 8 MB.
 """
 
 import re
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
@@ -18,6 +19,7 @@ from longitudinal.errors import Forbidden, LongitudinalError
 from longitudinal.host.callbacks import immortal
 from longitudinal.http.admission import Admission
 from longitudinal.http.exchange import Request, Response
+from longitudinal.http.headers import Guarded
 from longitudinal.http.problem import response_of
 from longitudinal.http.router import Route, Router
 
@@ -36,10 +38,15 @@ class RestHost:
         loopback. The next request gets 503 at once.
     users
         Whose names count.
+    guarded
+        Headers of every answer.
     """
 
-    def __init__(self, root: str, router: Router, admission: Admission, users: Users) -> None:
+    def __init__(
+        self, root: str, router: Router, admission: Admission, users: Users, guarded: Guarded
+    ) -> None:
         self._root = root
+        self._guarded = guarded
         self._users = users
         self._router = router
         self._admission = admission
@@ -64,7 +71,7 @@ class RestHost:
         if "content-disposition" in headers and "host" not in headers and response.status >= _BAD_REQUEST:
             # A part of a POSTed form: Orthanc throws our answer away, and only an exception makes it tell of a failure.
             raise RuntimeError(response.body.decode())
-        _send(output, response, self._labels_errors)
+        _send(output, response, self._guarded.headers(response), self._labels_errors)
 
     def _answer(self, uri: str, raw: dict[str, Any]) -> Response:
         request = _read(uri[len(self._root) :], raw, self._users)
@@ -112,8 +119,8 @@ def _labels_errors() -> bool:
     return not orthanc.CheckVersionAdvanced(1, 12, 7)
 
 
-def _send(output: Any, response: Response, labels_errors: bool) -> None:
-    for name, value in response.headers.items():
+def _send(output: Any, response: Response, headers: Mapping[str, str], labels_errors: bool) -> None:
+    for name, value in headers.items():
         output.SetHttpHeader(name, value)
     if response.location is not None:
         # Orthanc's own Redirect is a permanent one and drops all other headers.

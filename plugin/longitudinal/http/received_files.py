@@ -16,6 +16,7 @@ class Refusal(StrEnum):
 
     EMPTY_FILE = "emptyFile"
     NOT_DICOM = "notDicom"
+    TOO_DEEP = "tooDeep"
     DICOMDIR = "dicomdir"
     DAMAGED_ZIP = "damagedZip"
     ENCRYPTED_ZIP = "encryptedZip"
@@ -32,6 +33,7 @@ class Refusal(StrEnum):
 REFUSALS: Final[dict[Refusal, str]] = {
     Refusal.EMPTY_FILE: "The file has no content.",
     Refusal.NOT_DICOM: "The file is no DICOM object that Orthanc can read.",
+    Refusal.TOO_DEEP: "The object has sequences in sequences, more than 32 levels deep; Orthanc could end of it.",
     Refusal.DICOMDIR: "A DICOMDIR lists the files of a medium; it is no object of a patient.",
     Refusal.DAMAGED_ZIP: "The zip, or this file in it, cannot be read: it was cut off, or its checksum is wrong.",
     Refusal.ENCRYPTED_ZIP: "The zip has files that need a password; nothing of it is stored.",

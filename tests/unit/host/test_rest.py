@@ -16,6 +16,7 @@ import pytest
 from longitudinal.access.identity import Users
 from longitudinal.http.admission import Admission
 from longitudinal.http.exchange import Request, Response
+from longitudinal.http.headers import Guarded
 from longitudinal.http.router import Route, Router
 from tests.fake_orthanc import FakeOrthanc
 
@@ -106,7 +107,7 @@ def serve(fake_orthanc: FakeOrthanc, gate: Gate) -> Iterator[Callable[[int], Ser
             Route("GET", "/else", lambda _: Response(status=302, location="/elsewhere"), "", Response),
         ]
         fake_orthanc.expect("CheckVersionAdvanced", 1, 12, 7, returns=0)
-        host = RestHost("/imaging", Router(routes), Admission(http_threads), USERS)
+        host = RestHost("/imaging", Router(routes), Admission(http_threads), USERS, Guarded([]))
         host.register()
         hosts.append(host)
         return fake_orthanc.calls[-1].args[1]
