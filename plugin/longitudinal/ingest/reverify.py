@@ -4,6 +4,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Iterable
+from concurrent.futures import Future, wait
 
 from longitudinal.errors import SidecarUnavailable
 from longitudinal.ingest.annotations import Annotations
@@ -45,14 +46,15 @@ class Reverify:
             self._thread.join()
 
     def _run(self) -> None:
+        is_told = False
         while not self._ended.is_set():
             try:
                 self._look()
-            except SidecarUnavailable:
+            except Exception as error:  # an index at fault, as a rule; what it keeps counts till then
+                if not is_told and not isinstance(error, SidecarUnavailable):
+                    LOGGER.exception("Statements could not be verified again; it is tried until they are")
+                    is_told = True
                 self._ended.wait(_SECONDS)
-            except Exception:
-                LOGGER.exception("Statements could not be verified again")
-                return
             else:
                 return
 
@@ -67,12 +69,19 @@ class Reverify:
                 len(objects),
             )
         for orthanc_id in objects:
+            self._wait(self._annotations.refresh(orthanc_id))
             if self._ended.is_set():
                 return
-            self._annotations.refresh(orthanc_id).result()
 
         def note(connection: sqlite3.Connection, _: InstanceWriter) -> Iterable[Touched]:
             write_verified_with(connection, self._fingerprint)
             return []
 
-        self._writer.submit(note).result()
+        self._wait(self._writer.submit(note))
+
+    def _wait(self, done: Future[None]) -> None:
+        """Until it is done, or all ends; raises what it raised."""
+        while not self._ended.is_set():
+            if wait([done], _SECONDS).done:
+                done.result()
+                return
