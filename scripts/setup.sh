@@ -12,8 +12,8 @@ lock=requirements-test.lock
 # Orthanc embeds the system's interpreter, so the environment must be made by that one, not by one on PATH.
 python=/usr/bin/python3
 packages=(orthanc orthanc-python orthanc-dicomweb orthanc-gdcm dcmtk dicom3tools python3-venv)
-# in tests two nodes share a PostgreSQL, and the command that `make demo` prints is run
-[ "$purpose" = runtime ] || packages+=(orthanc-postgresql postgresql curl)
+# in tests two nodes share a PostgreSQL, an nginx stands before Orthanc, and the command that `make demo` prints is run
+[ "$purpose" = runtime ] || packages+=(orthanc-postgresql postgresql nginx curl)
 # tests look at pages in a real browser
 [ "$purpose" = test ] && packages+=(chromium)
 [ "$purpose" = packages ] && { echo "${packages[*]}"; exit; }

@@ -95,6 +95,14 @@ class AnswerTooLarge(LongitudinalError):
     title = "The answer would be too large"
 
 
+class Forbidden(LongitudinalError):
+    """Whoever asks may not do this, or nobody knows who asks."""
+
+    code = "forbidden"
+    status = 403
+    title = "This is not allowed"
+
+
 class NotFound(LongitudinalError):
     """No such route or resource, or one the caller may not see."""
 

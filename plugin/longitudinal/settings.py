@@ -12,6 +12,8 @@ from longitudinal.errors import InvalidSettings
 SECTION = "Longitudinal"
 
 _Root = Annotated[str, msgspec.Meta(pattern=r"^(/[A-Za-z0-9._-]+)+$", max_length=100)]
+_Host = Annotated[str, msgspec.Meta(pattern=r"^[^\s:/@\[\]]+$", max_length=253)]
+_Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/@;,\"']+$", max_length=300)]
 _Positive = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
 
@@ -88,6 +90,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
         How much longer a study that another node of a cluster has received is left to that node.
     acceptance
         What an alignment must show to be used.
+    key_path
+        The keys that statements are signed with. Default: beside the sidecar.
+    allowed_origins
+        Origins of pages of other sites that may write here.
+    allowed_hosts
+        Other names of this machine, where no password is asked for.
+    allowed_frame_ancestors
+        Origins of pages of other sites that may show the plugin's pages, OHIF among them, in a frame.
     """
 
     root: _Root = "/imaging"
@@ -114,6 +124,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     quiet_seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 60
     takeover_seconds: Annotated[int, msgspec.Meta(ge=0, le=604_800)] = 600
     acceptance: Acceptance = Acceptance()
+    key_path: str | None = None
+    allowed_origins: tuple[_Origin, ...] = ()
+    allowed_hosts: tuple[_Host, ...] = ()
+    allowed_frame_ancestors: tuple[_Origin, ...] = ()
 
 
 def read_settings(configuration: dict[str, Any]) -> Settings:

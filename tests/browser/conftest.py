@@ -18,6 +18,8 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # names for plain HTTP, which a browser trusts less than this machine's address
+    "--host-resolver-rules=MAP *.test 127.0.0.1",
     # WebGL without a graphics card
     "--use-gl=angle",
     "--use-angle=swiftshader",

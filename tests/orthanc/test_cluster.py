@@ -86,7 +86,7 @@ def node(folder: Path, name: str, postgres: Postgres, **longitudinal: Any) -> Or
         "CheckRevisions": True,
         "PostgreSQL": postgres.orthanc_settings,
         "Plugins": plugins,
-        "Longitudinal": longitudinal,
+        "Longitudinal": {"KeyPath": str(folder / "keys.json"), **longitudinal},
     }
     return OrthancServer(folder / name, configuration=configuration)
 

@@ -89,6 +89,8 @@ def log_lines(server: OrthancServer) -> list[str]:
     return [
         line for line in server.log.splitlines()
         if line[:1] in "WE" and "longitudinal: " in line and ("sidecar" in line or "index" in line)
+        # made at the first start, beside the index, or not to be made there
+        and "A new key" not in line and "Nothing is signed" not in line
     ] + [line for line in server.log.splitlines() if line.startswith("Traceback")]  # fmt: skip
 
 

@@ -16,8 +16,10 @@ from pydicomrt.reg.parser import get_spatial_registrations
 
 from tests.builders import as_file, classic
 from tests.data import data, dicom_files
+from tests.orthanc.conftest import StartOrthanc
 from tests.orthanc.server import OrthancServer
 
+ANOTHER_HAND = Path(__file__).with_name("another_hand.py")
 FIRST, SECOND, THIRD = "1.2.3.100", "1.2.3.200", "1.2.3.300"
 DECIMAL_STRING_MM = 1e-6
 LANDMARKS = [[0, 0, 0], [50, 0, 0], [0, 60, 0], [0, 0, 40], [30, 30, 30]]
@@ -253,7 +255,9 @@ def test_a_frame_of_two_patients_needs_the_patient(loaded: OrthancServer) -> Non
     assert listed(loaded) == []
 
 
-def test_others_objects_are_rejected_not_deleted(loaded: OrthancServer) -> None:
+def test_others_objects_are_rejected_not_deleted(start_orthanc: StartOrthanc) -> None:
+    loaded = start_orthanc(script=ANOTHER_HAND)
+    fill(loaded, scan(FIRST, 2020), scan(SECOND, 2021))
     own = give_matrix(loaded, turned())
     foreign = stored_object(loaded, own)
     foreign.SOPInstanceUID = foreign.file_meta.MediaStorageSOPInstanceUID = generate_uid()
@@ -268,13 +272,12 @@ def test_others_objects_are_rejected_not_deleted(loaded: OrthancServer) -> None:
     assert loaded.session.delete(f"/imaging/transforms/{theirs['id']}").json()["outcome"] == "rejected"
     assert loaded.session.get(f"/instances/{theirs['orthancInstanceId']}").status_code == 200
     assert resolve(loaded, SECOND, (10, 5, 0))["unresolved"][0]["reason"] == "needsAlignment"
-    # What another node, or an administrator, writes into the metadata is followed.
-    metadata = f"/instances/{theirs['orthancInstanceId']}/metadata/4000"
-    loaded.session.put(metadata, data='{"items": {"2": {"decision": "accepted", "decidedBy": "ann"}}}')
-    loaded.wait_until(lambda: listed(loaded)[0]["state"] == "usable")
-    assert listed(loaded)[0]["review"]["by"] == "ann"
-    loaded.session.put(metadata, data="no JSON")
-    loaded.wait_until(lambda: listed(loaded)[0]["review"] is None)
+    # What somebody else writes into the metadata does not end a rejection; what a person decides here does.
+    metadata = f"/another-hand/instances/{theirs['orthancInstanceId']}/metadata/4000"
+    for words in ('{"items": {"2": {"decision": "accepted", "decidedBy": "ann"}}}', "no JSON"):
+        loaded.session.put(metadata, data=words).raise_for_status()
+        assert [listed(loaded)[0]["state"] for _ in range(3)] == ["rejected"] * 3
+    assert post(loaded, f"/{theirs['id']}/review", 200, decision="accepted")["review"]["by"] == loaded.user
     assert match_in(resolve(loaded, SECOND, (10, 5, 0)), FIRST)["path"] == [theirs["id"]]
 
 

@@ -43,8 +43,11 @@ def test_what_is_named_is_defined() -> None:
 
 def test_nodes_share_storage_and_database_and_nothing_else() -> None:
     a, b = (SERVICES[name] for name in NODES)
-    (shared,) = set(a["volumes"]) & set(b["volumes"])
-    assert shared.endswith(":/var/lib/orthanc/storage")
+    keys, storage = sorted(set(a["volumes"]) & set(b["volumes"]))
+    assert storage.endswith(":/var/lib/orthanc/storage")
+    assert keys.endswith(":ro")
+    setting = (ROOT / keys.partition(":")[0]).read_text()
+    assert '"KeyPath": "/var/lib/orthanc/storage/' in setting
     assert a["environment"]["ORTHANC_NAME"] != b["environment"]["ORTHANC_NAME"]
     assert all(node["environment"]["POSTGRES_INDEX"] == "true" for node in (a, b))
     balanced = set(re.findall(r"server (\S+):", (ROOT / "docker" / "nginx.conf").read_text()))

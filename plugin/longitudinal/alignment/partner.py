@@ -186,7 +186,7 @@ def _was_refused(index: PatientIndex, pair: Pair, failures: Failures) -> bool:
     frames = {pair.fixed.frame, pair.moving.frame}
     return failures.were_refused(*frames) or any(
         {stored.source_frame, stored.target_frame} == frames
-        and stored.notes.given_origin == "automatic"
+        and stored.origin == "automatic"
         and stored.notes.decision == "rejected"
         for stored in index.transforms
     )

@@ -41,6 +41,9 @@ from longitudinal.dicom.uids import SERIES_FRAME
 from longitudinal.geometry import affine
 
 __all__ = [
+    "GIVEN_LABELS",
+    "LANDMARKS",
+    "MATRIX",
     "NOT_REVIEWED",
     "SERIES_FRAME",
     "TRANSFORM_ITEM",
@@ -56,6 +59,10 @@ __all__ = [
 
 WRITTEN_RIGID_TOLERANCE = 1e-4
 """A matrix further from a rotation than this is written as AFFINE: other readers refuse it as RIGID."""
+
+LANDMARKS, MATRIX = "LANDMARKS", "MATRIX"
+GIVEN_LABELS = frozenset({LANDMARKS, MATRIX})
+"""Content Labels of what a person gave."""
 
 NOT_REVIEWED = "automatic, not reviewed"
 """Content Description of what no person has looked at."""

@@ -10,6 +10,8 @@ from typing import Any
 
 import orthanc
 
+from longitudinal.access.identity import read_users
+from longitudinal.access.keyring import Keyring
 from longitudinal.host.aligner import Aligner
 from longitudinal.host.background import Background
 from longitudinal.host.callbacks import immortal
@@ -17,10 +19,12 @@ from longitudinal.host.explorer import extend_explorer
 from longitudinal.host.log import forward_logging
 from longitudinal.host.loopback import Loopback
 from longitudinal.host.ohif import OhifHost
-from longitudinal.host.orthanc_archive import OrthancArchive
+from longitudinal.host.orthanc_archive import BelievedArchive, OrthancArchive
 from longitudinal.host.orthanc_inventory import OrthancInventory
+from longitudinal.host.request_filter import FilterHost
 from longitudinal.host.rest import RestHost
 from longitudinal.http.admission import Admission
+from longitudinal.http.headers import Guarded
 from longitudinal.http.links import link_builder
 from longitudinal.http.router import Router
 from longitudinal.http.routes.about import Versions, about_routes
@@ -37,12 +41,14 @@ from longitudinal.http.routes.transforms import transform_routes
 from longitudinal.http.routes.uploads import upload_routes
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.on_stored import Ingest
+from longitudinal.ingest.reverify import Reverify
 from longitudinal.ingest.stored_objects import StoredObjects
 from longitudinal.points.ask import Asker
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.given_transforms import GivenTransforms
 from longitudinal.points.registration_objects import RegistrationObjects
 from longitudinal.points.stale import Stale
+from longitudinal.points.statements import Memories, Statements
 from longitudinal.settings import Settings, read_settings
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.transforms import has_transforms
@@ -86,8 +92,15 @@ class _Plugin:
         loopback = Loopback(configuration, settings.metadata_base)
         inventory = OrthancInventory()
         wake = threading.Event()
-        self._ingest = Ingest(self._writer, archive, StoredObjects(archive, inventory), wake.set)
-        self._annotations = Annotations(self._writer, archive)
+        keyring = Keyring(
+            Path(settings.key_path) if settings.key_path else path.with_name(f"keys-{path.stem}.json")
+        )
+        memories = Memories(readers, lambda command: self._writer.submit(command, is_awaited=False))
+        statements = Statements(archive, keyring, memories)
+        believed = BelievedArchive(settings.metadata_base, _storage_path(configuration), statements.believed)
+        self._ingest = Ingest(self._writer, believed, StoredObjects(believed, inventory), wake.set)
+        self._annotations = Annotations(self._writer, believed)
+        self._reverify = Reverify(readers, self._writer, self._annotations, keyring.fingerprint)
         self._background = Background(
             settings, readers, self._writer, inventory, self._ingest, self._annotations, catalogue, wake
         )
@@ -96,10 +109,10 @@ class _Plugin:
         links = link_builder(settings.root, self._ohif.root)
         asker = Asker(readers, catalogue, archive, self._heal_answer, links, self._background.hurry)
         objects = RegistrationObjects(
-            readers, archive, loopback, self._settle_registration, settings.uid_root
+            readers, archive, loopback, self._settle_registration, statements, settings.uid_root
         )
         given = GivenTransforms(
-            readers, catalogue, archive, loopback, self._heal, self._settle_registration, objects
+            readers, catalogue, archive, loopback, self._heal, self._settle_registration, objects, statements
         )
         self._aligner = Aligner(
             settings, readers, catalogue, inventory, queue, self._background.index_study, objects,
@@ -108,7 +121,7 @@ class _Plugin:
         admission = Admission(int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS)))
         alignments = Alignments(readers, catalogue, queue)
         routes = [
-            *about_routes(settings.root, readers, self._writer, queue, completeness, _versions),
+            *about_routes(settings.root, readers, self._writer, queue, completeness, statements, _versions),
             *IndexRoutes(readers, catalogue, inventory, queue, alignments, settings.max_body).routes(),
             *alignment_routes(readers, alignments, settings.max_body),
             *job_routes(queue),
@@ -119,8 +132,12 @@ class _Plugin:
             *transform_routes(given, settings.max_body),
             *upload_routes(loopback, settings.max_upload),
         ]
-        router = Router(with_documentation(settings.root, routes))
-        self._rest = RestHost(settings.root, router, admission)
+        router = Router(with_documentation(settings.root, routes, settings.allowed_frame_ancestors))
+        users = read_users(configuration)
+        self._filter = FilterHost(settings, configuration, users)
+        self._rest = RestHost(
+            settings.root, router, admission, users, Guarded(settings.allowed_frame_ancestors)
+        )
         self._root = settings.root
         LOGGER.info("The sidecar is %s", path)
 
@@ -129,6 +146,7 @@ class _Plugin:
         self._writer.start()
         orthanc.RegisterOnStoredInstanceCallback(immortal(self._on_stored))
         orthanc.RegisterOnChangeCallback(immortal(self._on_change))
+        self._filter.register()
         self._rest.register()
         self._ohif.register()
         extend_explorer(self._root)
@@ -143,6 +161,7 @@ class _Plugin:
         elif change == orthanc.ChangeType.UPDATED_METADATA:
             self._annotations.refresh(orthanc_id)
         elif change == orthanc.ChangeType.ORTHANC_STARTED:
+            self._reverify.start()
             self._background.start()
             self._aligner.start()
         elif change == orthanc.ChangeType.ORTHANC_STOPPED:
@@ -169,6 +188,7 @@ class _Plugin:
 
     def _stop(self) -> None:
         self._rest.stop()
+        self._reverify.stop()
         self._aligner.stop()
         self._background.stop()
         self._readers.close()

@@ -21,6 +21,9 @@ _OK, _BAD_REQUEST, _NOT_FOUND, _CONFLICT = 200, 400, 404, 409
 # Nodes that write one object's metadata at the same moment: each round one of them wins.
 _ROUNDS = 8
 _DEFAULT_PORT = 8042
+_THIS_MACHINE = "127.0.0.1"
+# From this version on Orthanc listens on HttpBindAddresses alone; before it listens everywhere.
+_BINDS = (1, 12, 10)
 
 
 class Loopback:
@@ -35,6 +38,7 @@ class Loopback:
     """
 
     def __init__(self, configuration: Mapping[str, Any], metadata: int) -> None:
+        self._host = _address(configuration, binds=bool(orthanc.CheckVersionAdvanced(*_BINDS)))
         self._port = int(configuration.get("HttpPort", _DEFAULT_PORT))
         self._is_ssl = bool(configuration.get("SslEnabled", False))
         self._metadata = metadata
@@ -42,7 +46,7 @@ class Loopback:
     @property
     def url(self) -> str:
         """Of Orthanc on this machine."""
-        return f"{'https' if self._is_ssl else 'http'}://127.0.0.1:{self._port}"
+        return f"{'https' if self._is_ssl else 'http'}://{_bracketed(self._host)}:{self._port}"
 
     @staticmethod
     def token() -> str:
@@ -126,9 +130,28 @@ class Loopback:
 
     def _connection(self, seconds: float) -> http.client.HTTPConnection:
         if not self._is_ssl:
-            return http.client.HTTPConnection("127.0.0.1", self._port, timeout=seconds)
+            return http.client.HTTPConnection(self._host, self._port, timeout=seconds)
         # Its certificate is made out to the name others call it by, and nobody else can sit on this port of this machine.
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        return http.client.HTTPSConnection("127.0.0.1", self._port, timeout=seconds, context=context)
+        return http.client.HTTPSConnection(self._host, self._port, timeout=seconds, context=context)
+
+
+def _address(configuration: Mapping[str, Any], *, binds: bool) -> str:
+    """The address that Orthanc listens on, this machine's own where it can be.
+
+    A request to any other address of the machine is one from another machine to Orthanc (RemoteAccessAllowed).
+    """
+    named = configuration.get("HttpBindAddresses")
+    addresses = [str(address) for address in named] if binds and isinstance(named, list) else []
+    if not addresses or {_THIS_MACHINE, "0.0.0.0"} & set(addresses):
+        return _THIS_MACHINE
+    if {"::", "::1"} & set(addresses):
+        return "::1"
+    own = (address for address in addresses if address.startswith("127."))
+    return next(own, addresses[0])
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address

@@ -10,6 +10,7 @@ import orthanc
 
 from longitudinal.errors import InvalidSettings
 from longitudinal.host.callbacks import immortal
+from longitudinal.http.headers import Guarded
 from longitudinal.ohif.site import Roots, Site
 from longitudinal.settings import Settings
 
@@ -36,6 +37,7 @@ class OhifHost:
 
     def __init__(self, settings: Settings, configuration: dict[str, Any]) -> None:
         self.root: str | None = None
+        self._guarded = Guarded(settings.allowed_frame_ancestors)
         if settings.ohif_root is None:
             return
         app = _PROJECT / (settings.ohif_path or _DEFAULT_APP)
@@ -66,6 +68,8 @@ class OhifHost:
 
     def _serve(self, output: Any, uri: str, **request: Any) -> None:
         # no pool: a look-up and a file, neither deep nor slow
+        for name, value in self._guarded.page().items():
+            output.SetHttpHeader(name, value)
         if request["method"] != "GET":
             output.SendMethodNotAllowed("GET")
             return

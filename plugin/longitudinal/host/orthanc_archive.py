@@ -1,6 +1,7 @@
 """The archive of record, read in Orthanc's own process."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -101,6 +102,24 @@ class OrthancArchive:
     def attempts(self, study: str) -> str | None:
         """The same of a study."""
         return _text(f"/studies/{study}/metadata/{self._metadata + 1}")
+
+
+class BelievedArchive(OrthancArchive):
+    """The same archive with only those annotations that count.
+
+    Parameters
+    ----------
+    believed
+        What counts of the annotation of an instance.
+    """
+
+    def __init__(self, metadata: int, storage: Path, believed: Callable[[str], str | None]) -> None:
+        super().__init__(metadata, storage)
+        self._believed = believed
+
+    def annotation(self, orthanc_id: str) -> str | None:
+        """What counts of what is said about a registration object."""
+        return self._believed(orthanc_id)
 
 
 def _text(path: str) -> str | None:

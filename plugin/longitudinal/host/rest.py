@@ -4,22 +4,24 @@ Orthanc's HTTP threads have stacks of 100 KB, on which a nested JSON body or a n
 of our routes run in a pool with stacks of 8 MB.
 """
 
-import base64
-import binascii
 import re
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
 import orthanc
 
-from longitudinal.errors import LongitudinalError
+from longitudinal.access.identity import NOBODY, Users
+from longitudinal.errors import Forbidden, LongitudinalError
 from longitudinal.host.callbacks import immortal
 from longitudinal.http.admission import Admission
 from longitudinal.http.exchange import Request, Response
+from longitudinal.http.headers import Guarded
 from longitudinal.http.problem import response_of
-from longitudinal.http.router import Router
+from longitudinal.http.router import Route, Router
 
 _OK = 200
 _BAD_REQUEST = 400
@@ -34,10 +36,18 @@ class RestHost:
     admission
         How many requests wait for our pool at once, and how many of them are for routes that call Orthanc back over
         loopback. The next request gets 503 at once.
+    users
+        Whose names count.
+    guarded
+        Headers of every answer.
     """
 
-    def __init__(self, root: str, router: Router, admission: Admission) -> None:
+    def __init__(
+        self, root: str, router: Router, admission: Admission, users: Users, guarded: Guarded
+    ) -> None:
         self._root = root
+        self._guarded = guarded
+        self._users = users
         self._router = router
         self._admission = admission
         self._labels_errors = _labels_errors()
@@ -61,27 +71,30 @@ class RestHost:
         if "content-disposition" in headers and "host" not in headers and response.status >= _BAD_REQUEST:
             # A part of a POSTed form: Orthanc throws our answer away, and only an exception makes it tell of a failure.
             raise RuntimeError(response.body.decode())
-        _send(output, response, self._labels_errors)
+        _send(output, response, self._guarded.headers(response), self._labels_errors)
 
     def _answer(self, uri: str, raw: dict[str, Any]) -> Response:
-        request = _read(uri[len(self._root) :], raw)
+        request = _read(uri[len(self._root) :], raw, self._users)
         try:
             route, values = self._router.find(request.method, request.path)
+            _check_actor(route, request, self._users)
         except LongitudinalError as error:
             return response_of(error)
         with self._admission.request(), self._admission.held() if route.calls_back else nullcontext():
             return self._pool.submit(self._router.run, route, values, request).result()
 
 
-def _read(path: str, raw: dict[str, Any]) -> Request:
+def _read(path: str, raw: dict[str, Any], users: Users) -> Request:
     headers = raw.get("headers", {})
-    return Request(
+    request = Request(
         method=raw["method"],
         path=_decoded(path).rstrip("/"),
         query={unquote_plus(name): unquote_plus(value) for name, value in raw.get("get", {}).items()},
         headers=headers,
         body=bytes(raw.get("body", b"")),
-        user=_user(headers.get("authorization", "")),
+    )
+    return replace(
+        request, actor=NOBODY if request.is_form_part else users.actor(headers.get("authorization", ""))
     )
 
 
@@ -90,15 +103,20 @@ def _decoded(path: str) -> str:
     return unquote(re.sub("%(2[Ff]|25)", r"%25\1", path))
 
 
-def _user(authorization: str) -> str:
-    """The user's name out of Basic credentials that Orthanc itself has checked (RFC 7617)."""
-    kind, _, credentials = authorization.partition(" ")
-    if kind.lower() != "basic":
-        return ""
-    try:
-        return base64.b64decode(credentials).decode("utf-8", "replace").partition(":")[0]
-    except binascii.Error:
-        return ""
+def _check_actor(route: Route, request: Request, users: Users) -> None:
+    """Nothing is written by nobody where Orthanc knows its users, and nothing is asked by a part of a form.
+
+    Raises
+    ------
+    Forbidden
+    """
+    if route.method == "GET":
+        return
+    if request.is_form_part:
+        if not route.takes_forms:
+            raise Forbidden(f"{request.path} takes no POSTed form: its parts do not say who sends them")
+    elif users.is_required and not request.actor.is_verified and not route.takes_forms:
+        raise Forbidden("it is not known who asks: give a name and password of Orthanc's RegisteredUsers")
 
 
 def _labels_errors() -> bool:
@@ -106,8 +124,8 @@ def _labels_errors() -> bool:
     return not orthanc.CheckVersionAdvanced(1, 12, 7)
 
 
-def _send(output: Any, response: Response, labels_errors: bool) -> None:
-    for name, value in response.headers.items():
+def _send(output: Any, response: Response, headers: Mapping[str, str], labels_errors: bool) -> None:
+    for name, value in headers.items():
         output.SetHttpHeader(name, value)
     if response.location is not None:
         # Orthanc's own Redirect is a permanent one and drops all other headers.

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from longitudinal.access.identity import NOBODY, Actor
+
 JSON = "application/json"
 
 
@@ -19,8 +21,8 @@ class Request:
         Decoded arguments.
     headers
         Lower-case names.
-    user
-        Who acts, as Orthanc authenticated it; "" where authentication is off.
+    actor
+        Who acts; nobody where authentication is off, and of a part of a form.
     """
 
     method: str
@@ -28,7 +30,7 @@ class Request:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
-    user: str = ""
+    actor: Actor = NOBODY
 
     @property
     def is_form_part(self) -> bool:

@@ -1,6 +1,7 @@
 """The links of a match, and of whole studies."""
 
 from collections.abc import Iterable
+from urllib.parse import quote
 
 from longitudinal.points.answer import Links
 from longitudinal.points.patient_index import StudyEntry
@@ -21,8 +22,8 @@ def link_builder(root: str, ohif_root: str | None = None) -> LinkBuilder:
         if ohif_root is not None:
             ohif = (
                 f"{viewer_of(ohif_root, [study.study_instance_uid])}"
-                f"&initialSeriesInstanceUID={series.series_instance_uid}"
-                f"&initialSOPInstanceUID={series.sop_instance_uids[instance]}"
+                f"&initialSeriesInstanceUID={_quoted(series.series_instance_uid)}"
+                f"&initialSOPInstanceUID={_quoted(series.sop_instance_uids[instance])}"
             )
         return Links(
             preview=f"{root}/instances/{orthanc_id}/preview",
@@ -35,4 +36,9 @@ def link_builder(root: str, ohif_root: str | None = None) -> LinkBuilder:
 
 def viewer_of(ohif_root: str, study_instance_uids: Iterable[str]) -> str:
     """Where OHIF shows these studies, as an absolute path on this server."""
-    return f"{ohif_root}/viewer?StudyInstanceUIDs={','.join(study_instance_uids)}"
+    return f"{ohif_root}/viewer?StudyInstanceUIDs={','.join(map(_quoted, study_instance_uids))}"
+
+
+def _quoted(uid: str) -> str:
+    """A UID is whatever was sent as one."""
+    return quote(uid, safe="")

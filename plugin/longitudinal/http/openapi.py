@@ -11,6 +11,7 @@ from longitudinal import __version__
 from longitudinal.errors import (
     BodyTooLarge,
     Busy,
+    Forbidden,
     InvalidRequest,
     LongitudinalError,
     MalformedJson,
@@ -41,6 +42,8 @@ def errors_of(route: Route) -> list[type[LongitudinalError]]:
         found += _WITH_QUERY
     if route.body is not None:
         found += _WITH_BODY
+    if route.method != "GET":
+        found.append(Forbidden)
     return list(dict.fromkeys(found))
 
 

@@ -17,6 +17,7 @@ class Refusal(StrEnum):
 
     EMPTY_FILE = "emptyFile"
     NOT_DICOM = "notDicom"
+    TOO_DEEP = "tooDeep"
     DICOMDIR = "dicomdir"
     DAMAGED_ZIP = "damagedZip"
     ENCRYPTED_ZIP = "encryptedZip"
@@ -33,6 +34,7 @@ class Refusal(StrEnum):
 REFUSALS: Final[dict[Refusal, str]] = {
     Refusal.EMPTY_FILE: "The file has no content.",
     Refusal.NOT_DICOM: "The file is no DICOM object that Orthanc can read.",
+    Refusal.TOO_DEEP: "The object has sequences in sequences, more than 32 levels deep; Orthanc could end of it.",
     Refusal.DICOMDIR: "A DICOMDIR lists the files of a medium; it is no object of a patient.",
     Refusal.DAMAGED_ZIP: "The zip, or this file in it, cannot be read: it was cut off, its checksum is wrong, or it is not "
     "as large as the zip declares.",

@@ -39,6 +39,8 @@ class Route:
         What it can raise beyond what every route can.
     refusals
         The codes of its `TransformRefused`.
+    takes_forms
+        Whether the parts of a POSTed form are for it, which nobody knows who sent.
     calls_back
         Whether it holds a second HTTP thread of Orthanc by calling it over loopback.
     """
@@ -54,6 +56,7 @@ class Route:
     status: int = 200
     errors: tuple[type[LongitudinalError], ...] = ()
     refusals: tuple[str, ...] = ()
+    takes_forms: bool = False
     calls_back: bool = False
 
 

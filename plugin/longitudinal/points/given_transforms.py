@@ -13,6 +13,8 @@ import numpy as np
 from longitudinal import __version__
 from longitudinal.archive import Archive, ArchiveWriter
 from longitudinal.dicom.registration_writer import (
+    LANDMARKS,
+    MATRIX,
     Authorship,
     Equipment,
     RegistrationType,
@@ -29,6 +31,7 @@ from longitudinal.geometry import affine
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.patient_index import PatientIndex
 from longitudinal.points.registration_objects import RegistrationObjects, first_series
+from longitudinal.points.statements import Statements
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.patients import patient_key_of, patients_with_frame
 from longitudinal.sidecar.records import Notes
@@ -36,7 +39,6 @@ from longitudinal.sidecar.transforms import (
     owners_of_transform,
     read_registrations_without_items,
 )
-from longitudinal.transforms.annotation import decide
 from longitudinal.transforms.given import GivenTransform
 from longitudinal.transforms.stored import OTHER_PATIENT, SAME_FRAME, StoredTransform
 
@@ -88,6 +90,8 @@ class GivenTransforms:
         Returns when the sidecar has a registration object as the archive has it now.
     objects
         Writes new ones.
+    statements
+        Signs what people decide.
     """
 
     def __init__(
@@ -99,6 +103,7 @@ class GivenTransforms:
         forget: Callable[[Sequence[str]], None],
         settle: Callable[[str], None],
         objects: RegistrationObjects,
+        statements: Statements,
     ) -> None:
         self._readers = readers
         self._catalogue = catalogue
@@ -107,6 +112,7 @@ class GivenTransforms:
         self._forget = forget
         self._settle = settle
         self._objects = objects
+        self._statements = statements
         # Where Orthanc checks no revisions, two reviews at once would each write what they had read before.
         self._annotating = threading.Lock()
 
@@ -213,7 +219,7 @@ class GivenTransforms:
         NotFound, Ambiguous
             No transform, or more than one, has this id.
         Conflict
-            The transform is refused: there is nothing to decide.
+            The transform is refused, so there is nothing to decide; or this node may not sign that it is accepted.
         """
         stored = self.get(transform)
         if stored.refusal is not None:
@@ -236,7 +242,10 @@ class GivenTransforms:
         try:
             with self._annotating:
                 self._store.change_annotation(
-                    stored.orthanc_id, lambda text: decide(text, stored.item, decision, user, at)
+                    stored.orthanc_id,
+                    lambda text: self._statements.decide(
+                        stored.orthanc_id, text, stored.item, decision, user, at
+                    ),
                 )
         except InstanceGone:
             self._forget([stored.orthanc_id])
@@ -271,6 +280,10 @@ class GivenTransforms:
             raise NotFound(f"there is no transform {transform}")
         return found
 
+    def unsigned(self, stored: StoredTransform) -> tuple[str, ...]:
+        """Which statements about a transform are there and do not count: "given", "review"."""
+        return self._statements.unsigned(stored.orthanc_id, stored.item)
+
     def of_patient(self, patient: str) -> tuple[tuple[StoredTransform, ...], list[UnreadRegistration]]:
         """Every transform of a patient, refused and rejected ones too, and objects of which nothing could be read."""
         connection = self._readers.connection()
@@ -299,7 +312,7 @@ def _authorship(user: str, now: datetime, *, is_fit: bool) -> Authorship:
     name = user.translate(_NO_NAME).strip()
     return Authorship(
         created=now,
-        content_label="LANDMARKS" if is_fit else "MATRIX",
+        content_label=LANDMARKS if is_fit else MATRIX,
         content_description=f"given by {name or 'a person'}"[:_LONGEST_DESCRIPTION],
         creator_name=name[:_LONGEST_DESCRIPTION],
         registration_type=RegistrationType.FIDUCIALS if is_fit else None,

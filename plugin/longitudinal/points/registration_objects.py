@@ -24,10 +24,10 @@ from longitudinal.dicom.tags import with_unicode
 from longitudinal.errors import ArchiveFailed, NotFound
 from longitudinal.geometry import affine
 from longitudinal.points.patient_index import PatientIndex
+from longitudinal.points.statements import Statements
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.records import Notes
 from longitudinal.sidecar.transforms import sop_class_of
-from longitudinal.transforms.annotation import read_annotation, write_annotation
 
 # Enough to know a frame by when some of its images are deleted.
 _MOST_REFERENCES = 1_000
@@ -51,6 +51,8 @@ class RegistrationObjects:
         Where objects are stored and deleted.
     settle
         Returns when the sidecar has a registration object as the archive has it now.
+    statements
+        Signs what is said about it.
     """
 
     def __init__(
@@ -59,12 +61,14 @@ class RegistrationObjects:
         archive: Archive,
         store: ArchiveWriter,
         settle: Callable[[str], None],
+        statements: Statements,
         uid_root: str | None = None,
     ) -> None:
         self._readers = readers
         self._archive = archive
         self._store = store
         self._settle = settle
+        self._statements = statements
         self._uid_root = uid_root
 
     def uid(self, entropy: Sequence[str]) -> str:
@@ -110,7 +114,11 @@ class RegistrationObjects:
         file = file_bytes(dataset)
         orthanc_id = self._store.store(file)
         try:
-            self._store.change_annotation(orthanc_id, lambda text: _with_notes(text, notes))
+            # Of another object with this UID nothing is known here; whoever stored it says what it is worth.
+            if self._statements.is_stored(orthanc_id, file):
+                self._store.change_annotation(
+                    orthanc_id, lambda text: self._statements.give(orthanc_id, text, TRANSFORM_ITEM, notes)
+                )
         except ArchiveFailed:
             self._store.delete(orthanc_id)
             raise
@@ -153,10 +161,3 @@ def first_series(index: PatientIndex, frame: str) -> int:
     stacks = np.flatnonzero(index.stack_frame == index.frames.index(frame))
     images = stacks[index.stack_is_image[stacks]]
     return int(index.stack_series[images if len(images) else stacks].min())
-
-
-def _with_notes(text: str | None, notes: Notes) -> str:
-    """The annotation of a new object; of one that was there already it stays, and a review with it."""
-    if text is not None and read_annotation(text).get(TRANSFORM_ITEM) is not None:
-        return text
-    return write_annotation({TRANSFORM_ITEM: notes})

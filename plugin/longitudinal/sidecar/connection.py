@@ -1,6 +1,8 @@
 """Opening the sidecar: one write connection, a read connection for each thread, WAL between them."""
 
+import contextlib
 import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +14,7 @@ from sqlite_utils import Database
 
 from longitudinal.errors import SidecarUnavailable
 from longitudinal.sidecar.fault import Fault, Reason, fault_of
-from longitudinal.sidecar.migrations import MIGRATIONS
+from longitudinal.sidecar.statements import MIGRATIONS  # with the step of that table
 
 LOGGER = logging.getLogger(__name__)
 
@@ -21,6 +23,7 @@ T = TypeVar("T")
 BUSY_TIMEOUT_MS = 5_000
 # SQLite's own default of 2 MB reads a patient of 30,000 planes (4 MB) from the operating system each time.
 _CACHE_KIB = 16_384
+_OWNER_ONLY = 0o600
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
@@ -31,6 +34,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
     sqlite3.Error
         When the file cannot be made, opened or migrated.
     """
+    _keep_to_its_owner(path)
     connection = sqlite3.connect(
         path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False
     )
@@ -44,6 +48,17 @@ def open_writer(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _keep_to_its_owner(path: Path) -> None:
+    """Patients' names are in the file; SQLite gives those beside it the same mode. What is wrong with it SQLite says."""
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _OWNER_ONLY))
+    for part in ("", "-wal", "-shm"):
+        file = f"{path}{part}"
+        with contextlib.suppress(OSError):
+            if os.path.isfile(file):
+                os.chmod(file, _OWNER_ONLY)
 
 
 def open_reader(path: Path) -> "ReadConnection":

@@ -15,7 +15,7 @@ from sqlite_utils import Database, Migrations
 from longitudinal.sidecar.connection import open_reader, open_writer
 from longitudinal.sidecar.fault import Fault, Faulty, Reason, fault_of
 from longitudinal.sidecar.lock import FileLock
-from longitudinal.sidecar.migrations import MIGRATIONS
+from longitudinal.sidecar.statements import MIGRATIONS  # with the step of that table
 
 LOGGER = logging.getLogger(__name__)
 

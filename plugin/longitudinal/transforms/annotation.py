@@ -1,11 +1,12 @@
 """What we say about the items of a registration object: JSON, kept as user metadata beside the object.
 
 The object itself says who made it and what the numbers are, and never changes; quality and review come later and are seen
-by every node through the archive. The form is `{"items": {"2": {"expectedErrorMm": 1.1, ...}}}`.
+by every node through the archive. The form is `{"items": {"2": {"expectedErrorMm": 1.1, ...}}}`. This is what stands there;
+what of it counts, `longitudinal.transforms.statements` says.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from typing import Any
 
 import msgspec
 
@@ -14,7 +15,9 @@ from longitudinal.transforms.attempts import Figure
 from longitudinal.transforms.metadata_json import are_figures, read_metadata
 
 
-class _Item(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+class StatedItem(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+    """What is said about one item, as it stands in metadata; the signatures are of any form, as anybody may write there."""
+
     expected_error_mm: float | None = None
     error_source: str | None = None
     given_origin: str | None = None
@@ -23,14 +26,18 @@ class _Item(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     decision: str | None = None
     decided_by: str = ""
     decided_at: str | None = None
-    quality: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    quality: Any = None
+    given_signature: Any = None
+    review_signature: Any = None
 
 
 class _Annotation(msgspec.Struct, frozen=True):
     items: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
 
 
-_FIELDS = tuple(field.name for field in msgspec.structs.fields(_Item) if field.name != "quality")
+_FIELDS = tuple(
+    name for name in StatedItem.__struct_fields__ if name != "quality" and "signature" not in name
+)
 # A registration says a dozen numbers of itself; what is longer is nothing of ours.
 _LONGEST_QUALITY = 10_000
 # Of a name, a time, a code; DICOM's longest name has 3 times 64 characters and separators.
@@ -43,45 +50,50 @@ _ORIGINS = frozenset({"person", "automatic"})
 _DECISIONS = frozenset({"accepted", "rejected"})
 
 
+def read_items(text: str | None) -> dict[int, StatedItem]:
+    """What stands there, by item number. What anybody else wrote there is nothing: it never raises."""
+    annotation = read_metadata(text, _Annotation)
+    raw = {} if annotation is None else annotation.items
+    read = {
+        number: read_metadata(bytes(one).decode(), StatedItem)
+        for number, one in raw.items()
+        if _is_number(number)
+    }
+    return {int(number): item for number, item in read.items() if item is not None}
+
+
+def write_items(items: Mapping[int, StatedItem]) -> str:
+    """The JSON of items by number."""
+    return msgspec.json.encode(
+        {"items": {str(number): item for number, item in sorted(items.items())}}
+    ).decode()
+
+
 def read_annotation(text: str | None) -> dict[int, Notes]:
-    """Notes by item number. What anybody else wrote there is nothing: it never raises.
+    """Notes by item number, whoever wrote them.
 
     >>> read_annotation('{"items": {"2": {"decision": "accepted", "decidedBy": "ann"}}}')[2].decided_by
     'ann'
     >>> read_annotation("something else")
     {}
     """
-    annotation = read_metadata(text, _Annotation)
-    items = {} if annotation is None else annotation.items
-    read = {
-        number: read_metadata(bytes(raw).decode(), _Item)
-        for number, raw in items.items()
-        if _is_number(number)
-    }
-    return {int(number): _believed(item) for number, item in read.items() if item is not None}
+    return {number: note_of(item) for number, item in read_items(text).items()}
 
 
 def write_annotation(notes: Mapping[int, Notes]) -> str:
-    """The JSON of notes by item number."""
-    items = {
-        str(number): _Item(
-            **{name: getattr(note, name) for name in _FIELDS},
-            quality=msgspec.UNSET if note.quality is None else msgspec.Raw(note.quality.encode()),
-        )
-        for number, note in sorted(notes.items())
-    }
-    return msgspec.json.encode({"items": items}).decode()
+    """The JSON of notes by item number, without signatures."""
+    return write_items(
+        {
+            number: StatedItem(
+                **{name: getattr(note, name) for name in _FIELDS},
+                quality=None if note.quality is None else msgspec.json.decode(note.quality),
+            )
+            for number, note in notes.items()
+        }
+    )
 
 
-def decide(text: str | None, item: int, decision: str, user: str, at: str) -> str:
-    """The annotation with a reviewer's decision on one item; everything else stays."""
-    notes = read_annotation(text)
-    said = notes.get(item, Notes())
-    notes[item] = replace(said, decision=decision, decided_by=user, decided_at=at)
-    return write_annotation(notes)
-
-
-def _believed(item: _Item) -> Notes:
+def note_of(item: StatedItem) -> Notes:
     """The notes with what makes no sense left out: an edge must not fail on what stands in metadata."""
     error = item.expected_error_mm
     is_known = error is not None and 0 <= error <= _LARGEST_ERROR_MM and item.error_source in _ERROR_SOURCES
@@ -107,12 +119,13 @@ def _short(time: str | None) -> str | None:
     return None if time is None else time[:_LONGEST_TEXT]
 
 
-def _quality(said: msgspec.Raw | msgspec.UnsetType) -> str | None:
+def _quality(said: Any) -> str | None:
     """The JSON of an object of plain values; anything else is nothing."""
-    if isinstance(said, msgspec.UnsetType) or bytes(said) == b"null":
+    try:
+        figures = msgspec.convert(said, dict[str, Figure])
+    except msgspec.ValidationError:
         return None
-    figures = read_metadata(bytes(said).decode(), dict[str, Figure])
-    if figures is None or not are_figures(figures, _LONGEST_TEXT):
+    if not are_figures(figures, _LONGEST_TEXT):
         return None
     text = msgspec.json.encode(figures).decode()
     return text if len(text) <= _LONGEST_QUALITY else None

@@ -12,7 +12,7 @@ from itertools import groupby
 import numpy as np
 
 from longitudinal.dicom.registration_refusal import Refusal
-from longitudinal.dicom.registration_writer import Equipment
+from longitudinal.dicom.registration_writer import GIVEN_LABELS, Equipment
 from longitudinal.dicom.uids import SERIES_FRAME
 from longitudinal.geometry import affine
 from longitudinal.sidecar.records import Notes
@@ -45,6 +45,10 @@ class StoredTransform:
         The registration object.
     refusal
         Why it is not used; None when `edge` is.
+    is_own
+        Whether it was made here: the object says that we made it, and so does what this archive's nodes have signed.
+    origin
+        person, automatic or vendor, as the object itself says.
     """
 
     id: str
@@ -63,6 +67,7 @@ class StoredTransform:
     matrix: affine.Matrix | None
     is_own: bool
     notes: Notes
+    origin: str = "vendor"
 
 
 class GridCache:
@@ -203,7 +208,7 @@ def _read(
     return StoredTransform(
         row["id"], row["orthanc_id"], source, target, refusal, detail, row["label"], row["created"], row["creator"], edge,
         row["sop_instance_uid"], row["item"], row["kind"], matrix,
-        _is_own(row, notes), notes,
+        _is_own(row, notes), notes, _origin(row),
     )  # fmt: skip
 
 
@@ -251,11 +256,18 @@ def _edge(row: sqlite3.Row, source: str, target: str, transform: Transform, note
         expected_error_mm=notes.expected_error_mm,
         error_source=notes.error_source or _UNKNOWN_ERROR,
         reviewed=notes.decision == "accepted",
-        origin=notes.given_origin if _is_own(row, notes) and notes.given_origin else row["origin"],
+        origin=_origin(row),
         created=notes.given_at or row["created"],
         rejected=notes.decision == "rejected",
         method=row["kind"],
     )
+
+
+def _origin(row: sqlite3.Row) -> str:
+    """As the object says: nothing that stands beside it makes a person's or a vendor's of what we made."""
+    if row["maker"] != Equipment().manufacturer:
+        return str(row["origin"])
+    return "person" if row["label"] in GIVEN_LABELS else "automatic"
 
 
 def _is_own(row: sqlite3.Row, notes: Notes) -> bool:

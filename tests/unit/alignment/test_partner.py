@@ -210,8 +210,8 @@ def test_a_pair_that_failed_or_was_rejected_is_left_alone_until_somebody_asks(tm
     patient.refuse(3, 1)
     assert patient.partners(3) == [2]
     assert patient.partners(3, method="affine") == [1, 2]
-    rejected = Notes(given_origin="automatic", decision="rejected")
-    patient.join(3, 2, notes=rejected)
+    rejected = Notes(decision="rejected")
+    patient.join(3, 2, notes=rejected, maker="orthanc-longitudinal", label="AUTOMATIC")
     assert patient.partners(3) == []
     assert patient.partners(3, is_asked=True) == [1, 2]
     assert patient.partners(3, method="affine") == [1]

@@ -13,12 +13,16 @@ from unittest.mock import ANY
 
 import pytest
 
+from longitudinal.access.identity import Users
 from longitudinal.http.admission import Admission
 from longitudinal.http.exchange import Request, Response
+from longitudinal.http.headers import Guarded
 from longitudinal.http.router import Route, Router
 from tests.fake_orthanc import JSON_FLAGS, FakeOrthanc
 
 Serve = Callable[..., None]
+USERS = Users(True, {"jörg": "p:w"})
+JOERG = f"Basic {base64.b64encode('jörg:p:w'.encode()).decode()}"
 
 
 @dataclass
@@ -66,7 +70,9 @@ class Gate:
             self.threads.add(threading.current_thread().name)
         assert self.opened.wait(10)
         return Response(
-            json.dumps({"path": request.path, "user": request.user, "query": dict(request.query)}).encode()
+            json.dumps(
+                {"path": request.path, "user": request.actor.name, "query": dict(request.query)}
+            ).encode()
         )
 
 
@@ -100,6 +106,7 @@ def serve(fake_orthanc: FakeOrthanc, gate: Gate) -> Iterator[Callable[[int], Ser
         routes = [
             Route("GET", "/wait", gate.wait, "", Response),
             Route("POST", "/call", gate.wait, "", Response, calls_back=True),
+            Route("POST", "/form", gate.wait, "", Response, takes_forms=True),
             Route("GET", "/fail", fail, "", Response),
             Route("GET", "/fail/back", fail, "", Response, calls_back=True),
             Route("GET", "/now", lambda _: Response(b"{}"), "", Response),
@@ -109,7 +116,7 @@ def serve(fake_orthanc: FakeOrthanc, gate: Gate) -> Iterator[Callable[[int], Ser
             Route("GET", "/else", lambda _: Response(status=302, location="/elsewhere"), "", Response),
         ]
         fake_orthanc.expect("CheckVersionAdvanced", 1, 12, 7, returns=0)
-        host = RestHost("/imaging", Router(routes), Admission(http_threads))
+        host = RestHost("/imaging", Router(routes), Admission(http_threads), USERS, Guarded([]))
         host.register()
         hosts.append(host)
         return fake_orthanc.calls[-1].args[1]
@@ -121,8 +128,8 @@ def serve(fake_orthanc: FakeOrthanc, gate: Gate) -> Iterator[Callable[[int], Ser
 
 
 def ask(serve: Serve, path: str, method: str = "GET", output: Output | None = None, **more: Any) -> Output:
-    output = output or Output()
-    serve(output, f"/imaging{path}", method=method, headers={}, groups=[], **more)
+    output, headers = output or Output(), more.pop("headers", {"host": "here", "authorization": JOERG})
+    serve(output, f"/imaging{path}", method=method, headers=headers, groups=[], **more)
     return output
 
 
@@ -195,10 +202,9 @@ def test_bodies_run_on_the_pool(serve: Callable[[int], Serve], gate: Gate) -> No
 
 def test_path_arguments_and_user_are_decoded(serve: Callable[[int], Serve], gate: Gate) -> None:
     gate.opened.set()
-    credentials = base64.b64encode("jörg:p:w".encode()).decode()
     output = Output()
     serve(4)(
-        output, "/imaging/%77ait/", method="GET", headers={"authorization": f"Basic {credentials}"},
+        output, "/imaging/%77ait/", method="GET", headers={"authorization": JOERG},
         get={"a%20b": "c+d%2B"}, groups=[],
     )  # fmt: skip
     assert json.loads(output.body) == {"path": "/wait", "user": "jörg", "query": {"a b": "c d+"}}
@@ -233,6 +239,29 @@ def test_credentials_that_are_none_name_nobody(
     gate.opened.set()
     output = Output()
     serve(4)(output, "/imaging/wait", method="GET", headers={"authorization": authorization}, groups=[])
+    assert json.loads(output.body)["user"] == ""
+
+
+def test_nobody_writes_where_users_are_known(serve: Callable[[int], Serve], gate: Gate) -> None:
+    gate.opened.set()
+    callback = serve(4)
+    for headers in ({"host": "here"}, {"host": "here", "authorization": "Bearer abc"}):
+        output = ask(callback, "/call", "POST", body=b"", headers=headers)
+        assert (output.status, json.loads(output.body)["code"]) == (403, "forbidden")
+        assert ask(callback, "/now", headers=headers).status == 200
+    assert not gate.running
+
+
+def test_a_part_of_a_form_is_nobody_s_and_only_for_routes_that_take_forms(
+    serve: Callable[[int], Serve], gate: Gate
+) -> None:
+    gate.opened.set()
+    callback = serve(4)
+    part = {"content-disposition": "form-data; name=a", "authorization": JOERG}
+    with pytest.raises(RuntimeError, match="forbidden"):
+        ask(callback, "/call", "POST", body=b"", headers=part)
+    assert not gate.running
+    output = ask(callback, "/form", "POST", body=b"", headers=part)
     assert json.loads(output.body)["user"] == ""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from longitudinal.access.identity import Actor, How
 from longitudinal.http.exchange import Request
 from longitudinal.http.router import Router
 from longitudinal.http.routes.alignments import Alignments, alignment_routes
@@ -46,7 +47,7 @@ class Desk:
 
     def ask(self, **body: object) -> tuple[int, Json]:
         raw = json.dumps(body).encode()
-        request = Request("POST", "/alignments", query={}, body=raw, user="ann")
+        request = Request("POST", "/alignments", query={}, body=raw, actor=Actor("ann", How.PASSWORD))
         route, values = self.router.find("POST", "/alignments")
         response = self.router.run(route, values, request)
         return response.status, json.loads(response.body)

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from longitudinal.access.identity import Actor, How
 from longitudinal.http.admission import Admission
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.router import Router
@@ -50,7 +51,9 @@ class Desk:
         return answer
 
     def send(self, user: str = "", **body: object) -> Response:
-        request = Request("POST", "/points/resolve", body=json.dumps(body).encode(), user=user)
+        request = Request(
+            "POST", "/points/resolve", body=json.dumps(body).encode(), actor=Actor(user, How.PASSWORD)
+        )
         return self.router.run(*self.router.find("POST", "/points/resolve"), request)
 
     @contextmanager

@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from longitudinal.access.identity import Actor, How
+from longitudinal.access.keyring import Keyring
 from longitudinal.errors import ArchiveFailed
 from longitudinal.http.exchange import Request
 from longitudinal.http.router import Router
 from longitudinal.http.routes.transforms import transform_routes
 from longitudinal.points.given_transforms import GivenTransforms
 from longitudinal.points.registration_objects import RegistrationObjects
+from longitudinal.points.statements import Memories, Statements
 from tests.builders import as_file, classic
 from tests.unit.points.patients import Ward, registration, shift, volume
 
@@ -41,13 +44,16 @@ class Store:
 
 
 class Files:
-    """An archive where every instance is one image."""
+    """An archive where every instance is one image, but for what was stored."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
 
     def has_instance(self, _: str) -> bool:
         return True
 
-    def file(self, _: str) -> bytes:
-        return as_file(classic())
+    def file(self, orthanc_id: str) -> bytes:
+        return self.store.stored[-1] if orthanc_id == "new" else as_file(classic())
 
     def default_encoding(self) -> str:
         return "Latin1"
@@ -64,16 +70,20 @@ class Desk:
             registration(2, SECOND, FIRST, shift(1, 2, 3), refusal="singular", detail="flat"),
         )
         self.store = Store()
-        files, settle = Files(), lambda _: None
-        objects = RegistrationObjects(self.ward.readers, files, self.store, settle)  # type: ignore[arg-type]
+        files, settle = Files(self.store), lambda _: None
+        memories = Memories(self.ward.readers, lambda _: None)
+        signed = Statements(files, Keyring(folder / "keys.json"), memories)  # type: ignore[arg-type]
+        objects = RegistrationObjects(self.ward.readers, files, self.store, settle, signed)  # type: ignore[arg-type]
         given = GivenTransforms(
-            self.ward.readers, self.ward.catalogue, files, self.store, self.ward.heal, settle, objects
+            self.ward.readers, self.ward.catalogue, files, self.store, self.ward.heal, settle, objects, signed
         )  # type: ignore[arg-type]
         self.router = Router(transform_routes(given, 1))
 
     def ask(self, method: str, path: str, body: Json | None = None, **query: str) -> tuple[int, Json]:
         raw = b"" if body is None else json.dumps(body).encode()
-        request = Request(method, f"/transforms{path}", query=query, body=raw, user="ann")
+        request = Request(
+            method, f"/transforms{path}", query=query, body=raw, actor=Actor("ann", How.PASSWORD)
+        )
         route, values = self.router.find(method, request.path)
         response = self.router.run(route, values, request)
         return response.status, json.loads(response.body)

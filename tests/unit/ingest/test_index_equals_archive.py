@@ -25,8 +25,8 @@ from longitudinal.sidecar import writer as writing
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.studies import known_instances
 from longitudinal.sidecar.writer import Writer
-from longitudinal.transforms.annotation import decide
 from tests import builders as build
+from tests.annotations import decide
 from tests.fake_archive import FakeArchive, orthanc_ids
 from tests.index_dump import differences, dump
 

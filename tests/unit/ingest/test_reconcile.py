@@ -11,8 +11,8 @@ from pydicom.uid import generate_uid
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.stored_objects import StoredObjects
-from longitudinal.transforms.annotation import decide
 from tests import builders as build
+from tests.annotations import decide
 from tests.data import data
 from tests.fake_archive import orthanc_ids
 

@@ -6,7 +6,7 @@ from pydicom.uid import generate_uid
 
 from longitudinal.dicom.tags import tags_from_dataset
 from longitudinal.ingest.record import read_record, with_current_notes
-from longitudinal.transforms.annotation import decide
+from tests.annotations import decide
 from tests.builders import as_file, classic, dataset, mosaic
 from tests.data import data
 

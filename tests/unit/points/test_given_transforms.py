@@ -22,7 +22,7 @@ def test_a_store_between_two_looks_makes_no_other_patient_of_it(
     ward: Ward, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unused: Any = None
-    given = GivenTransforms(ward.readers, ward.catalogue, unused, unused, unused, unused, unused)
+    given = GivenTransforms(ward.readers, ward.catalogue, unused, unused, unused, unused, unused, unused)
     look = ward.catalogue.patient
 
     def look_after_a_store(key: int) -> PatientIndex | None:
@@ -53,7 +53,7 @@ def test_an_object_that_is_gone_meanwhile_is_not_found(ward: Ward, act: Any) -> 
     store: Any = Emptied()
     unused: Any = None
     given = GivenTransforms(
-        ward.readers, ward.catalogue, ward.archive, store, store.forgotten.extend, unused, unused  # type: ignore[arg-type]
+        ward.readers, ward.catalogue, ward.archive, store, store.forgotten.extend, unused, unused, unused  # type: ignore[arg-type]
     )  # fmt: skip
     with pytest.raises(NotFound):
         act(given, f"{made.sop_instance_uid}.1")

@@ -9,6 +9,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from longitudinal.access.keyring import Keyring
 from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.alignment.outcome import Outcome, Outcomes
 from longitudinal.alignment.partner import Wish, choose
@@ -16,9 +17,10 @@ from longitudinal.dicom.contrast import Contrast
 from longitudinal.dicom.registration_writer import Authorship
 from longitudinal.errors import ArchiveFailed
 from longitudinal.points.registration_objects import RegistrationObjects
+from longitudinal.points.statements import Memories, Statements
 from longitudinal.sidecar.patients import patient_key_of
 from longitudinal.sidecar.records import Notes
-from longitudinal.transforms.annotation import decide, read_annotation
+from longitudinal.transforms.annotation import read_annotation
 from longitudinal.transforms.attempts import read_attempts
 from tests.builders import as_file, classic
 from tests.unit.points.patients import Ward, shift, volume
@@ -53,8 +55,14 @@ class Store:
 
 
 class Files:
-    def file(self, _: str) -> bytes:
-        return as_file(classic())
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def file(self, orthanc_id: str) -> bytes:
+        return self.store.files.get(orthanc_id) or as_file(classic())
+
+    def annotation(self, orthanc_id: str) -> str | None:
+        return self.store.said.get(orthanc_id)
 
     def default_encoding(self) -> str:
         return "Latin1"
@@ -65,7 +73,16 @@ class Desk:
         scans = [volume(n, heights=HEIGHTS, frame_of_reference_uid=f"1.9.{n}") for n in (1, 2)]
         self.ward, self.store = Ward(folder, *scans), Store()
         self.settled: list[str] = []
-        self.objects = RegistrationObjects(self.ward.readers, Files(), self.store, self.settled.append)  # type: ignore[arg-type]
+        files = Files(self.store)
+        memories = Memories(self.ward.readers, lambda _: None)
+        self.statements = Statements(files, Keyring(folder / "keys.json"), memories)  # type: ignore[arg-type]
+        self.objects = RegistrationObjects(
+            self.ward.readers,
+            files,
+            self.store,
+            self.settled.append,
+            self.statements,  # type: ignore[arg-type]
+        )
         self.outcomes = Outcomes(self.objects, self.store, self.settled.append)  # type: ignore[arg-type]
         key = patient_key_of(self.ward.connection, "P")
         assert key is not None
@@ -95,9 +112,11 @@ def desk(tmp_path: Path) -> Desk:
 def test_a_double_run_stores_one_object_and_a_review_in_between_stays(desk: Desk) -> None:
     first = desk.keep()
     (uid,) = desk.store.files
-    desk.store.said[uid] = decide(desk.store.said[uid], 2, "accepted", "bob", "2026-01-01")
+    desk.store.said[uid] = desk.statements.decide(
+        uid, desk.store.said[uid], 2, "accepted", "bob", "2026-01-01"
+    )
     assert desk.keep(x=5.001) == first == f"{uid}.2"  # another thread count, other last digits
-    (notes,) = read_annotation(desk.store.said[uid]).values()
+    (notes,) = read_annotation(desk.statements.believed(uid)).values()
     assert (notes.decision, notes.given_origin, notes.given_by) == ("accepted", "automatic", "ann")
     assert (notes.expected_error_mm, notes.error_source, notes.quality) == (
         0.5,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from longitudinal.errors import Ambiguous, NotFound, NotIndexable, OutsideImage
 from longitudinal.points.ask import PointQuestion, Wanted
 from longitudinal.points.stale import Stale
-from longitudinal.transforms.annotation import decide
+from tests.annotations import decide
 from tests.unit.points.patients import (
     CORONAL,
     FRAME,

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longitudinal.sidecar.records import LONGEST_METADATA, Notes
-from longitudinal.transforms.annotation import _Item, decide, read_annotation, write_annotation
+from longitudinal.transforms.annotation import StatedItem, read_annotation, write_annotation
 from longitudinal.transforms.attempts import Attempt, TriedSeries, add_attempt, read_attempts
+from tests.annotations import decide
 
 
 def attempt(partner: str = "1.2", method: str = "rigid", **more: object) -> Attempt:
@@ -127,7 +128,11 @@ JSON = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from([field.encode_name for field in msgspec.structs.fields(_Item)]), JSON))
+@given(
+    st.dictionaries(
+        st.sampled_from([field.encode_name for field in msgspec.structs.fields(StatedItem)]), JSON
+    )
+)
 def test_any_value_of_any_field_can_be_written_back(item: dict[str, object]) -> None:
     text = json.dumps({"items": {"2": item}, "attempts": [item]})
     written = decide(text, 2, "accepted", "ann", "2026-01-01")

@@ -9,9 +9,10 @@ import pytest
 
 from longitudinal.dicom.spatial_registration import DisplacementField
 from longitudinal.sidecar.records import InstanceRecord, Notes
-from longitudinal.transforms.annotation import decide, read_annotation, write_annotation
+from longitudinal.transforms.annotation import read_annotation, write_annotation
 from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.stored import StoredTransform
+from tests.annotations import decide
 from tests.unit.points.patients import Ward, registration, shift, volume
 
 FIRST, SECOND = "1.2.1", "1.2.2"
@@ -40,7 +41,7 @@ def test_notes_become_the_edge(tmp_path: Path) -> None:
     notes = Notes(
         1.5, "landmarks", "person", "ann", "2026-01-02T03:04:05+00:00", "accepted", "bob", "2026-01-03"
     )
-    stored = read(tmp_path, notes=notes, maker="orthanc-longitudinal")
+    stored = read(tmp_path, notes=notes, maker="orthanc-longitudinal", label="MATRIX")
     edge = stored.edge
     assert edge is not None
     assert (edge.expected_error_mm, edge.error_source, edge.reviewed) == (1.5, "landmarks", True)
@@ -59,10 +60,27 @@ def test_without_notes_nothing_is_claimed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("maker", "origin"), [("orthanc-longitudinal", None), ("Somebody Else", "person")])
 def test_ours_is_what_both_object_and_notes_say(tmp_path: Path, maker: str, origin: str | None) -> None:
-    stored = read(tmp_path, maker=maker, notes=Notes(given_origin=origin))
-    assert not stored.is_own
+    assert not read(tmp_path, maker=maker, notes=Notes(given_origin=origin)).is_own
+
+
+@pytest.mark.parametrize("given", [None, "person", "automatic"])
+@pytest.mark.parametrize(
+    ("maker", "label", "origin"),
+    [
+        ("orthanc-longitudinal", "AUTOMATIC", "automatic"),
+        ("orthanc-longitudinal", "", "automatic"),
+        ("orthanc-longitudinal", "MATRIX", "person"),
+        ("orthanc-longitudinal", "LANDMARKS", "person"),
+        ("Somebody Else", "AUTOMATIC", "vendor"),
+        ("", "MATRIX", "vendor"),
+    ],
+)
+def test_the_origin_is_what_the_object_says(
+    tmp_path: Path, maker: str, label: str, origin: str, given: str | None
+) -> None:
+    stored = read(tmp_path, maker=maker, label=label, notes=Notes(given_origin=given))
     assert stored.edge is not None
-    assert stored.edge.origin == "vendor"
+    assert stored.origin == stored.edge.origin == origin
 
 
 def test_rejected_is_on_no_path(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from longitudinal.http.exchange import Request, Response
 from longitudinal.http.router import Route
 from longitudinal.ingest.completeness import Completeness
 from longitudinal.jobs.queue import JobQueue, Running
+from longitudinal.points.statements import Statements
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.facts import read_counts
 from longitudinal.sidecar.writer import Writer
@@ -55,6 +56,7 @@ class Health(msgspec.Struct, rename="camel", frozen=True):
     `queued` are changes that wait to be written. `cursorLag` says how many lines of the archive's change log are not
     followed yet, null before the first look; `reconciled` how often archive and index were compared since the start.
     Where the index file itself fails, `reason` is a code of docs/reason-codes.md and `since` when it began (ISO 8601, UTC).
+    `signingProblem` says why this node signs nothing (docs/transforms.md), null where it does.
     """
 
     state: Literal["ok", "failing"]
@@ -71,6 +73,7 @@ class Health(msgspec.Struct, rename="camel", frozen=True):
     error: str | None
     reason: str | None
     since: str | None
+    signing_problem: str | None
     versions: dict[str, str]
 
 
@@ -89,6 +92,7 @@ def about_routes(
     writer: Writer,
     queue: JobQueue,
     completeness: Completeness,
+    statements: Statements,
     versions: Callable[[], Versions],
 ) -> list[Route]:
     """The routes that tell about the plugin itself."""
@@ -123,6 +127,7 @@ def about_routes(
             backfill_paused=is_paused,
             error=error,
             reason=None if fault is None else fault.reason.value,
+            signing_problem=statements.problem,
             since=None if fault is None else fault.since.isoformat(timespec="milliseconds"),
             versions={
                 "plugin": __version__,

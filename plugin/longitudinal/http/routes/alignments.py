@@ -139,7 +139,7 @@ def alignment_routes(readers: Readers, alignments: Alignments, max_body_mib: int
         if asked.patient_id is not None:
             alignments.check_identity(studies)
         parameters = Parameters(
-            asked.method, series=asked.series_instance_uids, is_asked=True, by=request.user
+            asked.method, series=asked.series_instance_uids, is_asked=True, by=request.actor.name
         )
         if asked.initial is not None:
             _check_form(asked.initial)

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from longitudinal.http.exchange import Request, Response
+from longitudinal.http.headers import frame_ancestors
 from longitudinal.http.openapi import openapi_document
 from longitudinal.http.router import Route
 
@@ -19,22 +20,24 @@ _JAVASCRIPT = "text/javascript; charset=utf-8"
 _DAY = "public, max-age=86400"
 _POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'unsafe-inline'; img-src data:; "
-    "worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    "worker-src blob:; base-uri 'none'; form-action 'none'; "
 )
 
 
-def with_documentation(root: str, routes: Sequence[Route]) -> list[Route]:
-    """The routes, and those that describe them all, themselves too."""
+def with_documentation(root: str, routes: Sequence[Route], ancestors: Sequence[str] = ()) -> list[Route]:
+    """The routes, and those that describe them all, themselves too; `ancestors` may show the page in a frame."""
+    policy = _POLICY + frame_ancestors(ancestors)
 
     def openapi(_: Request) -> Response:
         return Response(document, headers={"Cache-Control": "no-cache"})
 
     def page(_: Request) -> Response:
-        return Response(html, content_type=_HTML, headers={"Content-Security-Policy": _POLICY})
+        return Response(
+            html, content_type=_HTML, headers={"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
+        )
 
     def script(_: Request) -> Response:
-        headers = {"Cache-Control": _DAY, "X-Content-Type-Options": "nosniff"}
-        return Response(redoc, content_type=_JAVASCRIPT, headers=headers)
+        return Response(redoc, content_type=_JAVASCRIPT, headers={"Cache-Control": _DAY})
 
     described = [
         *routes,

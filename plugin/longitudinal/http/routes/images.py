@@ -28,8 +28,10 @@ from longitudinal.sidecar.transforms import sop_class_of
 
 # A study may still be arriving, and an index lead to another image a second later.
 _INDEX_CACHE = {"Cache-Control": "private, max-age=2"}
-# What an instance looks like never changes.
+# An Orthanc id leads to one route for good.
 _INSTANCE_CACHE = {"Cache-Control": "private, max-age=31536000, immutable"}
+# A SOP Instance UID leads to another instance once that one is deleted and it is stored for another patient.
+_UID_CACHE = {"Cache-Control": "private, no-cache"}
 _PNG = "image/png"
 # Digits: no study has a thousand million frames, and Python refuses to read numbers of thousands of digits.
 _LONGEST_INDEX = 9
@@ -91,7 +93,8 @@ def image_routes(
                 [FieldError("instance", "is no SOPInstanceUID or Orthanc id known here")],
             )
         check(found[0], "instance")
-        return orthanc(f"instances/{found[0]}/{_rendering(query)}", 3, _INSTANCE_CACHE)
+        cache = _INSTANCE_CACHE if instance == found[0] else _UID_CACHE
+        return orthanc(f"instances/{found[0]}/{_rendering(query)}", 3, cache)
 
     return [
         Route(

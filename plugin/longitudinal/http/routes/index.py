@@ -117,18 +117,18 @@ class IndexRoutes:
         check_size(request.body, self._max_body_mib)
         asked = parse_json(request.body, IndexRequest)
         studies = chosen_studies(self._readers, asked.study_instance_uids, asked.patient_id)
-        jobs = self._enqueue(studies, request.user)
+        jobs = self._enqueue(studies, request.actor.name)
         if asked.align == "none":
             return QueuedAnswer(jobs)
         if asked.patient_id is not None:
             self._alignments.check_identity(studies)
-        parameters = Parameters(asked.align, is_asked=True, by=request.user)
+        parameters = Parameters(asked.align, is_asked=True, by=request.actor.name)
         aligned = self._alignments.enqueue(studies, parameters)
         return QueuedAnswer([*jobs, *(JobReference(job) for job in aligned)])
 
     def index_one(self, request: Request, study: str) -> QueuedAnswer:
         """POST /studies/{study}/index."""
-        return QueuedAnswer(self._enqueue([chosen_study(self._readers, study)], request.user))
+        return QueuedAnswer(self._enqueue([chosen_study(self._readers, study)], request.actor.name))
 
     def pause(self, _: Request) -> Backfill:
         """POST /index/pause."""

@@ -91,7 +91,7 @@ def job_routes(queue: JobQueue) -> list[Route]:
         return answer_of(queue.cancel(job))
 
     def retry(request: Request, job: str) -> JobAnswer:
-        return answer_of(queue.retry(job, request.user))
+        return answer_of(queue.retry(job, request.actor.name))
 
     change = (NotFound, Conflict, SidecarUnavailable)
     return [

@@ -121,7 +121,7 @@ def point_routes(asker: Asker, refinements: Refinements, max_body_mib: int) -> l
         check_size(request.body, max_body_mib)
         asked = parse_json(request.body, ResolveRequest)
         if asked.points is None:
-            return ask(asked, request.user)
+            return ask(asked, request.actor.name)
         _refuse_beside_points(asked)
         return BatchAnswer(_batch(asker, asked.points))
 

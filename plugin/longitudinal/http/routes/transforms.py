@@ -1,5 +1,6 @@
 """/transforms: what leads from one Frame of Reference into another."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -89,7 +90,8 @@ class TransformAnswer(msgspec.Struct, rename="camel", frozen=True):
     `matrix` (4 rows of 4) maps source points to target points, null where it is deformable or could not be read. `state`:
     `usable` in paths; `rejected` by a person; `refused`, with `refusal` as the reason and `detail`. `expectedErrorMm` is
     null where nobody measured it; of landmarks it is the value at their centroid. `quality` is what an automatic
-    registration measured of itself.
+    registration measured of itself. `unsigned`: what is said about it in the archive and does not count, as no node of it
+    has signed it: who gave it and how good it is, a review; it waits for a review.
     """
 
     id: str
@@ -111,6 +113,7 @@ class TransformAnswer(msgspec.Struct, rename="camel", frozen=True):
     uncertainty_source: Literal["declared", "forwardBackward", "landmarks", "local", "unknown"]
     quality: dict[str, Figure] | None
     review: Review | None
+    unsigned: list[Literal["given", "review"]] = []
 
 
 class TransformsAnswer(msgspec.Struct, frozen=True):
@@ -157,11 +160,14 @@ class FitAnswer(msgspec.Struct, rename="camel", frozen=True):
 def transform_routes(given: GivenTransforms, max_body_mib: int) -> list[Route]:
     """The routes under /transforms."""
 
+    def answer(stored: StoredTransform) -> TransformAnswer:
+        return _answer(stored, given.unsigned(stored))
+
     def create(request: Request) -> TransformAnswer:
         check_size(request.body, max_body_mib)
         asked = parse_json(request.body, TransformRequest)
         ends, transform = _given(given, asked)
-        return _answer(given.create(ends, transform, request.user))
+        return answer(given.create(ends, transform, request.actor.name))
 
     def fit(request: Request) -> FitAnswer:
         check_size(request.body, max_body_mib)
@@ -174,20 +180,20 @@ def transform_routes(given: GivenTransforms, max_body_mib: int) -> list[Route]:
         stored, unread = given.of_patient(query.patient_id)
         everything: list[StoredTransform | UnreadRegistration] = [*stored, *unread]
         found = everything[query.offset : query.offset + query.limit]
-        answers = [_answer(one) if isinstance(one, StoredTransform) else _unread_answer(one) for one in found]
+        answers = [answer(one) if isinstance(one, StoredTransform) else _unread_answer(one) for one in found]
         return TransformsAnswer(len(stored) + len(unread), query.limit, query.offset, answers)
 
     def one(_: Request, transform: str) -> TransformAnswer:
-        return _answer(given.get(transform))
+        return answer(given.get(transform))
 
     def remove(request: Request, transform: str) -> RemovedAnswer:
-        is_deleted = given.remove(transform, request.user)
+        is_deleted = given.remove(transform, request.actor.name)
         return RemovedAnswer(transform, "deleted" if is_deleted else "rejected")
 
     def review(request: Request, transform: str) -> TransformAnswer:
         check_size(request.body, max_body_mib)
         decision = parse_json(request.body, ReviewRequest).decision
-        return _answer(given.review(transform, decision, request.user))
+        return answer(given.review(transform, decision, request.actor.name))
 
     refused = (NotFound, Ambiguous, TransformRefused)
     return [
@@ -247,7 +253,7 @@ def _check_form(asked: TransformRequest) -> None:
         raise invalid(errors)
 
 
-def _answer(stored: StoredTransform) -> TransformAnswer:
+def _answer(stored: StoredTransform, unsigned: Sequence[str]) -> TransformAnswer:
     notes = stored.notes
     state: Literal["usable", "rejected", "refused"] = "usable"
     if stored.refusal is not None:
@@ -265,7 +271,7 @@ def _answer(stored: StoredTransform) -> TransformAnswer:
         "state": state,
         "refusal": stored.refusal,
         "detail": stored.detail or "",
-        "origin": (notes.given_origin if stored.is_own else None) or "vendor",
+        "origin": stored.origin,
         "isOwn": stored.is_own,
         "label": stored.label or "",
         "created": notes.given_at or stored.created,
@@ -276,6 +282,7 @@ def _answer(stored: StoredTransform) -> TransformAnswer:
         "review": None
         if notes.decision is None
         else {"decision": notes.decision, "by": notes.decided_by, "at": notes.decided_at},
+        "unsigned": list(unsigned),
     }
     return msgspec.convert(fields, TransformAnswer)
 

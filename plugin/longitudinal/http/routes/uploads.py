@@ -27,6 +27,7 @@ from longitudinal.errors import (
 )
 from longitudinal.http.exchange import Request
 from longitudinal.http.multipart import FORM, file_name, media_type, split_multipart
+from longitudinal.http.nesting import is_too_deep
 from longitudinal.http.parse import check_size
 from longitudinal.http.received_files import MAX_FILES, REFUSALS, Allowance, ReceivedFile, Refusal, unpack
 from longitudinal.http.router import Route
@@ -93,7 +94,7 @@ def upload_routes(archive: ArchiveReceiver, max_upload_mib: int) -> list[Route]:
         ),
         Route(
             "POST", "/uploads", upload, "The same without forms, which Orthanc answers itself, with nothing", UploadAnswer,
-            takes=_SINGLE, errors=errors, calls_back=True,
+            takes=_SINGLE, errors=errors, takes_forms=True, calls_back=True,
         ),
     ]  # fmt: skip
 
@@ -131,6 +132,8 @@ def _store(archive: ArchiveReceiver, file: ReceivedFile) -> UploadedFile:
         return _refused(file.name, file.refusal, file.detail)
     if _MEDIA_STORAGE_DIRECTORY in file.content[:_FILE_META]:
         return _refused(file.name, Refusal.DICOMDIR)
+    if is_too_deep(file.content):
+        return _refused(file.name, Refusal.TOO_DEEP)
     try:
         receipt = archive.receive(file.content)
     except ArchiveFailed as error:

@@ -1,0 +1,1 @@
+"""Who acts, and which requests are let in. Knows nothing of any server."""

@@ -1,0 +1,67 @@
+"""Every request that Orthanc's HTTP server gets, shown to `longitudinal.access` before anything is done for it."""
+
+import logging
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+import orthanc
+
+from longitudinal.access.hosts import Origin
+from longitudinal.access.identity import Users
+from longitudinal.access.request_filter import Incoming, RequestFilter, Rules
+from longitudinal.host.callbacks import immortal
+from longitudinal.settings import Settings
+
+LOGGER = logging.getLogger(__name__)
+
+
+class FilterHost:
+    """Has Orthanc ask about each request. The plugin's own calls, with Orthanc's token, are not asked about."""
+
+    def __init__(self, settings: Settings, configuration: Mapping[str, Any], users: Users) -> None:
+        self._filter = RequestFilter(_rules(settings, configuration, users))
+        self._is_open = not users.is_required
+        self._get = orthanc.HttpMethod.GET
+        self._names = {getattr(orthanc.HttpMethod, name): name for name in ("GET", "POST", "PUT", "DELETE")}
+
+    def register(self) -> None:
+        """Register with Orthanc. Where it raises, Orthanc refuses the request."""
+        if not hasattr(orthanc, "RegisterIncomingHttpRequestFilter"):
+            LOGGER.error("This Orthanc cannot filter requests: pages of other sites can write into it")
+            return
+        orthanc.RegisterIncomingHttpRequestFilter(immortal(self._lets_in))
+
+    def _lets_in(self, uri: str, **request: Any) -> bool:
+        method = request["method"]
+        if method == self._get and not self._is_open:
+            return True
+        incoming = Incoming(self._names.get(method, str(method)), uri, request["headers"])
+        refusal = self._filter.refusal(incoming)
+        if refusal is None:
+            return True
+        LOGGER.warning("Refused %s %r of %s: %s", incoming.method, uri[:200], request.get("ip"), refusal)
+        return False
+
+
+def _rules(settings: Settings, configuration: Mapping[str, Any], users: Users) -> Rules:
+    metadata = configuration.get("UserMetadata")
+    origins = (Origin.read(origin) for origin in settings.allowed_origins)
+    return Rules(
+        root=settings.root,
+        checks_host=not users.is_required,
+        own_names=lambda: _own_names(configuration),
+        allowed_hosts=frozenset(name.lower().removesuffix(".") for name in settings.allowed_hosts),
+        allowed_origins=frozenset(origin for origin in origins if origin is not None),
+        metadata_base=settings.metadata_base,
+        metadata_names=metadata if isinstance(metadata, dict) else {},
+    )
+
+
+def _own_names(configuration: Mapping[str, Any]) -> frozenset[str]:
+    """What this machine calls itself, alone and in its domain, and what DICOMweb is told it is called."""
+    name = socket.gethostname()
+    section = configuration.get("DicomWeb")
+    told = section.get("Host") if isinstance(section, dict) else None
+    names = (name, name.partition(".")[0], f"{name}.local", socket.getfqdn(), str(told or ""))
+    return frozenset(each.lower().removesuffix(".") for each in names if each)

@@ -1,0 +1,87 @@
+"""Other keys than those the sidecar was made with: what it keeps of statements is verified again."""
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterable
+from concurrent.futures import Future, wait
+
+from longitudinal.errors import SidecarUnavailable
+from longitudinal.ingest.annotations import Annotations
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.instances import InstanceWriter, Touched
+from longitudinal.sidecar.statements import read_verified_with, registrations, write_verified_with
+from longitudinal.sidecar.writer import Writer
+
+LOGGER = logging.getLogger(__name__)
+
+_SECONDS = 1.0
+
+
+class Reverify:
+    """A thread that looks once, as soon as the sidecar can be read, and ends.
+
+    Parameters
+    ----------
+    fingerprint
+        Of the keys that are here now.
+    """
+
+    def __init__(self, readers: Readers, writer: Writer, annotations: Annotations, fingerprint: str) -> None:
+        self._readers = readers
+        self._writer = writer
+        self._annotations = annotations
+        self._fingerprint = fingerprint
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="longitudinal-reverify", daemon=True)
+
+    def start(self) -> None:
+        """Start it; nothing waits for it."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it, and wait for that."""
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        is_told = False
+        while not self._ended.is_set():
+            try:
+                self._look()
+            except Exception as error:  # an index at fault, as a rule; what it keeps counts till then
+                if not is_told and not isinstance(error, SidecarUnavailable):
+                    LOGGER.exception("Statements could not be verified again; it is tried until they are")
+                    is_told = True
+                self._ended.wait(_SECONDS)
+            else:
+                return
+
+    def _look(self) -> None:
+        connection = self._readers.connection()
+        if read_verified_with(connection) == self._fingerprint:
+            return
+        objects = registrations(connection)
+        if objects:
+            LOGGER.warning(
+                "The keys are others than before: what is said about %d objects is verified again",
+                len(objects),
+            )
+        for orthanc_id in objects:
+            self._wait(self._annotations.refresh(orthanc_id))
+            if self._ended.is_set():
+                return
+
+        def note(connection: sqlite3.Connection, _: InstanceWriter) -> Iterable[Touched]:
+            write_verified_with(connection, self._fingerprint)
+            return []
+
+        self._wait(self._writer.submit(note))
+
+    def _wait(self, done: Future[None]) -> None:
+        """Until it is done, or all ends; raises what it raised."""
+        while not self._ended.is_set():
+            if wait([done], _SECONDS).done:
+                done.result()
+                return

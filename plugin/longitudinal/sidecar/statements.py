@@ -1,0 +1,70 @@
+"""What was seen of statements before, so that an old one put back is not taken for new, and a rejection does not go away."""
+
+import sqlite3
+from collections.abc import Mapping
+
+from sqlite_utils import Database
+
+from longitudinal.sidecar.facts import read_fact, write_fact
+from longitudinal.sidecar.migrations import MIGRATIONS
+
+__all__ = ["MIGRATIONS", "read_memories", "read_unknown_keys", "registrations", "write_memories"]
+
+_KEYS = "statements.keys"
+Row = tuple[int, int, int | None, str, str]
+"""Largest counters of `given` and `review`, that of a rejection, what is unsigned (space-separated), an unknown key's id."""
+
+
+@MIGRATIONS()
+def m100_statements(db: Database) -> None:
+    """Memory of signed statements; it stays when the object goes, which may come back from a backup."""
+    db.execute(
+        """CREATE TABLE statements (
+        orthanc_id TEXT NOT NULL, item INTEGER NOT NULL, given INTEGER NOT NULL, review INTEGER NOT NULL,
+        rejected INTEGER, unsigned TEXT NOT NULL, unknown_key TEXT NOT NULL,
+        PRIMARY KEY (orthanc_id, item)) WITHOUT ROWID"""
+    )
+
+
+def read_memories(connection: sqlite3.Connection, orthanc_id: str) -> dict[int, Row]:
+    """What was seen of the items of one object."""
+    rows = connection.execute(
+        "SELECT item, given, review, rejected, unsigned, unknown_key FROM statements WHERE orthanc_id = ?",
+        (orthanc_id,),
+    )
+    return {int(row[0]): tuple(row)[1:] for row in rows}
+
+
+def write_memories(connection: sqlite3.Connection, orthanc_id: str, rows: Mapping[int, Row]) -> None:
+    """Remember. Runs on the writer's connection only."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO statements VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(orthanc_id, item, *row) for item, row in rows.items()],
+    )
+
+
+def read_unknown_keys(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Objects with statements that were signed with a key that was not here, and the key's id."""
+    rows = connection.execute(
+        """SELECT s.orthanc_id, s.unknown_key FROM statements s JOIN instances i ON i.orthanc_id = s.orthanc_id
+        WHERE s.unknown_key <> ''"""
+    )
+    return [(str(row[0]), str(row[1])) for row in rows]
+
+
+def registrations(connection: sqlite3.Connection) -> list[str]:
+    """Orthanc ids of every registration object with items."""
+    rows = connection.execute(
+        "SELECT DISTINCT i.orthanc_id FROM transforms t JOIN instances i ON i.key = t.instance_key"
+    )
+    return [str(row[0]) for row in rows]
+
+
+def read_verified_with(connection: sqlite3.Connection) -> str | None:
+    """The fingerprint of the keys that what is in the sidecar was verified with."""
+    return read_fact(connection, _KEYS)
+
+
+def write_verified_with(connection: sqlite3.Connection, fingerprint: str) -> None:
+    """Note that fingerprint. Runs on the writer's connection only."""
+    write_fact(connection, _KEYS, fingerprint)

@@ -1,0 +1,187 @@
+"""What is said about an item of a registration object, as two signed statements: `given` and `review`.
+
+`given` is how good the transform is, who gave it and when, and what it measured of itself; `review` what a person decided.
+Each is signed by itself: a review does not vouch for an error that nobody signed. What is unsigned cannot raise trust: no
+error, no review. It can lower it: an unsigned rejection rejects, and what was once rejected stays so until something newer
+is signed.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from longitudinal.sidecar.records import Notes
+from longitudinal.transforms.annotation import StatedItem, note_of, read_items, write_items
+from longitudinal.transforms.signature import Signature
+
+GIVEN, REVIEW = "given", "review"
+
+Seal = Callable[[str, int, bytes, int], Signature | None]
+"""Signs: kind, item, content, and the counter to be larger than; None where this node may not."""
+Check = Callable[[Signature, str, int, bytes], bool]
+"""Verifies: signature, kind, item, content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What was seen of one item before; it outlives the metadata.
+
+    Attributes
+    ----------
+    given, review
+        The largest counters of signed statements; 0 where there were none. A smaller one is an old statement put back.
+    rejected
+        The largest counter when it was rejected; None while it is not.
+    unsigned
+        Which statements are there and were not believed.
+    unknown_key
+        The id of the key that one of those names; "" where it names one of ours, or none.
+    """
+
+    given: int = 0
+    review: int = 0
+    rejected: int | None = None
+    unsigned: tuple[str, ...] = ()
+    unknown_key: str = ""
+
+
+def give(text: str | None, number: int, notes: Notes, seal: Seal, known: Memory) -> str:
+    """The annotation with who gave an item and how good it is; where that was said already, it stays as it is."""
+    items = read_items(text)
+    if number in items and items[number].given_at is not None:
+        return text or ""
+    # as it will be read
+    items[number] = _replace_given(items.get(number, StatedItem()), notes)
+    item = read_items(write_items(items))[number]
+    signature = seal(GIVEN, number, _given(item), _newest(item, known))
+    items[number] = msgspec.structs.replace(item, given_signature=_plain(signature))
+    return write_items(items)
+
+
+def decide(
+    text: str | None, number: int, decision: str, user: str, at: str, seal: Seal, known: Memory
+) -> str:  # fmt: skip
+    """The annotation with a reviewer's decision on one item; everything else stays, signed or not."""
+    items = read_items(text)
+    said = items.get(number, StatedItem())
+    item = msgspec.structs.replace(said, decision=decision, decided_by=user, decided_at=at)
+    signature = seal(REVIEW, number, _review(item), _newest(said, known))
+    items[number] = msgspec.structs.replace(item, review_signature=_plain(signature))
+    return write_items(items)
+
+
+def believe(
+    text: str | None, check: Check, known: Mapping[int, Memory], has_key: Callable[[str], bool]
+) -> tuple[dict[int, Notes], dict[int, Memory]]:
+    """What of an annotation counts, by item number, and what is to be remembered of each item."""
+    items = read_items(text)
+    notes, memories = {}, {}
+    for number in sorted({*items, *known}):
+        notes[number], memories[number] = _believe(
+            number, items.get(number, StatedItem()), check, known.get(number, Memory()), has_key
+        )
+    return notes, memories
+
+
+def _believe(
+    number: int, item: StatedItem, check: Check, known: Memory, has_key: Callable[[str], bool]
+) -> tuple[Notes, Memory]:
+    said = note_of(item)
+    given, review = _signature(item.given_signature), _signature(item.review_signature)
+    is_given = (
+        given is not None and given.counter >= known.given and check(given, GIVEN, number, _given(item))
+    )
+    is_decided = (
+        review is not None and review.counter >= known.review and check(review, REVIEW, number, _review(item))
+    )
+    counters = (
+        given.counter if given is not None and is_given else 0,
+        review.counter if review is not None and is_decided else 0,
+    )
+    newest = max(known.given, known.review, *counters)
+    rejected = known.rejected
+    if rejected is not None and (
+        counters[0] > rejected or (counters[1] > rejected and said.decision == "accepted")
+    ):
+        rejected = None
+    if said.decision == "rejected":
+        rejected = newest
+    notes = replace(
+        said if is_given else Notes(),
+        decision="rejected" if rejected is not None else "accepted" if is_decided and said.decision else None,
+        decided_by="",
+        decided_at=None,
+    )
+    if is_decided and notes.decision == said.decision:
+        notes = replace(notes, decided_by=said.decided_by, decided_at=said.decided_at)
+    unsigned = tuple(
+        kind
+        for kind, is_there, is_signed in (
+            (GIVEN, said.given_at is not None or said.expected_error_mm is not None, is_given),
+            (REVIEW, said.decision is not None, is_decided),
+        )
+        if is_there and not is_signed
+    )
+    strange = [one.key for one in (given, review) if one is not None and not has_key(one.key)]
+    return notes, Memory(
+        max(known.given, counters[0]),
+        max(known.review, counters[1]),
+        rejected,
+        unsigned,
+        strange[0] if strange else "",
+    )
+
+
+def _replace_given(item: StatedItem, notes: Notes) -> StatedItem:
+    """The item with the notes of whoever gave the transform."""
+    return msgspec.structs.replace(
+        item,
+        expected_error_mm=notes.expected_error_mm,
+        error_source=notes.error_source,
+        given_origin=notes.given_origin,
+        given_by=notes.given_by,
+        given_at=notes.given_at,
+        quality=None if notes.quality is None else msgspec.json.decode(notes.quality),
+    )
+
+
+def _newest(item: StatedItem, known: Memory) -> int:
+    """The largest counter that was seen, here or in what stands there now."""
+    signatures = [_signature(item.given_signature), _signature(item.review_signature)]
+    return max(
+        [
+            known.given,
+            known.review,
+            known.rejected or 0,
+            *(one.counter for one in signatures if one is not None),
+        ]
+    )
+
+
+def _signature(said: object) -> Signature | None:
+    try:
+        return msgspec.convert(said, Signature)
+    except msgspec.ValidationError:
+        return None
+
+
+def _plain(signature: Signature | None) -> object:
+    return None if signature is None else msgspec.to_builtins(signature)
+
+
+def _given(item: StatedItem) -> bytes:
+    """What a signature of `given` is over: the values, in this order for good."""
+    values = (
+        item.expected_error_mm,
+        item.error_source,
+        item.given_origin,
+        item.given_by,
+        item.given_at,
+        item.quality,
+    )
+    return msgspec.json.encode(values, order="sorted")
+
+
+def _review(item: StatedItem) -> bytes:
+    return msgspec.json.encode((item.decision, item.decided_by, item.decided_at), order="sorted")
