@@ -73,17 +73,33 @@ def test_good_figures_suffice() -> None:
         ({"blocks": 7}, Rejection.TOO_LITTLE_STRUCTURE),
         ({"block_spread_mm": 2.1}, Rejection.LOCALLY_DIFFERENT),
         ({"block_spread_mm": np.nan}, Rejection.LOCALLY_DIFFERENT),
-        ({"mirror_ratio": 1.04}, Rejection.LIKE_ITS_MIRROR_IMAGE),
-        ({"mirror_ratio": 1.04, "overlap": 0.1}, Rejection.NO_OVERLAP),
+        ({"mirror_ratio": 1.02}, Rejection.LIKE_ITS_MIRROR_IMAGE),
+        ({"mirror_ratio": 0.97}, Rejection.LIKE_ITS_MIRROR_IMAGE),
+        ({"mirror_ratio": 0.93}, Rejection.MIRROR_IMAGE_FITS_BETTER),
+        ({"mirror_ratio": 0.93, "block_spread_mm": 0.4}, Rejection.MIRROR_IMAGE_FITS_BETTER),
+        ({"mirror_ratio": 1.03, "block_spread_mm": 0.39}, Rejection.LOCALLY_DIFFERENT),
+        ({"mirror_ratio": 1.1, "block_spread_mm": 0.9}, Rejection.LOCALLY_DIFFERENT),
+        ({"mirror_ratio": np.nan}, Rejection.MIRROR_IMAGE_FITS_BETTER),
+        ({"mirror_ratio": 1.02, "overlap": 0.1}, Rejection.NO_OVERLAP),
     ],
 )
 def test_the_first_figure_that_does_not_suffice_is_named(figures: dict, rejection: Rejection) -> None:
     assert judge(replace(GOOD, **figures), Acceptance()).rejection is rejection
 
 
+@pytest.mark.parametrize(
+    ("ratio", "spread"), [(1.04, 0.28), (1.1, 0.5), (1.3, 2.0), (3.4, 1.6), (np.inf, 1.6)]
+)
+def test_the_less_its_mirror_image_fits_the_more_the_blocks_may_differ(ratio: float, spread: float) -> None:
+    assert judge(replace(GOOD, mirror_ratio=ratio, block_spread_mm=spread), Acceptance()).accepted
+
+
 def test_an_administrator_sets_the_limits() -> None:
     worse = replace(GOOD, rigid_forward_backward_mm=2.5)
     assert judge(worse, Acceptance(most_forward_backward_mm=3.0)).accepted
+    assert not judge(replace(GOOD, block_spread_mm=0.2), Acceptance(most_block_spread_mm=0.1)).accepted
+    assert judge(replace(GOOD, mirror_ratio=0.5), Acceptance(least_mirror_ratio=0.0)).accepted
+    assert not judge(replace(GOOD, mirror_ratio=1.2), Acceptance(least_mirror_ratio=1.25)).accepted
 
 
 def test_the_expected_error_is_the_larger_look() -> None:
