@@ -106,6 +106,10 @@ class Scan:
         header, grid = (_turn(degrees, self.tilt, centre) for degrees in (self.header, self.grid))
         return affine.compose(grid, header)
 
+    def centre(self) -> np.ndarray:
+        """(3,) middle of the source, LPS mm, which it turns about."""
+        return _centre(_source(self.source))
+
     def volume(self) -> Volume:
         """The voxels."""
         scan = _source(self.source)

@@ -7,12 +7,14 @@ cut short goes on where it stopped.
 import hashlib
 import json
 import os
+import sys
 import tempfile
 import time
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +30,9 @@ FOLDER = Path(tempfile.gettempdir()) / f"longitudinal-trust-{os.getuid()}"
 GENERATOR = 1
 """To be raised when the same words of a pair come to mean other scans."""
 
+CODE = (search, rigid, pyramid, volume)
+"""What searches and refines, and what makes volumes of files."""
+
 
 class Ways:
     """The two ways of a pair's rigid alignment, each registered when it is first asked for."""
@@ -35,6 +40,7 @@ class Ways:
     def __init__(self, pair: Pair) -> None:
         self._pair = pair
         self._scans: tuple[Pyramid, Pyramid] | None = None
+        self.name = str(pair)
 
     @property
     def scans(self) -> tuple[Pyramid, Pyramid]:
@@ -45,42 +51,47 @@ class Ways:
 
     def forth(self) -> Matrix | None:
         """Moving from fixed (4, 4), LPS mm; None without overlap."""
-        return self._kept("forth", lambda fixed, moving: aligned_one_way(fixed, moving, Method.RIGID))
+        return self._way("forth", lambda fixed, moving: aligned_one_way(fixed, moving, Method.RIGID))
 
     def home(self) -> Matrix | None:
         """Fixed from moving (4, 4), LPS mm; None without overlap."""
-        return self._kept("home", lambda fixed, moving: aligned_one_way(moving, fixed, Method.RIGID))
+        return self._way("home", lambda fixed, moving: aligned_one_way(moving, fixed, Method.RIGID))
 
-    def _kept(self, way: str, make: Callable[[Pyramid, Pyramid], Matrix]) -> Matrix | None:
-        key = hashlib.sha256(f"{_code()}/{GENERATOR}/{self._pair.fixed}/{self._pair.moving}/{way}".encode())
-        path = FOLDER / f"{key.hexdigest()[:24]}.json"
-        if not path.exists():
-            fixed, moving = self.scans
-            began = time.process_time()
+    def key(self, what: str, code: Sequence[ModuleType] = ()) -> str:
+        """By which something about this pair is kept: it depends on the ways and on some code besides."""
+        text = "/".join(map(str, (code_of(CODE), GENERATOR, self._pair.fixed, self._pair.moving, what)))
+        return f"{text}/{code_of(code)}" if code else text
+
+    def _way(self, way: str, make: Callable[[Pyramid, Pyramid], Matrix]) -> Matrix | None:
+        def as_json() -> Any:
             try:
-                found = make(fixed, moving).tolist()
+                return make(*self.scans).tolist()
             except NoOverlap:
-                found = None
-            kept = {
-                "pair": str(self._pair),
-                "way": way,
-                "matrix": found,
-                "seconds": time.process_time() - began,
-            }
-            FOLDER.mkdir(exist_ok=True)
-            partial = path.with_suffix(f".{os.getpid()}")
-            partial.write_text(json.dumps(kept))
-            partial.rename(path)
-        matrix = json.loads(path.read_text())["matrix"]
-        return None if matrix is None else np.array(matrix)
+                return None
+
+        found = kept_in(self.key(way), self.name, as_json)
+        return None if found is None else np.array(found)
 
 
-@cache
-def _code() -> str:
-    """Of what searches and refines, and what makes volumes of files."""
-    digest = hashlib.sha256()
-    for module in (search, rigid, pyramid, volume):
+def kept_in(key: str, name: str, make: Callable[[], Any]) -> Any:
+    """What is kept under a key, made and kept where it is not."""
+    path = FOLDER / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+    if not path.exists():
+        began = time.process_time()
+        kept = {"name": name, "found": make()}
+        kept["seconds"] = time.process_time() - began
+        FOLDER.mkdir(exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}")
+        partial.write_text(json.dumps(kept))
+        partial.rename(path)
+        print(f"{name}: {kept['seconds']:.1f} CPU s", file=sys.stderr, flush=True)
+    return json.loads(path.read_text())["found"]
+
+
+def code_of(modules: Sequence[ModuleType]) -> str:
+    """A digest of the text of modules, and of SimpleITK's version."""
+    digest = hashlib.sha256(version("SimpleITK").encode())
+    for module in modules:
         assert module.__file__ is not None
         digest.update(Path(module.__file__).read_bytes())
-    digest.update(version("SimpleITK").encode())
     return digest.hexdigest()

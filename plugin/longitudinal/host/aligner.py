@@ -11,10 +11,11 @@ from longitudinal.alignment.outcome import Outcomes
 from longitudinal.host.loopback import Loopback
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.inventory import Inventory
-from longitudinal.jobs import align_study, refine_point
+from longitudinal.jobs import align_study, recheck, refine_point
 from longitudinal.jobs.align_study import AlignStudy
 from longitudinal.jobs.index_study import IndexStudy
 from longitudinal.jobs.queue import JobQueue
+from longitudinal.jobs.recheck import Recheck
 from longitudinal.jobs.refine_point import RefinePoint
 from longitudinal.jobs.supervisor import Handler, Supervisor
 from longitudinal.jobs.worker_pool import WorkerPool
@@ -74,7 +75,13 @@ class Aligner:
             self._workers,
             settings.worker_threads,
         )
-        handlers: dict[str, Handler] = {align_study.KIND: align, refine_point.KIND: refine}
+        check = Recheck(
+            readers, catalogue, acquisition_of, loopback, lambda object_: annotations.refresh(object_).result(),
+            self._workers, settings,
+        )  # fmt: skip
+        handlers: dict[str, Handler] = {
+            align_study.KIND: align, refine_point.KIND: refine, recheck.KIND: check
+        }  # fmt: skip
         self._supervisor = Supervisor(queue, handlers, lambda: False, settings.worker_processes)
 
     def start(self) -> None:

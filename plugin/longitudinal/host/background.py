@@ -12,6 +12,7 @@ from longitudinal.ingest.reconcile import Reconcile
 from longitudinal.jobs.arrivals import Arrivals
 from longitudinal.jobs.index_study import KIND, IndexStudy, request_backfill
 from longitudinal.jobs.queue import JobQueue
+from longitudinal.jobs.recheck import request_rechecks
 from longitudinal.jobs.supervisor import Supervisor
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.settings import Settings
@@ -50,6 +51,7 @@ class Background:
     ) -> None:
         self.queue = JobQueue(readers, writer)
         self._backfills = settings.backfill_on_start
+        self._readers = readers
         reconcile = Reconcile(inventory, readers, ingest, self._backfill, annotations.refresh)
         if settings.align_on_arrival:
             arrivals = Arrivals(
@@ -61,7 +63,7 @@ class Background:
         else:
             changes, looked = Changes(inventory, readers, writer, ingest, annotations.refresh), _nothing
         self.completeness = Completeness(
-            changes, reconcile, settings.reconcile_seconds, lambda: writer.lost, looked
+            changes, reconcile, settings.reconcile_seconds, lambda: writer.lost, looked, self._recheck
         )
         self.index_study = IndexStudy(inventory, readers, ingest)
         self._supervisor = Supervisor(
@@ -86,6 +88,10 @@ class Background:
     def _backfill(self, studies: Sequence[ArchivedStudy]) -> None:
         if self._backfills:
             self.queue.backfill(request_backfill(studies))
+
+    def _recheck(self) -> None:
+        if self._backfills:
+            self.queue.backfill(request_rechecks(self._readers.connection()))
 
 
 def _nothing() -> None:

@@ -28,6 +28,8 @@ class Completeness:
         Between the end of one pass and the beginning of the next.
     looked
         Called after each look at the change log; short.
+    passed
+        Called at the end of each pass.
     lost
         How many changes could not be written so far: a pass begins as soon as there are more.
     """
@@ -39,12 +41,14 @@ class Completeness:
         reconcile_seconds: int,
         lost: Callable[[], int],
         looked: Callable[[], None] = lambda: None,
+        passed: Callable[[], None] = lambda: None,
     ) -> None:
         self._changes = changes
         self._reconcile = reconcile
         self._reconcile_seconds = reconcile_seconds
         self._lost = lost
         self._looked = looked
+        self._passed = passed
         self._lost_before = 0
         self._stop = threading.Event()
         self._next_pass = 0.0
@@ -100,6 +104,7 @@ class Completeness:
             if time.monotonic() - looked > _LOOK_SECONDS:
                 self._changes.follow()
                 looked = time.monotonic()
+        self._passed()
         self.passes += 1
         self._lost_before = lost_before
         self._next_pass = time.monotonic() + self._reconcile_seconds

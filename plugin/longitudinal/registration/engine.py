@@ -5,7 +5,7 @@ not cancel, one of them is wrong.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import numpy as np
@@ -16,7 +16,7 @@ from longitudinal.dicom.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.geometry.affine import Matrix
 from longitudinal.registration.alignment import Alignment, Method, Progress, Stage
-from longitudinal.registration.block_match import match_blocks
+from longitudinal.registration.block_match import BlockMatches, match_blocks
 from longitudinal.registration.greedy import refine_affine, refine_deformable
 from longitudinal.registration.mirror import mirror_ratio
 from longitudinal.registration.pyramid import Pyramid, image_transform
@@ -31,15 +31,17 @@ from longitudinal.registration.quality import (
 )
 from longitudinal.registration.rigid import MIDDLE, NoOverlap, mutual_information, refine_rigid
 from longitudinal.registration.search import search
-from longitudinal.registration.volume import Volume
+from longitudinal.registration.volume import Floats, Volume
 from longitudinal.settings import Acceptance
+from longitudinal.transforms.checks import CHECKS
 from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.model import Transform, linear
 
 ENGINE = (
-    f"orthanc-longitudinal {__version__} (SimpleITK {version('SimpleITK')}, Greedy {version('picsl-greedy')})"
+    f"orthanc-longitudinal {__version__}, checks {CHECKS} "
+    f"(SimpleITK {version('SimpleITK')}, Greedy {version('picsl-greedy')})"
 )
-"""What made an alignment, down to the version: another one may come to other digits."""
+"""What made an alignment, down to the version: another one may come to other digits, or to another judgement."""
 
 
 def _silent(stage: Stage, fraction: float) -> None:
@@ -82,14 +84,61 @@ def align(
         home = _register(back, there, method, returning, threads, progress)
     except NoOverlap:
         return Alignment(np.eye(4), None, method, NO_OVERLAP, ENGINE)
+    return _checked(there, back, forth, home, method, acceptance, progress)
+
+
+def recheck(
+    fixed: Volume,
+    moving: Volume,
+    method: Method,
+    known: Matrix | DisplacementField,
+    *,
+    acceptance: Acceptance = Acceptance(),  # noqa: B008 - frozen
+    threads: int = 1,
+    progress: Progress = _silent,
+) -> Alignment:
+    """Check an alignment that is known, *moving from fixed*, as one that was just made; nothing is searched for.
+
+    The way back is registered from where it should lead; what is known stays as it is, down to the digit.
+    """
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
+    there, back = Pyramid(fixed), Pyramid(moving)
+    field = known if isinstance(known, DisplacementField) else None
+    matrix = np.asarray(known) if field is None else affine.compose(field.post, field.pre)
+    forth = Way(nearest_rigid(matrix, tissue_points(there).mean(axis=0)), matrix, field)
+    try:
+        home = _register(back, there, method, affine.invert(forth.rigid), threads, progress)
+    except NoOverlap:
+        return Alignment(matrix, field, method, NO_OVERLAP, ENGINE)
+    return _checked(there, back, forth, home, method, acceptance, progress)
+
+
+def _checked(
+    there: Pyramid, back: Pyramid, forth: "Way", home: "Way", method: Method, acceptance: Acceptance, progress: Progress
+) -> Alignment:  # fmt: skip
     progress(Stage.CHECK, 0.0)
-    quality = judge(_measure(there, back, forth, home), acceptance)
+    blocks = match_blocks(there, back, image_transform(forth.matrix, forth.field))
+    figures = there_and_back(look(there, back, forth, blocks), there, back, forth, home)
+    quality = judge(figures, acceptance)
     progress(Stage.CHECK, 1.0)
     return Alignment(forth.matrix, forth.field, method, quality, ENGINE)
 
 
+def nearest_rigid(matrix: Matrix, centre: Floats) -> Matrix:
+    """The rigid map (4, 4) that turns as an affine one does and takes a point (3,) where that takes it.
+
+    >>> nearest_rigid(np.diag([1.1, 0.9, 1.0, 1.0]), np.array([10.0, 0.0, 0.0]))[:3].round(3).tolist()
+    [[1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]
+    """
+    left, _, right = np.linalg.svd(matrix[:3, :3])
+    rigid = np.eye(4)
+    rigid[:3, :3] = left @ right
+    rigid[:3, 3] = affine.apply(matrix, centre) - rigid[:3, :3] @ centre
+    return rigid
+
+
 @dataclass(frozen=True, eq=False)
-class _Way:
+class Way:
     """One way, *moving from fixed*: rigid, then the matrix and the field of what was asked for."""
 
     rigid: Matrix
@@ -104,7 +153,7 @@ class _Way:
 
 def _register(
     fixed: Pyramid, moving: Pyramid, method: Method, initial: Matrix | None, threads: int, progress: Progress
-) -> _Way:
+) -> Way:
     """Register one way.
 
     Raises
@@ -114,16 +163,16 @@ def _register(
     starts = [initial] if initial is not None else _search(fixed, moving, _of(Stage.SEARCH, progress))
     rigid = refine_rigid(fixed, moving, starts, _of(Stage.REFINE, progress))
     if method is Method.RIGID:
-        return _Way(rigid, rigid, None)
+        return Way(rigid, rigid, None)
     progress(Stage.AFFINE, 0.0)
     matrix = refine_affine(fixed, moving, rigid, threads)
     progress(Stage.AFFINE, 1.0)
     if method is Method.AFFINE:
-        return _Way(rigid, matrix, None)
+        return Way(rigid, matrix, None)
     progress(Stage.DEFORM, 0.0)
     field = refine_deformable(fixed, moving, matrix, threads)
     progress(Stage.DEFORM, 1.0)
-    return _Way(rigid, matrix, field)
+    return Way(rigid, matrix, field)
 
 
 def _search(fixed: Pyramid, moving: Pyramid, progress: Callable[[float], None]) -> list[Matrix]:
@@ -135,22 +184,31 @@ def _of(stage: Stage, progress: Progress) -> Callable[[float], None]:
     return lambda fraction: progress(stage, fraction)
 
 
-def _measure(fixed: Pyramid, moving: Pyramid, forth: _Way, home: _Way) -> Quality:
-    """The figures of an alignment, not judged yet."""
+def look(fixed: Pyramid, moving: Pyramid, way: Way, blocks: BlockMatches) -> Quality:
+    """The figures of an alignment that its way back has no part in; those are NaN, and nothing is judged yet."""
+    return Quality(
+        forward_backward_mean_mm=np.nan,
+        forward_backward_max_mm=np.nan,
+        rigid_forward_backward_mm=np.nan,
+        overlap=overlap(fixed, moving, linear(way.rigid)),
+        metric=mutual_information(fixed, moving, way.matrix, MIDDLE.spacing),
+        block_offset_mm=blocks.offset_mm,
+        block_spread_mm=blocks.spread_mm,
+        blocks=len(blocks.centres),
+        mirror_ratio=mirror_ratio(fixed, moving, way.rigid, tissue_points(fixed)),
+        rejection=None,
+    )
+
+
+def there_and_back(quality: Quality, fixed: Pyramid, moving: Pyramid, forth: Way, home: Way) -> Quality:
+    """The same figures with those of the way back."""
     tissue = tissue_points(fixed)
     shared = tissue[covered(forth.points.map_points(tissue), moving.volume)]
     distances = forward_backward(shared, forth.points, home.points)
     rigid = forward_backward(shared, linear(forth.rigid), linear(home.rigid))
-    blocks = match_blocks(fixed, moving, image_transform(forth.matrix, forth.field))
-    return Quality(
+    return replace(
+        quality,
         forward_backward_mean_mm=float(distances.mean()) if len(distances) else np.nan,
         forward_backward_max_mm=float(distances.max()) if len(distances) else np.nan,
         rigid_forward_backward_mm=float(rigid.mean()) if len(rigid) else np.nan,
-        overlap=overlap(fixed, moving, linear(forth.rigid)),
-        metric=mutual_information(fixed, moving, forth.matrix, MIDDLE.spacing),
-        block_offset_mm=blocks.offset_mm,
-        block_spread_mm=blocks.spread_mm,
-        blocks=len(blocks.centres),
-        mirror_ratio=mirror_ratio(fixed, moving, forth.rigid, tissue),
-        rejection=None,
     )

@@ -34,6 +34,30 @@ def read_grid(connection: sqlite3.Connection, transform_key: int) -> bytes:
     return bytes(grid)
 
 
+def read_grid_of(connection: sqlite3.Connection, transform: str, orthanc_id: str) -> bytes | None:
+    """The packed displacement grid of a transform by its id and its object; None where it has none."""
+    row = connection.execute(
+        """SELECT t.grid FROM transforms t JOIN instances i ON i.key = t.instance_key
+        WHERE t.id = ? AND i.orthanc_id = ?""",
+        (transform, orthanc_id),
+    ).fetchone()
+    return None if row is None or row[0] is None else bytes(row[0])
+
+
+def read_unchecked(connection: sqlite3.Connection, checks: int) -> list[str]:
+    """Ids of the transforms made here by themselves that did not have checks of this version, unless a person rejected them.
+
+    What is rejected without a person is what older checks rejected: the decision bears the name of what made them.
+    """
+    rows = connection.execute(
+        """SELECT id FROM transforms WHERE given_origin = 'automatic' AND refusal IS NULL
+        AND coalesce(json_extract(quality, '$.checks'), 0) < ?
+        AND (decision IS NOT 'rejected' OR decided_by = json_extract(quality, '$.checkedBy')) ORDER BY key""",
+        (checks,),
+    )
+    return [row[0] for row in rows]
+
+
 def owners_of_transform(connection: sqlite3.Connection, transform: str) -> list[tuple[int, str]]:
     """The patient's key and the registration object of every transform with this id."""
     rows = connection.execute(

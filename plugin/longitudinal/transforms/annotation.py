@@ -5,7 +5,7 @@ by every node through the archive. The form is `{"items": {"2": {"expectedErrorM
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -71,6 +71,13 @@ def decide(text: str | None, item: int, decision: str, user: str, at: str) -> st
     notes = read_annotation(text)
     said = notes.get(item, Notes())
     notes[item] = replace(said, decision=decision, decided_by=user, decided_at=at)
+    return write_annotation(notes)
+
+
+def amend(text: str | None, item: int, change: Callable[[Notes], Notes]) -> str:
+    """The annotation with what is said about one item changed; everything else stays."""
+    notes = read_annotation(text)
+    notes[item] = change(notes.get(item, Notes()))
     return write_annotation(notes)
 
 

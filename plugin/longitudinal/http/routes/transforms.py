@@ -18,6 +18,7 @@ from longitudinal.http.parse import check_size, invalid, parse_json, parse_query
 from longitudinal.http.router import Route
 from longitudinal.points.given_transforms import UNKNOWN_FRAME, Ends, GivenTransforms, UnreadRegistration
 from longitudinal.transforms.attempts import Figure
+from longitudinal.transforms.checks import flags_of
 from longitudinal.transforms.given import GIVEN_REFUSALS, GivenTransform, from_landmarks, from_matrix
 from longitudinal.transforms.stored import OTHER_PATIENT, SAME_FRAME, StoredTransform
 
@@ -86,7 +87,8 @@ class TransformAnswer(msgspec.Struct, rename="camel", frozen=True):
     `matrix` (4 rows of 4) maps source points to target points, null where it is deformable or could not be read. `state`:
     `usable` in paths; `rejected` by a person; `refused`, with `refusal` as the reason and `detail`. `expectedErrorMm` is
     null where nobody measured it; of landmarks it is the value at their centroid. `quality` is what an automatic
-    registration measured of itself.
+    registration measured of itself. `flags`: `notChecked`, an older version of the plugin aligned it, and it waits for the
+    checks of this one; `needsReview`, a person accepted it before these checks found fault with it (`quality` says what).
     """
 
     id: str
@@ -108,6 +110,7 @@ class TransformAnswer(msgspec.Struct, rename="camel", frozen=True):
     uncertainty_source: Literal["declared", "forwardBackward", "landmarks", "local", "unknown"]
     quality: dict[str, Figure] | None
     review: Review | None
+    flags: list[Literal["notChecked", "needsReview"]]
 
 
 class TransformsAnswer(msgspec.Struct, frozen=True):
@@ -266,6 +269,7 @@ def _answer(stored: StoredTransform) -> TransformAnswer:
         "review": None
         if notes.decision is None
         else {"decision": notes.decision, "by": notes.decided_by, "at": notes.decided_at},
+        "flags": flags_of(notes),
     }
     return msgspec.convert(fields, TransformAnswer)
 
@@ -275,7 +279,7 @@ def _unread_answer(unread: UnreadRegistration) -> TransformAnswer:
         id=unread.sop_instance_uid, sop_instance_uid=unread.sop_instance_uid, orthanc_instance_id=unread.orthanc_id,
         source_frame_of_reference_uid=None, target_frame_of_reference_uid=None, method=None, matrix=None, state="refused",
         refusal=unread.refusal, detail=unread.detail, origin="vendor", is_own=False, label="", created=None,
-        created_by="", expected_error_mm=None, uncertainty_source="unknown", quality=None, review=None,
+        created_by="", expected_error_mm=None, uncertainty_source="unknown", quality=None, review=None, flags=[],
     )  # fmt: skip
 
 
