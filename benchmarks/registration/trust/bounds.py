@@ -1,5 +1,6 @@
 """Exact bounds of a share that was counted (Clopper and Pearson 1934), one-sided at 95 %."""
 
+from collections.abc import Callable
 from math import comb
 
 CONFIDENCE = 0.95
@@ -27,7 +28,7 @@ def _at_most(found: int, of: int, share: float) -> float:
     return sum(comb(of, each) * share**each * (1 - share) ** (of - each) for each in range(found + 1))
 
 
-def _where(is_below) -> float:  # type: ignore[no-untyped-def]
+def _where(is_below: Callable[[float], bool]) -> float:
     """The share at which a condition that holds below it ends, by halving."""
     low, high = 0.0, 1.0
     for _ in range(_HALVINGS):
