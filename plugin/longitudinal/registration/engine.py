@@ -38,10 +38,10 @@ from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.model import Transform, linear
 
 ENGINE = (
-    f"orthanc-longitudinal {__version__}, checks {CHECKS} "
+    f"orthanc-longitudinal {__version__}-{CHECKS} "
     f"(SimpleITK {version('SimpleITK')}, Greedy {version('picsl-greedy')})"
 )
-"""What made an alignment, down to the version: another one may come to other digits, or to another judgement."""
+"""What made an alignment, down to the version: another one may come to other digits or, by other `CHECKS`, to another judgement."""
 
 
 def _silent(stage: Stage, fraction: float) -> None:
