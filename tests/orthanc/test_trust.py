@@ -63,6 +63,11 @@ def test_a_turned_head_is_aligned_and_older_alignments_are_checked_again(start_o
     assert (failed["state"], failed["quality"]["rejection"]) == ("rejected", "locallyDifferent")
     assert failed["review"]["by"].startswith("orthanc-longitudinal")
     assert failed["quality"]["reason"]
+    x, y, z = points[0].tolist()
+    asked = {"patientId": "HEAD", "frameOfReferenceUid": frame_of(1), "x": x, "y": y, "z": z}
+    (unresolved,) = post(server, "/points/resolve", 200, **asked)["unresolved"]
+    assert unresolved["reason"] == "alignmentFailed"
+    assert "locallyDifferent" in unresolved["detail"]
 
     review(server, made, "accepted")
     as_before(server, made, reviewed=True)

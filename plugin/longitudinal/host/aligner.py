@@ -58,12 +58,13 @@ class Aligner:
         )
         self._workers = WorkerPool([WorkerProcess(workplace) for _ in range(settings.worker_processes)])
         acquisition_of = _remembered(lambda instance: read_acquisition(json.loads(inventory.tags(instance))))
+        outcomes = Outcomes(objects, loopback, lambda study: annotations.refresh(study).result())
         align = AlignStudy(
             readers,
             catalogue,
             index_study,
             acquisition_of,
-            Outcomes(objects, loopback, lambda study: annotations.refresh(study).result()),
+            outcomes,
             self._workers,
             settings,
         )
@@ -76,7 +77,7 @@ class Aligner:
             settings.worker_threads,
         )
         check = Recheck(
-            readers, catalogue, acquisition_of, loopback, lambda object_: annotations.refresh(object_).result(),
+            readers, catalogue, acquisition_of, loopback, outcomes, lambda object_: annotations.refresh(object_).result(),
             self._workers, settings,
         )  # fmt: skip
         handlers: dict[str, Handler] = {

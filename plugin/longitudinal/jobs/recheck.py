@@ -9,8 +9,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
+import numpy as np
 
 from longitudinal.alignment.candidate import AcquisitionOf, are_comparable, find_candidates, fit_of
+from longitudinal.alignment.outcome import Outcome, Outcomes
 from longitudinal.alignment.partner import Pair
 from longitudinal.archive import ArchiveWriter
 from longitudinal.geometry import affine
@@ -26,10 +28,11 @@ from longitudinal.sidecar.jobs import JobRequest, Priority
 from longitudinal.sidecar.transforms import owners_of_transform, read_grid_of, read_unchecked
 from longitudinal.transforms.annotation import amend
 from longitudinal.transforms.attempts import Figure
-from longitudinal.transforms.checks import CHECKS, checked, is_outdated
+from longitudinal.transforms.checks import CHECKS, checked, is_for_checks, is_outdated
 from longitudinal.transforms.stored import StoredTransform
 
 KIND = "recheck"
+RIGID = "rigid"
 
 
 class Rechecked(msgspec.Struct, rename="camel", frozen=True):
@@ -58,6 +61,8 @@ class Recheck:
 
     Parameters
     ----------
+    outcomes
+        Notes what failed beside the later study.
     settle
         Returns when the sidecar has what is said about a registration object (Orthanc id).
     """
@@ -68,6 +73,7 @@ class Recheck:
         catalogue: Catalogue,
         acquisition_of: AcquisitionOf,
         store: ArchiveWriter,
+        outcomes: Outcomes,
         settle: Callable[[str], None],
         workers: WorkerPool,
         settings: Settings,
@@ -76,6 +82,7 @@ class Recheck:
         self._catalogue = catalogue
         self._acquisition_of = acquisition_of
         self._store = store
+        self._outcomes = outcomes
         self._settle = settle
         self._workers = workers
         self._threads, self._acceptance = settings.worker_threads, settings.acceptance
@@ -111,6 +118,8 @@ class Recheck:
             reason = f"the {answer.scan} scan cannot be registered: {answer.detail}"
             return Rechecked("notChecked", stored.id, answer.reason, reason)
         self._say(stored, answer)
+        if answer.rejection is not None and is_for_checks(stored.notes):
+            self._outcomes.refuse(index, pair, _failed(answer, stored.kind or RIGID), "")
         outcome = "passed" if answer.rejection is None else "failed"
         return Rechecked(outcome, stored.id, answer.rejection, answer.reason, answer.quality)
 
@@ -124,7 +133,7 @@ class Recheck:
             known = affine.invert(stored.matrix).tolist()
         else:  # as a deformable REG runs: from its own frame, which is the fixed one (PS3.3 C.20.3.1.1)
             known = read_grid_of(self._readers.connection(), stored.id, stored.orthanc_id)
-        return Task(fixed, moving, stored.kind or "rigid", self._threads, self._acceptance, known=known)
+        return Task(fixed, moving, stored.kind or RIGID, self._threads, self._acceptance, known=known)
 
     def _say(self, stored: StoredTransform, answer: Registered) -> None:
         at = datetime.now(UTC).isoformat()
@@ -139,6 +148,13 @@ class Recheck:
             ),
         )  # fmt: skip
         self._settle(stored.orthanc_id)
+
+
+def _failed(answer: Registered, method: str) -> Outcome:
+    """What is noted beside the later study, so that an answer can say why there is no transform any more."""
+    return Outcome(
+        np.eye(4), method, answer.engine, answer.quality, answer.expected_error_mm, answer.rejection, answer.reason
+    )  # fmt: skip
 
 
 def pair_of(index: PatientIndex, stored: StoredTransform, acquisition_of: AcquisitionOf) -> Pair | None:

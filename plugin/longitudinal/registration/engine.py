@@ -41,7 +41,7 @@ ENGINE = (
     f"orthanc-longitudinal {__version__}-{CHECKS} "
     f"(SimpleITK {version('SimpleITK')}, Greedy {version('picsl-greedy')})"
 )
-"""What made an alignment, down to the version: another one may come to other digits or, by other `CHECKS`, to another judgement."""
+"""What made an alignment, down to the version: another may come to other digits, by other `CHECKS` to another judgement."""
 
 
 def _silent(stage: Stage, fraction: float) -> None:

@@ -44,6 +44,11 @@ def is_rejected_by_checks(notes: Notes) -> bool:
     )
 
 
+def is_for_checks(notes: Notes) -> bool:
+    """Whether the checks decide: no person has."""
+    return notes.decision is None or is_rejected_by_checks(notes)
+
+
 def needs_review(notes: Notes) -> bool:
     """Whether a person accepted it before the checks found fault with it: the decision stands, and wants another look."""
     figures = figures_of(notes)
@@ -75,7 +80,6 @@ def checked(
         REJECTION: rejection,
         REASON: reason,
     }
-    decided_here = notes.decision is None or is_rejected_by_checks(notes)
     found = replace(
         notes,
         expected_error_mm=expected_error_mm,
@@ -84,7 +88,7 @@ def checked(
             {name: value for name, value in said.items() if value is not None}
         ).decode(),
     )
-    if not decided_here:
+    if not is_for_checks(notes):
         return found
     if rejection is None:
         return replace(found, decision=None, decided_by="", decided_at=None)

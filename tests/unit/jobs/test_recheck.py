@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from longitudinal.alignment.acquisition import Acquisition
+from longitudinal.alignment.outcome import Outcome
+from longitudinal.alignment.partner import Pair
 from longitudinal.dicom.contrast import Contrast
 from longitudinal.dicom.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
@@ -16,6 +18,7 @@ from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.recheck import KIND, Recheck, Rechecked, request_rechecks
 from longitudinal.jobs.supervisor import JobContext
 from longitudinal.points.catalogue import Catalogue
+from longitudinal.points.patient_index import PatientIndex
 from longitudinal.settings import Settings
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.records import InstanceRecord, Notes
@@ -43,14 +46,18 @@ class House:
         self.answers: list[Registered | Unusable] = []
         self.annotation = write_annotation({1: OLD})
         self.settled: list[str] = []
+        self.refused: list[tuple[str, str, Outcome]] = []
+        look = Acquisition(Contrast("MR", 500, 10))
         self.job = Recheck(
-            readers, Catalogue(readers), lambda _: Acquisition(Contrast("MR", 500, 10)), self, self.settled.append, self,
-            Settings(worker_threads=3),
+            readers, Catalogue(readers), lambda _: look, self, self, self.settled.append, self, Settings(worker_threads=3),
         )  # type: ignore[arg-type] # fmt: skip
 
     def register(self, task: Task, _: JobContext) -> Registered | Unusable:
         self.tasks.append(task)
         return self.answers.pop(0)
+
+    def refuse(self, _: PatientIndex, pair: Pair, outcome: Outcome, __: str) -> None:
+        self.refused.append((pair.fixed.frame, pair.moving.frame, outcome))
 
     def change_annotation(self, _: str, change: Any) -> None:
         self.annotation = change(self.annotation)
@@ -116,6 +123,23 @@ def test_what_fails_is_rejected_with_the_reason(house: House) -> None:
     said = read_annotation(house.annotation)[1]
     assert (said.decision, said.decided_by) == ("rejected", "engine 2")
     assert "left and right may be swapped" in (said.quality or "")
+    ((fixed, moving, outcome),) = house.refused
+    assert (fixed, moving, outcome.rejection, outcome.engine) == (
+        FIRST,
+        SECOND,
+        "mirrorImageFitsBetter",
+        "engine 2",
+    )
+
+
+def test_a_persons_review_stands(house: House) -> None:
+    reviewed = replace(OLD, decision="accepted", decided_by="ann", decided_at="2026-02-01")
+    house.store(aligned(registration(2, SECOND, FIRST, FIXED_FROM_MOVING), reviewed))
+    house.annotation = write_annotation({1: reviewed})
+    house.run(answer("mirrorImageFitsBetter"))
+    said = read_annotation(house.annotation)[1]
+    assert (said.decision, said.decided_by) == ("accepted", "ann")
+    assert house.refused == []
 
 
 def test_a_review_that_came_meanwhile_stands(house: House) -> None:

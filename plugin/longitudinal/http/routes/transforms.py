@@ -85,10 +85,11 @@ class TransformAnswer(msgspec.Struct, rename="camel", frozen=True):
     """One transform, as it stands in the archive.
 
     `matrix` (4 rows of 4) maps source points to target points, null where it is deformable or could not be read. `state`:
-    `usable` in paths; `rejected` by a person; `refused`, with `refusal` as the reason and `detail`. `expectedErrorMm` is
-    null where nobody measured it; of landmarks it is the value at their centroid. `quality` is what an automatic
-    registration measured of itself. `flags`: `notChecked`, an older version of the plugin aligned it, and it waits for the
-    checks of this one; `needsReview`, a person accepted it before these checks found fault with it (`quality` says what).
+    `usable` in paths; `rejected`, by a person or by newer checks; `refused`, with `refusal` as the reason and `detail`.
+    `expectedErrorMm` is null where nobody measured it; of landmarks it is the value at their centroid. `quality` is what an
+    automatic registration measured of itself. `flags`: `notChecked`, an older version of the plugin aligned it, and it waits
+    for the checks of this one; `needsReview`, a person accepted it before these checks found fault with it (`quality` says
+    what).
     """
 
     id: str
