@@ -56,9 +56,13 @@ def _looks(ways: Ways, way: Way) -> Quality:
     blocks = match_blocks(fixed, moving, as_transform(way.matrix))
     if len(blocks.centres) and blocks.spread_mm > MOST_SPREAD_MM:
         return replace(
-            NO_OVERLAP, block_spread_mm=blocks.spread_mm, block_offset_mm=blocks.offset_mm, blocks=len(blocks.centres),
+            NO_OVERLAP,
+            block_spread_mm=blocks.spread_mm,
+            rigid_block_spread_mm=blocks.spread_mm,
+            block_offset_mm=blocks.offset_mm,
+            blocks=len(blocks.centres),
             overlap=overlap(fixed, moving, linear(way.matrix)),
-        )  # fmt: skip
+        )
     return look(fixed, moving, way, blocks)
 
 

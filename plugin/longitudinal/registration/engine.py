@@ -185,7 +185,12 @@ def _of(stage: Stage, progress: Progress) -> Callable[[float], None]:
 
 
 def look(fixed: Pyramid, moving: Pyramid, way: Way, blocks: BlockMatches) -> Quality:
-    """The figures of an alignment that its way back has no part in; those are NaN, and nothing is judged yet."""
+    """The figures of an alignment that its way back has no part in; those are NaN, and nothing is judged yet.
+
+    ``blocks`` are those of the whole way.
+    """
+    is_rigid = way.field is None and np.array_equal(way.rigid, way.matrix)
+    of_rigid = blocks if is_rigid else match_blocks(fixed, moving, image_transform(way.rigid, None))
     return Quality(
         forward_backward_mean_mm=np.nan,
         forward_backward_max_mm=np.nan,
@@ -194,6 +199,7 @@ def look(fixed: Pyramid, moving: Pyramid, way: Way, blocks: BlockMatches) -> Qua
         metric=mutual_information(fixed, moving, way.matrix, MIDDLE.spacing),
         block_offset_mm=blocks.offset_mm,
         block_spread_mm=blocks.spread_mm,
+        rigid_block_spread_mm=of_rigid.spread_mm,
         blocks=len(blocks.centres),
         mirror_ratio=mirror_ratio(fixed, moving, way.rigid, tissue_points(fixed)),
         rejection=None,

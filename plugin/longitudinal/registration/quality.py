@@ -38,7 +38,7 @@ breathes may then ask for displacements up to the whole `Acceptance.most_block_s
 CLOSE_MIRROR_RATIO = 1.06
 """Up to here the mirror image fits so nearly as well that the blocks must agree to `CLOSE_BLOCK_SPREAD_MM`."""
 
-CLOSE_BLOCK_SPREAD_MM = 0.3
+CLOSE_BLOCK_SPREAD_MM = 0.35
 """Right pairs of heads: up to 0.12 mm where the limit was set, 0.28 elsewhere; mirror images 0.39, other persons 0.9."""
 
 MIRROR_IMAGE_RATIO = 0.96
@@ -96,6 +96,8 @@ class Quality:
     block_spread_mm
         Median distance of a block's displacement from that of its neighbours: breathing moves neighbours alike,
         another person's anatomy does not.
+    rigid_block_spread_mm
+        The same after the rigid part alone: a deformation brings another person's blocks together too.
     blocks
         How many blocks were matched.
     mirror_ratio
@@ -111,6 +113,7 @@ class Quality:
     metric: float
     block_offset_mm: float
     block_spread_mm: float
+    rigid_block_spread_mm: float
     blocks: int
     mirror_ratio: float
     rejection: Rejection | None
@@ -126,7 +129,9 @@ class Quality:
         return max(self.forward_backward_mean_mm, self.block_offset_mm)
 
 
-NO_OVERLAP = Quality(np.nan, np.nan, np.nan, 0.0, 0.0, np.nan, np.nan, 0, np.nan, Rejection.NO_OVERLAP)
+NO_OVERLAP = Quality(
+    np.nan, np.nan, np.nan, 0.0, 0.0, np.nan, np.nan, np.nan, 0, np.nan, Rejection.NO_OVERLAP
+)  # fmt: skip
 """Of scans that overlapped from no start."""
 
 
@@ -142,23 +147,28 @@ def judge(quality: Quality, acceptance: Acceptance) -> Quality:
         Rejection.MIRROR_IMAGE_FITS_BETTER: (
             quality.mirror_ratio >= min(MIRROR_IMAGE_RATIO, acceptance.least_mirror_ratio)
         ),
-        Rejection.LOCALLY_DIFFERENT: quality.block_spread_mm <= most_block_spread(quality, acceptance),
+        Rejection.LOCALLY_DIFFERENT: (
+            quality.block_spread_mm <= acceptance.most_block_spread_mm and _blocks_agree(quality, acceptance)
+        ),
         Rejection.LIKE_ITS_MIRROR_IMAGE: quality.mirror_ratio >= acceptance.least_mirror_ratio,
     }
     rejection = next((reason for reason, met in demands.items() if not met), None)
     return replace(quality, rejection=rejection)
 
 
-def most_block_spread(quality: Quality, acceptance: Acceptance) -> float:
-    """How far the blocks may disagree, mm: the less, the better the mirror image fits.
+def _blocks_agree(quality: Quality, acceptance: Acceptance) -> bool:
+    """Whether blocks lie where the rigid part puts them, the better so the better the mirror image fits.
 
     Each of the two tells persons apart, and what makes one err does not touch the other: a body that is alike on both
     sides has a low ratio and still blocks that agree; a breath moves blocks apart, and nobody's chest is like its mirror
     image.
     """
+    if quality.mirror_ratio >= CLEAR_MIRROR_RATIO:
+        return True
     most = acceptance.most_block_spread_mm
-    ratios = (CLOSE_MIRROR_RATIO, CLEAR_MIRROR_RATIO)
-    return float(np.interp(quality.mirror_ratio, ratios, (min(CLOSE_BLOCK_SPREAD_MM, most), most)))
+    limits = min(CLOSE_BLOCK_SPREAD_MM, most), most
+    ratios = CLOSE_MIRROR_RATIO, CLEAR_MIRROR_RATIO
+    return bool(quality.rigid_block_spread_mm <= np.interp(quality.mirror_ratio, ratios, limits))
 
 
 def forward_backward(points: Points, moving_from_fixed: Transform, fixed_from_moving: Transform) -> Floats:
