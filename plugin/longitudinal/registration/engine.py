@@ -189,7 +189,7 @@ def look(fixed: Pyramid, moving: Pyramid, way: Way, blocks: BlockMatches) -> Qua
 
     ``blocks`` are those of the whole way.
     """
-    is_rigid = way.field is None and np.array_equal(way.rigid, way.matrix)
+    is_rigid = way.field is None and np.allclose(way.rigid, way.matrix, rtol=0, atol=1e-9)
     of_rigid = blocks if is_rigid else match_blocks(fixed, moving, image_transform(way.rigid, None))
     return Quality(
         forward_backward_mean_mm=np.nan,
