@@ -189,6 +189,12 @@ def look(fixed: Pyramid, moving: Pyramid, way: Way, blocks: BlockMatches) -> Qua
 
     ``blocks`` are those of the whole way.
     """
+    ratio = mirror_ratio(fixed, moving, way.rigid, tissue_points(fixed))
+    return replace(look_at_blocks(fixed, moving, way, blocks), mirror_ratio=ratio)
+
+
+def look_at_blocks(fixed: Pyramid, moving: Pyramid, way: Way, blocks: BlockMatches) -> Quality:
+    """The same without the mirror image, which is NaN too."""
     is_rigid = way.field is None and np.allclose(way.rigid, way.matrix, rtol=0, atol=1e-9)
     of_rigid = blocks if is_rigid else match_blocks(fixed, moving, image_transform(way.rigid, None))
     return Quality(
@@ -201,7 +207,7 @@ def look(fixed: Pyramid, moving: Pyramid, way: Way, blocks: BlockMatches) -> Qua
         block_spread_mm=blocks.spread_mm,
         rigid_block_spread_mm=of_rigid.spread_mm,
         blocks=len(blocks.centres),
-        mirror_ratio=mirror_ratio(fixed, moving, way.rigid, tissue_points(fixed)),
+        mirror_ratio=np.nan,
         rejection=None,
     )
 
