@@ -3,6 +3,7 @@
 import argparse
 
 from benchmarks.registration import capture, compare, failures, local_points, memory, served
+from benchmarks.registration.trust import sections
 
 
 def main() -> None:
@@ -30,6 +31,9 @@ def main() -> None:
     )
     through.add_argument("--warm", type=int, default=12)
     which.add_parser("memory", help="two CT of 512 x 512 x 300")
+    trust = which.add_parser("trust", help="what is accepted, and what is said of it, against what is so")
+    trust.add_argument("--section", action="append", choices=[*sections.SECTIONS], help="default: all")
+    trust.add_argument("--part", type=int, default=1, help="every so manieth pair alone")
     given = parser.parse_args()
     match given.which:
         case "pairs":
@@ -42,6 +46,8 @@ def main() -> None:
             local_points.run(given.pair or list(local_points.CASES), given.points)
         case "served":
             served.run(given.pair or list(served.CASES), given.cold, given.warm)
+        case "trust":
+            sections.run(given.section or list(sections.SECTIONS), given.part)
         case "memory":
             memory.run()
 

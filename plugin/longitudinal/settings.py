@@ -31,7 +31,8 @@ class Acceptance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     least_blocks
         How many blocks with structure must be there to look at.
     most_block_spread_mm
-        How far the displacement a block asks for lies from that of its neighbours, as the median over the blocks.
+        How far the displacement a block asks for lies from that of its neighbours, as the median over the blocks;
+        less is allowed where the mirror image fits nearly as well.
     least_mirror_ratio
         How much better (mutual information) the scan must fit than its mirror image. Another person's head, or one
         whose left and right are swapped, does not fit better.
@@ -45,7 +46,7 @@ class Acceptance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     most_block_spread_mm: Annotated[float, msgspec.Meta(gt=0, le=20)] = msgspec.field(
         default=2.0, name="MostBlockSpreadMm"
     )
-    least_mirror_ratio: Annotated[float, msgspec.Meta(ge=0, le=10)] = 1.07
+    least_mirror_ratio: Annotated[float, msgspec.Meta(ge=0, le=10)] = 1.03
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="pascal"):

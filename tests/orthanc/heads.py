@@ -9,6 +9,8 @@ import pydicom
 from pydicom import Dataset
 from pydicom.uid import RLELossless
 
+from longitudinal.geometry import affine
+from longitudinal.registration.volume import Volume
 from tests.builders import as_file
 from tests.data import dicom_files
 
@@ -81,6 +83,30 @@ def _slice(
     plain = pydicom.dcmread(pydicom.filebase.DicomBytesIO(as_file(ds)))
     plain.compress(RLELossless, generate_instance_uid=False)
     return _file_of(plain)
+
+
+def slices_of(scan: Volume, number: int, patient: str = "HEAD") -> list[bytes]:
+    """Study `number` with the voxels of a volume, every `STEP`-th along a row and a column."""
+    return [_laid(scan, k, number, patient) for k in range(len(scan.voxels))]
+
+
+def _laid(scan: Volume, k: int, number: int, patient: str) -> bytes:
+    ds = copy.deepcopy(_slices(2)[0])
+    ds.PatientID, ds.PatientName = patient, f"{patient}^Small"
+    ds.StudyInstanceUID, ds.SeriesInstanceUID = study_of(number), f"{study_of(number)}.1"
+    ds.SOPInstanceUID, ds.FrameOfReferenceUID = f"{study_of(number)}.1.{k + 1}", frame_of(number)
+    ds.StudyDate = ds.SeriesDate = ds.AcquisitionDate = ds.ContentDate = f"20{10 + number}0101"
+    ds.InstanceNumber = k + 1
+    position = affine.apply(scan.point_from_index, np.array([0.0, 0.0, k]))
+    ds.ImagePositionPatient = [f"{value:.6f}" for value in position]
+    ds.ImageOrientationPatient = [f"{value:.9f}" for value in scan.directions[:, :2].T.ravel()]
+    pixels = scan.voxels[k, ::STEP, ::STEP]
+    ds.Rows, ds.Columns = pixels.shape
+    ds.PixelSpacing = [f"{scan.spacing[1] * STEP:.6f}", f"{scan.spacing[0] * STEP:.6f}"]
+    ds.SliceThickness = ds.SpacingBetweenSlices = f"{scan.spacing[2]:.4f}"
+    ds.RescaleSlope, ds.RescaleIntercept = 1, 0
+    ds.PixelData = np.round(pixels).astype("<i2").tobytes()
+    return as_file(ds)
 
 
 def _file_of(ds: Dataset) -> bytes:

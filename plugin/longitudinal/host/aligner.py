@@ -11,11 +11,12 @@ from longitudinal.alignment.outcome import Outcomes
 from longitudinal.host.loopback import Loopback
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.inventory import Inventory
-from longitudinal.jobs import align_study, refine_point
+from longitudinal.jobs import align_study, recheck, refine_point
 from longitudinal.jobs.align_pair import AlignPair
 from longitudinal.jobs.align_study import AlignStudy
 from longitudinal.jobs.index_study import IndexStudy
 from longitudinal.jobs.queue import JobQueue
+from longitudinal.jobs.recheck import Recheck
 from longitudinal.jobs.refine_point import RefinePoint
 from longitudinal.jobs.scan_planes import last_updates
 from longitudinal.jobs.supervisor import Handler, Supervisor
@@ -25,6 +26,7 @@ from longitudinal.points.ask import Asker
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.registration_objects import RegistrationObjects
 from longitudinal.points.resolve import LinkBuilder
+from longitudinal.points.statements import Statements
 from longitudinal.settings import Settings
 from longitudinal.sidecar.connection import Readers
 
@@ -46,6 +48,7 @@ class Aligner:
         objects: RegistrationObjects,
         annotations: Annotations,
         loopback: Loopback,
+        statements: Statements,
         asker: Asker,
         links: LinkBuilder,
         has: Callable[[str], bool],
@@ -69,7 +72,13 @@ class Aligner:
         refine = RefinePoint(
             asker, acquisition_of, last_update_of, links, self._workers, settings.worker_threads
         )
-        handlers: dict[str, Handler] = {align_study.KIND: align, refine_point.KIND: refine}
+        check = Recheck(
+            readers, catalogue, acquisition_of, last_update_of, loopback, statements, outcomes,
+            lambda object_: annotations.refresh(object_).result(), self._workers, settings,
+        )  # fmt: skip
+        handlers: dict[str, Handler] = {
+            align_study.KIND: align, refine_point.KIND: refine, recheck.KIND: check
+        }  # fmt: skip
         self._supervisor = Supervisor(queue, handlers, lambda: False, settings.worker_processes)
 
     def start(self) -> None:

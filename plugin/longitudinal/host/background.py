@@ -13,6 +13,7 @@ from longitudinal.ingest.reconcile import Reconcile
 from longitudinal.jobs.arrivals import Arrivals
 from longitudinal.jobs.index_study import KIND, IndexStudy, request_backfill
 from longitudinal.jobs.queue import JobQueue
+from longitudinal.jobs.recheck import request_rechecks
 from longitudinal.jobs.scan_planes import last_updates
 from longitudinal.jobs.supervisor import Supervisor
 from longitudinal.points.catalogue import Catalogue
@@ -53,6 +54,7 @@ class Background:
     ) -> None:
         self.queue = JobQueue(readers, writer)
         self._backfills = settings.backfill_on_start
+        self._readers = readers
         reconcile = Reconcile(inventory, readers, ingest, self._backfill, annotations.refresh)
         if settings.align_on_arrival:
             arrivals = Arrivals(
@@ -64,7 +66,7 @@ class Background:
         else:
             changes, looked = Changes(inventory, readers, writer, ingest, annotations.refresh), _nothing
         self.completeness = Completeness(
-            changes, reconcile, settings.reconcile_seconds, lambda: writer.lost, looked, wake
+            changes, reconcile, settings.reconcile_seconds, lambda: writer.lost, looked, wake, self._recheck
         )
         self.index_study = IndexStudy(inventory, readers, ingest)
         self._supervisor = Supervisor(
@@ -89,6 +91,10 @@ class Background:
     def _backfill(self, studies: Sequence[ArchivedStudy]) -> None:
         if self._backfills:
             self.queue.backfill(request_backfill(studies))
+
+    def _recheck(self) -> None:
+        if self._backfills:
+            self.queue.backfill(request_rechecks(self._readers.connection()))
 
 
 def _nothing() -> None:

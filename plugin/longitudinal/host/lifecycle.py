@@ -116,7 +116,7 @@ class _Plugin:
         )
         self._aligner = Aligner(
             settings, readers, catalogue, inventory, queue, self._background.index_study, objects,
-            self._annotations, loopback, asker, links, archive.has_instance, self._heal,
+            self._annotations, loopback, statements, asker, links, archive.has_instance, self._heal,
         )  # fmt: skip
         admission = Admission(int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS)))
         alignments = Alignments(readers, catalogue, queue)

@@ -33,6 +33,8 @@ class Completeness:
         Called about once a second after a look at the change log; short.
     wake
         Set by whoever knows of something to look for.
+    passed
+        Called at the end of each pass.
     lost
         How many changes could not be written so far: a pass begins as soon as there are more.
     """
@@ -45,6 +47,7 @@ class Completeness:
         lost: Callable[[], int],
         looked: Callable[[], None] = lambda: None,
         wake: threading.Event | None = None,
+        passed: Callable[[], None] = lambda: None,
     ) -> None:
         self._changes = changes
         self._reconcile = reconcile
@@ -53,6 +56,7 @@ class Completeness:
         self._looked = looked
         self._looked_at = -_LOOK_SECONDS
         self._wake = wake or threading.Event()
+        self._passed = passed
         self._lost_before = 0
         self._stop = threading.Event()
         self._next_pass = 0.0
@@ -119,6 +123,7 @@ class Completeness:
                 self._wake.clear()
                 self._changes.follow()
                 looked = time.monotonic()
+        self._passed()
         self.passes += 1
         self._lost_before = lost_before
         self._next_pass = time.monotonic() + self._reconcile_seconds

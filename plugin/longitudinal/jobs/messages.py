@@ -37,7 +37,10 @@ class ScanPlanes(msgspec.Struct, rename="camel", frozen=True):
 
 
 class Task(msgspec.Struct, tag="align", rename="camel", frozen=True):
-    """Align two scans; `initial` is (4, 4), moving from fixed, LPS mm; `acceptance` is what the figures must be."""
+    """Align two scans; `initial` is (4, 4), moving from fixed, LPS mm; `acceptance` is what the figures must be.
+
+    With `known`, (4, 4) or a packed displacement field, moving from fixed, nothing is searched for: it is checked again.
+    """
 
     fixed: ScanPlanes
     moving: ScanPlanes
@@ -45,6 +48,7 @@ class Task(msgspec.Struct, tag="align", rename="camel", frozen=True):
     threads: int
     acceptance: Acceptance
     initial: list[list[float]] | None = None
+    known: list[list[float]] | bytes | None = None
 
 
 class RefineTask(msgspec.Struct, tag="refine", rename="camel", frozen=True):

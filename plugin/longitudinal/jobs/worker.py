@@ -50,13 +50,14 @@ from longitudinal.jobs.pixels import (
 )
 from longitudinal.jobs.scan_cache import ReadScan, ScanCache
 from longitudinal.registration.alignment import Alignment, Method, Stage
-from longitudinal.registration.engine import align
+from longitudinal.registration.engine import align, recheck
 from longitudinal.registration.local import refine
 from longitudinal.registration.quality import REJECTIONS, Quality
 from longitudinal.registration.volume import UnusableVolume, Volume, build_volume
 from longitudinal.transforms.attempts import Figure
+from longitudinal.transforms.checks import CHECKS, VERSION
 from longitudinal.transforms.grid_size import fit_field
-from longitudinal.transforms.grid_storage import encode_field
+from longitudinal.transforms.grid_storage import decode_field, encode_field
 from longitudinal.transforms.model import linear
 
 # Linux, sys/prctl.h: the signal this process gets when the thread that started it ends.
@@ -138,6 +139,14 @@ def align_scans(task: Task, read: ReadScan, voice: Voice) -> Registered:
         furthest = max(furthest, start + fraction * (end - start))
         voice.progress(stage.value, furthest)
 
+    if task.known is not None:
+        known = (
+            decode_field(task.known) if isinstance(task.known, bytes) else np.array(task.known, np.float64)
+        )
+        again = recheck(
+            fixed, moving, Method(task.method), known, acceptance=task.acceptance, threads=task.threads, progress=progress
+        )  # fmt: skip
+        return _registered(again, time.monotonic() - began)
     initial = None if task.initial is None else np.array(task.initial, dtype=np.float64)
     alignment = align(
         fixed, moving, Method(task.method), initial=initial, acceptance=task.acceptance, threads=task.threads,
@@ -218,7 +227,7 @@ def _peak_mib() -> float:
 
 def _figures(quality: Quality) -> dict[str, Figure]:
     """Every figure under the name the API has for it."""
-    figures: dict[str, Figure] = {}
+    figures: dict[str, Figure] = {VERSION: CHECKS}
     for field in fields(quality):
         value = getattr(quality, field.name)
         if field.name != "rejection":

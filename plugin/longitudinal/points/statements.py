@@ -175,21 +175,33 @@ class Statements:
         known = self._known(orthanc_id, item)
         return statements.decide(text, item, decision, user, at, self._seal(orthanc_id), known)
 
+    def restate(self, orthanc_id: str, text: str | None, item: int, change: Callable[[Notes], Notes]) -> str:
+        """The annotation with what counts of an item changed, as newer checks found it, and signed anew."""
+        notes = self._believe(orthanc_id, text).get(item, Notes())
+        known = self._known(orthanc_id, item)
+        return statements.restate(text, item, notes, change(notes), self._seal(orthanc_id), known)
+
     def believed(self, orthanc_id: str) -> str | None:
         """What counts of the annotation of an object, in the same form; None where nothing does."""
-        text, known = self._archive.annotation(orthanc_id), self._memories.of(orthanc_id)
-        if not known and not read_items(text):
+        text = self._archive.annotation(orthanc_id)
+        if not self._memories.of(orthanc_id) and not read_items(text):
             return None
+        notes = self._believe(orthanc_id, text)
+        return write_annotation(notes) if notes else None
+
+    def _believe(self, orthanc_id: str, text: str | None) -> dict[int, Notes]:
+        """What counts of a text, by item number; remembered."""
+        known = self._memories.of(orthanc_id)
         subject = self._subject(orthanc_id)
         if subject is None:
-            return None
+            return {}
 
         def check(signature: Signature, kind: str, item: int, content: bytes) -> bool:
             return verifies(self._keyring.keys, signature, kind, replace(subject, item=item), content)
 
         notes, memories = statements.believe(text, check, known, self._keyring.has)
         self._memories.keep(orthanc_id, memories)
-        return write_annotation(notes)
+        return notes
 
     def unsigned(self, orthanc_id: str, item: int) -> tuple[str, ...]:
         """Which statements about an item are there and were not believed: "given", "review"."""

@@ -16,7 +16,7 @@ from longitudinal.dicom.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.geometry.affine import Matrix
 from longitudinal.registration.alignment import Alignment, Method, Progress, Stage
-from longitudinal.registration.block_match import match_blocks
+from longitudinal.registration.block_match import BlockMatches, match_blocks
 from longitudinal.registration.greedy import refine_affine, refine_deformable
 from longitudinal.registration.mirror import mirror_ratio
 from longitudinal.registration.pyramid import Pyramid, image_transform
@@ -32,17 +32,23 @@ from longitudinal.registration.quality import (
 )
 from longitudinal.registration.rigid import MIDDLE, NoOverlap, mutual_information, refine_rigid
 from longitudinal.registration.search import search
-from longitudinal.registration.volume import Volume
+from longitudinal.registration.volume import Floats, Volume
 from longitudinal.settings import Acceptance
+from longitudinal.transforms.checks import CHECKS
 from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.model import Transform, linear
 
 ENGINE = (
-    f"orthanc-longitudinal {__version__} (SimpleITK {version('SimpleITK')}, Greedy {version('picsl-greedy')})"
+    f"orthanc-longitudinal {__version__}-{CHECKS} "
+    f"(SimpleITK {version('SimpleITK')}, Greedy {version('picsl-greedy')})"
 )
-"""What made an alignment, down to the version: another one may come to other digits."""
+"""What made an alignment, down to the version: another may come to other digits, by other `CHECKS` to another judgement."""
 
-_RIGID_REJECTIONS = (Rejection.NO_OVERLAP, Rejection.LIKE_ITS_MIRROR_IMAGE)
+_RIGID_REJECTIONS = (
+    Rejection.NO_OVERLAP,
+    Rejection.LIKE_ITS_MIRROR_IMAGE,
+    Rejection.MIRROR_IMAGE_FITS_BETTER,
+)
 """What is judged by the rigid part, whatever was asked for: without the rest it is rejected all the same."""
 
 
@@ -87,23 +93,87 @@ def align(
         home = _register(back, there, method, returning, threads, progress)
     except NoOverlap:
         return Alignment(np.eye(4), None, method, NO_OVERLAP, ENGINE)
+    return _checked(there, back, forth, home, method, acceptance, progress)
+
+
+def recheck(
+    fixed: Volume,
+    moving: Volume,
+    method: Method,
+    known: Matrix | DisplacementField,
+    *,
+    acceptance: Acceptance = Acceptance(),  # noqa: B008 - frozen
+    threads: int = 1,
+    progress: Progress = _silent,
+) -> Alignment:
+    """Check an alignment that is known, *moving from fixed*, as one that was just made; nothing is searched for.
+
+    The way back is registered from where it should lead; what is known stays as it is, down to the digit.
+    """
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
+    there, back = Pyramid(fixed), Pyramid(moving)
+    field = known if isinstance(known, DisplacementField) else None
+    matrix = np.asarray(known) if field is None else affine.compose(field.post, field.pre)
+    forth = Way(nearest_rigid(matrix, tissue_points(there).mean(axis=0)), matrix, field)
+    try:
+        home = _register(back, there, method, affine.invert(forth.rigid), threads, progress)
+    except NoOverlap:
+        return Alignment(matrix, field, method, NO_OVERLAP, ENGINE)
+    return _checked(there, back, forth, home, method, acceptance, progress)
+
+
+def _checked(
+    there: Pyramid, back: Pyramid, forth: "Way", home: "Way", method: Method, acceptance: Acceptance, progress: Progress
+) -> Alignment:  # fmt: skip
     progress(Stage.CHECK, 0.0)
     if any(affine.find_fault(way.matrix) for way in (forth, home)):  # Greedy's affine stage, gone astray
         quality = replace(NO_OVERLAP, rejection=Rejection.INCONSISTENT)
         forth, home = forth.without_freedom, home.without_freedom
+        ratio = None
     else:
-        quality = judge(_measure(there, back, forth, home), acceptance)
+        blocks = match_blocks(there, back, image_transform(forth.matrix, forth.field))
+        quality = judge(
+            there_and_back(look(there, back, forth, blocks), there, back, forth, home), acceptance
+        )
+        ratio = quality.mirror_ratio
     rigid = None
     if method is not Method.RIGID and quality.rejection not in (None, *_RIGID_REJECTIONS):
-        rigid_quality = judge(_measure(there, back, forth.without_freedom, home.without_freedom), acceptance)
-        if rigid_quality.accepted:
-            rigid = Alignment(forth.rigid, None, Method.RIGID, rigid_quality, ENGINE)
+        rigid = _rigid_part(there, back, forth.without_freedom, home.without_freedom, ratio, acceptance)
     progress(Stage.CHECK, 1.0)
     return Alignment(forth.matrix, forth.field, method, quality, ENGINE, rigid)
 
 
+def _rigid_part(
+    there: Pyramid, back: Pyramid, forth: "Way", home: "Way", ratio: float | None, acceptance: Acceptance
+) -> Alignment | None:
+    """The rigid alignment that a freer one began with, judged by itself; None where it does not pass.
+
+    ``ratio`` is that of the mirror image, which only the rigid part has to do with; None where it is not known.
+    """
+    blocks = match_blocks(there, back, image_transform(forth.matrix, None))
+    if ratio is None:
+        figures = look(there, back, forth, blocks)
+    else:
+        figures = replace(look_at_blocks(there, back, forth, blocks), mirror_ratio=ratio)
+    quality = judge(there_and_back(figures, there, back, forth, home), acceptance)
+    return Alignment(forth.rigid, None, Method.RIGID, quality, ENGINE) if quality.accepted else None
+
+
+def nearest_rigid(matrix: Matrix, centre: Floats) -> Matrix:
+    """The rigid map (4, 4) that turns as an affine one does and takes a point (3,) where that takes it.
+
+    >>> nearest_rigid(np.diag([1.1, 0.9, 1.0, 1.0]), np.array([10.0, 0.0, 0.0]))[:3].round(3).tolist()
+    [[1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]
+    """
+    left, _, right = np.linalg.svd(matrix[:3, :3])
+    rigid = np.eye(4)
+    rigid[:3, :3] = left @ right
+    rigid[:3, 3] = affine.apply(matrix, centre) - rigid[:3, :3] @ centre
+    return rigid
+
+
 @dataclass(frozen=True, eq=False)
-class _Way:
+class Way:
     """One way, *moving from fixed*: rigid, then the matrix and the field of what was asked for."""
 
     rigid: Matrix
@@ -116,14 +186,14 @@ class _Way:
         return linear(self.matrix) if self.field is None else DisplacementGrid(self.field)
 
     @property
-    def without_freedom(self) -> "_Way":
+    def without_freedom(self) -> "Way":
         """The rigid part alone."""
-        return _Way(self.rigid, self.rigid, None)
+        return Way(self.rigid, self.rigid, None)
 
 
 def _register(
     fixed: Pyramid, moving: Pyramid, method: Method, initial: Matrix | None, threads: int, progress: Progress
-) -> _Way:
+) -> Way:
     """Register one way.
 
     Raises
@@ -133,16 +203,16 @@ def _register(
     starts = [initial] if initial is not None else _search(fixed, moving, _of(Stage.SEARCH, progress))
     rigid = refine_rigid(fixed, moving, starts, _of(Stage.REFINE, progress))
     if method is Method.RIGID:
-        return _Way(rigid, rigid, None)
+        return Way(rigid, rigid, None)
     progress(Stage.AFFINE, 0.0)
     matrix = refine_affine(fixed, moving, rigid, threads)
     progress(Stage.AFFINE, 1.0)
     if method is Method.AFFINE:
-        return _Way(rigid, matrix, None)
+        return Way(rigid, matrix, None)
     progress(Stage.DEFORM, 0.0)
     field = refine_deformable(fixed, moving, matrix, threads)
     progress(Stage.DEFORM, 1.0)
-    return _Way(rigid, matrix, field)
+    return Way(rigid, matrix, field)
 
 
 def _search(fixed: Pyramid, moving: Pyramid, progress: Callable[[float], None]) -> list[Matrix]:
@@ -154,22 +224,43 @@ def _of(stage: Stage, progress: Progress) -> Callable[[float], None]:
     return lambda fraction: progress(stage, fraction)
 
 
-def _measure(fixed: Pyramid, moving: Pyramid, forth: _Way, home: _Way) -> Quality:
-    """The figures of an alignment, not judged yet."""
+def look(fixed: Pyramid, moving: Pyramid, way: Way, blocks: BlockMatches) -> Quality:
+    """The figures of an alignment that its way back has no part in; those are NaN, and nothing is judged yet.
+
+    ``blocks`` are those of the whole way.
+    """
+    ratio = mirror_ratio(fixed, moving, way.rigid, tissue_points(fixed))
+    return replace(look_at_blocks(fixed, moving, way, blocks), mirror_ratio=ratio)
+
+
+def look_at_blocks(fixed: Pyramid, moving: Pyramid, way: Way, blocks: BlockMatches) -> Quality:
+    """The same without the mirror image, which is NaN too."""
+    is_rigid = way.field is None and np.allclose(way.rigid, way.matrix, rtol=0, atol=1e-9)
+    of_rigid = blocks if is_rigid else match_blocks(fixed, moving, image_transform(way.rigid, None))
+    return Quality(
+        forward_backward_mean_mm=np.nan,
+        forward_backward_max_mm=np.nan,
+        rigid_forward_backward_mm=np.nan,
+        overlap=overlap(fixed, moving, linear(way.rigid)),
+        metric=mutual_information(fixed, moving, way.matrix, MIDDLE.spacing),
+        block_offset_mm=blocks.offset_mm,
+        block_spread_mm=blocks.spread_mm,
+        rigid_block_spread_mm=of_rigid.spread_mm,
+        blocks=len(blocks.centres),
+        mirror_ratio=np.nan,
+        rejection=None,
+    )
+
+
+def there_and_back(quality: Quality, fixed: Pyramid, moving: Pyramid, forth: Way, home: Way) -> Quality:
+    """The same figures with those of the way back."""
     tissue = tissue_points(fixed)
     shared = tissue[covered(forth.points.map_points(tissue), moving.volume)]
     distances = forward_backward(shared, forth.points, home.points)
     rigid = forward_backward(shared, linear(forth.rigid), linear(home.rigid))
-    blocks = match_blocks(fixed, moving, image_transform(forth.matrix, forth.field))
-    return Quality(
+    return replace(
+        quality,
         forward_backward_mean_mm=float(distances.mean()) if len(distances) else np.nan,
         forward_backward_max_mm=float(distances.max()) if len(distances) else np.nan,
         rigid_forward_backward_mm=float(rigid.mean()) if len(rigid) else np.nan,
-        overlap=overlap(fixed, moving, linear(forth.rigid)),
-        metric=mutual_information(fixed, moving, forth.matrix, MIDDLE.spacing),
-        block_offset_mm=blocks.offset_mm,
-        block_spread_mm=blocks.spread_mm,
-        blocks=len(blocks.centres),
-        mirror_ratio=mirror_ratio(fixed, moving, forth.rigid, tissue),
-        rejection=None,
     )

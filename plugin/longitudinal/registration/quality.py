@@ -31,6 +31,20 @@ takes back to 0.6 mm.
 """
 
 
+CLEAR_MIRROR_RATIO = 1.3
+"""From here on a scan is so unlike its mirror image that no other person and no swapped side is taken for it; what
+breathes may then ask for displacements up to the whole `Acceptance.most_block_spread_mm`."""
+
+CLOSE_MIRROR_RATIO = 1.06
+"""Up to here the mirror image fits so nearly as well that the blocks must agree to `CLOSE_BLOCK_SPREAD_MM`."""
+
+CLOSE_BLOCK_SPREAD_MM = 0.35
+"""Right pairs of heads: up to 0.12 mm where the limit was set, 0.28 elsewhere; mirror images 0.39, other persons 0.9."""
+
+MIRROR_IMAGE_RATIO = 0.96
+"""Below it the mirror image fits clearly better. Two persons, for whom both fit alike, were never seen below 0.98."""
+
+
 class Rejection(StrEnum):
     """Why an alignment is not used; `REJECTIONS` explains each in one line."""
 
@@ -38,16 +52,25 @@ class Rejection(StrEnum):
     INCONSISTENT = "inconsistent"
     TOO_LITTLE_STRUCTURE = "tooLittleStructure"
     LOCALLY_DIFFERENT = "locallyDifferent"
+    MIRROR_IMAGE_FITS_BETTER = "mirrorImageFitsBetter"
     LIKE_ITS_MIRROR_IMAGE = "likeItsMirrorImage"
 
 
 REJECTIONS: dict[Rejection, str] = {
-    Rejection.NO_OVERLAP: "The scans share too little of the patient.",
+    Rejection.NO_OVERLAP: "The scans share too little of the patient to be aligned.",
     Rejection.INCONSISTENT: "Aligned there and back, points do not return to where they were.",
-    Rejection.TOO_LITTLE_STRUCTURE: "Too few blocks have structure to check the alignment by.",
-    Rejection.LOCALLY_DIFFERENT: "Neighbouring blocks of the aligned scans ask for different displacements.",
+    Rejection.TOO_LITTLE_STRUCTURE: "Too few parts of the scans have structure to check the alignment by.",
+    Rejection.LOCALLY_DIFFERENT: (
+        "Small parts of the scans, each looked at by itself, do not lie where the alignment puts them: the body may have "
+        "changed its shape, or the scans may be of two persons."
+    ),
+    Rejection.MIRROR_IMAGE_FITS_BETTER: (
+        "The mirror image of one scan fits the other better than the scan itself: left and right may be swapped in one of "
+        "them."
+    ),
     Rejection.LIKE_ITS_MIRROR_IMAGE: (
-        "The mirror image of the scan fits about as well or better: another person, or left and right swapped."
+        "The scans fit each other hardly better than one of them fits the other's mirror image. That is too little to tell "
+        "this alignment from a wrong one; it may be right all the same."
     ),
 }
 
@@ -73,6 +96,8 @@ class Quality:
     block_spread_mm
         Median distance of a block's displacement from that of its neighbours: breathing moves neighbours alike,
         another person's anatomy does not.
+    rigid_block_spread_mm
+        The same after the rigid part alone: a deformation brings another person's blocks together too.
     blocks
         How many blocks were matched.
     mirror_ratio
@@ -88,6 +113,7 @@ class Quality:
     metric: float
     block_offset_mm: float
     block_spread_mm: float
+    rigid_block_spread_mm: float
     blocks: int
     mirror_ratio: float
     rejection: Rejection | None
@@ -103,7 +129,9 @@ class Quality:
         return max(self.forward_backward_mean_mm, self.block_offset_mm)
 
 
-NO_OVERLAP = Quality(np.nan, np.nan, np.nan, 0.0, 0.0, np.nan, np.nan, 0, np.nan, Rejection.NO_OVERLAP)
+NO_OVERLAP = Quality(
+    np.nan, np.nan, np.nan, 0.0, 0.0, np.nan, np.nan, np.nan, 0, np.nan, Rejection.NO_OVERLAP
+)  # fmt: skip
 """Of scans that overlapped from no start."""
 
 
@@ -116,11 +144,31 @@ def judge(quality: Quality, acceptance: Acceptance) -> Quality:
             and quality.forward_backward_mean_mm <= NOT_RIGID_ALLOWANCE * acceptance.most_forward_backward_mm
         ),
         Rejection.TOO_LITTLE_STRUCTURE: quality.blocks >= acceptance.least_blocks,
-        Rejection.LOCALLY_DIFFERENT: quality.block_spread_mm <= acceptance.most_block_spread_mm,
+        Rejection.MIRROR_IMAGE_FITS_BETTER: (
+            quality.mirror_ratio >= min(MIRROR_IMAGE_RATIO, acceptance.least_mirror_ratio)
+        ),
+        Rejection.LOCALLY_DIFFERENT: (
+            quality.block_spread_mm <= acceptance.most_block_spread_mm and _blocks_agree(quality, acceptance)
+        ),
         Rejection.LIKE_ITS_MIRROR_IMAGE: quality.mirror_ratio >= acceptance.least_mirror_ratio,
     }
     rejection = next((reason for reason, met in demands.items() if not met), None)
     return replace(quality, rejection=rejection)
+
+
+def _blocks_agree(quality: Quality, acceptance: Acceptance) -> bool:
+    """Whether blocks lie where the rigid part puts them, the better so the better the mirror image fits.
+
+    Each of the two tells persons apart, and what makes one err does not touch the other: a body that is alike on both
+    sides has a low ratio and still blocks that agree; a breath moves blocks apart, and nobody's chest is like its mirror
+    image.
+    """
+    if quality.mirror_ratio >= CLEAR_MIRROR_RATIO:
+        return True
+    most = acceptance.most_block_spread_mm
+    limits = min(CLOSE_BLOCK_SPREAD_MM, most), most
+    ratios = CLOSE_MIRROR_RATIO, CLEAR_MIRROR_RATIO
+    return bool(quality.rigid_block_spread_mm <= np.interp(quality.mirror_ratio, ratios, limits))
 
 
 def forward_backward(points: Points, moving_from_fixed: Transform, fixed_from_moving: Transform) -> Floats:

@@ -93,7 +93,7 @@ def refine_rigid(
     best = max((end for end in ends if end is not None), key=lambda end: end.information, default=None)
     if best is None:
         raise NoOverlap("the scans do not overlap from any start")
-    settled = _settle(fixed, moving, best, MIDDLE)
+    settled = settle(fixed, moving, best, MIDDLE)
     fine = refine_start(fixed, moving, settled.moving_from_fixed, FINE)
     if fine is None:
         raise NoOverlap("the scans hardly overlap where they fit best")
@@ -101,7 +101,7 @@ def refine_rigid(
     return fine.moving_from_fixed
 
 
-def _settle(fixed: Pyramid, moving: Pyramid, end: Refined, level: Level) -> Refined:
+def settle(fixed: Pyramid, moving: Pyramid, end: Refined, level: Level) -> Refined:
     """Start anew from where a refinement ended until no step gains anything.
 
     The optimizer shortens its steps whenever it turns, and stops short in a narrow valley: of a slab, one start in
@@ -144,6 +144,20 @@ def mutual_information(fixed: Pyramid, moving: Pyramid, moving_from_fixed: Matri
         return -float(method.MetricEvaluate(*_pair(fixed, moving, spacing)))
     except RuntimeError:  # too few samples, as above
         return 0.0
+
+
+def information_at(fixed: Pyramid, moving: Pyramid, starts: Sequence[Matrix], level: Level) -> list[float]:
+    """Mutual information of each start as it is, on a level's samples; 0 where nothing overlaps."""
+    method = _method(fixed, moving, level.spacing, level.samples)
+    pair = _pair(fixed, moving, level.spacing)
+    found = []
+    for start in starts:
+        method.SetInitialTransform(as_transform(start))
+        try:
+            found.append(-float(method.MetricEvaluate(*pair)))
+        except RuntimeError:  # too few samples, as below
+            found.append(0.0)
+    return found
 
 
 def _pair(fixed: Pyramid, moving: Pyramid, spacing: float) -> tuple[Image, Image]:

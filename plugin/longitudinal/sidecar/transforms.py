@@ -1,7 +1,7 @@
 """Transforms of registration objects in the sidecar, and what is said about them beside their objects."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from longitudinal.sidecar.instances import Touched
 from longitudinal.sidecar.records import Notes
@@ -32,6 +32,34 @@ def read_grid(connection: sqlite3.Connection, transform_key: int) -> bytes:
     """The packed displacement grid of a transform that has one."""
     (grid,) = connection.execute("SELECT grid FROM transforms WHERE key = ?", (transform_key,)).fetchone()
     return bytes(grid)
+
+
+def read_grid_of(connection: sqlite3.Connection, transform: str, orthanc_id: str) -> bytes | None:
+    """The packed displacement grid of a transform by its id and its object; None where it has none."""
+    row = connection.execute(
+        """SELECT t.grid FROM transforms t JOIN instances i ON i.key = t.instance_key
+        WHERE t.id = ? AND i.orthanc_id = ?""",
+        (transform, orthanc_id),
+    ).fetchone()
+    return None if row is None or row[0] is None else bytes(row[0])
+
+
+def read_unchecked(
+    connection: sqlite3.Connection, checks: int, maker: str, given_labels: Collection[str]
+) -> list[str]:
+    """Ids of the transforms made here by themselves that did not have checks of this version, unless a person rejected them.
+
+    `maker` and labels are what objects say of themselves: ours, and not given by a person. What is rejected without a person
+    is what older checks rejected: the decision bears the name of what made them.
+    """
+    marks = ", ".join("?" * len(given_labels))
+    rows = connection.execute(
+        f"""SELECT id FROM transforms WHERE maker = ? AND label NOT IN ({marks}) AND refusal IS NULL
+        AND coalesce(json_extract(quality, '$.checks'), 0) < ?
+        AND (decision IS NOT 'rejected' OR decided_by = json_extract(quality, '$.checkedBy')) ORDER BY key""",
+        (maker, *sorted(given_labels), checks),
+    )
+    return [row[0] for row in rows]
 
 
 def owners_of_transform(connection: sqlite3.Connection, transform: str) -> list[tuple[int, str]]:

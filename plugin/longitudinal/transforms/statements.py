@@ -71,6 +71,31 @@ def decide(
     return write_items(items)
 
 
+def restate(
+    text: str | None, number: int, before: Notes, notes: Notes, seal: Seal, known: Memory
+) -> str:  # fmt: skip
+    """The annotation with what was found out about an item since it was given, and what that decides.
+
+    `before` is what counted of it. A decision that did not count is left to a person, as it stands.
+    """
+    items = read_items(text)
+    said = items.get(number, StatedItem())
+    items[number] = _replace_given(said, notes)
+    item = read_items(write_items(items))[number]
+    item = msgspec.structs.replace(
+        item, given_signature=_plain(seal(GIVEN, number, _given(item), _newest(said, known)))
+    )
+    is_believed = item.decision is None or item.decision == before.decision
+    if is_believed and notes.decision != before.decision:
+        item = msgspec.structs.replace(
+            item, decision=notes.decision, decided_by=notes.decided_by, decided_at=notes.decided_at
+        )
+        signature = seal(REVIEW, number, _review(item), _newest(item, known)) if notes.decision else None
+        item = msgspec.structs.replace(item, review_signature=_plain(signature))
+    items[number] = item
+    return write_items(items)
+
+
 def believe(
     text: str | None, check: Check, known: Mapping[int, Memory], has_key: Callable[[str], bool]
 ) -> tuple[dict[int, Notes], dict[int, Memory]]:

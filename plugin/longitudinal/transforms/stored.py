@@ -16,6 +16,7 @@ from longitudinal.dicom.registration_writer import GIVEN_LABELS, Equipment
 from longitudinal.dicom.uids import SERIES_FRAME
 from longitudinal.geometry import affine
 from longitudinal.sidecar.records import Notes
+from longitudinal.transforms.checks import is_outdated
 from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.graph import Edge
 from longitudinal.transforms.model import Transform, linear
@@ -276,10 +277,16 @@ def _is_own(row: sqlite3.Row, notes: Notes) -> bool:
 
 
 def _notes(row: sqlite3.Row) -> Notes:
-    return Notes(
+    notes = Notes(
         row["expected_error_mm"], row["error_source"], row["given_origin"], row["given_by"] or "", row["given_at"],
         row["decision"], row["decided_by"] or "", row["decided_at"], row["quality"],
     )  # fmt: skip
+    # what passed older checks is not measured until the present ones were made
+    return (
+        replace(notes, expected_error_mm=None, error_source=None)
+        if is_outdated(notes, _origin(row))
+        else notes
+    )
 
 
 _MATRIX_BYTES = 16 * 8

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from longitudinal.dicom.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.registration import engine
 from longitudinal.registration.alignment import Alignment, Method, Stage
-from longitudinal.registration.engine import align
+from longitudinal.registration.engine import ENGINE, align, recheck
 from longitudinal.registration.quality import Rejection
 from longitudinal.registration.volume import Volume
 from tests.unit.registration.phantoms import BODY, MOTION, NEAR_MOTION, Body, mean_error, mirrored, scan
@@ -113,3 +114,35 @@ def test_scans_that_do_not_meet_are_not_accepted() -> None:
     away[0, 3] = 1000
     alignment = align(FIXED, MOVING, Method.RIGID, initial=away)
     assert alignment.quality.rejection is Rejection.NO_OVERLAP
+
+
+def test_what_is_known_is_checked_as_if_it_was_just_made(found: Alignment) -> None:
+    stages = set()
+    again = recheck(
+        FIXED,
+        MOVING,
+        Method.RIGID,
+        found.moving_from_fixed,
+        progress=lambda stage, fraction: stages.add(stage),
+    )
+    np.testing.assert_array_equal(again.moving_from_fixed, found.moving_from_fixed)
+    assert (again.quality.accepted, again.engine) == (True, ENGINE)
+    assert again.quality.block_spread_mm == found.quality.block_spread_mm
+    assert again.quality.mirror_ratio == pytest.approx(found.quality.mirror_ratio)
+    assert again.quality.forward_backward_mean_mm < 2 * WITHIN_MM
+    assert Stage.SEARCH not in stages
+
+
+def test_what_was_accepted_wrongly_is_not_any_more() -> None:
+    assert not recheck(FIXED, mirrored(FIXED), Method.RIGID, np.eye(4)).quality.accepted
+
+
+def test_a_field_is_checked_as_it_is() -> None:
+    field = DisplacementField(
+        np.full(3, -100.0), np.array([1.0, 0, 0, 0, 1, 0]), np.full(3, 20.0), (11, 11, 11),
+        np.zeros((11, 11, 11, 3), np.float32), np.eye(4), NEAR_MOTION,
+    )  # fmt: skip
+    again = recheck(FIXED, MOVING, Method.DEFORMABLE, field)
+    assert again.field is field
+    np.testing.assert_array_equal(again.moving_from_fixed, NEAR_MOTION)
+    assert again.quality.block_offset_mm > 1

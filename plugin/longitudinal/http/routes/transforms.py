@@ -20,6 +20,7 @@ from longitudinal.http.router import Route
 from longitudinal.http.routes.studies import Limit, Offset
 from longitudinal.points.given_transforms import UNKNOWN_FRAME, Ends, GivenTransforms, UnreadRegistration
 from longitudinal.transforms.attempts import Figure
+from longitudinal.transforms.checks import flags_of
 from longitudinal.transforms.given import GIVEN_REFUSALS, GivenTransform, from_landmarks, from_matrix
 from longitudinal.transforms.stored import OTHER_PATIENT, SAME_FRAME, StoredTransform
 
@@ -88,10 +89,12 @@ class TransformAnswer(msgspec.Struct, rename="camel", frozen=True):
     """One transform, as it stands in the archive.
 
     `matrix` (4 rows of 4) maps source points to target points, null where it is deformable or could not be read. `state`:
-    `usable` in paths; `rejected` by a person; `refused`, with `refusal` as the reason and `detail`. `expectedErrorMm` is
-    null where nobody measured it; of landmarks it is the value at their centroid. `quality` is what an automatic
-    registration measured of itself. `unsigned`: what is said about it in the archive and does not count, as no node of it
-    has signed it: who gave it and how good it is, a review; it waits for a review.
+    `usable` in paths; `rejected`, by a person or by newer checks; `refused`, with `refusal` as the reason and `detail`.
+    `expectedErrorMm` is null where nobody measured it; of landmarks it is the value at their centroid. `quality` is what an
+    automatic registration measured of itself. `unsigned`: what is said about it in the archive and does not count, as no
+    node of it has signed it: who gave it and how good it is, a review; it waits for a review. `flags`: `notChecked`, an
+    older version of the plugin aligned it, and it waits for the checks of this one; `needsReview`, a person accepted it
+    before these checks found fault with it (`quality` says what).
     """
 
     id: str
@@ -114,6 +117,7 @@ class TransformAnswer(msgspec.Struct, rename="camel", frozen=True):
     quality: dict[str, Figure] | None
     review: Review | None
     unsigned: list[Literal["given", "review"]] = []
+    flags: list[Literal["notChecked", "needsReview"]] = []
 
 
 class TransformsAnswer(msgspec.Struct, frozen=True):
@@ -283,6 +287,7 @@ def _answer(stored: StoredTransform, unsigned: Sequence[str]) -> TransformAnswer
         if notes.decision is None
         else {"decision": notes.decision, "by": notes.decided_by, "at": notes.decided_at},
         "unsigned": list(unsigned),
+        "flags": flags_of(notes, stored.origin),
     }
     return msgspec.convert(fields, TransformAnswer)
 
@@ -292,7 +297,7 @@ def _unread_answer(unread: UnreadRegistration) -> TransformAnswer:
         id=unread.sop_instance_uid, sop_instance_uid=unread.sop_instance_uid, orthanc_instance_id=unread.orthanc_id,
         source_frame_of_reference_uid=None, target_frame_of_reference_uid=None, method=None, matrix=None, state="refused",
         refusal=unread.refusal, detail=unread.detail, origin="vendor", is_own=False, label="", created=None,
-        created_by="", expected_error_mm=None, uncertainty_source="unknown", quality=None, review=None,
+        created_by="", expected_error_mm=None, uncertainty_source="unknown", quality=None, review=None, flags=[],
     )  # fmt: skip
 
 

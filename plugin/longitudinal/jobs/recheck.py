@@ -1,0 +1,181 @@
+"""The job that checks an alignment of an older version again: blocks, mirror image and the way back, without a search.
+
+What passes is measured anew; what fails is rejected in the name of the version that checked it, and the object stays. What a
+person has decided stays as well, flagged where the checks say otherwise.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+import numpy as np
+
+from longitudinal.alignment.candidate import AcquisitionOf, are_comparable, find_candidates, fit_of
+from longitudinal.alignment.outcome import Outcome, Outcomes
+from longitudinal.alignment.partner import Pair
+from longitudinal.archive import ArchiveWriter
+from longitudinal.dicom.registration_writer import GIVEN_LABELS, Equipment
+from longitudinal.geometry import affine
+from longitudinal.jobs.messages import Registered, Task, Unusable
+from longitudinal.jobs.scan_planes import planes_of
+from longitudinal.jobs.supervisor import JobContext
+from longitudinal.jobs.worker_pool import WorkerPool
+from longitudinal.points.catalogue import Catalogue
+from longitudinal.points.patient_index import PatientIndex
+from longitudinal.points.statements import Statements
+from longitudinal.settings import Settings
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.jobs import JobRequest, Priority
+from longitudinal.sidecar.transforms import owners_of_transform, read_grid_of, read_unchecked
+from longitudinal.transforms.attempts import Figure
+from longitudinal.transforms.checks import CHECKS, checked, is_for_checks, is_outdated
+from longitudinal.transforms.stored import StoredTransform
+
+KIND = "recheck"
+RIGID = "rigid"
+
+
+class Rechecked(msgspec.Struct, rename="camel", frozen=True):
+    """The result of a recheck job.
+
+    `outcome`: passed; failed, with the code of what is wrong and its words; notChecked, where the scans it joins are gone or
+    cannot be registered; nothingToDo, where it is gone itself or has been checked.
+    """
+
+    outcome: str
+    transform: str
+    rejection: str | None = None
+    reason: str | None = None
+    quality: dict[str, Figure] = {}
+
+
+def request_rechecks(connection: sqlite3.Connection) -> list[JobRequest]:
+    """A job for every transform whose checks are outdated; it is nobody's wish and waits for everything else."""
+    return [
+        JobRequest(KIND, transform, Priority.BACKFILL)
+        for transform in read_unchecked(connection, CHECKS, Equipment().manufacturer, GIVEN_LABELS)
+    ]
+
+
+class Recheck:
+    """Does recheck jobs.
+
+    Parameters
+    ----------
+    statements
+        Signs what the checks have found.
+    outcomes
+        Notes what failed beside the later study.
+    settle
+        Returns when the sidecar has what is said about a registration object (Orthanc id).
+    """
+
+    def __init__(
+        self,
+        readers: Readers,
+        catalogue: Catalogue,
+        acquisition_of: AcquisitionOf,
+        last_update_of: Callable[[str], str],
+        store: ArchiveWriter,
+        statements: Statements,
+        outcomes: Outcomes,
+        settle: Callable[[str], None],
+        workers: WorkerPool,
+        settings: Settings,
+    ) -> None:
+        self._readers = readers
+        self._catalogue = catalogue
+        self._acquisition_of = acquisition_of
+        self._last_update_of = last_update_of
+        self._store = store
+        self._statements = statements
+        self._outcomes = outcomes
+        self._settle = settle
+        self._workers = workers
+        self._threads, self._acceptance = settings.worker_threads, settings.acceptance
+
+    def __call__(self, context: JobContext) -> list[Rechecked]:
+        """Do it, for every object of that id.
+
+        Raises
+        ------
+        JobInterruption, JobCrashed
+            As the worker does.
+        TaskFailed, ArchiveFailed
+            The job has failed.
+        """
+        transform = context.job.subject
+        done = [
+            self._check(context, index, stored)
+            for key, orthanc_id in owners_of_transform(self._readers.connection(), transform)
+            if (index := self._catalogue.patient(key)) is not None
+            for stored in index.transforms
+            if stored.id == transform and stored.orthanc_id == orthanc_id
+        ]
+        return done or [Rechecked("nothingToDo", transform)]
+
+    def _check(self, context: JobContext, index: PatientIndex, stored: StoredTransform) -> Rechecked:
+        if stored.edge is None or not is_outdated(stored.notes, stored.origin):
+            return Rechecked("nothingToDo", stored.id)
+        pair = pair_of(index, stored, self._acquisition_of)
+        if pair is None:
+            return Rechecked("notChecked", stored.id, reason="no scans are left that it could be checked by")
+        # before the pixels are read: what is stored meanwhile makes a failure out of date
+        last_updates = [self._last_update_of(one.instance) for one in (pair.fixed, pair.moving)]
+        answer = self._workers.register(self._task(index, pair, stored), context)
+        if isinstance(answer, Unusable):
+            reason = f"the {answer.scan} scan cannot be registered: {answer.detail}"
+            return Rechecked("notChecked", stored.id, answer.reason, reason)
+        self._say(stored, answer)
+        if answer.rejection is not None and is_for_checks(stored.notes):
+            self._outcomes.refuse(index, pair, _failed(answer, stored.kind or RIGID), "", last_updates)
+        outcome = "passed" if answer.rejection is None else "failed"
+        return Rechecked(outcome, stored.id, answer.rejection, answer.reason, answer.quality)
+
+    def _task(self, index: PatientIndex, pair: Pair, stored: StoredTransform) -> Task:
+        fixed, moving = (
+            planes_of(index, scan.stack, self._acquisition_of(scan.instance))
+            for scan in (pair.fixed, pair.moving)
+        )
+        known: list[list[float]] | bytes | None
+        if stored.matrix is not None:
+            known = affine.invert(stored.matrix).tolist()
+        else:  # as a deformable REG runs: from its own frame, which is the fixed one (PS3.3 C.20.3.1.1)
+            known = read_grid_of(self._readers.connection(), stored.id, stored.orthanc_id)
+        return Task(fixed, moving, stored.kind or RIGID, self._threads, self._acceptance, known=known)
+
+    def _say(self, stored: StoredTransform, answer: Registered) -> None:
+        at = datetime.now(UTC).isoformat()
+        self._store.change_annotation(
+            stored.orthanc_id,
+            lambda text: self._statements.restate(
+                stored.orthanc_id,
+                text,
+                stored.item,
+                lambda notes: checked(
+                    notes, answer.quality, answer.expected_error_mm, answer.rejection, answer.reason, answer.engine, at
+                ),
+            ),
+        )  # fmt: skip
+        self._settle(stored.orthanc_id)
+
+
+def _failed(answer: Registered, method: str) -> Outcome:
+    """What is noted beside the later study, so that an answer can say why there is no transform any more."""
+    return Outcome(
+        np.eye(4), method, answer.engine, answer.quality, answer.expected_error_mm, answer.rejection, answer.reason
+    )  # fmt: skip
+
+
+def pair_of(index: PatientIndex, stored: StoredTransform, acquisition_of: AcquisitionOf) -> Pair | None:
+    """The scans to check a transform by: of all in its two frames those that go together best, as when it was made."""
+    candidates = find_candidates(index)
+    pairs = [
+        (fit_of(fixed, moving, acquisition_of), fixed.stack, moving.stack, Pair(fixed, moving))
+        for fixed in candidates
+        if fixed.frame == stored.target_frame
+        for moving in candidates
+        if moving.frame == stored.source_frame and are_comparable(fixed, moving, acquisition_of)
+    ]
+    return min(pairs, key=lambda entry: entry[:3])[-1] if pairs else None
