@@ -23,6 +23,7 @@ from longitudinal.sidecar.browse import owners_of_study
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.jobs import JobRequest, Priority
 from longitudinal.transforms.attempts import Figure
+from longitudinal.transforms.error_at_place import ErrorGrid
 from longitudinal.transforms.grid_storage import decode_field
 
 KIND = "align"
@@ -225,4 +226,5 @@ def _outcome(answer: Registered, method: str, initial: list[list[float]] | None)
         rejection=answer.rejection,
         reason=answer.reason,
         initial=initial,
+        errors=None if answer.errors is None else ErrorGrid.from_bytes(answer.errors),
     )

@@ -51,10 +51,26 @@ class FramePoints:
         (f, 3) LPS mm, in the order of `PatientIndex.frames`; NaN where there is no path or the path does not reach.
     ways
         For each frame how it was reached, None where it was not.
+    source
+        (3,) LPS mm: the point itself.
+    trails
+        The point in each frame on the way, (s + 1, 3), of ways that are no matrix: those are known already.
     """
 
     points: NDArray[np.float64]
     ways: tuple["Way | None", ...]
+    source: NDArray[np.float64]
+    trails: Mapping[int, NDArray[np.float64]]
+
+    def uncertainty(self, frame: int) -> tuple[float | None, UncertaintySource]:
+        """What 95 % of places like this one stay under in a frame that was reached, mm, and where it comes from."""
+        way = self.ways[frame]
+        assert way is not None
+        if not way.path.steps:
+            return None, "sharedFrame"
+        trail = self.trails.get(frame)
+        bound = way.path.bound_mm(way.path.trail(self.source) if trail is None else trail)
+        return (None, "unknown") if bound is None else (round(bound, 3), way.uncertainty_source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +81,9 @@ class Way:
     edge_ids: tuple[str, ...]
     alternatives: tuple[str, ...]
     method: str
-    uncertainty_mm: float | None
     uncertainty_source: UncertaintySource
     reviewed: bool
+    is_claimed: bool
 
 
 class PatientIndex:
@@ -187,11 +203,13 @@ class PatientIndex:
         """Map one point of `frame` into every frame of the patient."""
         matrices, ways, curved = self._route(frame)
         points = matrices[:, :, :3] @ point + matrices[:, :, 3]
+        trails = {}
         for number in curved:
             way = ways[number]
             assert way is not None
-            points[number] = way.path.map_points(point[None, :])[0]
-        return FramePoints(points, ways)
+            trails[number] = way.path.trail(point)
+            points[number] = trails[number][-1]
+        return FramePoints(points, ways, point, trails)
 
     def map_direction(self, frame: str, direction: NDArray[np.float64]) -> NDArray[np.float64]:
         """A direction of `frame` as unit vectors (f, 3) in every frame; NaN where no linear path leads."""
@@ -225,9 +243,9 @@ class PatientIndex:
             edge_ids=path.edge_ids,
             alternatives=tuple(alternatives),
             method=path.method or "sharedFrame",
-            uncertainty_mm=path.expected_error_mm,
             uncertainty_source=cast(UncertaintySource, path.error_source),
             reviewed=bool(path.steps) and path.reviewed,
+            is_claimed=path.is_claimed,
         )
 
 

@@ -28,6 +28,7 @@ from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.records import Notes
 from longitudinal.sidecar.transforms import sop_class_of
 from longitudinal.transforms.annotation import read_annotation, write_annotation
+from longitudinal.transforms.error_at_place import ErrorAtPlace, join_errors, split_errors
 
 # Enough to know a frame by when some of its images are deleted.
 _MOST_REFERENCES = 1_000
@@ -81,6 +82,7 @@ class RegistrationObjects:
         authorship: Authorship,
         notes: Notes,
         entropy: Sequence[str] | None = None,
+        errors: ErrorAtPlace | None = None,
     ) -> StoredObject:
         """Write a transform to the archive; the very next question uses it.
 
@@ -92,6 +94,8 @@ class RegistrationObjects:
             The frames; the object lies in the later one's study.
         entropy
             What makes it the same object when it is written twice: what is said about it then stays.
+        errors
+            What is known of its error place by place, in the earlier frame.
 
         Raises
         ------
@@ -111,6 +115,8 @@ class RegistrationObjects:
         orthanc_id = self._store.store(file)
         try:
             self._store.change_annotation(orthanc_id, lambda text: _with_notes(text, notes))
+            if errors is not None:
+                self._store.change_errors_at_place(orthanc_id, lambda text: _with_errors(text, errors))
         except ArchiveFailed:
             self._store.delete(orthanc_id)
             raise
@@ -160,3 +166,10 @@ def _with_notes(text: str | None, notes: Notes) -> str:
     if text is not None and read_annotation(text).get(TRANSFORM_ITEM) is not None:
         return text
     return write_annotation({TRANSFORM_ITEM: notes})
+
+
+def _with_errors(text: str | None, errors: ErrorAtPlace) -> str:
+    """The errors of a new object; those of one that was there already stay, as its annotation does."""
+    if text is not None and TRANSFORM_ITEM in split_errors(text):
+        return text
+    return join_errors({TRANSFORM_ITEM: errors})

@@ -16,9 +16,10 @@ from longitudinal.dicom.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.geometry.affine import Matrix
 from longitudinal.registration.alignment import Alignment, Method, Progress, Stage
-from longitudinal.registration.block_match import match_blocks
+from longitudinal.registration.block_match import PLACES, WHOLE, BlockMatches, match_layouts
 from longitudinal.registration.greedy import refine_affine, refine_deformable
 from longitudinal.registration.mirror import mirror_ratio
+from longitudinal.registration.place_error import measure_errors
 from longitudinal.registration.pyramid import Pyramid, image_transform
 from longitudinal.registration.quality import (
     NO_OVERLAP,
@@ -78,18 +79,20 @@ def align(
     there, back = Pyramid(fixed), Pyramid(moving)
     returning = None if initial is None else affine.invert(initial)
     try:
-        forth = _register(there, back, method, initial, threads, progress)
-        home = _register(back, there, method, returning, threads, progress)
+        forth = register_one_way(there, back, method, initial, threads, progress)
+        home = register_one_way(back, there, method, returning, threads, progress)
     except NoOverlap:
         return Alignment(np.eye(4), None, method, NO_OVERLAP, ENGINE)
     progress(Stage.CHECK, 0.0)
-    quality = judge(_measure(there, back, forth, home), acceptance)
+    whole, places = match_layouts(there, back, image_transform(forth.matrix, forth.field), WHOLE, PLACES)
+    quality = judge(_measure(there, back, forth, home, whole), acceptance)
+    errors = measure_errors(there, back, forth.points, places, home.points)
     progress(Stage.CHECK, 1.0)
-    return Alignment(forth.matrix, forth.field, method, quality, ENGINE)
+    return Alignment(forth.matrix, forth.field, method, quality, ENGINE, errors)
 
 
 @dataclass(frozen=True, eq=False)
-class _Way:
+class Way:
     """One way, *moving from fixed*: rigid, then the matrix and the field of what was asked for."""
 
     rigid: Matrix
@@ -102,9 +105,9 @@ class _Way:
         return linear(self.matrix) if self.field is None else DisplacementGrid(self.field)
 
 
-def _register(
+def register_one_way(
     fixed: Pyramid, moving: Pyramid, method: Method, initial: Matrix | None, threads: int, progress: Progress
-) -> _Way:
+) -> Way:
     """Register one way.
 
     Raises
@@ -114,16 +117,16 @@ def _register(
     starts = [initial] if initial is not None else _search(fixed, moving, _of(Stage.SEARCH, progress))
     rigid = refine_rigid(fixed, moving, starts, _of(Stage.REFINE, progress))
     if method is Method.RIGID:
-        return _Way(rigid, rigid, None)
+        return Way(rigid, rigid, None)
     progress(Stage.AFFINE, 0.0)
     matrix = refine_affine(fixed, moving, rigid, threads)
     progress(Stage.AFFINE, 1.0)
     if method is Method.AFFINE:
-        return _Way(rigid, matrix, None)
+        return Way(rigid, matrix, None)
     progress(Stage.DEFORM, 0.0)
     field = refine_deformable(fixed, moving, matrix, threads)
     progress(Stage.DEFORM, 1.0)
-    return _Way(rigid, matrix, field)
+    return Way(rigid, matrix, field)
 
 
 def _search(fixed: Pyramid, moving: Pyramid, progress: Callable[[float], None]) -> list[Matrix]:
@@ -135,13 +138,12 @@ def _of(stage: Stage, progress: Progress) -> Callable[[float], None]:
     return lambda fraction: progress(stage, fraction)
 
 
-def _measure(fixed: Pyramid, moving: Pyramid, forth: _Way, home: _Way) -> Quality:
+def _measure(fixed: Pyramid, moving: Pyramid, forth: Way, home: Way, blocks: BlockMatches) -> Quality:
     """The figures of an alignment, not judged yet."""
     tissue = tissue_points(fixed)
     shared = tissue[covered(forth.points.map_points(tissue), moving.volume)]
     distances = forward_backward(shared, forth.points, home.points)
     rigid = forward_backward(shared, linear(forth.rigid), linear(home.rigid))
-    blocks = match_blocks(fixed, moving, image_transform(forth.matrix, forth.field))
     return Quality(
         forward_backward_mean_mm=float(distances.mean()) if len(distances) else np.nan,
         forward_backward_max_mm=float(distances.max()) if len(distances) else np.nan,

@@ -119,3 +119,9 @@ def m004_alignment(db: Database) -> None:
 def m005_last_update(db: Database) -> None:
     """LastUpdate of each series, as the archive had it when all that was stored till then had been read."""
     db.execute("ALTER TABLE series ADD COLUMN last_update TEXT")
+
+
+@MIGRATIONS()
+def m008_error_at_place(db: Database) -> None:
+    """What was measured of a transform's error, place by place; of those that are there already nothing was."""
+    db.execute("ALTER TABLE transforms ADD COLUMN error_at_place BLOB")

@@ -13,6 +13,7 @@ import msgspec
 
 from longitudinal.sidecar.records import Notes
 from longitudinal.transforms.attempts import Figure
+from longitudinal.transforms.error_at_place import split_errors
 
 
 class _Item(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
@@ -52,6 +53,18 @@ def read_annotation(text: str | None) -> dict[int, Notes]:
     except (msgspec.DecodeError, UnicodeError):
         return {}
     return {int(number): _believed(item) for number, item in items.items() if number.isdecimal()}
+
+
+def read_statement(annotation: str | None, errors_at_place: str | None) -> dict[int, Notes]:
+    """Notes by item number with what was measured place by place, which the archive keeps as a value of its own.
+
+    Of an item without an annotation nothing is believed.
+    """
+    errors = split_errors(errors_at_place)
+    return {
+        number: replace(notes, error_at_place=errors.get(number))
+        for number, notes in read_annotation(annotation).items()
+    }
 
 
 def write_annotation(notes: Mapping[int, Notes]) -> str:

@@ -5,7 +5,7 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from longitudinal.dicom.registration_writer import Equipment
 from longitudinal.geometry import affine
 from longitudinal.sidecar.records import Notes
 from longitudinal.transforms.displacement_grid import DisplacementGrid
-from longitudinal.transforms.graph import Edge
+from longitudinal.transforms.error_at_place import ErrorAtPlace, read_error
+from longitudinal.transforms.graph import DECLARED, UNKNOWN, Edge
 from longitudinal.transforms.model import Transform, linear
 
 SAME_FRAME = "sameFrame"
@@ -21,7 +22,6 @@ NO_FRAME = "noFrame"
 OTHER_PATIENT = "otherPatient"
 UNKNOWN_IMAGES = "unknownImages"
 
-_UNKNOWN_ERROR = "unknown"
 # A grid takes 4 to 30 MB unpacked.
 _MOST_GRIDS = 16
 
@@ -158,13 +158,19 @@ def _edge(row: sqlite3.Row, source: str, target: str, transform: Transform, note
         target_frame=target,
         transform=transform,
         expected_error_mm=notes.expected_error_mm,
-        error_source=notes.error_source or _UNKNOWN_ERROR,
+        error_source=notes.error_source or UNKNOWN,
         reviewed=notes.decision == "accepted",
         origin=notes.given_origin if _is_own(row, notes) and notes.given_origin else row["origin"],
         created=notes.given_at or row["created"],
         rejected=notes.decision == "rejected",
         method=row["kind"],
+        error_at_place=_error_at_place(notes),
     )
+
+
+def _error_at_place(notes: Notes) -> ErrorAtPlace | None:
+    """What was measured; beside a declared error, or where nothing is said of the object any more, it counts for nothing."""
+    return None if notes.error_source in (None, DECLARED) else read_error(notes.error_at_place)
 
 
 def _is_own(row: sqlite3.Row, notes: Notes) -> bool:
@@ -173,10 +179,14 @@ def _is_own(row: sqlite3.Row, notes: Notes) -> bool:
 
 
 def _notes(row: sqlite3.Row) -> Notes:
-    return Notes(
+    """What is said of a transform. An error measured of it as a whole, by an older version, counts as not measured."""
+    notes = Notes(
         row["expected_error_mm"], row["error_source"], row["given_origin"], row["given_by"] or "", row["given_at"],
-        row["decision"], row["decided_by"] or "", row["decided_at"], row["quality"],
+        row["decision"], row["decided_by"] or "", row["decided_at"], row["quality"], row["error_at_place"],
     )  # fmt: skip
+    if notes.error_source in (None, DECLARED) or _error_at_place(notes) is not None:
+        return notes
+    return replace(notes, expected_error_mm=None, error_source=None)
 
 
 def _frame(

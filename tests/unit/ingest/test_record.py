@@ -26,6 +26,9 @@ class OneFile:
     def annotation(self, orthanc_id: str) -> None:
         return None
 
+    def errors_at_place(self, orthanc_id: str) -> None:
+        return None
+
     def default_encoding(self) -> str:
         return "Latin1"
 

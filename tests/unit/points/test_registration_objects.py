@@ -32,6 +32,7 @@ class Store:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.said: dict[str, str] = {}
+        self.errors: dict[str, str] = {}
         self.failed: dict[str, str] = {}
         self.is_full = False
 
@@ -47,6 +48,9 @@ class Store:
         if self.is_full:
             raise ArchiveFailed("no room")
         self.said[orthanc_id] = change(self.said.get(orthanc_id))
+
+    def change_errors_at_place(self, orthanc_id: str, change: Callable[[str | None], str]) -> None:
+        self.errors[orthanc_id] = change(self.errors.get(orthanc_id))
 
     def change_attempts(self, study: str, change: Callable[[str | None], str]) -> None:
         self.failed[study] = change(self.failed.get(study))
