@@ -43,7 +43,7 @@ def bounds_of(one: Registered) -> np.ndarray:
     """What is said of each point, (n,) mm; NaN where nothing is."""
     transform = image_transform(one.forth.matrix, one.forth.field)
     blocks = match_blocks(one.fixed, one.moving, transform, PLACES)
-    errors = measure_errors(one.fixed, one.moving, one.forth.points, blocks, one.home.points)
+    errors = measure_errors(one.fixed, one.moving, one.forth.points, blocks, one.home.points, one.forth.rigid)
     found = [errors.bound_mm(*point) for point in one.points.tolist()]
     return np.array([np.nan if bound is None else bound for bound in found])
 

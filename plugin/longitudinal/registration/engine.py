@@ -86,7 +86,7 @@ def align(
     progress(Stage.CHECK, 0.0)
     whole, places = match_layouts(there, back, image_transform(forth.matrix, forth.field), WHOLE, PLACES)
     quality = judge(_measure(there, back, forth, home, whole), acceptance)
-    errors = measure_errors(there, back, forth.points, places, home.points)
+    errors = measure_errors(there, back, forth.points, places, home.points, forth.rigid)
     progress(Stage.CHECK, 1.0)
     return Alignment(forth.matrix, forth.field, method, quality, ENGINE, errors)
 

@@ -77,8 +77,8 @@ class Seen:
         How much they differ, the more the farther off they are: times the distance of the nearest over `_STEP_MM`.
     own_mm
         What the alignment says of itself. Of a field, how far from its start it leads back: the larger of that at the place
-        and of the root mean square round it. Of an affine map, how far it takes the place from where its rigid part would:
-        a body that needed stretching may be bent as well. Of a rigid one nothing.
+        and of the root mean square round it. Of an affine map, how far it takes the place from where the rigid
+        alignment had it: a body that needed stretching may be bent as well. Of a rigid one nothing.
     """
 
     offset_mm: Floats
@@ -92,6 +92,7 @@ def measure_errors(
     moving_from_fixed: Transform,
     blocks: BlockMatches,
     fixed_from_moving: Transform | None = None,
+    rigid: Matrix | None = None,
 ) -> ErrorGrid:
     """Measure the errors of an alignment.
 
@@ -101,6 +102,9 @@ def measure_errors(
         `block_match.PLACES` of this alignment.
     fixed_from_moving
         The way back, registered on its own; needed where the alignment is no matrix.
+    rigid
+        (4, 4) moving from fixed: the rigid alignment that an affine one began with. None where nobody knows it any more; then
+        the rotation nearest to the affine map, about the middle of the scan, stands for it.
 
     Returns
     -------
@@ -113,7 +117,7 @@ def measure_errors(
         No way back of an alignment that is no matrix.
     """
     grid = _cells(fixed)
-    seen = see(fixed, moving, grid, moving_from_fixed, blocks, fixed_from_moving)
+    seen = see(fixed, moving, grid, moving_from_fixed, blocks, fixed_from_moving, rigid)
     matrix = moving_from_fixed.matrix
     calibration = FIELD if matrix is None else RIGID if affine.is_rigid(matrix) else AFFINE
     return ErrorGrid(calibration.bound_mm(seen).reshape(grid.bounds.shape), grid.point_from_index)
@@ -126,6 +130,7 @@ def see(
     moving_from_fixed: Transform,
     blocks: BlockMatches,
     fixed_from_moving: Transform | None,
+    rigid: Matrix | None,
 ) -> Seen:
     """What was seen in each cell of a grid, in the order of its voxels. Raises ValueError as above."""
     shape = grid.bounds.shape
@@ -135,7 +140,7 @@ def see(
     offset, disagreement, own = (np.full(len(points), np.nan) for _ in range(3))
     offset[shown], disagreement[shown] = _beside_blocks(points[shown], blocks)
     if moving_from_fixed.matrix is not None:
-        own[shown] = _stretch(moving_from_fixed.matrix, points[shown])
+        own[shown] = _stretch(moving_from_fixed.matrix, rigid, points[shown])
     elif fixed_from_moving is None:
         raise ValueError("a field is measured by its way back")
     else:
@@ -176,8 +181,10 @@ def _beside_blocks(points: Points, blocks: BlockMatches) -> tuple[Floats, Floats
     return offsets, disagreements
 
 
-def _stretch(matrix: Matrix, points: Points) -> Floats:
-    """How far (n,) a map takes points from where the rotation nearest to it would, about their middle, mm."""
+def _stretch(matrix: Matrix, rigid: Matrix | None, points: Points) -> Floats:
+    """How far (n,) a map takes points from where its rigid part would, mm."""
+    if rigid is not None:
+        return np.asarray(np.linalg.norm(affine.apply(matrix, points) - affine.apply(rigid, points), axis=1))
     if not len(points):
         return np.empty(0)
     left, _, right = np.linalg.svd(matrix[:3, :3])
