@@ -103,7 +103,7 @@ def measure_errors(
     fixed_from_moving
         The way back, registered on its own; needed where the alignment is no matrix.
     rigid
-        (4, 4) moving from fixed: the rigid alignment that an affine one began with. None where nobody knows it any more; then
+        (4, 4) moving from fixed: the rigid alignment that an affine one began with. None where it is not known; then
         the rotation nearest to the affine map, about the middle of the scan, stands for it.
 
     Returns
