@@ -123,5 +123,6 @@ def m005_last_update(db: Database) -> None:
 
 @MIGRATIONS()
 def m008_error_at_place(db: Database) -> None:
-    """What was measured of a transform's error, place by place; of those that are there already nothing was."""
+    """What was measured of a transform's error, place by place; another node may have written it: objects are read again."""
     db.execute("ALTER TABLE transforms ADD COLUMN error_at_place BLOB")
+    db.execute("UPDATE series SET last_update = NULL WHERE modality = 'REG'")

@@ -20,6 +20,7 @@ from longitudinal.sidecar.patients import patient_key_of
 from longitudinal.sidecar.records import Notes
 from longitudinal.transforms.annotation import decide, read_annotation
 from longitudinal.transforms.attempts import read_attempts
+from longitudinal.transforms.error_at_place import ErrorGrid, read_error, split_errors
 from tests.builders import as_file, classic
 from tests.unit.points.patients import Ward, shift, volume
 
@@ -108,6 +109,29 @@ def test_a_double_run_stores_one_object_and_a_review_in_between_stays(desk: Desk
         "forwardBackward",
         '{"overlap":0.9}',
     )
+
+
+def grid(bound: float) -> ErrorGrid:
+    return ErrorGrid(np.full((2, 2, 2), bound), np.eye(4))
+
+
+def test_errors_are_stored_with_a_new_object_and_stay_as_the_first_run_measured_them(desk: Desk) -> None:
+    for bound in (1.5, 9.0):
+        desk.outcomes.keep(desk.index, desk.pair, outcome(errors=grid(bound)), "ann")
+    (text,) = desk.store.errors.values()
+    read = read_error(split_errors(text)[2])
+    assert read is not None
+    assert read.bound_mm(0, 0, 0) == 1.5
+
+
+def test_an_object_whose_errors_cannot_be_stored_is_taken_back(desk: Desk) -> None:
+    def full(*_: object) -> None:
+        raise ArchiveFailed("no room")
+
+    desk.store.change_errors_at_place = full  # type: ignore[method-assign]
+    with pytest.raises(ArchiveFailed):
+        desk.outcomes.keep(desk.index, desk.pair, outcome(errors=grid(1.5)), "ann")
+    assert desk.store.files == {}
 
 
 def test_another_engine_or_start_makes_another_object(desk: Desk) -> None:
