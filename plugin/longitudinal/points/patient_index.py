@@ -16,7 +16,7 @@ from longitudinal.points.answer import UncertaintySource
 from longitudinal.points.series_planes import SeriesPlanes
 from longitudinal.points.study_time import sort_key, study_time
 from longitudinal.transforms.attempts import Attempt, read_attempts
-from longitudinal.transforms.graph import FrameGraph, Path
+from longitudinal.transforms.graph import UNKNOWN, FrameGraph, Path
 from longitudinal.transforms.stored import StoredTransform
 
 _DATE_LENGTH = 8
@@ -66,8 +66,8 @@ class FramePoints:
         """What 95 % of places like this one stay under in a frame that was reached, mm, and where it comes from."""
         way = self.ways[frame]
         assert way is not None
-        if not way.path.steps:
-            return None, "sharedFrame"
+        if not way.depends_on_place:
+            return way.uncertainty_mm, way.uncertainty_source
         trail = self.trails.get(frame)
         bound = way.path.bound_mm(way.path.trail(self.source) if trail is None else trail)
         return (None, "unknown") if bound is None else (round(bound, 3), way.uncertainty_source)
@@ -75,12 +75,17 @@ class FramePoints:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A path between two frames as an answer tells it."""
+    """A path between two frames as an answer tells it.
+
+    `uncertainty_mm` is that of every place where it does not depend on the place, else None.
+    """
 
     path: Path
     edge_ids: tuple[str, ...]
     alternatives: tuple[str, ...]
     method: str
+    depends_on_place: bool
+    uncertainty_mm: float | None
     uncertainty_source: UncertaintySource
     reviewed: bool
     is_claimed: bool
@@ -238,12 +243,17 @@ class PatientIndex:
         alternatives = (
             edge.id for step in path.steps for edge in self.graph.alternatives(step.from_frame, step.to_frame)
         )
+        depends_on_place = path.depends_on_place
+        bound = None if depends_on_place else path.bound_mm(np.zeros((len(path.steps) + 1, 3)))
+        is_unknown = bool(path.steps) and not depends_on_place and bound is None
         return Way(
             path=path,
             edge_ids=path.edge_ids,
             alternatives=tuple(alternatives),
             method=path.method or "sharedFrame",
-            uncertainty_source=cast(UncertaintySource, path.error_source),
+            depends_on_place=depends_on_place,
+            uncertainty_mm=bound,
+            uncertainty_source=cast(UncertaintySource, UNKNOWN if is_unknown else path.error_source),
             reviewed=bool(path.steps) and path.reviewed,
             is_claimed=path.is_claimed,
         )

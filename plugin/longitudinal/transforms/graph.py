@@ -165,14 +165,20 @@ class Path:
         """Whether a part of the error is only what somebody said."""
         return any(step.edge.is_claimed for step in self.steps)
 
+    @property
+    def depends_on_place(self) -> bool:
+        """Whether the bound is not the same everywhere."""
+        return any(step.edge.error_at_place is not None for step in self.steps)
+
     def bound_mm(self, trail: affine.Points) -> float | None:
         """What 95 % of places like this one stay under, mm: the sum of each transform's at its own place.
 
         `trail` is what `trail` gives. None within one frame, and when one transform has no measure at its place.
         """
         total = 0.0
+        places = trail.tolist()
         for number, step in enumerate(self.steps):
-            bound = step.edge.bound_mm(trail[number + step.forward])
+            bound = step.edge.bound_mm(places[number + step.forward])
             if bound is None:
                 return None
             total += bound
