@@ -6,9 +6,9 @@ metric with them. Correlation in the neighbourhood itself says nothing (area und
 3 mm, against 0.95 for their disagreement).
 
 The place that is known already is an estimate as well, by the whole scan: where one of the three finds it within half a
-voxel, or their median within what they differ by, it stays. Where they agree on another one, that is the answer: their
-median along each axis, so that one gone astray does not move it far. Where they agree on nothing, the place stays, and
-is contradicted only if all three say so.
+voxel, or their median within what they differ by, it stays, confirmed if the block and one of the ways find it. Where
+they agree on another one, that is the answer: their median along each axis, so that one gone astray does not move it
+far. Where they agree on nothing, the place stays, and is contradicted only if all three say so.
 """
 
 from dataclasses import dataclass
@@ -119,15 +119,15 @@ def judge(estimates: Points) -> tuple[Verdict, Points, float | None]:
     Parameters
     ----------
     estimates
-        (3, 3) displacements from the known place, one a row, mm.
+        (3, 3) displacements from the known place, one a row, mm: there, back, and by the block.
 
-    >>> judge(np.array([[0.2, 0, 0], [0, -0.4, 0], [15, 0, 0]]))[0].value
+    >>> judge(np.array([[0.2, 0, 0], [0, 15, 0], [-0.4, 0, 0]]))[0].value
     'confirmed'
     >>> judge(np.array([[6.0, 0, 0], [6.4, 0, 0], [6.2, 0.3, 0]]))[1].tolist()
     [6.2, 0.0, 0.0]
     >>> judge(np.array([[6.0, 0, 0], [0, 9.0, 0], [0, 0, 7.0]]))[0].value
     'contradicted'
-    >>> judge(np.array([[6.0, 0, 0], [0, 9.0, 0], [0.3, 0, 0]]))[0].value
+    >>> judge(np.array([[0.2, 0, 0], [0.1, 0, 0], [0, 9.0, 0]]))[0].value
     'unsure'
     """
     stays = np.zeros(3)
@@ -139,9 +139,12 @@ def judge(estimates: Points) -> tuple[Verdict, Points, float | None]:
     is_elsewhere = from_place[0] > KEPT_MM and np.linalg.norm(best) > from_best[-1]
     if is_elsewhere and from_best[-1] <= AGREED_MM:
         return Verdict.MOVED, best, FLOOR_MM + FACTOR * float(from_best[-1])
-    # what the estimates differ by is no evidence for another place; two and the place itself outvote a third
-    if not is_elsewhere and from_place[1] <= AGREED_MM:
-        return Verdict.CONFIRMED, stays, FLOOR_MM + FACTOR * float(from_place[1])
+    # What they differ by is no evidence for another place. But where there is nothing to register Greedy moves nothing: only
+    # together with the block, which finds some other place then, is that a confirmation.
+    forth, back, block = np.linalg.norm(estimates, axis=1)
+    confirming = float(max(block, min(forth, back)))
+    if not is_elsewhere and confirming <= AGREED_MM:
+        return Verdict.CONFIRMED, stays, FLOOR_MM + FACTOR * confirming
     return Verdict.UNSURE, stays, None
 
 

@@ -1,5 +1,7 @@
 """One point refined, where the truth is known and where there is nothing to find."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -24,14 +26,32 @@ def test_a_start_that_is_off_by_six_millimetres_is_put_right() -> None:
     assert found.uncertainty_mm < 5
 
 
-def test_a_right_place_stays_although_one_estimate_went_astray(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_right_place_is_confirmed_and_stays() -> None:
+    moving = Pyramid(scan(BODY, affine.invert(MOTION), seed=1))
+    found = refine(FIXED, moving, linear(MOTION), POINT)
+    np.testing.assert_allclose(found.point, affine.apply(MOTION, POINT))
+    assert found.verdict is Verdict.CONFIRMED
+    assert found.uncertainty_mm is not None
+    assert found.uncertainty_mm < 3
+
+
+def test_a_right_place_stays_although_the_block_went_astray(monkeypatch: pytest.MonkeyPatch) -> None:
     moving = Pyramid(scan(BODY, affine.invert(MOTION), seed=1))
     monkeypatch.setattr(local._Registration, "block_displacement", lambda self, point: np.array([9.0, 0, 0]))
     found = refine(FIXED, moving, linear(MOTION), POINT)
     np.testing.assert_allclose(found.point, affine.apply(MOTION, POINT))
-    assert found.verdict is Verdict.CONFIRMED
+    assert (found.verdict, found.uncertainty_mm) == (Verdict.UNSURE, None)
     assert found.disagreement_mm is not None
     assert found.disagreement_mm > 7
+
+
+def test_noise_confirms_nothing() -> None:
+    """Where there is nothing to register Greedy moves nothing: that alone is no confirmation."""
+    random, volume = np.random.default_rng(5), scan(BODY)
+    noise = Pyramid(replace(volume, voxels=random.uniform(0, 900, volume.voxels.shape).astype(np.float32)))
+    for point in ((12.0, -20.0, 8.0), (-15.0, 10.0, 0.0), (0.0, 0.0, -12.0)):
+        found = refine(FIXED, noise, linear(np.eye(4)), np.array(point))
+        assert found.verdict in (Verdict.UNSURE, Verdict.CONTRADICTED)
 
 
 def test_where_the_other_scan_ends_nothing_is_claimed() -> None:
@@ -68,7 +88,8 @@ def test_what_the_verdicts_promise() -> None:
             assert uncertainty is not None
             assert uncertainty >= lengths.max()
         elif verdict is Verdict.CONFIRMED:
-            assert np.sort(lengths)[1] <= AGREED_MM
+            assert lengths[2] <= AGREED_MM
+            assert lengths[:2].min() <= AGREED_MM
         else:
             assert uncertainty is None
     assert seen == set(Verdict) - {Verdict.TOO_LITTLE}
