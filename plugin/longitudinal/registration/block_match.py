@@ -138,12 +138,14 @@ class Sampled:
 
     def products(self) -> Voxels:
         """(6, k, j, i) xx, yy, zz, xy, xz, yz of the gradient."""
-        x, y, z = self.edges
-        return np.stack([x * x, y * y, z * z, x * y, x * z, y * z])
+        products = np.empty((len(_PAIRS), *self.scanned.shape), np.float32)
+        for product_, (first, second) in zip(products, _PAIRS, strict=True):
+            np.multiply(self.edges[first], self.edges[second], out=product_)
+        return products
 
 
+_PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 _REACH = round(SEARCH_MM / SPACING_MM)
-_INNER = (slice(_REACH, -_REACH),) * 3
 _SHIFTS = (slice(0, 2 * _REACH + 1),) * 3
 _EACH = (1, 2, 3)
 _WEIGHTS = np.array(PRODUCT_WEIGHTS, np.float32)[:, None, None, None]
@@ -216,7 +218,8 @@ def match_block(mine: Sampled, theirs: Sampled) -> tuple[NDArray[np.float64], fl
 
     Both are cubes with the block in the middle and `SEARCH_MM` around it.
     """
-    block, field = mine.products()[(slice(None), *_INNER)], theirs.products()
+    inner = mine.part((_REACH,) * 3, mine.scanned.shape[0] - 2 * _REACH)
+    block, field = inner.products(), theirs.products()
     shape = field.shape[1:]
     spectra = np.conj(np.fft.rfftn(_WEIGHTS * block, shape, _EACH))
     agreement = (np.fft.rfftn(field, shape, _EACH) * spectra).sum(axis=0)
