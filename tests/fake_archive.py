@@ -47,6 +47,7 @@ class FakeArchive:
     last_updates: dict[str, str] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
     annotations: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     overwrites: bool = True
     clock: int | None = None  # what LastUpdate counts, the sequence by default
@@ -113,6 +114,9 @@ class FakeArchive:
 
     def annotation(self, orthanc_id: str) -> str | None:
         return self.annotations.get(orthanc_id)
+
+    def errors_at_place(self, orthanc_id: str) -> str | None:
+        return self.errors.get(orthanc_id)
 
     def default_encoding(self) -> str:
         return "Latin1"

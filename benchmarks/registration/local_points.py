@@ -9,8 +9,9 @@ import SimpleITK as sitk
 
 from benchmarks.registration.cases import Case, aligned_one_way, head, lung
 from benchmarks.registration.errors import SUMMARY_HEAD, distances, summary
+from benchmarks.registration.trust.refinement import grade
 from longitudinal.registration.alignment import Method
-from longitudinal.registration.local import Grade, Refinement, refine
+from longitudinal.registration.local import Refinement, refine
 from longitudinal.registration.pyramid import Pyramid
 from longitudinal.transforms.model import linear
 
@@ -41,15 +42,15 @@ def _report(case: Case, method: Method, most: int) -> None:
         seconds.append(time.process_time() - began)
         _tell(int(chosen[number]), found[-1], before[number], truth[number])
     after = distances([each.point for each in found], truth)
-    grades = [each.grade for each in found]
+    grades = np.array([grade(each) for each in found])
     print(
         f"\n### {case.name}, {len(points)} points after a {method.value} alignment (distinct subjects: 1)\n"
     )
     print(f"| | points | {SUMMARY_HEAD} |\n|---|---|---|---|---|---|")
     print(f"| before | {len(points)} | {summary(before)} |\n| refined | {len(points)} | {summary(after)} |")
-    for grade in Grade:
-        of_grade = np.array([each is grade for each in grades])
-        print(f"| {grade.value} | {of_grade.sum()} ({of_grade.mean():.0%}) | {summary(after[of_grade])} |")
+    for name in ("green", "amber", "red", "unknown"):
+        of_grade = grades == name
+        print(f"| {name} | {of_grade.sum()} ({of_grade.mean():.0%}) | {summary(after[of_grade])} |")
     worse = after - before
     print(
         f"\nThan before: mean {worse.mean():+.3f} mm, p95 {_p95(after) - _p95(before):+.3f} mm; "
@@ -68,9 +69,9 @@ def _tell(number: int, found: Refinement, before: float, truth: np.ndarray) -> N
         "point": number,
         "before": before,
         "error": float(np.linalg.norm(found.point - truth)),
-        "forwardBackward": found.forward_backward_mm,
+        "verdict": found.verdict.value,
         "uncertainty": found.uncertainty_mm,
-        "block": found.block_mm,
-        "grade": found.grade.value,
+        "disagreement": found.disagreement_mm,
+        "grade": grade(found),
     }
     print(json.dumps(line), file=sys.stderr, flush=True)

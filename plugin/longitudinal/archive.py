@@ -73,6 +73,9 @@ class Archive(Protocol):
     def annotation(self, orthanc_id: str) -> str | None:
         """What we have said about a registration object (JSON in user metadata); None where nothing was said."""
 
+    def errors_at_place(self, orthanc_id: str) -> str | None:
+        """What was measured of a registration object's errors, place by place (JSON in user metadata of its own)."""
+
     def default_encoding(self) -> str:
         """What Orthanc takes text for that names no character set: "Latin1", "Utf8"..."""
 
@@ -97,6 +100,9 @@ class ArchiveWriter(Protocol):
 
         `change` may be called again, with what another node has written meanwhile.
         """
+
+    def change_errors_at_place(self, orthanc_id: str, change: Callable[[str | None], str]) -> None:
+        """Replace what was measured of a registration object's errors, in the same way."""
 
     def change_attempts(self, study: str, change: Callable[[str | None], str]) -> None:
         """Replace what is said about a study's failed alignments, in the same way."""

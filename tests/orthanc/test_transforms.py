@@ -126,7 +126,7 @@ def test_a_given_transform_is_used_by_the_very_next_question(loaded: OrthancServ
     match = match_in(resolve(loaded, SECOND, (10, 5, 0)), FIRST)
     np.testing.assert_allclose(place(match), (turned() @ (10, 5, 0, 1))[:3], atol=DECIMAL_STRING_MM)
     assert match["path"] == [transform["id"]]
-    assert (match["uncertaintyMm"], match["uncertaintySource"], match["grade"]) == (1.5, "declared", "green")
+    assert (match["uncertaintyMm"], match["uncertaintySource"], match["grade"]) == (1.5, "declared", "amber")
     assert match["reviewed"] is False
     assert (transform["origin"], transform["isOwn"], transform["createdBy"]) == ("person", True, loaded.user)
 
@@ -202,16 +202,20 @@ def test_landmarks_tell_their_error(loaded: OrthancServer) -> None:
     pairs = [{"source": p, "target": (turned() @ (*p, 1))[:3].tolist()} for p in LANDMARKS]
     pairs[1]["target"][0] += 1.0
     frames = {"sourceFrameOfReferenceUid": SECOND, "targetFrameOfReferenceUid": FIRST}
-    fit = post(loaded, "/fit", 200, **frames, landmarks=pairs, points=[[0, 0, 0], [400, 0, 0]])
+    fit = post(loaded, "/fit", 200, **frames, landmarks=pairs, points=[[0, 0, 0], [30, 0, 0], [400, 0, 0]])
     assert len(fit["residualsMm"]) == 5
     assert 0 < fit["freMm"] < 1
-    near, far = (point["expectedErrorMm"] for point in fit["points"])
+    near, beside, far = (point["expectedErrorMm"] for point in fit["points"])
     assert fit["expectedErrorMm"] < near < far
     assert listed(loaded) == []
     transform = give(loaded, landmarks=pairs)
     assert transform["expectedErrorMm"] == fit["expectedErrorMm"]
-    match = match_in(resolve(loaded, SECOND, (10, 5, 0)), FIRST)
-    assert (match["uncertaintyMm"], match["uncertaintySource"]) == (fit["expectedErrorMm"], "landmarks")
+    for point, expected in (((0, 0, 0), near), ((30, 0, 0), beside)):
+        match = match_in(resolve(loaded, SECOND, point), FIRST)
+        back = match_in(resolve(loaded, FIRST, place(match)), SECOND)
+        for found in (match, back):
+            assert found["uncertaintyMm"] == pytest.approx(expected, abs=0.002)
+            assert found["uncertaintySource"] == "landmarks"
     exact = [{"source": p, "target": p} for p in LANDMARKS]
     fit = post(loaded, "/fit", 200, **frames, landmarks=exact, method="affine")
     assert fit["expectedErrorMm"] > 0.1  # nobody clicks better than to a pixel

@@ -2,10 +2,10 @@
 
 import SimpleITK as sitk
 
-from benchmarks.registration.trust import accepted
+from benchmarks.registration.trust import accepted, places, refinement
 from benchmarks.registration.trust.scans import PERSONS, SET_ON
 
-SECTIONS = {"accepted": accepted.run}
+SECTIONS = {"accepted": accepted.run, "places": places.run, "refinement": refinement.run}
 
 
 def run(wanted: list[str], part: int) -> None:

@@ -16,6 +16,7 @@ from longitudinal.points.patient_index import PatientIndex
 from longitudinal.points.registration_objects import RegistrationObjects, StoredObject
 from longitudinal.sidecar.records import Notes
 from longitudinal.transforms.attempts import Attempt, Figure, TriedSeries, add_attempt
+from longitudinal.transforms.error_at_place import ErrorAtPlace
 
 # DICOM's LO holds 64 characters.
 _LONGEST_VERSION = 64
@@ -32,13 +33,15 @@ class Outcome:
     quality
         Its figures.
     expected_error_mm
-        Of a point; None when unknown.
+        Half of the places that were seen have a smaller bound; None when unknown.
     rejection, reason
         Code and words; None where it may be used.
     initial
         What the search began with, if somebody said so: a part of what makes the object.
     unusable
         The scan that cannot be used at all; None where it is the two together that failed, or nothing did.
+    errors
+        What was measured of the error place by place, in the fixed frame.
     """
 
     transform: affine.Matrix | DisplacementField
@@ -50,6 +53,7 @@ class Outcome:
     reason: str | None
     initial: Sequence[Sequence[float]] | None = None
     unusable: Candidate | None = None
+    errors: ErrorAtPlace | None = None
 
 
 class Outcomes:
@@ -91,6 +95,7 @@ class Outcomes:
             ),
             notes=notes,
             entropy=entropy_of(index, pair, outcome),
+            errors=outcome.errors,
         )
 
     def refuse(

@@ -34,7 +34,8 @@ class Loopback:
     configuration
         Orthanc's own.
     metadata
-        The number of the user metadata that annotations are kept in; that of failed alignments is the next one.
+        The number of the user metadata that annotations are kept in; that of failed alignments is the next one, that of
+        errors at a place the one after.
     """
 
     def __init__(self, configuration: Mapping[str, Any], metadata: int) -> None:
@@ -94,6 +95,10 @@ class Loopback:
             if self._call("GET", f"/instances/{orthanc_id}")[0] == _NOT_FOUND:
                 raise InstanceGone(f"instance {orthanc_id} is not stored any more") from None
             raise
+
+    def change_errors_at_place(self, orthanc_id: str, change: Callable[[str | None], str]) -> None:
+        """Replace what was measured of a registration object's errors, with the same care."""
+        self._change_metadata(f"/instances/{orthanc_id}/metadata/{self._metadata + 2}", change)
 
     def change_attempts(self, study: str, change: Callable[[str | None], str]) -> None:
         """Replace what is said about a study's failed alignments, with the same care."""

@@ -27,7 +27,8 @@ class OrthancArchive:
     Parameters
     ----------
     metadata
-        The number of the user metadata that `annotation` is kept in; that of `attempts` is the next one.
+        The number of the user metadata that `annotation` is kept in; that of `attempts` is the next one, that of
+        `errors_at_place` the one after.
     storage
         The folder that Orthanc itself stores files in, whether or not a plugin stores them elsewhere.
     """
@@ -94,6 +95,10 @@ class OrthancArchive:
     def annotation(self, orthanc_id: str) -> str | None:
         """The user metadata of ours, by its number: a name would have to be registered in the configuration."""
         return _text(f"/instances/{orthanc_id}/metadata/{self._metadata}")
+
+    def errors_at_place(self, orthanc_id: str) -> str | None:
+        """A number of its own: an annotation is read for every answer, this only when it has changed."""
+        return _text(f"/instances/{orthanc_id}/metadata/{self._metadata + 2}")
 
     def default_encoding(self) -> str:
         """Orthanc's setting DefaultEncoding, which can be changed while it runs."""

@@ -9,7 +9,7 @@ from longitudinal.sidecar.instances import InstanceWriter, Touched
 from longitudinal.sidecar.studies import known_studies, write_attempts
 from longitudinal.sidecar.transforms import has_transforms, write_notes
 from longitudinal.sidecar.writer import Writer
-from longitudinal.transforms.annotation import read_annotation
+from longitudinal.transforms.annotation import read_statement
 
 
 class Annotations:
@@ -33,6 +33,9 @@ class Annotations:
                 return write_attempts(connection, orthanc_id, self._archive.attempts(orthanc_id))
             if not has_transforms(connection, orthanc_id):
                 return []
-            return write_notes(connection, orthanc_id, read_annotation(self._archive.annotation(orthanc_id)))
+            notes = read_statement(
+                self._archive.annotation(orthanc_id), self._archive.errors_at_place(orthanc_id)
+            )
+            return write_notes(connection, orthanc_id, notes)
 
         return self._writer.submit(write)

@@ -25,7 +25,7 @@ from longitudinal.dicom.spatial_registration import (
 from longitudinal.dicom.tags import Tags, with_unicode
 from longitudinal.dicom.uids import series_frame
 from longitudinal.sidecar.records import InstanceRecord, Notes, TransformRecord
-from longitudinal.transforms.annotation import read_annotation
+from longitudinal.transforms.annotation import read_statement
 from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.grid_storage import LARGEST_EXACT_BYTES
 
@@ -62,7 +62,7 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
     if header.sop_class_uid in REGISTRATION_SOP_CLASSES:
         transforms, refusal, why = _read_transforms(
             archive.file(orthanc_id),
-            read_annotation(archive.annotation(orthanc_id)),
+            read_statement(archive.annotation(orthanc_id), archive.errors_at_place(orthanc_id)),
             default_encoding(archive.default_encoding()),
         )
         reason, detail = refusal or reason, why or detail
@@ -110,7 +110,7 @@ def with_current_notes(record: InstanceRecord, archive: Archive) -> InstanceReco
     """The record with what is said about its transforms at this moment."""
     if not record.transforms:
         return record
-    notes = read_annotation(archive.annotation(record.orthanc_id))
+    notes = read_statement(archive.annotation(record.orthanc_id), archive.errors_at_place(record.orthanc_id))
     return replace(
         record,
         transforms=tuple(replace(item, notes=notes.get(item.item, Notes())) for item in record.transforms),

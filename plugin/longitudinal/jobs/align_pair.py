@@ -24,6 +24,7 @@ from longitudinal.jobs.worker_process import TaskFailed
 from longitudinal.points.patient_index import PatientIndex
 from longitudinal.settings import Settings
 from longitudinal.transforms.attempts import Figure
+from longitudinal.transforms.error_at_place import ErrorGrid
 from longitudinal.transforms.grid_storage import decode_field
 
 LOGGER = logging.getLogger(__name__)
@@ -248,6 +249,7 @@ def _outcome(answer: _Answer, method: str, initial: list[list[float]] | None) ->
         reason=registered.reason,
         initial=initial,
         unusable=answer.unusable,
+        errors=None if registered.errors is None else ErrorGrid.from_bytes(registered.errors),
     )
 
 

@@ -84,8 +84,9 @@ class Registered(msgspec.Struct, tag="registered", rename="camel", frozen=True):
     """The outcome, used or not.
 
     `moving_from_fixed` is (4, 4), LPS mm. `grid` is a packed displacement field, moving from fixed, of a deformable
-    alignment. `rejection` is a code and `reason` its words, both null when the alignment may be used. `rigid` is the rigid
-    alignment that a rejected affine or deformable one began with, where that may be used.
+    alignment. `errors` is what was measured of the error place by place (a packed `ErrorGrid`), `expected_error_mm` the
+    bound that half of the places are below. `rejection` is a code and `reason` its words, both null when the alignment may
+    be used. `rigid` is the rigid alignment that a rejected affine or deformable one began with, where that may be used.
     """
 
     moving_from_fixed: list[list[float]]
@@ -98,19 +99,21 @@ class Registered(msgspec.Struct, tag="registered", rename="camel", frozen=True):
     seconds: float
     peak_mib: float
     rigid: "Registered | None" = None
+    errors: bytes | None = None
 
 
 class Refined(msgspec.Struct, tag="refined", rename="camel", frozen=True):
     """Where the point lies, `point` (3,) in the moving frame, LPS mm.
 
-    `disagreement_mm` is the largest of what its looks at the place differ by, null where there was too little to look at;
-    `grade` green, amber or red by that. `frames_read` counts the frames that had to be read: none where both scans were
-    still in memory.
+    `verdict` tells what the local estimates say of the place that was known, `uncertainty_mm` what 95 % of errors stay under
+    (null where they tell nothing), `disagreement_mm` how far they differ (null without any). `frames_read` counts the frames
+    that had to be read: none where both scans were still in memory.
     """
 
     point: list[float]
+    verdict: Literal["confirmed", "moved", "contradicted", "unsure", "tooLittleInCommon"]
+    uncertainty_mm: float | None
     disagreement_mm: float | None
-    grade: Literal["green", "amber", "red"]
     frames_read: int
     seconds: float
     peak_mib: float

@@ -6,6 +6,7 @@ person has decided stays as well, flagged where the checks say otherwise.
 
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -27,9 +28,11 @@ from longitudinal.points.statements import Statements
 from longitudinal.settings import Settings
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.jobs import JobRequest, Priority
+from longitudinal.sidecar.records import Notes
 from longitudinal.sidecar.transforms import owners_of_transform, read_grid_of, read_unchecked
 from longitudinal.transforms.attempts import Figure
 from longitudinal.transforms.checks import CHECKS, checked, is_for_checks, is_outdated
+from longitudinal.transforms.error_at_place import ErrorGrid, digest_of, encode_error, put_error
 from longitudinal.transforms.stored import StoredTransform
 
 KIND = "recheck"
@@ -147,18 +150,31 @@ class Recheck:
 
     def _say(self, stored: StoredTransform, answer: Registered) -> None:
         at = datetime.now(UTC).isoformat()
+        errors = _errors(answer)
+
+        def change(notes: Notes) -> Notes:
+            found = checked(
+                notes, answer.quality, answer.expected_error_mm, answer.rejection, answer.reason, answer.engine, at
+            )  # fmt: skip
+            return replace(found, errors_digest=None if errors is None else digest_of(errors))
+
+        # first, so that a job that ends in between is not done
+        if errors is not None:
+            self._store.change_errors_at_place(
+                stored.orthanc_id, lambda text: put_error(text, stored.item, errors)
+            )
         self._store.change_annotation(
             stored.orthanc_id,
-            lambda text: self._statements.restate(
-                stored.orthanc_id,
-                text,
-                stored.item,
-                lambda notes: checked(
-                    notes, answer.quality, answer.expected_error_mm, answer.rejection, answer.reason, answer.engine, at
-                ),
-            ),
-        )  # fmt: skip
+            lambda text: self._statements.restate(stored.orthanc_id, text, stored.item, change),
+        )
         self._settle(stored.orthanc_id)
+
+
+def _errors(answer: Registered) -> bytes | None:
+    """What was measured of one that passed, as it is kept beside the object."""
+    if answer.rejection is not None or answer.errors is None:
+        return None
+    return encode_error(ErrorGrid.from_bytes(answer.errors))
 
 
 def _failed(answer: Registered, method: str) -> Outcome:

@@ -180,8 +180,9 @@ class RefinePoint:
         x, y, z = answer.point
         look = Look(
             point=(x, y, z),
+            verdict=answer.verdict,
+            uncertainty_mm=answer.uncertainty_mm,
             disagreement_mm=answer.disagreement_mm,
-            grade=answer.grade,
             contrast_is_known=fixed.contrast.is_like(moving.contrast),
             frames_read=answer.frames_read,
             seconds=answer.seconds,

@@ -164,8 +164,9 @@ def refine_point(task: RefineTask, scans: ScanCache, voice: Voice) -> Refined:
     found = refine(fixed, moving, known, np.array(task.point, dtype=np.float64), task.threads)
     return Refined(
         point=found.point.tolist(),
-        disagreement_mm=rounded(found.uncertainty_mm),
-        grade=found.grade.value,
+        verdict=found.verdict.value,
+        uncertainty_mm=None if found.uncertainty_mm is None else rounded(found.uncertainty_mm),
+        disagreement_mm=None if found.disagreement_mm is None else rounded(found.disagreement_mm),
         frames_read=scans.frames_read - read,
         seconds=round(time.monotonic() - began, 2),
         peak_mib=_peak_mib(),
@@ -212,12 +213,13 @@ def _registered(alignment: Alignment, seconds: float) -> Registered:
         grid=None if alignment.field is None else encode_field(fit_field(alignment.field), largest_exact=0),
         engine=alignment.engine,
         quality=_figures(quality),
-        expected_error_mm=rounded(quality.expected_error_mm),
+        expected_error_mm=rounded(alignment.expected_error_mm),
         rejection=None if rejection is None else rejection.value,
         reason=None if rejection is None else REJECTIONS[rejection],
         seconds=round(seconds, 2),
         peak_mib=_peak_mib(),
         rigid=None if alignment.rigid is None else _registered(alignment.rigid, seconds),
+        errors=None if alignment.errors is None else alignment.errors.to_bytes(),
     )
 
 

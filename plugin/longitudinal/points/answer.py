@@ -10,8 +10,8 @@ UnresolvedReason = Literal[
 ChosenBy = Literal["clicked", "only", "modality", "plane", "original", "voxel", "distance", "order"]
 UncertaintySource = Literal["sharedFrame", "declared", "forwardBackward", "landmarks", "local", "unknown"]
 Grade = Literal["green", "amber", "red", "unknown"]
-# Expected errors below which a match is green, and amber; docs/api.md says what they mean.
-GREEN_MM = 2.0
+# What 95 % of places stay under, for a match to be green, and amber: one scale for alignments, landmarks and refined points.
+GREEN_MM = 2.5
 AMBER_MM = 5.0
 
 
@@ -37,7 +37,8 @@ class Match(msgspec.Struct, rename="camel", frozen=True):
     """The same place in one study. `row`, `column` and `slice_index` are 0-based, `frame_number` is 1-based.
 
     `x, y, z` is the point in the match's frame (LPS mm), `row, column` its orthogonal projection on the plane, `distance_mm`
-    signed along the plane's normal. `uncertainty_mm` is the expected error of the mapping there, null when not measured.
+    signed along the plane's normal. `uncertainty_mm` is what the error at 95 % of places like this one stays under, null
+    when nothing was measured there.
     """
 
     study_instance_uid: str
@@ -86,8 +87,9 @@ class RefinedMatch(msgspec.Struct, rename="camel", frozen=True):
     """What came of refining one match: `match` is the one to go by, the refined one only where `is_refined`.
 
     `reason` is a code and `detail` its words where it is not; `match` is null where the answer has changed since it was
-    given. `grade` and `disagreement_mm` tell how far the looks at the place agree, null where there were none; `moved_mm` is
-    how far they found it from the unrefined place. `frames_read` counts the frames that had to be read for it.
+    given. `disagreement_mm` tells how far the local estimates differ, null where there were none; `grade` is that of the
+    match; `moved_mm` is how far they found it from the unrefined place, 0 where that is kept. `frames_read` counts the
+    frames that had to be read for it.
     """
 
     study_instance_uid: str
@@ -95,7 +97,7 @@ class RefinedMatch(msgspec.Struct, rename="camel", frozen=True):
     is_refined: bool
     reason: str | None
     detail: str
-    grade: Literal["green", "amber", "red"] | None = None
+    grade: Grade | None = None
     disagreement_mm: float | None = None
     moved_mm: float | None = None
     match: Match | None = None
@@ -126,12 +128,16 @@ class Answer(msgspec.Struct, rename="camel", frozen=True):
     refinement: Refinement | msgspec.UnsetType = msgspec.UNSET
 
 
-def grade_of(uncertainty_mm: float | None) -> Grade:
-    """Green, amber or red by the expected error; not measured is never green.
+def grade_of(uncertainty_mm: float | None, *, is_claimed: bool = False) -> Grade:
+    """Green, amber or red by the uncertainty; not measured is never green, and what is only claimed amber at best.
 
     >>> grade_of(1.0), grade_of(3.0), grade_of(9.0), grade_of(None)
     ('green', 'amber', 'red', 'unknown')
+    >>> grade_of(1.0, is_claimed=True)
+    'amber'
     """
     if uncertainty_mm is None:
         return "unknown"
-    return "green" if uncertainty_mm <= GREEN_MM else "amber" if uncertainty_mm <= AMBER_MM else "red"
+    if uncertainty_mm <= GREEN_MM and not is_claimed:
+        return "green"
+    return "amber" if uncertainty_mm <= AMBER_MM else "red"

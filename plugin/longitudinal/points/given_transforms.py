@@ -208,6 +208,7 @@ class GivenTransforms:
         stored = self._objects.write(
             ends.index, matrix, later=later, earlier=earlier,
             authorship=_authorship(user, now, is_fit=given.fit is not None), notes=notes,
+            errors=given.errors if ends.is_backwards else given.errors_in_target(),
         )  # fmt: skip
         return self.get(stored.transform)
 

@@ -19,7 +19,7 @@ from longitudinal.points.series_planes import SeriesPlanes
 from longitudinal.points.study_time import sort_key, study_time
 from longitudinal.sidecar.headers import IDENTITY
 from longitudinal.transforms.attempts import Attempt, read_attempts
-from longitudinal.transforms.graph import FrameGraph, Path
+from longitudinal.transforms.graph import UNKNOWN, FrameGraph, Path
 from longitudinal.transforms.stored import StoredTransform
 
 
@@ -51,23 +51,46 @@ class FramePoints:
         (f, 3) LPS mm, in the order of `PatientIndex.frames`; NaN where there is no path or the path does not reach.
     ways
         For each frame how it was reached, None where it was not.
+    source
+        (3,) LPS mm: the point itself.
+    trails
+        The point in each frame on the way, (s + 1, 3), of ways that are no matrix: those are known already.
     """
 
     points: NDArray[np.float64]
     ways: tuple["Way | None", ...]
+    source: NDArray[np.float64]
+    trails: Mapping[int, NDArray[np.float64]]
+
+    def uncertainty(self, frame: int) -> tuple[float | None, UncertaintySource]:
+        """What 95 % of places like this one stay under in a frame that was reached, mm, and where it comes from."""
+        way = self.ways[frame]
+        assert way is not None
+        if not way.depends_on_place:
+            return way.uncertainty_mm, way.uncertainty_source
+        if not np.isfinite(self.points[frame]).all():
+            return None, "unknown"
+        trail = self.trails.get(frame)
+        bound = way.path.bound_mm(way.path.trail(self.source) if trail is None else trail)
+        return (None, "unknown") if bound is None else (round(bound, 3), way.uncertainty_source)
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A path between two frames as an answer tells it."""
+    """A path between two frames as an answer tells it.
+
+    `uncertainty_mm` is that of every place where it does not depend on the place, else None.
+    """
 
     path: Path
     edge_ids: tuple[str, ...]
     alternatives: tuple[str, ...]
     method: str
+    depends_on_place: bool
     uncertainty_mm: float | None
     uncertainty_source: UncertaintySource
     reviewed: bool
+    is_claimed: bool
 
 
 class PatientIndex:
@@ -213,13 +236,15 @@ class PatientIndex:
         """Map one point of `frame` into every frame of the patient."""
         matrices, ways, curved = self._route(frame)
         points = matrices[:, :, :3] @ point + matrices[:, :, 3]
+        trails: dict[int, NDArray[np.float64]] = {}
         for number in curved:
             way = ways[number]
             assert way is not None
-            points[number] = way.path.map_points(point[None, :])[0]
+            trails[number] = way.path.trail(point)
+            points[number] = trails[number][-1]
         # A long chain of transforms can lead out of all bounds; there is no place there.
         points[~(np.abs(points) <= FARTHEST_MM).all(axis=1)] = np.nan
-        return FramePoints(points, ways)
+        return FramePoints(points, ways, point, trails)
 
     def map_direction(self, frame: str, direction: NDArray[np.float64]) -> NDArray[np.float64]:
         """A direction of `frame` as unit vectors (f, 3) in every frame; NaN where no linear path leads."""
@@ -248,14 +273,19 @@ class PatientIndex:
         alternatives = (
             edge.id for step in path.steps for edge in self.graph.alternatives(step.from_frame, step.to_frame)
         )
+        depends_on_place = path.depends_on_place
+        bound = None if depends_on_place else path.bound_mm(np.zeros((len(path.steps) + 1, 3)))
+        is_unknown = bool(path.steps) and not depends_on_place and bound is None
         return Way(
             path=path,
             edge_ids=path.edge_ids,
             alternatives=tuple(alternatives),
             method=path.method or "sharedFrame",
-            uncertainty_mm=path.expected_error_mm,
-            uncertainty_source=cast(UncertaintySource, path.error_source),
+            depends_on_place=depends_on_place,
+            uncertainty_mm=bound,
+            uncertainty_source=cast(UncertaintySource, UNKNOWN if is_unknown else path.error_source),
             reviewed=bool(path.steps) and path.reviewed,
+            is_claimed=path.is_claimed,
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longitudinal.geometry.affine import Matrix
-from longitudinal.points.answer import Answer, Match, RefinedMatch
+from longitudinal.points.answer import Answer, Match, RefinedMatch, grade_of
 from longitudinal.points.patient_index import PatientIndex
 from longitudinal.points.resolve import LinkBuilder, Source
 from longitudinal.transforms.local_affine import local_affine
@@ -19,9 +19,10 @@ REFINEMENT_REASONS = {
     "notAScan": "only stacks of CT, MR, PT and NM images are registered",
     "noSourceImages": "no scan in the point's Frame of Reference shows it; ask by a pixel of an image",
     "outsideTransform": "the transform does not reach all round the point",
-    "looksDisagree": "the looks at the place disagree too much; the unrefined place stays, and is not confirmed",
-    "tooLittleInCommon": "the other scan shows less than half of the surroundings; the unrefined place stays, not confirmed",
-    "outsideCoverage": "refined, the place lies beside the images; the unrefined place stays, and is not confirmed",
+    "looksDisagree": "the local estimates disagree, and nothing is known of the place; the unrefined position is kept",
+    "contradicted": "every local estimate lies elsewhere, but they disagree on where; the unrefined position is kept",
+    "tooLittleInCommon": "the other scan shows less than half of the surroundings; the unrefined position is kept",
+    "outsideCoverage": "refined, the place lies beside the images; the unrefined position is kept",
     "changed": "images, transforms or reviews have changed since the answer was given; ask again",
     "workerFailed": "the pixels could not be read, or registering them failed",
 }
@@ -30,7 +31,13 @@ REFINEMENT_REASONS = {
 CONTRAST_UNKNOWN = "contrastUnknown"
 """Flag of a match that was refined by mutual information, as nobody knows that equal tissue is equally bright in both."""
 
-Grade = Literal["green", "amber", "red"]
+Verdict = Literal["confirmed", "moved", "contradicted", "unsure", "tooLittleInCommon"]
+
+_KEPT: dict[Verdict, str] = {
+    "contradicted": "contradicted",
+    "unsure": "looksDisagree",
+    "tooLittleInCommon": "tooLittleInCommon",
+}
 
 
 class NotRefined(Exception):
@@ -69,13 +76,18 @@ class Look:
     ----------
     point
         (3,) LPS mm in the frame of the match.
+    verdict
+        What the local estimates say of the place that was known.
+    uncertainty_mm
+        What 95 % of errors stay under; None where they tell nothing.
     disagreement_mm
-        None where there was too little to look at.
+        How far they differ; None where there were none.
     """
 
     point: tuple[float, float, float]
+    verdict: Verdict
+    uncertainty_mm: float | None
     disagreement_mm: float | None
-    grade: Grade
     contrast_is_known: bool
     frames_read: int
     seconds: float
@@ -141,7 +153,7 @@ def find_surroundings(
 def refined(
     index: PatientIndex, match: Match, stack: int, look: Look, links: LinkBuilder, most_mm: float | None
 ) -> RefinedMatch:
-    """The match at the place that was found, or as it was with a red grade where the place is not to be trusted.
+    """The match at the place that was found or confirmed, or as it was, without a measure where nothing speaks for it.
 
     Parameters
     ----------
@@ -151,22 +163,29 @@ def refined(
         How far from the nearest plane the place may be, where the question said so.
     """
     moved = float(np.linalg.norm(np.subtract(look.point, (match.x, match.y, match.z))))
-    reason, new = None, match
-    if look.disagreement_mm is None:
-        reason, new = "tooLittleInCommon", _doubted(match, None)
-    elif look.grade == "red":
-        reason, new = "looksDisagree", _doubted(match, look.disagreement_mm)
-    else:
-        placed = _placed(index, match, stack, look, links, most_mm)
-        if placed is None:
+    reason, new = _KEPT.get(look.verdict), None
+    if look.verdict == "confirmed":
+        new = _measured(match, look)
+    elif look.verdict == "moved":
+        new = _placed(index, match, stack, look, links, most_mm)
+        if new is None:
             reason, new = "outsideCoverage", _doubted(match, moved)
-        else:
-            new = placed
+    else:
+        new = _doubted(match, look.uncertainty_mm)
     return RefinedMatch(
         match.study_instance_uid, match.series_instance_uid, is_refined=reason is None, reason=reason,
-        detail="" if reason is None else REFINEMENT_REASONS[reason], grade=look.grade,
+        detail="" if reason is None else REFINEMENT_REASONS[reason], grade=new.grade,
         disagreement_mm=look.disagreement_mm, moved_mm=None if look.disagreement_mm is None else round(moved, 3),
         match=new, frames_read=look.frames_read, seconds=look.seconds,
+    )  # fmt: skip
+
+
+def _measured(match: Match, look: Look) -> Match:
+    """The match with what the local estimates measured of it."""
+    return msgspec.structs.replace(
+        match, uncertainty_mm=look.uncertainty_mm, uncertainty_source="local", grade=grade_of(look.uncertainty_mm),
+        reviewed=False,  # a person has looked at the transforms, not at this place
+        flags=match.flags if look.contrast_is_known else (*match.flags, CONTRAST_UNKNOWN),
     )  # fmt: skip
 
 
@@ -187,26 +206,27 @@ def _placed(
     frame_number = int(index.stack_set.planes["frame_number"][plane])
     x, y, z = look.point
     return msgspec.structs.replace(
-        match,
+        _measured(match, look),
         sop_instance_uid=series.sop_instance_uids[instance], orthanc_instance_id=series.orthanc_ids[instance],
         frame_number=frame_number, slice_index=int(located.slice_index[0]), row=float(located.row[0]),
         column=float(located.column[0]), x=x, y=y, z=z, distance_mm=distance, in_gap=bool(located.in_gap[0]),
-        uncertainty_mm=look.disagreement_mm, uncertainty_source="local", grade=look.grade,
-        reviewed=False,  # a person has looked at the transforms, not at this place
-        flags=match.flags if look.contrast_is_known else (*match.flags, CONTRAST_UNKNOWN),
         links=links(study, series, instance, frame_number, plane),
     )  # fmt: skip
 
 
 def _doubted(match: Match, seen_mm: float | None) -> Match:
-    """The unrefined match, red: a good figure of the whole alignment must not speak for a place that was not confirmed."""
+    """The unrefined match: a good figure of the whole alignment must not speak for a place that was not confirmed.
+
+    Amber or red by what speaks against it, and not measured where nothing is known.
+    """
     if seen_mm is None:
         return msgspec.structs.replace(
-            match, uncertainty_mm=None, uncertainty_source="unknown", grade="red", reviewed=False
+            match, uncertainty_mm=None, uncertainty_source="unknown", grade="unknown", reviewed=False
         )
     worst = max(seen_mm, match.uncertainty_mm or 0.0)
+    grade = grade_of(worst, is_claimed=True)  # whatever its size, the place was not found again
     return msgspec.structs.replace(
-        match, uncertainty_mm=worst, uncertainty_source="local", grade="red", reviewed=False
+        match, uncertainty_mm=worst, uncertainty_source="local", grade=grade, reviewed=False
     )
 
 

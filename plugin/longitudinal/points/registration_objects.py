@@ -1,7 +1,7 @@
 """Transforms as registration objects in the archive: written there with what is said about them, and used at once."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 
 import numpy as np
@@ -28,6 +28,7 @@ from longitudinal.points.statements import Statements
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.records import Notes
 from longitudinal.sidecar.transforms import sop_class_of
+from longitudinal.transforms.error_at_place import ErrorAtPlace, digest_of, encode_error, put_error
 
 # Enough to know a frame by when some of its images are deleted.
 _MOST_REFERENCES = 1_000
@@ -85,6 +86,7 @@ class RegistrationObjects:
         authorship: Authorship,
         notes: Notes,
         entropy: Sequence[str] | None = None,
+        errors: ErrorAtPlace | None = None,
     ) -> StoredObject:
         """Write a transform to the archive; the very next question uses it.
 
@@ -96,6 +98,8 @@ class RegistrationObjects:
             The frames; the object lies in the later one's study.
         entropy
             What makes it the same object when it is written twice: what is said about it then stays.
+        errors
+            What is known of its error place by place, in the earlier frame.
 
         Raises
         ------
@@ -116,14 +120,22 @@ class RegistrationObjects:
         try:
             # Of another object with this UID nothing is known here; whoever stored it says what it is worth.
             if self._statements.is_stored(orthanc_id, file):
-                self._store.change_annotation(
-                    orthanc_id, lambda text: self._statements.give(orthanc_id, text, TRANSFORM_ITEM, notes)
-                )
+                self._say(orthanc_id, notes, errors)
         except ArchiveFailed:
             self._store.delete(orthanc_id)
             raise
         self._settle(orthanc_id)
         return StoredObject(f"{dataset.SOPInstanceUID}.{TRANSFORM_ITEM}", orthanc_id, len(file))
+
+    def _say(self, orthanc_id: str, notes: Notes, errors: ErrorAtPlace | None) -> None:
+        """What is said about a new object; the statement last, as an object without one is checked again."""
+        if errors is not None:
+            item = encode_error(errors)
+            notes = replace(notes, errors_digest=digest_of(item))
+            self._store.change_errors_at_place(orthanc_id, lambda text: put_error(text, TRANSFORM_ITEM, item))
+        self._store.change_annotation(
+            orthanc_id, lambda text: self._statements.give(orthanc_id, text, TRANSFORM_ITEM, notes)
+        )
 
     def _registered(self, index: PatientIndex, frame: str) -> RegisteredFrame:
         number = first_series(index, frame)

@@ -265,13 +265,14 @@ def _matches(
         way = reached.frame_points.ways[frame]
         assert way is not None  # a frame without a path gives NaN, and NaN is within no reach
         orthanc_id = series.orthanc_ids[instance]
+        uncertainty, uncertainty_source = reached.frame_points.uncertainty(frame)
         x, y, z = points[frame]
         found[study_number if per == "study" else series_number] = Match(
             study.study_instance_uid, series.series_instance_uid, series.sop_instance_uids[instance], orthanc_id,
             rule == "clicked", frame_number, slice_index, row, column, index.frames[frame], x, y, z, distance, in_gap,
             rule, other_series, study.study_date, study.acquisition_date_time, series.modality,
-            series.series_description, way.edge_ids, way.alternatives, way.method, way.uncertainty_mm,
-            way.uncertainty_source, grade_of(way.uncertainty_mm), way.reviewed, series.flags,
+            series.series_description, way.edge_ids, way.alternatives, way.method, uncertainty,
+            uncertainty_source, grade_of(uncertainty, is_claimed=way.is_claimed), way.reviewed, series.flags,
             links(study, series, instance, frame_number, plane),
         )  # fmt: skip
     return found

@@ -7,9 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+
 from longitudinal.dicom.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.registration.quality import Quality
+from longitudinal.transforms.error_at_place import ErrorGrid
 
 Progress = Callable[["Stage", float], None]
 """Called with the stage and how far it is, 0..1; whatever it raises ends the alignment and reaches the caller."""
@@ -52,6 +55,8 @@ class Alignment:
         Name and version of what made it; a part of what makes a REG the same REG.
     rigid
         Of an affine or deformable alignment that was rejected: the rigid one it began with, where that is accepted.
+    errors
+        How far off it is place by place, in the fixed frame; None where the scans did not overlap.
     """
 
     moving_from_fixed: affine.Matrix
@@ -60,6 +65,13 @@ class Alignment:
     quality: Quality
     engine: str
     rigid: "Alignment | None" = None
+    errors: ErrorGrid | None = None
+
+    @property
+    def expected_error_mm(self) -> float:
+        """One figure to choose by: half of the places that were seen have a smaller bound. NaN where none was."""
+        known = () if self.errors is None else self.errors.bounds[np.isfinite(self.errors.bounds)]
+        return float(np.median(known)) if len(known) else np.nan
 
     @property
     def registration(self) -> affine.Matrix | DisplacementField:

@@ -4,6 +4,7 @@ An alignment by mutual information of whole scans, there and back, agrees with i
 Blocks of 40 mm do not: each looks only at its own surroundings, by gradients, and has no share in the fit.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -13,18 +14,49 @@ from numpy.typing import NDArray
 
 from longitudinal.geometry.affine import Points
 from longitudinal.registration.pyramid import Image, Pyramid
-from longitudinal.registration.search import AXES, PRODUCT_WEIGHTS, gradient_products, mean_gradient
+from longitudinal.registration.search import AXES, PRODUCT_WEIGHTS, mean_gradient, normalised_gradient
 from longitudinal.registration.volume import Voxels
 
 SPACING_MM = 2.0
 """Voxel of the blocks; peaks are found to about a fifth of it."""
 
-BLOCK_MM = 40.0
 SEARCH_MM = 16.0
 """How far a block may lie off; farther is "somewhere else" whatever the number."""
 
-STRIDE_MM = 20.0
-MOST_BLOCKS = 60
+
+@dataclass(frozen=True)
+class Layout:
+    """Which blocks are matched.
+
+    Attributes
+    ----------
+    edge_mm
+        Of a block.
+    stride_mm
+        Between the places where blocks are looked for.
+    most
+        At most so many.
+    room_mm
+        None: those of most structure, wherever they are. Else at most one for each cube of this edge that the scan has
+        room for, and the best of every cube of two strides come first: no part of the body is left out.
+    """
+
+    edge_mm: float
+    stride_mm: float
+    most: int
+    room_mm: float | None = None
+
+    @property
+    def half(self) -> int:
+        """Voxels of half a block."""
+        return round(self.edge_mm / SPACING_MM / 2)
+
+
+WHOLE = Layout(40.0, 20.0, 60)
+"""To judge an alignment as a whole."""
+
+PLACES = Layout(28.0, 16.0, 800, room_mm=30.0)
+"""To judge its places: smaller blocks average less of what moves differently, and are found less exactly."""
 
 NEIGHBOURS = 6
 """With how many of the nearest blocks a block is compared."""
@@ -73,21 +105,19 @@ class BlockMatches:
 
 @dataclass(frozen=True, eq=False)
 class Sampled:
-    """A scan on a grid of `SPACING_MM`.
+    """A scan on a grid of `SPACING_MM`, as its edges.
 
     Attributes
     ----------
-    voxels
-        (k, j, i).
+    edges
+        (3, k, j, i) normalised gradients along the grid's axes; 0 where this voxel or a neighbour was not scanned: nowhere
+        else is a gradient anatomy.
     scanned
-        (k, j, i) 1 where this voxel and its neighbours were scanned: nowhere else is a gradient anatomy.
-    noise
-        `mean_gradient` of the scan.
+        (k, j, i) whether they were.
     """
 
-    voxels: Voxels
-    scanned: Voxels
-    noise: float
+    edges: Voxels
+    scanned: NDArray[np.bool_]
 
     @classmethod
     def on(cls, grid: Image, scan: Pyramid, transform: sitk.Transform, around: int = 0) -> "Sampled":
@@ -97,58 +127,90 @@ class Sampled:
         inner = scanned[1:-1, 1:-1, 1:-1].copy()
         for axis, shift in product(range(3), (-1, 1)):
             inner &= np.roll(scanned, shift, axis)[1:-1, 1:-1, 1:-1]
-        noise = mean_gradient(voxels)
-        return cls(np.pad(voxels, around, mode="edge"), np.pad(inner, around).astype(np.float32), noise)
+        edges = normalised_gradient(voxels, mean_gradient(voxels)) * inner
+        sides = ((around, around),) * 3
+        return cls(np.pad(edges, ((0, 0), *sides)), np.pad(inner, sides))
 
-    def part(self, corner: NDArray[np.int_], size: int) -> "Sampled":
+    def part(self, corner: Sequence[int], size: int) -> "Sampled":
         """A cube of it."""
         cube = tuple(slice(at, at + size) for at in corner)
-        return Sampled(self.voxels[cube], self.scanned[cube], self.noise)
+        return Sampled(self.edges[(slice(None), *cube)], self.scanned[cube])
 
-    def products(self) -> list[Voxels]:
-        """`gradient_products` where there is anatomy, 0 elsewhere."""
-        return [values * self.scanned for values in gradient_products(self.voxels, self.noise)]
-
-
-_HALF, _REACH = round(BLOCK_MM / SPACING_MM / 2), round(SEARCH_MM / SPACING_MM)
-_WIDTH = 2 * (_HALF + _REACH)
-_INNER = (slice(_REACH, -_REACH),) * 3
+    def products(self) -> Voxels:
+        """(6, k, j, i) xx, yy, zz, xy, xz, yz of the gradient."""
+        products = np.empty((len(_PAIRS), *self.scanned.shape), np.float32)
+        for product_, (first, second) in zip(products, _PAIRS, strict=True):
+            np.multiply(self.edges[first], self.edges[second], out=product_)
+        return products
 
 
-def match_blocks(fixed: Pyramid, moving: Pyramid, transform: sitk.Transform) -> BlockMatches:
+_PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
+_REACH = round(SEARCH_MM / SPACING_MM)
+_SHIFTS = (slice(0, 2 * _REACH + 1),) * 3
+_EACH = (1, 2, 3)
+_WEIGHTS = np.array(PRODUCT_WEIGHTS, np.float32)[:, None, None, None]
+
+
+def match_blocks(
+    fixed: Pyramid, moving: Pyramid, transform: sitk.Transform, layout: Layout = WHOLE
+) -> BlockMatches:
     """Match blocks of high structure after an alignment, *moving from fixed*."""
+    return match_layouts(fixed, moving, transform, layout)[0]
+
+
+def match_layouts(
+    fixed: Pyramid, moving: Pyramid, transform: sitk.Transform, *layouts: Layout
+) -> list[BlockMatches]:
+    """The blocks of each layout, from one sampling of the scans."""
     image = fixed.cube(SPACING_MM)
-    around = _HALF + _REACH
+    around = max(layout.half for layout in layouts) + _REACH
     mine = Sampled.on(image, fixed, sitk.Transform(3, sitk.sitkIdentity), around)
     theirs = Sampled.on(image, moving, transform, around)
-    corners = _corners(mine, theirs)
-    found = [match_block(mine.part(corner, _WIDTH), theirs.part(corner, _WIDTH)) for corner in corners]
+    return [_matches(image, mine, theirs, around, layout) for layout in layouts]
+
+
+def _matches(image: Image, mine: Sampled, theirs: Sampled, around: int, layout: Layout) -> BlockMatches:
+    corners = _corners(mine, theirs, around, layout)
+    width = 2 * (layout.half + _REACH)
+    found = [match_block(mine.part(corner, width), theirs.part(corner, width)) for corner in corners]
     directions = np.reshape(image.GetDirection(), (3, 3))
-    centres = np.array(image.GetOrigin()) + ((corners[:, ::-1] - 0.5) * SPACING_MM) @ directions.T
+    middles = corners[:, ::-1] + (width / 2 - 0.5 - around)
+    centres = np.array(image.GetOrigin()) + (middles * SPACING_MM) @ directions.T
     shifts = np.array([shift[::-1] for shift, _ in found]).reshape(-1, 3)
     displacements = (shifts * SPACING_MM) @ directions.T
     return BlockMatches(centres, displacements, np.array([score for _, score in found]))
 
 
-def _corners(mine: Sampled, theirs: Sampled) -> NDArray[np.int_]:
-    """First voxels (n, 3) (k, j, i) of the blocks' surroundings, those with most structure first."""
-    stride = round(STRIDE_MM / SPACING_MM)
-    both = mine.scanned * theirs.scanned
-    ranked = []
-    for corner in product(*(range(_HALF, count - _WIDTH + 1, stride) for count in both.shape)):
-        cube = tuple(slice(at + _REACH, at + _WIDTH - _REACH) for at in corner)
-        if both[cube].mean() < LEAST_COVER:
+def _corners(mine: Sampled, theirs: Sampled, around: int, layout: Layout) -> NDArray[np.int_]:
+    """First voxels (n, 3) (k, j, i) of the blocks' surroundings, in the order in which blocks are taken."""
+    stride, edge = round(layout.stride_mm / SPACING_MM), 2 * layout.half
+    both = mine.scanned & theirs.scanned
+    ranked: dict[tuple[int, ...], list[tuple[float, tuple[int, ...]]]] = {}
+    # half of the last block may reach beyond the scan
+    for first in product(*(range(around, count - around - layout.half + 1, stride) for count in both.shape)):
+        block = tuple(slice(at, at + edge) for at in first)
+        if both[block].mean() < LEAST_COVER:
             continue
-        structure = _structure(mine.part(np.array(corner) + _REACH, 2 * _HALF))
+        structure = _structure(mine.part(first, edge))
         if structure >= LEAST_STRUCTURE:
-            ranked.append((-structure, corner))
-    return np.array([corner for _, corner in sorted(ranked)[:MOST_BLOCKS]], int).reshape(-1, 3)
+            cube = () if layout.room_mm is None else tuple(at // (2 * stride) for at in first)
+            ranked.setdefault(cube, []).append((-structure, tuple(at - _REACH for at in first)))
+    in_turn = sorted(
+        (turn if layout.room_mm else 0, *entry)
+        for entries in ranked.values()
+        for turn, entry in enumerate(sorted(entries))
+    )
+    most = layout.most
+    if layout.room_mm is not None:
+        scanned = int(mine.scanned.sum()) * SPACING_MM**3
+        most = min(most, round(scanned / layout.room_mm**3))
+    return np.array([corner for _, _, corner in in_turn][:most], int).reshape(-1, 3)
 
 
 def _structure(block: Sampled) -> float:
     """Smallest eigenvalue of the mean products: how well the block is held in its weakest direction."""
-    xx, yy, zz, xy, xz, yz = (float(values.mean()) for values in block.products())
-    return float(np.linalg.eigvalsh([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])[0])
+    vectors = block.edges.reshape(3, -1)
+    return float(np.linalg.eigvalsh(vectors @ vectors.T / vectors.shape[1])[0])
 
 
 def match_block(mine: Sampled, theirs: Sampled) -> tuple[NDArray[np.float64], float]:
@@ -156,23 +218,29 @@ def match_block(mine: Sampled, theirs: Sampled) -> tuple[NDArray[np.float64], fl
 
     Both are cubes with the block in the middle and `SEARCH_MM` around it.
     """
-    block = [values[_INNER] for values in mine.products()]
-    field = theirs.products()
-    shape = field[0].shape
-    agreement = sum(
-        weight * np.fft.rfftn(theirs_, shape, AXES) * np.conj(np.fft.rfftn(mine_, shape, AXES))
-        for weight, theirs_, mine_ in zip(PRODUCT_WEIGHTS, field, block, strict=True)
-    )
-    ones = np.conj(np.fft.rfftn(np.ones_like(block[0]), shape, AXES))
-    energy = np.fft.irfftn(np.fft.rfftn(field[0] + field[1] + field[2], shape, AXES) * ones, shape, AXES)
-    own = max(float((block[0] + block[1] + block[2]).sum()), 1.0)
-    places = (slice(0, 2 * _REACH + 1),) * 3
+    inner = mine.part((_REACH,) * 3, mine.scanned.shape[0] - 2 * _REACH)
+    block, field = inner.products(), theirs.products()
+    shape = field.shape[1:]
+    spectra = np.conj(np.fft.rfftn(_WEIGHTS * block, shape, _EACH))
+    agreement = (np.fft.rfftn(field, shape, _EACH) * spectra).sum(axis=0)
+    energy = _sums(field[:3].sum(axis=0), block.shape[1])
+    own = max(float(block[:3].sum()), 1.0)
     # a place half out of the scan has little energy to be divided by: it must not win by that
-    score = np.fft.irfftn(agreement, shape, AXES)[places] / np.sqrt(
-        np.maximum(energy[places], LEAST_COVER * own) * own
+    score = np.fft.irfftn(agreement, shape, AXES)[_SHIFTS] / np.sqrt(
+        np.maximum(energy[_SHIFTS], LEAST_COVER * own) * own
     )
     peak = np.array(np.unravel_index(int(np.argmax(score)), score.shape))
     return _between_voxels(np.asarray(score, np.float32), peak) - _REACH, float(score.max())
+
+
+def _sums(values: Voxels, width: int) -> NDArray[np.float64]:
+    """Sum of each cube of so many voxels, by its first voxel."""
+    sums = values.astype(np.float64)
+    for axis in range(3):
+        sums = np.cumsum(np.pad(sums, [(int(axis == each), 0) for each in range(3)]), axis=axis)
+        ends = np.arange(width, sums.shape[axis])
+        sums = np.take(sums, ends, axis) - np.take(sums, ends - width, axis)
+    return sums
 
 
 def _between_voxels(score: Voxels, peak: NDArray[np.int_]) -> NDArray[np.float64]:

@@ -16,9 +16,10 @@ from longitudinal.dicom.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.geometry.affine import Matrix
 from longitudinal.registration.alignment import Alignment, Method, Progress, Stage
-from longitudinal.registration.block_match import BlockMatches, match_blocks
+from longitudinal.registration.block_match import PLACES, WHOLE, BlockMatches, match_blocks, match_layouts
 from longitudinal.registration.greedy import refine_affine, refine_deformable
 from longitudinal.registration.mirror import mirror_ratio
+from longitudinal.registration.place_error import measure_errors
 from longitudinal.registration.pyramid import Pyramid, image_transform
 from longitudinal.registration.quality import (
     NO_OVERLAP,
@@ -89,8 +90,8 @@ def align(
     there, back = Pyramid(fixed), Pyramid(moving)
     returning = None if initial is None else affine.invert(initial)
     try:
-        forth = _register(there, back, method, initial, threads, progress)
-        home = _register(back, there, method, returning, threads, progress)
+        forth = register_one_way(there, back, method, initial, threads, progress)
+        home = register_one_way(back, there, method, returning, threads, progress)
     except NoOverlap:
         return Alignment(np.eye(4), None, method, NO_OVERLAP, ENGINE)
     return _checked(there, back, forth, home, method, acceptance, progress)
@@ -116,7 +117,7 @@ def recheck(
     matrix = np.asarray(known) if field is None else affine.compose(field.post, field.pre)
     forth = Way(nearest_rigid(matrix, tissue_points(there).mean(axis=0)), matrix, field)
     try:
-        home = _register(back, there, method, affine.invert(forth.rigid), threads, progress)
+        home = register_one_way(back, there, method, affine.invert(forth.rigid), threads, progress)
     except NoOverlap:
         return Alignment(matrix, field, method, NO_OVERLAP, ENGINE)
     return _checked(there, back, forth, home, method, acceptance, progress)
@@ -129,18 +130,17 @@ def _checked(
     if any(affine.find_fault(way.matrix) for way in (forth, home)):  # Greedy's affine stage, gone astray
         quality = replace(NO_OVERLAP, rejection=Rejection.INCONSISTENT)
         forth, home = forth.without_freedom, home.without_freedom
-        ratio = None
+        ratio = errors = None
     else:
-        blocks = match_blocks(there, back, image_transform(forth.matrix, forth.field))
-        quality = judge(
-            there_and_back(look(there, back, forth, blocks), there, back, forth, home), acceptance
-        )
+        whole, places = match_layouts(there, back, image_transform(forth.matrix, forth.field), WHOLE, PLACES)
+        quality = judge(there_and_back(look(there, back, forth, whole), there, back, forth, home), acceptance)
+        errors = measure_errors(there, back, forth.points, places, home.points, forth.rigid)
         ratio = quality.mirror_ratio
     rigid = None
     if method is not Method.RIGID and quality.rejection not in (None, *_RIGID_REJECTIONS):
         rigid = _rigid_part(there, back, forth.without_freedom, home.without_freedom, ratio, acceptance)
     progress(Stage.CHECK, 1.0)
-    return Alignment(forth.matrix, forth.field, method, quality, ENGINE, rigid)
+    return Alignment(forth.matrix, forth.field, method, quality, ENGINE, rigid=rigid, errors=errors)
 
 
 def _rigid_part(
@@ -150,13 +150,16 @@ def _rigid_part(
 
     ``ratio`` is that of the mirror image, which only the rigid part has to do with; None where it is not known.
     """
-    blocks = match_blocks(there, back, image_transform(forth.matrix, None))
+    whole, places = match_layouts(there, back, image_transform(forth.matrix, None), WHOLE, PLACES)
     if ratio is None:
-        figures = look(there, back, forth, blocks)
+        figures = look(there, back, forth, whole)
     else:
-        figures = replace(look_at_blocks(there, back, forth, blocks), mirror_ratio=ratio)
+        figures = replace(look_at_blocks(there, back, forth, whole), mirror_ratio=ratio)
     quality = judge(there_and_back(figures, there, back, forth, home), acceptance)
-    return Alignment(forth.rigid, None, Method.RIGID, quality, ENGINE) if quality.accepted else None
+    if not quality.accepted:
+        return None
+    errors = measure_errors(there, back, forth.points, places, home.points, forth.rigid)
+    return Alignment(forth.rigid, None, Method.RIGID, quality, ENGINE, errors=errors)
 
 
 def nearest_rigid(matrix: Matrix, centre: Floats) -> Matrix:
@@ -191,7 +194,7 @@ class Way:
         return Way(self.rigid, self.rigid, None)
 
 
-def _register(
+def register_one_way(
     fixed: Pyramid, moving: Pyramid, method: Method, initial: Matrix | None, threads: int, progress: Progress
 ) -> Way:
     """Register one way.

@@ -123,11 +123,6 @@ class Quality:
         """Whether the figures suffice."""
         return self.rejection is None
 
-    @property
-    def expected_error_mm(self) -> float:
-        """What to expect at a point: the larger of the two looks, neither of which sees what the other does."""
-        return max(self.forward_backward_mean_mm, self.block_offset_mm)
-
 
 NO_OVERLAP = Quality(
     np.nan, np.nan, np.nan, 0.0, 0.0, np.nan, np.nan, np.nan, 0, np.nan, Rejection.NO_OVERLAP

@@ -192,11 +192,16 @@ def gradient_products(voxels: Voxels, noise: float) -> list[Voxels]:
 
     A gradient counts as one when it is well above ``noise``, as nothing when it is well below.
     """
+    x, y, z = normalised_gradient(voxels, noise)
+    return [x * x, y * y, z * z, x * y, x * z, y * z]
+
+
+def normalised_gradient(voxels: Voxels, noise: float) -> Voxels:
+    """(3, k, j, i): of length near 1 well above ``noise``, near 0 well below."""
     gradient = np.gradient(voxels)
     length = np.sqrt(gradient[0] ** 2 + gradient[1] ** 2 + gradient[2] ** 2)
     scale = 1 / np.sqrt(length**2 + np.float32(noise) ** 2)
-    x, y, z = (component * scale for component in gradient)
-    return [x * x, y * y, z * z, x * y, x * z, y * z]
+    return np.stack([component * scale for component in gradient])
 
 
 def _fast_length(count: int) -> int:

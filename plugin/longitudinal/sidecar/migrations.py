@@ -162,3 +162,10 @@ def m007_job_owners(db: Database) -> None:
     """Whose jobs they are, so that each gets a turn."""
     for statement in _OWNERS:
         db.execute(statement)
+
+
+@MIGRATIONS()
+def m008_error_at_place(db: Database) -> None:
+    """What was measured of a transform's error, place by place; another node may have written it: objects are read again."""
+    db.execute("ALTER TABLE transforms ADD COLUMN error_at_place BLOB")
+    db.execute("UPDATE series SET last_update = NULL WHERE modality = 'REG'")

@@ -22,6 +22,10 @@ class Notes:
         accepted or rejected; None while nobody looked.
     quality
         JSON: what an automatic registration measured of itself.
+    error_at_place
+        JSON of `transforms.error_at_place`: what was measured of the error, place by place.
+    errors_digest
+        Which error at place the rest goes with (`transforms.error_at_place.digest_of`); not kept in the sidecar.
     """
 
     expected_error_mm: float | None = None
@@ -33,12 +37,14 @@ class Notes:
     decided_by: str = ""
     decided_at: str | None = None
     quality: str | None = None
+    error_at_place: bytes | None = None
+    errors_digest: str | None = None
 
-    def columns(self) -> tuple[float | str | None, ...]:
+    def columns(self) -> tuple[float | str | bytes | None, ...]:
         """The values in the order of the columns of `transforms`."""
         return (
             self.expected_error_mm, self.error_source, self.given_origin, self.given_by, self.given_at, self.decision,
-            self.decided_by, self.decided_at, self.quality,
+            self.decided_by, self.decided_at, self.quality, self.error_at_place,
         )  # fmt: skip
 
 

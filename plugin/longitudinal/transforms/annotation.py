@@ -6,12 +6,14 @@ what of it counts, `longitudinal.transforms.statements` says.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from longitudinal.sidecar.records import Notes
 from longitudinal.transforms.attempts import Figure
+from longitudinal.transforms.error_at_place import digest_of, split_errors
 from longitudinal.transforms.metadata_json import are_figures, read_metadata
 
 
@@ -29,6 +31,7 @@ class StatedItem(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True
     quality: Any = None
     given_signature: Any = None
     review_signature: Any = None
+    errors_digest: str | None = None
 
 
 class _Annotation(msgspec.Struct, frozen=True):
@@ -80,6 +83,23 @@ def read_annotation(text: str | None) -> dict[int, Notes]:
     return {number: note_of(item) for number, item in read_items(text).items()}
 
 
+def read_statement(annotation: str | None, errors_at_place: str | None) -> dict[int, Notes]:
+    """Notes by item number with what was measured place by place, which the archive keeps as a value of its own.
+
+    Of an item without an annotation nothing is believed, and beside one only what it names by its digest.
+    """
+    errors = split_errors(errors_at_place)
+    return {
+        number: replace(notes, error_at_place=_named(errors.get(number), notes), errors_digest=None)
+        for number, notes in read_annotation(annotation).items()
+    }
+
+
+def _named(error: bytes | None, notes: Notes) -> bytes | None:
+    """The error at place, where it is the one that the notes were written with."""
+    return error if error is not None and digest_of(error) == notes.errors_digest else None
+
+
 def write_annotation(notes: Mapping[int, Notes]) -> str:
     """The JSON of notes by item number, without signatures."""
     return write_items(
@@ -107,6 +127,7 @@ def note_of(item: StatedItem) -> Notes:
         decided_by=item.decided_by[:_LONGEST_TEXT],
         decided_at=_short(item.decided_at),
         quality=_quality(item.quality),
+        errors_digest=_short(item.errors_digest),
     )
 
 
@@ -115,8 +136,8 @@ def _is_number(key: str) -> bool:
     return key.isascii() and key.isdecimal() and len(key) <= _LONGEST_NUMBER and str(int(key)) == key
 
 
-def _short(time: str | None) -> str | None:
-    return None if time is None else time[:_LONGEST_TEXT]
+def _short(text: str | None) -> str | None:
+    return None if text is None else text[:_LONGEST_TEXT]
 
 
 def _quality(said: Any) -> str | None:

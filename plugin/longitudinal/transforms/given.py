@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from longitudinal.errors import FieldError, TransformRefused
 from longitudinal.geometry import affine
+from longitudinal.transforms.error_at_place import P95_OF_RMS, LandmarkError
 from longitudinal.transforms.landmarks import (
     LandmarkFault,
     LandmarkFit,
@@ -40,13 +41,15 @@ class GivenTransform:
     matrix
         (4, 4) target from source, mm.
     expected_error_mm
-        Of landmarks: at their centroid. None when unknown.
+        Of landmarks: what 95 % of errors stay under at their centroid. None when unknown.
     error_source
         landmarks or declared; None beside an unknown error.
     fit
         Of landmarks.
     centroid
         (3,) of the source landmarks; None for a matrix.
+    errors
+        Of landmarks: the error place by place, in the source frame.
     """
 
     matrix: affine.Matrix
@@ -54,6 +57,11 @@ class GivenTransform:
     error_source: str | None = None
     fit: LandmarkFit | None = None
     centroid: NDArray[np.float64] | None = None
+    errors: LandmarkError | None = None
+
+    def errors_in_target(self) -> LandmarkError | None:
+        """The same in the target frame."""
+        return None if self.errors is None else self.errors.seen_from(self.matrix)
 
 
 def from_matrix(rows: Sequence[Sequence[float]], declared_error_mm: float | None) -> GivenTransform:
@@ -104,7 +112,8 @@ def from_landmarks(
     matrix = fit.transform.matrix
     if expected is None:
         return GivenTransform(matrix, None, None, fit, centroid)
-    return GivenTransform(matrix, float(expected[0]), "landmarks", fit, centroid)
+    errors = fit.error_at_place(least_fle_mm)
+    return GivenTransform(matrix, P95_OF_RMS * float(expected[0]), "landmarks", fit, centroid, errors)
 
 
 def _pointer(field: str) -> str:

@@ -6,7 +6,7 @@ only, forwards or backwards, and its expected error is the sum along it - unknow
 
 import heapq
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from longitudinal.geometry import affine
+from longitudinal.transforms.error_at_place import ErrorAtPlace
 from longitudinal.transforms.model import Transform
 
 SHARED_FRAME = "sharedFrame"
+DECLARED = "declared"
 UNKNOWN = "unknown"
 
 _METHODS_BY_FREEDOM = ("rigid", "landmarks", "affine", "deformable")
@@ -35,7 +37,7 @@ class Edge:
     transform
         Maps points of `source_frame` into `target_frame`.
     expected_error_mm
-        Expected error of a mapped point in mm, the same both ways; None when nobody measured it.
+        One figure for the whole transform, mm, by which transforms are chosen; None when nobody measured it.
     error_source
         declared, forwardBackward, landmarks, local or unknown.
     origin
@@ -44,6 +46,8 @@ class Edge:
         ISO 8601; None when unknown.
     method
         rigid, affine, deformable or landmarks.
+    error_at_place
+        What was measured of the error place by place, in the target frame; None where nothing was.
 
     Raises
     ------
@@ -62,6 +66,7 @@ class Edge:
     created: str | None = None
     rejected: bool = False
     method: str = "rigid"
+    error_at_place: ErrorAtPlace | None = None
 
     def __post_init__(self) -> None:
         if self.source_frame == self.target_frame:
@@ -69,6 +74,20 @@ class Edge:
         error = self.expected_error_mm
         if error is not None and not (math.isfinite(error) and error >= 0):
             raise ValueError("an expected error is a finite number of millimetres, not negative, or None")
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether its error is what somebody said, and no person has accepted the transform."""
+        return self.error_source == DECLARED and not self.reviewed
+
+    def bound_mm(self, place: Sequence[float]) -> float | None:
+        """What 95 % of places like this one stay under, mm; None where nothing was measured there.
+
+        `place` is (x, y, z) of the target frame. Of an error that somebody declared it is that, at every place.
+        """
+        if self.error_at_place is not None:
+            return self.error_at_place.bound_mm(*place)
+        return self.expected_error_mm if self.error_source == DECLARED else None
 
     @cached_property
     def inverse_transform(self) -> Transform:
@@ -142,6 +161,30 @@ class Path:
         return sum(known) if errors and len(known) == len(errors) else None
 
     @property
+    def is_claimed(self) -> bool:
+        """Whether a part of the error is only what somebody said."""
+        return any(step.edge.is_claimed for step in self.steps)
+
+    @property
+    def depends_on_place(self) -> bool:
+        """Whether the bound is not the same everywhere."""
+        return any(step.edge.error_at_place is not None for step in self.steps)
+
+    def bound_mm(self, trail: affine.Points) -> float | None:
+        """What 95 % of places like this one stay under, mm: the sum of each transform's at its own place.
+
+        `trail` is what `trail` gives. None within one frame, and when one transform has no measure at its place.
+        """
+        total = 0.0
+        places = trail.tolist()
+        for number, step in enumerate(self.steps):
+            bound = step.edge.bound_mm(places[number + step.forward])
+            if bound is None:
+                return None
+            total += bound
+        return total if self.steps else None
+
+    @property
     def error_source(self) -> str:
         """Where the expected error comes from; of several, the source of the largest part."""
         if not self.steps:
@@ -171,6 +214,26 @@ class Path:
                 return None
             product = matrix @ product
         return product
+
+    @cached_property
+    def _matrices(self) -> affine.Matrix | None:
+        """(s + 1, 3, 4): into each frame on the way, the first one included; None when a step is not linear."""
+        if self.matrix is None:
+            return None
+        products = [np.eye(4)]
+        for step in self.steps:
+            assert step.transform.matrix is not None
+            products.append(step.transform.matrix @ products[-1])
+        return np.stack(products)[:, :3]
+
+    def trail(self, point: affine.Points) -> affine.Points:
+        """The point (3,) in each frame on the way, mm: (s + 1, 3), the first one itself; NaN from where it gets lost."""
+        if self._matrices is not None:
+            return np.asarray(self._matrices[:, :, :3] @ point + self._matrices[:, :, 3])
+        places: list[affine.Points] = [point]
+        for step in self.steps:
+            places.append(step.transform.map_points(places[-1][None])[0])
+        return np.stack(places)
 
     def map_points(self, points: ArrayLike) -> affine.Points:
         """Map (n, 3) points in mm into `target_frame`; a row is NaN where a step does not reach."""

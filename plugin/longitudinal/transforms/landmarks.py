@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from longitudinal.geometry import affine
+from longitudinal.transforms.error_at_place import LandmarkError
 from longitudinal.transforms.model import Affine, Rigid
 
 LEAST_PAIRS_RIGID = 3
@@ -111,6 +112,14 @@ class LandmarkFit:
     fle_mm: float | None
     _centroid: affine.Points
     _spread: affine.Matrix
+
+    def error_at_place(self, least_fle_mm: float = 0.0) -> LandmarkError | None:
+        """The error place by place, in the **source** frame; None when FLE is unknown."""
+        if self.fle_mm is None:
+            return None
+        return LandmarkError(
+            max(self.fle_mm, least_fle_mm), len(self.residuals_mm), self._centroid, self._spread
+        )
 
     def expected_error_mm(self, points: ArrayLike, least_fle_mm: float = 0.0) -> NDArray[np.float64] | None:
         """Expected (root mean square) error at points of the source frame.

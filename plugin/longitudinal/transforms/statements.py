@@ -1,9 +1,9 @@
 """What is said about an item of a registration object, as two signed statements: `given` and `review`.
 
-`given` is how good the transform is, who gave it and when, and what it measured of itself; `review` what a person decided.
-Each is signed by itself: a review does not vouch for an error that nobody signed. What is unsigned cannot raise trust: no
-error, no review. It can lower it: an unsigned rejection rejects, and what was once rejected stays so until something newer
-is signed.
+`given` is how good the transform is, who gave it and when, what it measured of itself, and which error at place it goes
+with; `review` what a person decided. Each is signed by itself: a review does not vouch for an error that nobody signed.
+What is unsigned cannot raise trust: no error, no review. It can lower it: an unsigned rejection rejects, and what was once
+rejected stays so until something newer is signed.
 """
 
 from collections.abc import Callable, Mapping
@@ -168,6 +168,7 @@ def _replace_given(item: StatedItem, notes: Notes) -> StatedItem:
         given_by=notes.given_by,
         given_at=notes.given_at,
         quality=None if notes.quality is None else msgspec.json.decode(notes.quality),
+        errors_digest=notes.errors_digest,
     )
 
 
@@ -196,7 +197,8 @@ def _plain(signature: Signature | None) -> object:
 
 
 def _given(item: StatedItem) -> bytes:
-    """What a signature of `given` is over: the values, in this order for good."""
+    """What a signature of `given` is over: the values, in this order for good; the digest only where there is one."""
+    digest = () if item.errors_digest is None else (item.errors_digest,)
     values = (
         item.expected_error_mm,
         item.error_source,
@@ -204,6 +206,7 @@ def _given(item: StatedItem) -> bytes:
         item.given_by,
         item.given_at,
         item.quality,
+        *digest,
     )
     return msgspec.json.encode(values, order="sorted")
 

@@ -18,7 +18,8 @@ from longitudinal.geometry import affine
 from longitudinal.sidecar.records import Notes
 from longitudinal.transforms.checks import is_outdated
 from longitudinal.transforms.displacement_grid import DisplacementGrid
-from longitudinal.transforms.graph import Edge
+from longitudinal.transforms.error_at_place import ErrorAtPlace, read_error
+from longitudinal.transforms.graph import DECLARED, UNKNOWN, Edge
 from longitudinal.transforms.model import Transform, linear
 
 LOGGER = logging.getLogger(__name__)
@@ -29,7 +30,6 @@ UNKNOWN_IMAGES = "unknownImages"
 FRAME_CONFLICT = "frameConflict"
 NO_REGISTRATION = "noRegistration"
 
-_UNKNOWN_ERROR = "unknown"
 # A grid takes 4 to 30 MB unpacked.
 _MOST_GRIDS = 16
 
@@ -255,12 +255,13 @@ def _edge(row: sqlite3.Row, source: str, target: str, transform: Transform, note
         target_frame=target,
         transform=transform,
         expected_error_mm=notes.expected_error_mm,
-        error_source=notes.error_source or _UNKNOWN_ERROR,
+        error_source=notes.error_source or UNKNOWN,
         reviewed=notes.decision == "accepted",
         origin=_origin(row),
         created=notes.given_at or row["created"],
         rejected=notes.decision == "rejected",
         method=row["kind"],
+        error_at_place=_error_at_place(notes),
     )
 
 
@@ -271,22 +272,31 @@ def _origin(row: sqlite3.Row) -> str:
     return "person" if row["label"] in GIVEN_LABELS else "automatic"
 
 
+def _error_at_place(notes: Notes) -> ErrorAtPlace | None:
+    """What was measured; beside a declared error, or where nothing is said of the object any more, it counts for nothing."""
+    return None if notes.error_source in (None, DECLARED) else read_error(notes.error_at_place)
+
+
 def _is_own(row: sqlite3.Row, notes: Notes) -> bool:
     """Whether we made the object: it says so, and so does what we keep beside it in this archive."""
     return row["maker"] == Equipment().manufacturer and notes.given_origin is not None
 
 
 def _notes(row: sqlite3.Row) -> Notes:
+    """What is said of a transform.
+
+    What passed older checks is not measured until the present ones were made, and neither is what an older version measured
+    as a whole.
+    """
     notes = Notes(
         row["expected_error_mm"], row["error_source"], row["given_origin"], row["given_by"] or "", row["given_at"],
-        row["decision"], row["decided_by"] or "", row["decided_at"], row["quality"],
+        row["decision"], row["decided_by"] or "", row["decided_at"], row["quality"], row["error_at_place"],
     )  # fmt: skip
-    # what passed older checks is not measured until the present ones were made
-    return (
-        replace(notes, expected_error_mm=None, error_source=None)
-        if is_outdated(notes, _origin(row))
-        else notes
-    )
+    if is_outdated(notes, _origin(row)):
+        return replace(notes, expected_error_mm=None, error_source=None)
+    if notes.error_source in (None, DECLARED) or _error_at_place(notes) is not None:
+        return notes
+    return replace(notes, expected_error_mm=None, error_source=None)
 
 
 _MATRIX_BYTES = 16 * 8

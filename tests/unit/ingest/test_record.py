@@ -1,11 +1,17 @@
 """One stored instance becomes one record, whatever it is: planes or a reason, and never an exception."""
 
+from dataclasses import replace
+
+import numpy as np
 import pydicom
 import pytest
 from pydicom.uid import generate_uid
 
 from longitudinal.dicom.tags import tags_from_dataset
 from longitudinal.ingest.record import read_record, with_current_notes
+from longitudinal.sidecar.records import Notes
+from longitudinal.transforms.annotation import write_annotation
+from longitudinal.transforms.error_at_place import ErrorGrid, digest_of, encode_error, join_errors, read_error
 from tests.annotations import decide
 from tests.builders import as_file, classic, dataset, mosaic
 from tests.data import data
@@ -24,6 +30,9 @@ class OneFile:
         return self._file
 
     def annotation(self, orthanc_id: str) -> None:
+        return None
+
+    def errors_at_place(self, orthanc_id: str) -> None:
         return None
 
     def default_encoding(self) -> str:
@@ -97,3 +106,25 @@ def test_a_review_that_comes_while_a_registration_is_read_again_is_not_lost() ->
     after, _ = with_current_notes(made, archive).transforms  # type: ignore[arg-type]
     assert (after.notes.decision, after.notes.decided_by) == ("rejected", "ann")
     assert after.matrix == before.matrix
+
+
+def test_errors_at_a_place_are_read_with_what_is_said_and_never_without() -> None:
+    file = (data("reg_independent") / "openms_p01_RIGID.dcm").read_bytes()
+    archive = OneFile(file)
+    ds = pydicom.dcmread(pydicom.filebase.DicomBytesIO(file))
+    tags = tags_from_dataset(ds)
+    item = read_record("an-id", tags, archive).transforms[0]  # type: ignore[arg-type]
+    grid = ErrorGrid(np.full((2, 2, 2), 1.5), np.diag([10.0, 10.0, 10.0, 1.0]))
+    archive.errors_at_place = lambda _: join_errors({item.item: grid})  # type: ignore
+    alone = read_record("an-id", tags, archive).transforms[0]  # type: ignore[arg-type]
+    assert alone.notes.error_at_place is None
+    said = Notes(1.5, "forwardBackward", "automatic")
+    named = replace(said, errors_digest=digest_of(encode_error(grid)))
+    archive.annotation = lambda _: write_annotation({item.item: named})  # type: ignore
+    made = read_record("an-id", tags, archive)  # type: ignore[arg-type]
+    with_errors = made.transforms[0]
+    read = read_error(with_errors.notes.error_at_place)
+    assert read is not None
+    assert read.bound_mm(0, 0, 0) == 1.5
+    archive.errors_at_place = lambda _: "something else"  # type: ignore
+    assert with_current_notes(made, archive).transforms[0].notes == said  # type: ignore[arg-type]

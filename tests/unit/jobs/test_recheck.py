@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -24,7 +25,8 @@ from longitudinal.settings import Settings
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.records import InstanceRecord, Notes
 from longitudinal.sidecar.writer import Writer
-from longitudinal.transforms.annotation import read_annotation, write_annotation
+from longitudinal.transforms.annotation import read_annotation, read_statement, write_annotation
+from longitudinal.transforms.error_at_place import ErrorGrid, digest_of, encode_error, put_error, read_error
 from longitudinal.transforms.grid_storage import decode_field, encode_field
 from tests.unit.points.patients import registration, shift, volume
 
@@ -32,12 +34,15 @@ FIRST, SECOND = "1.9.1", "1.9.2"
 FIXED_FROM_MOVING = shift(5, -6, 7)
 OLD = Notes(0.4, "forwardBackward", "automatic", "", "2026-01-01", quality='{"overlap":0.9}')
 
+ERRORS = ErrorGrid(np.full((2, 2, 2), 1.5), np.diag([10.0, 10.0, 10.0, 1.0]))
+
 
 def answer(rejection: str | None = None) -> Registered:
     reason = None if rejection is None else "left and right may be swapped"
     return Registered(
-        [], None, "engine 2", {"checks": 2, "mirrorRatio": 0.7}, 0.6, rejection, reason, 3.0, 300.0
-    )
+        [], None, "engine 2", {"checks": 2, "mirrorRatio": 0.7}, 0.6, rejection, reason, 3.0, 300.0,
+        errors=ERRORS.to_bytes(),
+    )  # fmt: skip
 
 
 class House:
@@ -46,6 +51,7 @@ class House:
         self.tasks: list[Task] = []
         self.answers: list[Registered | Unusable] = []
         self.annotation = write_annotation({1: OLD})
+        self.errors: str | None = None
         self.settled: list[str] = []
         self.refused: list[tuple[str, str, Outcome]] = []
         look = Acquisition(Contrast("MR", 500, 10))
@@ -68,6 +74,14 @@ class House:
 
     def change_annotation(self, _: str, change: Any) -> None:
         self.annotation = change(self.annotation)
+
+    def change_errors_at_place(self, _: str, change: Any) -> None:
+        self.errors = change(self.errors)
+
+    def bound_mm(self) -> float | None:
+        """What counts at a place of the transform."""
+        error = read_error(read_statement(self.annotation, self.errors)[1].error_at_place)
+        return None if error is None else error.bound_mm(0, 0, 0)
 
     def store(self, *scans: list[InstanceRecord]) -> None:
         records = [record for one in scans for record in one]
@@ -109,6 +123,23 @@ def test_the_worker_is_given_the_transform_instead_of_a_search(house: House) -> 
     assert house.settled == ["i1.2.9.90"]
 
 
+def test_what_passes_is_measured_place_by_place(house: House) -> None:
+    house.store(aligned(registration(2, SECOND, FIRST, FIXED_FROM_MOVING)))
+    house.errors = put_error(None, 1, b'{"kind":"grid","grid":"AAAA"}')
+    house.run(answer())
+    assert house.bound_mm() == 1.5
+
+
+def test_what_was_measured_before_counts_no_more(house: House) -> None:
+    item = encode_error(ERRORS)
+    house.errors = put_error(None, 1, item)
+    house.annotation = write_annotation({1: replace(OLD, errors_digest=digest_of(item))})
+    house.store(aligned(registration(2, SECOND, FIRST, FIXED_FROM_MOVING)))
+    assert house.bound_mm() == 1.5
+    house.run(msgspec.structs.replace(answer(), errors=None))
+    assert house.bound_mm() is None
+
+
 def test_a_field_goes_to_the_worker_as_the_object_holds_it(house: House) -> None:
     vectors = np.random.default_rng(1).normal(size=(4, 4, 4, 3)).astype(np.float32)
     axes = np.array([1.0, 0, 0, 0, 1, 0])
@@ -129,6 +160,7 @@ def test_what_fails_is_rejected_with_the_reason(house: House) -> None:
     assert (found.outcome, found.rejection) == ("failed", "mirrorImageFitsBetter")
     said = read_annotation(house.annotation)[1]
     assert (said.decision, said.decided_by) == ("rejected", "engine 2")
+    assert house.bound_mm() is None
     assert "left and right may be swapped" in (said.quality or "")
     ((fixed, moving, outcome),) = house.refused
     assert (fixed, moving, outcome.rejection, outcome.engine) == (

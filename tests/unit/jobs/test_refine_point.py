@@ -36,8 +36,8 @@ def scan(study: int, series: int = 1, **more: Any) -> list[InstanceRecord]:
     )
 
 
-def looked(x: float, y: float, z: float, disagreement: float | None = 0.7, grade: Any = "green") -> Refined:
-    return Refined([x, y, z], disagreement, grade, 0, 2.5, 400.0)
+def looked(x: float, y: float, z: float, uncertainty: float | None = 1.4, verdict: Any = "moved") -> Refined:
+    return Refined([x, y, z], verdict, uncertainty, 0.7, 0, 2.5, 400.0)
 
 
 @dataclass
@@ -134,7 +134,7 @@ def test_the_match_moves_to_where_the_place_was_found(house: House) -> None:
     )
     assert (match.row, match.column, match.distance_mm) == pytest.approx((44, 46.5, 0.5))
     assert (match.x, match.y, match.z) == (46.5, 44, 39.5)
-    assert (match.uncertainty_mm, match.uncertainty_source, match.grade) == (0.7, "local", "green")
+    assert (match.uncertainty_mm, match.uncertainty_source, match.grade) == (1.4, "local", "green")
     assert (match.reviewed, match.flags, match.links.preview) == (False, (), "(13, 1, 34)")
 
 
@@ -146,22 +146,34 @@ def test_where_contrast_is_not_known_to_be_the_same_it_is_said(house: House) -> 
 
 
 @pytest.mark.parametrize(
-    ("look", "reason", "uncertainty", "source"),
+    ("look", "reason", "uncertainty", "source", "grade"),
     [
-        (looked(49, 44, 37, 4.2, "red"), "looksDisagree", 4.2, "local"),
-        (looked(45, 44, 37, None, "red"), "tooLittleInCommon", None, "unknown"),
-        (looked(45, 44, 67, 0.4), "outsideCoverage", 30.0, "local"),
-        (looked(145, 44, 37, 0.4), "outsideCoverage", 100.0, "local"),
+        (looked(45, 44, 37, 7.2, "contradicted"), "contradicted", 7.2, "local", "red"),
+        (looked(45, 44, 37, 3.2, "contradicted"), "contradicted", 3.2, "local", "amber"),
+        (looked(45, 44, 37, None, "unsure"), "looksDisagree", None, "unknown", "unknown"),
+        (looked(45, 44, 37, None, "tooLittleInCommon"), "tooLittleInCommon", None, "unknown", "unknown"),
+        (looked(45, 44, 67, 0.4), "outsideCoverage", 30.0, "local", "red"),
+        (looked(145, 44, 37, 0.4), "outsideCoverage", 100.0, "local", "red"),
     ],
 )
-def test_a_place_that_is_not_confirmed_stays_and_is_red(
-    house: House, look: Refined, reason: str, uncertainty: float | None, source: str
+def test_a_place_that_is_not_confirmed_stays_and_is_red_only_by_evidence(
+    house: House, look: Refined, reason: str, uncertainty: float | None, source: str, grade: str
 ) -> None:
     (before,) = refinable(house.ward.asker.ask(CLICK, Wanted(studies=("1.2",))))
     (result,) = house.refine(look, studies=("1.2",))
     assert (result.is_refined, result.reason, result.detail) == (False, reason, REFINEMENT_REASONS[reason])
     assert result.match == msgspec.structs.replace(
-        before, uncertainty_mm=uncertainty, uncertainty_source=source, grade="red"
+        before, uncertainty_mm=uncertainty, uncertainty_source=source, grade=grade
+    )
+    assert result.grade == grade
+
+
+def test_a_place_that_is_confirmed_stays_and_is_measured(house: House) -> None:
+    (before,) = refinable(house.ward.asker.ask(CLICK, Wanted(studies=("1.2",))))
+    (result,) = house.refine(looked(45, 44, 37, 1.1, "confirmed"), studies=("1.2",))
+    assert (result.is_refined, result.reason, result.moved_mm) == (True, None, 0.0)
+    assert result.match == msgspec.structs.replace(
+        before, uncertainty_mm=1.1, uncertainty_source="local", grade="green", reviewed=False
     )
 
 
@@ -169,7 +181,7 @@ def test_a_smaller_disagreement_does_not_hide_a_larger_known_error(house: House)
     with house.ward.connection as connection:
         connection.execute("UPDATE transforms SET expected_error_mm = 6.0, error_source = 'declared'")
     house.ward.catalogue.forget()
-    (result,) = house.refine(looked(49, 44, 37, 4.2, "red"), studies=("1.2",))
+    (result,) = house.refine(looked(45, 44, 37, 4.2, "contradicted"), studies=("1.2",))
     assert result.match is not None
     assert result.match.uncertainty_mm == 6.0
 

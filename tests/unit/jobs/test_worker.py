@@ -220,7 +220,7 @@ def test_a_point_is_refined_and_the_next_one_reads_nothing(queue: JobQueue) -> N
         assert (second.frames_read, len(orthanc.asked)) == (0, 2 * SIZE)
         away = worker.run(refine_task(fixed, moving, (500, 500, 500)), context)
         assert isinstance(away, Refined)
-        assert (away.grade, away.disagreement_mm) == ("red", None)
+        assert (away.verdict, away.uncertainty_mm, away.disagreement_mm) == ("tooLittleInCommon", None, None)
         flat = worker.run(refine_task(fixed, scan("m", 3), (60, 57, 60)), context)
         assert (flat.scan, flat.reason) == ("moving", "tooFewPlanes")  # type: ignore[union-attr]
     finally:

@@ -9,7 +9,7 @@ import pytest
 from longitudinal.jobs.messages import Refined
 from longitudinal.jobs.worker_pool import WorkerPool
 
-REFINED = Refined([0, 0, 0], 0.5, "green", 0, 1.0, 1.0)
+REFINED = Refined([0, 0, 0], "confirmed", 0.5, 0.5, 0, 1.0, 1.0)
 
 
 class Worker:

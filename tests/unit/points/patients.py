@@ -107,6 +107,7 @@ class FakeArchive:
     def __init__(self) -> None:
         self.gone: set[str] = set()
         self.annotations: dict[str, str] = {}
+        self.errors: dict[str, str] = {}
 
     def has_instance(self, orthanc_id: str) -> bool:
         return orthanc_id not in self.gone
@@ -116,6 +117,9 @@ class FakeArchive:
 
     def annotation(self, orthanc_id: str) -> str | None:
         return self.annotations.get(orthanc_id)
+
+    def errors_at_place(self, orthanc_id: str) -> str | None:
+        return self.errors.get(orthanc_id)
 
 
 class Ward:

@@ -1,5 +1,6 @@
 """Objects of our own: made twice of the same inputs they are one, and what was said about it stays."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from io import BytesIO
@@ -20,8 +21,16 @@ from longitudinal.points.registration_objects import RegistrationObjects
 from longitudinal.points.statements import Memories, Statements
 from longitudinal.sidecar.patients import patient_key_of
 from longitudinal.sidecar.records import Notes
-from longitudinal.transforms.annotation import read_annotation
+from longitudinal.transforms.annotation import read_annotation, read_statement
 from longitudinal.transforms.attempts import read_attempts
+from longitudinal.transforms.error_at_place import (
+    ErrorGrid,
+    digest_of,
+    encode_error,
+    put_error,
+    read_error,
+    split_errors,
+)
 from tests.builders import as_file, classic
 from tests.unit.points.patients import Ward, shift, volume
 
@@ -34,6 +43,7 @@ class Store:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.said: dict[str, str] = {}
+        self.errors: dict[str, str] = {}
         self.failed: dict[str, str] = {}
         self.is_full = False
 
@@ -49,6 +59,9 @@ class Store:
         if self.is_full:
             raise ArchiveFailed("no room")
         self.said[orthanc_id] = change(self.said.get(orthanc_id))
+
+    def change_errors_at_place(self, orthanc_id: str, change: Callable[[str | None], str]) -> None:
+        self.errors[orthanc_id] = change(self.errors.get(orthanc_id))
 
     def change_attempts(self, study: str, change: Callable[[str | None], str]) -> None:
         self.failed[study] = change(self.failed.get(study))
@@ -125,6 +138,29 @@ def test_a_double_run_stores_one_object_and_a_review_in_between_stays(desk: Desk
     )
 
 
+def grid(bound: float) -> ErrorGrid:
+    return ErrorGrid(np.full((2, 2, 2), bound), np.eye(4))
+
+
+def test_errors_are_stored_with_a_new_object_and_stay_as_the_first_run_measured_them(desk: Desk) -> None:
+    for bound in (1.5, 9.0):
+        desk.outcomes.keep(desk.index, desk.pair, outcome(errors=grid(bound)), "ann")
+    (text,) = desk.store.errors.values()
+    read = read_error(split_errors(text)[2])
+    assert read is not None
+    assert read.bound_mm(0, 0, 0) == 1.5
+
+
+def test_an_object_whose_errors_cannot_be_stored_is_taken_back(desk: Desk) -> None:
+    def full(*_: object) -> None:
+        raise ArchiveFailed("no room")
+
+    desk.store.change_errors_at_place = full  # type: ignore[method-assign]
+    with pytest.raises(ArchiveFailed):
+        desk.outcomes.keep(desk.index, desk.pair, outcome(errors=grid(1.5)), "ann")
+    assert desk.store.files == {}
+
+
 def test_another_engine_or_start_makes_another_object(desk: Desk) -> None:
     eye = np.eye(4).tolist()
     assert len({desk.keep(), desk.keep("engine 2"), desk.keep(initial=eye)}) == 3
@@ -168,3 +204,57 @@ def test_without_inputs_each_object_is_another(desk: Desk) -> None:
         for _ in range(2)
     }  # fmt: skip
     assert len(made) == 2
+
+
+def bounds(desk: Desk) -> list[float | None]:
+    """What counts at a place, of each object in the order in which they were stored."""
+    said = [
+        read_statement(desk.statements.believed(uid), desk.store.errors.get(uid)) for uid in desk.store.files
+    ]
+    errors = [read_error(notes[2].error_at_place) for notes in said]
+    return [None if error is None else error.bound_mm(0, 0, 0) for error in errors]
+
+
+def test_errors_that_were_altered_swapped_or_are_named_by_nobody_are_not_measured(desk: Desk) -> None:
+    for engine, bound in (("engine 1", 1.5), ("engine 2", 4.0), ("engine 3", None)):
+        errors = None if bound is None else grid(bound)
+        desk.outcomes.keep(desk.index, desk.pair, outcome(engine=engine, errors=errors), "ann")
+    first, second, third = desk.store.files
+    assert bounds(desk) == [1.5, 4.0, None]
+    kept = dict(desk.store.errors)
+    desk.store.errors = {first: kept[second], second: kept[first], third: kept[first]}
+    assert bounds(desk) == [None, None, None]
+    altered = {second: put_error(kept[second], 2, encode_error(grid(0.1)))}
+    desk.store.errors = {**kept, **altered}
+    assert bounds(desk) == [1.5, None, None]
+
+
+@pytest.mark.parametrize("change", ["taken away", "replaced", "of an unsigned statement"])
+def test_the_name_of_the_errors_is_signed(desk: Desk, change: str) -> None:
+    desk.outcomes.keep(desk.index, desk.pair, outcome(errors=grid(4.0)), "ann")
+    (uid,) = desk.store.files
+    assert bounds(desk) == [4.0]
+    item = encode_error(grid(0.1))
+    desk.store.errors[uid] = put_error(None, 2, item)
+    document = json.loads(desk.store.said[uid])
+    document["items"]["2"] |= {"errorsDigest": digest_of(item)}
+    if change == "taken away":
+        del document["items"]["2"]["errorsDigest"]
+    if change == "of an unsigned statement":
+        del document["items"]["2"]["givenSignature"]
+    desk.store.said[uid] = json.dumps(document)
+    assert bounds(desk) == [None]
+    assert read_annotation(desk.statements.believed(uid))[2].expected_error_mm is None
+
+
+def test_the_statement_comes_last_as_an_object_without_one_is_checked_again(desk: Desk) -> None:
+    there: list[bool] = []
+    change = desk.store.change_annotation
+
+    def looking(orthanc_id: str, make: Callable[[str | None], str]) -> None:
+        there.append(orthanc_id in desk.store.errors)
+        change(orthanc_id, make)
+
+    desk.store.change_annotation = looking  # type: ignore[method-assign]
+    desk.outcomes.keep(desk.index, desk.pair, outcome(errors=grid(1.5)), "ann")
+    assert (there, bounds(desk)) == ([True], [1.5])

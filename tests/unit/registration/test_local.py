@@ -1,11 +1,13 @@
 """One point refined, where the truth is known and where there is nothing to find."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from longitudinal.geometry import affine
 from longitudinal.registration import local
-from longitudinal.registration.local import Grade, Refinement, refine
+from longitudinal.registration.local import AGREED_MM, KEPT_MM, Verdict, judge, refine
 from longitudinal.registration.pyramid import Pyramid
 from longitudinal.transforms.model import linear
 from tests.unit.registration.phantoms import BODY, MOTION, motion, scan
@@ -19,29 +21,83 @@ def test_a_start_that_is_off_by_six_millimetres_is_put_right() -> None:
     off = motion((4.0, -3.5, 2.5), (0, 0, 0)) @ MOTION
     found = refine(FIXED, moving, linear(off), POINT)
     assert np.linalg.norm(found.point - affine.apply(MOTION, POINT)) < 1.2
-    assert found.uncertainty_mm < 3
-    assert found.grade is not Grade.RED
+    assert found.verdict is Verdict.MOVED
+    assert found.uncertainty_mm is not None
+    assert found.uncertainty_mm < 5
 
 
-def test_a_look_gone_astray_is_outvoted_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_right_place_is_confirmed_and_stays() -> None:
     moving = Pyramid(scan(BODY, affine.invert(MOTION), seed=1))
-    monkeypatch.setattr(local._Look, "block_displacement", lambda self, point: np.array([9.0, 0, 0]))
     found = refine(FIXED, moving, linear(MOTION), POINT)
-    assert np.linalg.norm(found.point - affine.apply(MOTION, POINT)) < 1.2
-    assert found.uncertainty_mm > 7
-    assert found.grade is Grade.RED
+    np.testing.assert_allclose(found.point, affine.apply(MOTION, POINT))
+    assert found.verdict is Verdict.CONFIRMED
+    assert found.uncertainty_mm is not None
+    assert found.uncertainty_mm < 3
+
+
+def test_a_right_place_stays_although_the_block_went_astray(monkeypatch: pytest.MonkeyPatch) -> None:
+    moving = Pyramid(scan(BODY, affine.invert(MOTION), seed=1))
+    monkeypatch.setattr(local._Registration, "block_displacement", lambda self, point: np.array([9.0, 0, 0]))
+    found = refine(FIXED, moving, linear(MOTION), POINT)
+    np.testing.assert_allclose(found.point, affine.apply(MOTION, POINT))
+    assert (found.verdict, found.uncertainty_mm) == (Verdict.UNSURE, None)
+    assert found.disagreement_mm is not None
+    assert found.disagreement_mm > 7
+
+
+def test_noise_confirms_nothing() -> None:
+    """Where there is nothing to register Greedy moves nothing: that alone is no confirmation."""
+    random, volume = np.random.default_rng(5), scan(BODY)
+    noise = Pyramid(replace(volume, voxels=random.uniform(0, 900, volume.voxels.shape).astype(np.float32)))
+    for point in ((12.0, -20.0, 8.0), (-15.0, 10.0, 0.0), (0.0, 0.0, -12.0)):
+        found = refine(FIXED, noise, linear(np.eye(4)), np.array(point))
+        assert found.verdict in (Verdict.UNSURE, Verdict.CONTRADICTED)
 
 
 def test_where_the_other_scan_ends_nothing_is_claimed() -> None:
     away = motion((500.0, 0, 0), (0, 0, 0))
     found = refine(FIXED, FIXED, linear(away), POINT)
-    assert found.grade is Grade.RED
-    assert found.uncertainty_mm == np.inf
+    assert (found.verdict, found.uncertainty_mm, found.disagreement_mm) == (Verdict.TOO_LITTLE, None, None)
     np.testing.assert_allclose(found.point, POINT + (500, 0, 0))
 
 
-@pytest.mark.parametrize(
-    ("uncertainty", "grade"), [(0.0, Grade.GREEN), (1.0, Grade.GREEN), (1.1, Grade.AMBER), (2.1, Grade.RED)]
-)
-def test_the_grade_is_the_uncertainty(uncertainty: float, grade: Grade) -> None:
-    assert Refinement(POINT, uncertainty, 0, 0).grade is grade
+def estimates(random: np.random.Generator) -> np.ndarray:
+    """Three estimates: of one place or of several, near or far."""
+    place = random.normal(size=3) * random.choice([0.2, 1.0, 5.0])
+    return place + random.normal(size=(3, 3)) * random.choice([0.1, 0.5, 3.0])
+
+
+def test_what_the_verdicts_promise() -> None:
+    random = np.random.default_rng(3)
+    seen = set()
+    for _ in range(3000):
+        looks = estimates(random)
+        verdict, displacement, uncertainty = judge(looks)
+        seen.add(verdict)
+        lengths = np.linalg.norm(looks, axis=1)
+        spread = np.linalg.norm(looks - np.median(looks, axis=0), axis=1).max()
+        if verdict is Verdict.MOVED:
+            assert lengths.min() > KEPT_MM
+            assert np.linalg.norm(displacement) > spread
+            assert spread <= AGREED_MM
+            np.testing.assert_array_equal(displacement, np.median(looks, axis=0))
+            continue
+        assert not displacement.any()
+        if verdict is Verdict.CONTRADICTED:
+            assert lengths.min() > AGREED_MM
+            assert uncertainty is not None
+            assert uncertainty >= lengths.max()
+        elif verdict is Verdict.CONFIRMED:
+            assert lengths[2] <= AGREED_MM
+            assert lengths[:2].min() <= AGREED_MM
+        else:
+            assert uncertainty is None
+    assert seen == set(Verdict) - {Verdict.TOO_LITTLE}
+
+
+def test_more_disagreement_is_never_more_certain() -> None:
+    place, apart = np.array([4.0, 0, 0]), np.array([[1.0, 0, 0], [-1.0, 0, 0], [0, 0, 0]])
+    found = [judge(place + apart * size)[2] for size in np.linspace(0, 1.9, 20)]
+    known = [value for value in found if value is not None]
+    assert known == sorted(known)
+    assert len(known) == len(found)

@@ -111,10 +111,5 @@ def test_an_administrator_sets_the_limits() -> None:
     assert not judge(replace(GOOD, mirror_ratio=1.2), Acceptance(least_mirror_ratio=1.25)).accepted
 
 
-def test_the_expected_error_is_the_larger_look() -> None:
-    assert GOOD.expected_error_mm == 0.4
-    assert replace(GOOD, forward_backward_mean_mm=0.5).expected_error_mm == 0.5
-
-
 def test_every_rejection_is_explained() -> None:
     assert set(REJECTIONS) == set(Rejection)

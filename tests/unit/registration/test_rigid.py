@@ -20,7 +20,7 @@ def test_a_refinement_starts_anew_while_it_gains_and_keeps_its_best(monkeypatch:
 
     monkeypatch.setattr(rigid, "refine_start", refine_start)
     scanned = Pyramid(scan(BODY))
-    found = rigid._settle(scanned, scanned, Refined(np.eye(4), 0.9), MIDDLE)
+    found = rigid.settle(scanned, scanned, Refined(np.eye(4), 0.9), MIDDLE)
     assert found.information == 1.1
     assert found.moving_from_fixed[0, 0] == 1.1
     assert steps == [2.0, 2.0, 1.0, 1.0, 0.5, 0.25]

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from longitudinal.sidecar.records import Notes
@@ -17,6 +18,7 @@ from longitudinal.transforms.checks import (
     is_outdated,
     is_rejected_by_checks,
 )
+from longitudinal.transforms.error_at_place import ErrorGrid, encode_error
 from tests.unit.points.patients import Ward, registration, shift, volume
 
 OLD = Notes(0.4, "forwardBackward", "automatic", "", "2026-01-01", quality='{"overlap":0.9,"metric":1.1}')
@@ -70,8 +72,10 @@ def test_a_person_is_never_overruled(decision: str) -> None:
 
 
 def test_until_then_it_is_not_measured(tmp_path: Path) -> None:
-    new = replace(OLD, quality=msgspec.json.encode({"checks": CHECKS}).decode())
-    for number, (notes, error) in enumerate([(OLD, None), (new, 0.4)]):
+    errors = encode_error(ErrorGrid(np.full((2, 2, 2), 0.5), np.eye(4)))
+    old = replace(OLD, error_at_place=errors)
+    new = replace(old, quality=msgspec.json.encode({"checks": CHECKS}).decode())
+    for number, (notes, error) in enumerate([(old, None), (new, 0.4)]):
         record = registration(2, "1.2.2", "1.2.1", shift(1, 2, 3), notes=notes, maker="orthanc-longitudinal")
         ward = Ward(
             tmp_path / str(number),
@@ -82,6 +86,7 @@ def test_until_then_it_is_not_measured(tmp_path: Path) -> None:
         (stored,) = ward.catalogue.patient(1).transforms
         assert stored.edge is not None
         assert stored.edge.expected_error_mm == error
+        assert stored.edge.bound_mm((0.0, 0.0, 0.0)) == (error and 0.5)
         assert stored.notes.expected_error_mm == error
         assert flags_of(stored.notes, stored.origin) == ([] if error else ["notChecked"])
 

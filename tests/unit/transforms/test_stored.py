@@ -10,12 +10,15 @@ import pytest
 from longitudinal.dicom.spatial_registration import DisplacementField
 from longitudinal.sidecar.records import InstanceRecord, Notes
 from longitudinal.transforms.annotation import read_annotation, write_annotation
+from longitudinal.transforms.checks import CHECKS
 from longitudinal.transforms.displacement_grid import DisplacementGrid
+from longitudinal.transforms.error_at_place import LandmarkError, join_errors, split_errors
 from longitudinal.transforms.stored import StoredTransform
 from tests.annotations import decide
 from tests.unit.points.patients import Ward, registration, shift, volume
 
 FIRST, SECOND = "1.2.1", "1.2.2"
+LANDMARKS = LandmarkError(0.8, 5, np.array([1.0, 2.0, 3.0]), np.diag([1e-4, 2e-4, 3e-4]))
 
 
 def scans() -> list:
@@ -39,15 +42,41 @@ def deformable(grid: bytes) -> InstanceRecord:
 
 def test_notes_become_the_edge(tmp_path: Path) -> None:
     notes = Notes(
-        1.5, "landmarks", "person", "ann", "2026-01-02T03:04:05+00:00", "accepted", "bob", "2026-01-03"
-    )
+        1.5, "landmarks", "person", "ann", "2026-01-02T03:04:05+00:00", "accepted", "bob", "2026-01-03",
+        error_at_place=split_errors(join_errors({2: LANDMARKS}))[2],
+    )  # fmt: skip
     stored = read(tmp_path, notes=notes, maker="orthanc-longitudinal", label="MATRIX")
     edge = stored.edge
     assert edge is not None
     assert (edge.expected_error_mm, edge.error_source, edge.reviewed) == (1.5, "landmarks", True)
+    assert edge.bound_mm((7.0, 8.0, 9.0)) == LANDMARKS.bound_mm(7.0, 8.0, 9.0)
     assert (edge.origin, edge.created, edge.rejected) == ("person", notes.given_at, False)
     assert stored.is_own
     assert stored.notes == notes
+
+
+@pytest.mark.parametrize("errors", [None, b"", b"something else", b'{"kind": "grid", "grid": "AAAA"}'])
+@pytest.mark.parametrize("source", ["landmarks", "forwardBackward", "local"])
+def test_an_error_of_the_whole_says_nothing_of_a_place(
+    tmp_path: Path, source: str, errors: bytes | None
+) -> None:
+    passed = f'{{"checks":{CHECKS}}}'
+    notes = Notes(0.9, source, "automatic", "", decision="accepted", quality=passed, error_at_place=errors)
+    stored = read(tmp_path, notes=notes, maker="orthanc-longitudinal")
+    assert stored.edge is not None
+    assert (stored.edge.expected_error_mm, stored.edge.error_source) == (None, "unknown")
+    assert stored.edge.bound_mm((0.0, 0.0, 0.0)) is None
+    assert stored.edge.reviewed
+    assert stored.is_own
+    assert stored.notes.expected_error_mm is None
+
+
+def test_what_is_declared_holds_at_every_place(tmp_path: Path) -> None:
+    errors = split_errors(join_errors({2: LANDMARKS}))[2]
+    stored = read(tmp_path, notes=Notes(0.9, "declared", error_at_place=errors))
+    assert stored.edge is not None
+    assert [stored.edge.bound_mm(place) for place in ((0, 0, 0), (900, 0, 0))] == [0.9, 0.9]
+    assert stored.edge.is_claimed
 
 
 def test_without_notes_nothing_is_claimed(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from longitudinal.http.routes.studies import Limit, Offset
 from longitudinal.points.given_transforms import UNKNOWN_FRAME, Ends, GivenTransforms, UnreadRegistration
 from longitudinal.transforms.attempts import Figure
 from longitudinal.transforms.checks import flags_of
+from longitudinal.transforms.error_at_place import P95_OF_RMS
 from longitudinal.transforms.given import GIVEN_REFUSALS, GivenTransform, from_landmarks, from_matrix
 from longitudinal.transforms.stored import OTHER_PATIENT, SAME_FRAME, StoredTransform
 
@@ -137,7 +138,7 @@ class RemovedAnswer(msgspec.Struct, frozen=True):
 
 
 class FittedPoint(msgspec.Struct, rename="camel", frozen=True):
-    """A point of the source frame, where it goes, and the expected error there."""
+    """A point of the source frame, where it goes, and what 95 % of errors stay under there, mm."""
 
     source: list[float]
     target: list[float]
@@ -148,7 +149,8 @@ class FitAnswer(msgspec.Struct, rename="camel", frozen=True):
     """A fit that was not stored; lengths in mm.
 
     `residualsMm` is the distance left in each pair, `freMm` their root mean square, `fleMm` the error of placing one
-    landmark that it points to; null where the fit leaves none to measure it by. `expectedErrorMm` is that at `centroid`.
+    landmark that it points to; null where the fit leaves none to measure it by. `expectedErrorMm` is what 95 % of errors
+    stay under at `centroid`.
     """
 
     matrix: list[list[float]]
@@ -308,7 +310,7 @@ def _fit_answer(transform: GivenTransform, points: list[list[float]], pixel_mm: 
     errors: list[float | None] = [transform.expected_error_mm] * len(places)
     if fit is not None:
         expected = fit.expected_error_mm(places, pixel_mm)
-        errors = [None] * len(places) if expected is None else expected.tolist()
+        errors = [None] * len(places) if expected is None else (P95_OF_RMS * expected).tolist()
     source = transform.error_source
     return FitAnswer(
         matrix=transform.matrix.tolist(),
