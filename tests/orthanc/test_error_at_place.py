@@ -7,10 +7,13 @@ import numpy as np
 import pydicom
 import pytest
 
+from longitudinal.dicom.registration_writer import TRANSFORM_ITEM
+from longitudinal.transforms.error_at_place import ErrorGrid, join_errors
 from tests.builders import as_file
 from tests.orthanc.heads import frame_of, head, motion
 from tests.orthanc.server import OrthancServer
 from tests.orthanc.test_alignment import Json, forget_sidecar, get, load, post, wait_job
+from tests.orthanc.test_transforms import ANOTHER_HAND
 
 pytestmark = pytest.mark.timeout(500)
 
@@ -41,7 +44,8 @@ def bent(files: list[bytes]) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def aligned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[OrthancServer, Json]]:
-    with OrthancServer(tmp_path_factory.mktemp("bent"), configuration=ON_REQUEST) as server:
+    folder = tmp_path_factory.mktemp("bent")
+    with OrthancServer(folder, configuration=ON_REQUEST, script=ANOTHER_HAND) as server:
         load(server, head(1, patient=PATIENT), bent(head(2, 1, MOVED, patient=PATIENT)))
         (job,) = post(server, "/alignments", patientId=PATIENT)["jobs"]
         (pair,) = wait_job(server, job["id"], "done")["result"]["pairs"]
@@ -102,17 +106,19 @@ def test_it_comes_back_with_a_new_sidecar_and_goes_with_its_metadata(
     said = server.session.get(path)
     assert said.status_code == 200
     assert len(said.content) <= 64 * 1024
-    assert server.session.put(path, data="something else").status_code == 200
-    unmeasured = server.wait_until(
-        lambda: (match_at(server, 1, places[1])["uncertaintyMm"] is None) or None,
-        20.0,
-        "the error is unknown",
-    )
-    assert unmeasured
-    match = match_at(server, 1, places[1])
-    assert (match["uncertaintySource"], match["grade"]) == ("unknown", "unknown")
-    assert server.session.put(path, data=said.content).status_code == 200
-    server.wait_until(
-        lambda: match_at(server, 1, places[1])["uncertaintyMm"] == before[1]["uncertaintyMm"] or None,
-        20.0, "the error is known again",
-    )  # fmt: skip
+    assert server.session.put(path, data="something else").status_code == 403
+    everywhere_exact = ErrorGrid(np.zeros((1, 1, 1)), np.diag([1e4, 1e4, 1e4, 1.0]))
+    for written in ("something else", join_errors({TRANSFORM_ITEM: everywhere_exact})):
+        assert server.session.put(f"/another-hand{path}", data=written).status_code == 200
+        server.wait_until(
+            lambda: (match_at(server, 1, places[1])["uncertaintyMm"] is None) or None,
+            20.0,
+            "the error is unknown",
+        )
+        match = match_at(server, 1, places[1])
+        assert (match["uncertaintySource"], match["grade"]) == ("unknown", "unknown")
+        assert server.session.put(f"/another-hand{path}", data=said.content).status_code == 200
+        server.wait_until(
+            lambda: match_at(server, 1, places[1])["uncertaintyMm"] == before[1]["uncertaintyMm"] or None,
+            20.0, "the error is known again",
+        )  # fmt: skip

@@ -1,7 +1,7 @@
 """Heads that lie turned, on a real server: right ones accepted, mirrored ones never; older alignments are checked again."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from longitudinal.transforms.checks import CHECKS
 from tests.orthanc.heads import frame_of, head, landmarks, slices_of
 from tests.orthanc.server import OrthancServer
 from tests.orthanc.test_alignment import ON_REQUEST, errors, get, load, post, wait_job
+from tests.orthanc.test_transforms import ANOTHER_HAND
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -35,7 +36,7 @@ def transforms(server: OrthancServer) -> list[Json]:
 
 
 def test_a_turned_head_is_aligned_and_older_alignments_are_checked_again(start_orthanc: StartOrthanc) -> None:
-    server = start_orthanc(configuration=ON_REQUEST)
+    server = start_orthanc(configuration=ON_REQUEST, script=ANOTHER_HAND)
     load(server, head(1, real=2), slices_of(TURNED.volume(), 2))
     pair = align(server)
     assert pair["rejection"] is None, pair
@@ -45,11 +46,15 @@ def test_a_turned_head_is_aligned_and_older_alignments_are_checked_again(start_o
 
     (made,) = transforms(server)
     assert (made["flags"], made["quality"]["checks"]) == ([], CHECKS)
+    before = uncertainty(server, points[0])
+    assert before is not None
     as_before(server, made)
+    assert uncertainty(server, points[0]) is None
     server.restart()
     checked = wait_checked(server)
     assert (checked["state"], checked["review"], checked["flags"]) == ("usable", None, [])
     assert checked["expectedErrorMm"] == pytest.approx(made["expectedErrorMm"], abs=0.1)
+    assert uncertainty(server, points[0]) == pytest.approx(before, abs=0.2)
     assert checked["quality"]["mirrorRatio"] == pytest.approx(made["quality"]["mirrorRatio"], abs=0.02)
     assert checked["matrix"] == made["matrix"]
 
@@ -80,6 +85,16 @@ def test_a_turned_head_is_aligned_and_older_alignments_are_checked_again(start_o
     assert transforms(server)[0]["flags"] == []
 
 
+def uncertainty(server: OrthancServer, point: Sequence[float]) -> float | None:
+    """What is said of the one match of a point of the first study."""
+    x, y, z = (float(value) for value in point)
+    asked = {"patientId": "HEAD", "frameOfReferenceUid": frame_of(1), "x": x, "y": y, "z": z}
+    matches = post(server, "/points/resolve", 200, **asked)["matches"]
+    (match,) = [match for match in matches if match["frameOfReferenceUid"] == frame_of(2)]
+    found: float | None = match["uncertaintyMm"]
+    return found
+
+
 def as_before(server: OrthancServer, made: Json, *, reviewed: bool = False) -> None:
     """Take from the statement what an older version would not have said: the version of the checks."""
     metadata = f"/instances/{made['orthancInstanceId']}/metadata/4000"
@@ -90,10 +105,7 @@ def as_before(server: OrthancServer, made: Json, *, reviewed: bool = False) -> N
     if not reviewed:
         for name in ("decision", "decidedBy", "decidedAt"):
             item.pop(name, None)
-    revision = server.session.get(metadata).headers.get("ETag")
-    server.session.put(
-        metadata, data=json.dumps(said), headers={"If-Match": revision or ""}
-    ).raise_for_status()
+    server.session.put(f"/another-hand{metadata}", data=json.dumps(said)).raise_for_status()
 
     def is_outdated() -> bool:
         (stored,) = transforms(server)
