@@ -131,7 +131,7 @@ def waited(server: OrthancServer, answer: Json) -> Json:
     else:
         assert results[0]["match"] == match
     assert len(results) == 1
-    assert results[0]["isRefined"]
+    assert results[0]["isRefined"], results
     return dict(results[0])
 
 
