@@ -56,7 +56,13 @@ class ChurnedIndex:
         self._server = OrthancServer(
             folder,
             authentication=False,
-            configuration={"Longitudinal": {"ReconcileSeconds": 1, "AlignOnArrival": False}},
+            configuration={
+                "Longitudinal": {
+                    "ReconcileSeconds": 1,
+                    "AlignOnArrival": False,
+                    "KeyPath": str(folder / "keys.json"),  # the same for the index that is made anew
+                }
+            },
         )
         self.done = Counter[str]()
         self.comparisons = 0

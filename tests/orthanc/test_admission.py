@@ -23,9 +23,11 @@ import orthanc
 
 runpy.run_path({main!r}, run_name="__main__")
 
+from longitudinal.access.identity import Users
 from longitudinal.host.rest import RestHost
 from longitudinal.http.admission import Admission
 from longitudinal.http.exchange import Response
+from longitudinal.http.headers import Guarded
 from longitudinal.http.router import Route, Router
 
 
@@ -39,7 +41,7 @@ def call(request):
 
 
 routes = [Route("POST", "/back", call, "", Response, calls_back=True)]
-RestHost("/calls", Router(routes), Admission({threads})).register()
+RestHost("/calls", Router(routes), Admission({threads}), Users(), Guarded([])).register()
 """
 """A second host beside the plugin's own: its one route does what storing routes do, and takes its time."""
 AT_ONCE = 8

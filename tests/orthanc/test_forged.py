@@ -93,14 +93,25 @@ HONEST: dict[str, Callable[[Victim], Request]] = {
     "core: stores by a form": lambda v: ("POST /instances", [FORM], form(([FILE], new_file(2)))),
     "core: writes metadata": lambda v: (f"PUT /instances/{v.registration}/metadata/5000", [TEXT], b"x"),
     "core: deletes metadata": lambda v: (f"DELETE /instances/{v.registration}/metadata/5000", [], b""),
+    "core: stores, labelled": lambda v: ("POST /instances", ["Content-Type: application/dicom"], new_file(6)),
+    "core: stores, without a type": lambda v: ("POST /instances", [], new_file(7)),
+    "core: writes metadata of another number": lambda v: (
+        f"PUT /instances/{v.registration}/metadata/5001", [TEXT], b"y"),
+    "core: deletes that by the method in a header": lambda v: (
+        f"POST /instances/{v.registration}/metadata/5001", ["X-HTTP-Method-Override: DELETE", "Content-Length: 0"], b""),
+    "DICOMweb: names a server": lambda v: (
+        "PUT /dicom-web/servers/third", [TEXT], b'{"Url": "http://127.0.0.1:9/dicom-web/"}'),
     "DICOMweb: stores": lambda v: (
         "POST /dicom-web/studies", ["Content-Type: multipart/related; type=\"application/dicom\"; boundary=zz"],
         form((["Content-Type: application/dicom"], new_file(3)))),
     "DICOMweb: takes a server away": lambda v: ("DELETE /dicom-web/servers/other", [], b""),
     "ours: accepts": lambda v: (f"POST /imaging/transforms/{v.transform}/review", [TEXT], ACCEPT),
+    "ours: rejects": lambda v: (
+        f"POST /imaging/transforms/{v.transform}/review", [TEXT], b'{"decision": "rejected"}'),
     "ours: uploads": lambda v: ("POST /imaging/uploads", ["Content-Type: application/dicom"], new_file(4)),
     "ours: uploads a form": lambda v: ("POST /imaging/uploads", [FORM], form(([FILE], new_file(5)))),
     "ours: pauses": lambda v: ("POST /imaging/index/pause", ["Content-Length: 0"], b""),
+    "ours: resumes": lambda v: ("POST /imaging/index/resume", ["Content-Length: 0"], b""),
     "core: the method in a header": lambda v: (
         f"POST /studies/{v.study}", ["X-HTTP-Method-Override: DELETE", "Content-Length: 0"], b""),
     "ours: deletes a transform": lambda v: (f"DELETE /imaging/transforms/{v.transform}", [], b""),

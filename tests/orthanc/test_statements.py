@@ -145,6 +145,15 @@ def restored(server: OrthancServer, start_orthanc: StartOrthanc, *, with_key: bo
     return copy
 
 
+def waiting(server: OrthancServer) -> list[str]:
+    """The ids of what waits for a person's review, of all patients."""
+    answer = server.session.get("/imaging/reviews")
+    assert answer.status_code == 200, answer.text
+    page = answer.json()
+    assert page["total"] == len(page["transforms"])
+    return [one["id"] for one in page["transforms"]]
+
+
 def listed_or_none(server: OrthancServer) -> list[Json]:
     answer = server.session.get("/imaging/transforms", params={"patientId": "P"})
     return answer.json()["transforms"] if answer.ok else []
@@ -156,6 +165,7 @@ def test_a_backup_restored_with_its_key_says_what_it_said(start_orthanc: StartOr
     before = listed(server)
     copy = restored(server, start_orthanc, with_key=True)
     assert listed(copy) == before
+    assert waiting(copy) == []
     assert copy.health()["signingProblem"] is None
 
 
@@ -166,6 +176,7 @@ def test_a_backup_restored_without_its_key_has_all_and_believes_nothing(start_or
     copy = restored(server, start_orthanc, with_key=False)
     words = said(copy, transform)
     assert trust(copy) == ("usable", None, None, ["given", "review"])
+    copy.wait_until(lambda: waiting(copy) == [transform["id"]], WITHIN)
     assert match_in(resolve(copy, SECOND, (10, 5, 0)), FIRST)["grade"] == "unknown"
     # It might be a node without the cluster's key: it signs nothing, and says so, until somebody says that the key is lost.
     problem = copy.health()["signingProblem"]
@@ -181,6 +192,7 @@ def test_a_backup_restored_without_its_key_has_all_and_believes_nothing(start_or
     assert trust(copy)[:3] == ("usable", None, None)
     assert review(copy, transform, "accepted") == 200
     assert trust(copy) == ("usable", None, "accepted", ["given"])
+    copy.wait_until(lambda: waiting(copy) == [], WITHIN)
     # And the key, found again, beside the new one.
     path.write_text(json.dumps({"keys": [*file["keys"], *json.loads(keys(server).read_text())["keys"]]}))
     copy.restart()

@@ -96,7 +96,7 @@ def uncertainty(server: OrthancServer, point: Sequence[float]) -> float | None:
 
 
 def as_before(server: OrthancServer, made: Json, *, reviewed: bool = False) -> None:
-    """Take from the statement what an older version would not have said: the version of the checks."""
+    """Make the statement one of an older version: unsigned, and without the version of the checks."""
     metadata = f"/instances/{made['orthancInstanceId']}/metadata/4000"
     said = json.loads(server.session.get(metadata).text)
     (item,) = said["items"].values()

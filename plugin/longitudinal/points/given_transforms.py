@@ -35,6 +35,7 @@ from longitudinal.points.statements import Statements
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.patients import patient_key_of, patients_with_frame
 from longitudinal.sidecar.records import Notes
+from longitudinal.sidecar.statements import read_waiting
 from longitudinal.sidecar.transforms import (
     owners_of_transform,
     read_registrations_without_items,
@@ -284,6 +285,20 @@ class GivenTransforms:
     def unsigned(self, stored: StoredTransform) -> tuple[str, ...]:
         """Which statements about a transform are there and do not count: "given", "review"."""
         return self._statements.unsigned(stored.orthanc_id, stored.item)
+
+    def waiting(self, limit: int, offset: int) -> tuple[int, list[StoredTransform]]:
+        """How many transforms wait for a person's review, and one page of them, of all patients."""
+        waiting = read_waiting(self._readers.connection())
+        found: list[StoredTransform] = []
+        for one in waiting[offset : offset + limit]:
+            index = self._catalogue.patient(one.patient_key)
+            transforms = () if index is None else index.transforms
+            found += [
+                stored
+                for stored in transforms
+                if (stored.id, stored.orthanc_id) == (one.transform, one.orthanc_id)
+            ]
+        return len(waiting), found
 
     def of_patient(self, patient: str) -> tuple[tuple[StoredTransform, ...], list[UnreadRegistration]]:
         """Every transform of a patient, refused and rejected ones too, and objects of which nothing could be read."""

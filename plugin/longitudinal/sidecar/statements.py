@@ -2,13 +2,22 @@
 
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sqlite_utils import Database
 
 from longitudinal.sidecar.facts import read_fact, write_fact
 from longitudinal.sidecar.migrations import MIGRATIONS
 
-__all__ = ["MIGRATIONS", "read_memories", "read_unknown_keys", "registrations", "write_memories"]
+__all__ = [
+    "MIGRATIONS",
+    "Waiting",
+    "read_memories",
+    "read_unknown_keys",
+    "read_waiting",
+    "registrations",
+    "write_memories",
+]
 
 _KEYS = "statements.keys"
 Row = tuple[int, int, int | None, str, str]
@@ -58,6 +67,28 @@ def registrations(connection: sqlite3.Connection) -> list[str]:
         "SELECT DISTINCT i.orthanc_id FROM transforms t JOIN instances i ON i.key = t.instance_key"
     )
     return [str(row[0]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A transform that waits for a person, and whose it is."""
+
+    patient_key: int
+    transform: str
+    orthanc_id: str
+
+
+def read_waiting(connection: sqlite3.Connection) -> list[Waiting]:
+    """Transforms with a review that nobody here has signed, or one that newer checks found fault with after it was made."""
+    rows = connection.execute(
+        """SELECT s.patient_key, t.id, i.orthanc_id FROM transforms t JOIN instances i ON i.key = t.instance_key
+        JOIN series e ON e.key = i.series_key JOIN studies s ON s.key = e.study_key
+        LEFT JOIN statements m ON m.orthanc_id = i.orthanc_id AND m.item = t.item
+        WHERE t.refusal IS NULL AND (instr(coalesce(m.unsigned, ''), 'review') > 0 OR (t.decision = 'accepted'
+            AND json_extract(t.quality, '$.rejection') IS NOT NULL
+            AND coalesce(t.decided_at, '') < json_extract(t.quality, '$.checkedAt'))) ORDER BY t.key"""
+    )
+    return [Waiting(*row) for row in rows]
 
 
 def read_verified_with(connection: sqlite3.Connection) -> str | None:

@@ -72,6 +72,13 @@ class TransformsQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True
     offset: Offset = 0
 
 
+class ReviewsQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
+    """Which page of the transforms of all patients."""
+
+    limit: Limit = 100
+    offset: Offset = 0
+
+
 class ReviewRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
     """What the authenticated user decides; the later decision holds."""
 
@@ -189,6 +196,11 @@ def transform_routes(given: GivenTransforms, max_body_mib: int) -> list[Route]:
         answers = [answer(one) if isinstance(one, StoredTransform) else _unread_answer(one) for one in found]
         return TransformsAnswer(len(stored) + len(unread), query.limit, query.offset, answers)
 
+    def list_waiting(request: Request) -> TransformsAnswer:
+        query = parse_query(request.query, ReviewsQuery)
+        total, found = given.waiting(query.limit, query.offset)
+        return TransformsAnswer(total, query.limit, query.offset, [answer(stored) for stored in found])
+
     def one(_: Request, transform: str) -> TransformAnswer:
         return answer(given.get(transform))
 
@@ -215,6 +227,11 @@ def transform_routes(given: GivenTransforms, max_body_mib: int) -> list[Route]:
         Route(
             "POST", "/transforms/fit", fit, "The same, not stored: how well landmarks fit, and the error elsewhere",
             answer=FitAnswer, body=FitRequest, errors=refused, refusals=_REFUSALS,
+        ),
+        Route(
+            "GET", "/reviews", list_waiting,
+            "Transforms that wait for a person: reviews that nobody here has signed, or that newer checks disagree with",
+            answer=TransformsAnswer, query=ReviewsQuery,
         ),
         Route(
             "GET", "/transforms/{transform}", one, "One transform", answer=TransformAnswer, errors=(NotFound, Ambiguous)
