@@ -145,7 +145,7 @@ def test_cold_it_can_be_waited_for_too(ward: OrthancServer) -> None:
 
 
 def test_overwritten_pixels_are_read_again(ward: OrthancServer) -> None:
-    assert waited(ward, ask(ward, 180, refine="wait"))["framesRead"] in (0, frames())
+    assert waited(ward, ask(ward, 120, refine="wait"))["framesRead"] in (0, frames())
     time.sleep(1.1)  # LastUpdate counts in seconds
     overwritten = head(2, real=2)
     (stored,) = ward.store_rest(overwritten[len(overwritten) // 2 :][:1])
