@@ -10,7 +10,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, settings
+import pytest
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from pydicom.dataset import Dataset
@@ -29,6 +30,8 @@ from tests import builders as build
 from tests.annotations import decide
 from tests.fake_archive import FakeArchive, orthanc_ids
 from tests.index_dump import differences, dump
+
+pytestmark = pytest.mark.timeout(3_600)
 
 EXAMPLES = int(os.environ.get("LONGITUDINAL_EXAMPLES", "200"))
 STEPS = 25
@@ -322,6 +325,5 @@ TestArchiveAndIndex.settings = settings(
     stateful_step_count=STEPS,
     deadline=None,
     derandomize=True,
-    phases=(Phase.generate,) if os.environ.get("NOSHRINK") else tuple(Phase),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
