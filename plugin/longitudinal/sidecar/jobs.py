@@ -123,8 +123,18 @@ def next_job(
     """The queued job to start next, of some kinds and at least a priority.
 
     The greatest priority; of that, a job of the owner who was `served` longest ago; of these by rank, then the oldest.
-    Each step is a seek in an index, however many wait.
+    Each step is a seek in an index, however many wait. All see one moment: another thread may start a job between them.
     """
+    connection.execute("BEGIN")
+    try:
+        return _next_job(connection, kinds, lowest, served)
+    finally:
+        connection.execute("COMMIT")
+
+
+def _next_job(
+    connection: sqlite3.Connection, kinds: frozenset[str], lowest: int, served: Callable[[str], int]
+) -> Job | None:
     priorities = {kind: _greatest_priority(connection, kind, lowest) for kind in sorted(kinds)}
     priority = max((found for found in priorities.values() if found is not None), default=None)
     if priority is None:
