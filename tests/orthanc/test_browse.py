@@ -5,9 +5,8 @@ from typing import Any
 import pydicom
 import pytest
 
-from longitudinal.dicom.planes.reasons import REASONS
-from longitudinal.dicom.registration.refusal import REFUSALS
 from longitudinal.dicom.registration.writer import file_bytes
+from longitudinal.reasons import NotIndexableReason, RegistrationRefusal
 from tests.data import data, dicom_files
 from tests.orthanc.conftest import StartOrthanc
 from tests.orthanc.server import OrthancServer
@@ -118,5 +117,5 @@ def test_where_no_viewer_is_served_there_is_no_link_to_it(start_orthanc: StartOr
     assert study["links"] == {"ohif": None}
     # a registration object whose images are not here is told of in a sentence
     (skipped,) = study["series"][0]["skipped"]
-    explanations = {**REASONS, **REFUSALS}
+    explanations = {code: code.explanation for code in (*NotIndexableReason, *RegistrationRefusal)}
     assert (skipped["count"], skipped["explanation"]) == (1, explanations[skipped["reason"]])

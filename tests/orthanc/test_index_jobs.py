@@ -11,7 +11,7 @@ import pytest
 from pydicom.filebase import DicomBytesIO
 from pydicom.uid import generate_uid
 
-from longitudinal.dicom.planes.reasons import REASONS, NotIndexableReason
+from longitudinal.reasons import NotIndexableReason
 from tests import builders as build
 from tests.data import ROOT
 from tests.orthanc.server import OrthancServer
@@ -144,7 +144,7 @@ def test_a_study_nobody_has_read_is_said_to_be_not_indexed_until_it_is_asked_for
             {
                 "reason": "noGeometry",
                 "count": 2,
-                "explanation": REASONS[NotIndexableReason.NO_GEOMETRY],
+                "explanation": NotIndexableReason.NO_GEOMETRY.explanation,
                 "details": ["ImageOrientationPatient is absent"],
             }
         ]

@@ -10,12 +10,13 @@ import numpy as np
 from benchmarks.registration.trust.pairs import Pair
 from benchmarks.registration.trust.ways import Ways, kept_in
 from longitudinal.geometry.affine import Matrix
+from longitudinal.reasons import Rejection
 from longitudinal.registration import block_match, mirror, rigid, search
 from longitudinal.registration.block_match import match_blocks
 from longitudinal.registration.engine import Way, look_at_blocks, there_and_back
 from longitudinal.registration.mirror import mirror_ratio
 from longitudinal.registration.pyramid import as_transform
-from longitudinal.registration.quality import NO_OVERLAP, Quality, Rejection, judge, tissue_points
+from longitudinal.registration.quality import NO_OVERLAP, Quality, judge, tissue_points
 from longitudinal.settings import Acceptance
 
 BLOCKS, MIRROR = (block_match, rigid, search), (mirror, rigid, search)

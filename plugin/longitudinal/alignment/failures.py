@@ -4,19 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.reasons import AlignmentFailure
 
 LastUpdateOf = Callable[[str], str]
 """When something was last stored in a series, by the Orthanc id of one of its instances; "" where it is gone."""
 
-FAILURES = {
-    "unreadablePixels": "The pixels of an image cannot be decoded.",
-    "imageUnavailable": "Orthanc cannot read an image from its storage.",
-    "imageGone": "An image was deleted while the alignment was under way.",
-    "tooMuchMemory": "The registration needs more memory than WorkerMemoryMiB allows.",
-    "registrationFailed": "The registration ended with an error.",
-    "workerCrashed": "The process that registers died or hung each time.",
-}
-"""Why an alignment failed before its result could be checked; docs/reason-codes.md has a row for each."""
+_BEFORE_CHECKS = frozenset(AlignmentFailure)
 
 MOST_PARTNERS = 2
 """When the best partner does not fit, the next best may; a third has never been better than either."""
@@ -79,11 +72,20 @@ class Failures:
         return any(attempt.is_about(frame, other) for attempt in self._pairs)
 
 
+def failed_before_checks(code: str | None) -> bool:
+    """Whether the code is of a registration that ended before its result could be checked.
+
+    >>> failed_before_checks("imageGone"), failed_before_checks("inconsistent"), failed_before_checks(None)
+    (True, False, False)
+    """
+    return code in _BEFORE_CHECKS
+
+
 def is_enough(rejections: list[str]) -> bool:
     """Whether a frame has failed with enough partners, by the codes of what was wrong with each.
 
     >>> is_enough(["noOverlap"]), is_enough(["noOverlap", "inconsistent"]), is_enough(["workerCrashed"] * 2)
     (False, True, False)
     """
-    by_checks = sum(code not in FAILURES for code in rejections)
+    by_checks = sum(not failed_before_checks(code) for code in rejections)
     return by_checks >= MOST_PARTNERS or len(rejections) >= MOST_TRIES

@@ -5,50 +5,12 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
-from enum import StrEnum
 from io import BytesIO
 from itertools import pairwise
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import IO, Final
+from typing import IO
 
-
-class UploadRefusal(StrEnum):
-    """Why a file of an upload was not stored: codes of the API."""
-
-    EMPTY_FILE = "emptyFile"
-    NOT_DICOM = "notDicom"
-    TOO_DEEP = "tooDeep"
-    DICOMDIR = "dicomdir"
-    DAMAGED_ZIP = "damagedZip"
-    ENCRYPTED_ZIP = "encryptedZip"
-    UNSAFE_PATH = "unsafePath"
-    TOO_MANY_FILES = "tooManyFiles"
-    TOO_LARGE = "tooLarge"
-    EXPLODES = "explodes"
-    UNSUPPORTED_COMPRESSION = "unsupportedCompression"
-    NESTED_ZIP = "nestedZip"
-    REFUSED_BY_ARCHIVE = "refusedByArchive"
-    ARCHIVE_FAILED = "archiveFailed"
-
-
-REFUSALS: Final[dict[UploadRefusal, str]] = {
-    UploadRefusal.EMPTY_FILE: "The file has no content.",
-    UploadRefusal.NOT_DICOM: "The file is no DICOM object that Orthanc can read.",
-    UploadRefusal.TOO_DEEP: "The object has sequences in sequences, more than 32 levels deep; Orthanc could end of it.",
-    UploadRefusal.DICOMDIR: "A DICOMDIR lists the files of a medium; it is no object of a patient.",
-    UploadRefusal.DAMAGED_ZIP: "The zip, or this file in it, cannot be read: it was cut off, its checksum is wrong, or it "
-    "is not as large as the zip declares.",
-    UploadRefusal.ENCRYPTED_ZIP: "The zip has files that need a password; nothing of it is stored.",
-    UploadRefusal.UNSAFE_PATH: "The zip names a file outside its own folder, or a link; nothing of it is stored.",
-    UploadRefusal.TOO_MANY_FILES: "The zips of the upload have too many files; nothing of this one is stored.",
-    UploadRefusal.TOO_LARGE: "Unpacked, the zips of the upload are larger than MaxUploadMiB; nothing of this one is stored.",
-    UploadRefusal.EXPLODES: "The zip, or this file in it, unpacks to more than an image does, or files share their bytes.",
-    UploadRefusal.UNSUPPORTED_COMPRESSION: "The file in the zip is neither stored as it is nor deflated.",
-    UploadRefusal.NESTED_ZIP: "A zip inside a zip is not unpacked.",
-    UploadRefusal.REFUSED_BY_ARCHIVE: "Orthanc did not take the object, by a filter or for want of space; `detail` says.",
-    UploadRefusal.ARCHIVE_FAILED: "Orthanc did not answer.",
-}
-"""One line of explanation for each code."""
+from longitudinal.reasons import UploadRefusal
 
 MAX_FILES = 20_000
 """In one upload, and in one zip: four times the largest of CT studies."""
@@ -247,4 +209,4 @@ def _check_size(member: zipfile.ZipInfo, unpacked: int) -> None:
 
 
 def _refused(name: str, refusal: UploadRefusal, detail: str = "") -> ReceivedFile:
-    return ReceivedFile(name, b"", refusal, detail or REFUSALS[refusal])
+    return ReceivedFile(name, b"", refusal, detail or refusal.explanation)

@@ -18,12 +18,12 @@ from longitudinal.dicom.registration.spatial_registration import (
     REGISTRATION_SOP_CLASSES,
     Registration,
     RegistrationItem,
-    RegistrationRefusal,
     read_registration,
 )
 from longitudinal.dicom.registration.writer import Equipment
 from longitudinal.dicom.tags import Tags, with_unicode
 from longitudinal.dicom.uids import series_frame
+from longitudinal.reasons import RegistrationRefusal
 from longitudinal.sidecar.records import InstanceRecord, Notes, TransformRecord
 from longitudinal.transforms.annotation import read_statement
 from longitudinal.transforms.displacement_grid import DisplacementGrid

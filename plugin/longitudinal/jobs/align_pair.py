@@ -9,7 +9,7 @@ import numpy as np
 
 from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.alignment.candidate import AcquisitionOf, StackCandidate
-from longitudinal.alignment.failures import FAILURES, LastUpdateOf
+from longitudinal.alignment.failures import LastUpdateOf, failed_before_checks
 from longitudinal.alignment.outcome import Outcome, Outcomes, images_of
 from longitudinal.alignment.partner import Pair
 from longitudinal.dicom.planes.contrast import Contrast
@@ -22,6 +22,7 @@ from longitudinal.jobs.supervisor import ArchiveSilent, JobContext, JobCrashed
 from longitudinal.jobs.worker_pool import WorkerPool
 from longitudinal.jobs.worker_process import TaskFailed
 from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.reasons import AlignmentFailure
 from longitudinal.settings import Settings
 from longitudinal.transforms.attempts import Figure
 from longitudinal.transforms.error_at_place import ErrorGrid
@@ -30,8 +31,6 @@ from longitudinal.transforms.grid_storage import decode_field
 LOGGER = logging.getLogger(__name__)
 
 RIGID = "rigid"
-IMAGE_GONE = "imageGone"
-IMAGE_UNAVAILABLE = "imageUnavailable"
 
 
 class Initial(msgspec.Struct, rename="camel", frozen=True):
@@ -90,7 +89,7 @@ class _Answer:
     @property
     def failed_before_checks(self) -> bool:
         """Whether it is the two together that could not be registered at all."""
-        return self.unusable is None and self.registered.rejection in FAILURES
+        return self.unusable is None and failed_before_checks(self.registered.rejection)
 
 
 class AlignPair:
@@ -153,7 +152,9 @@ class AlignPair:
         scans = {"fixed": pair.fixed, "moving": pair.moving}
         gone = self._gone(index, pair)
         if gone is not None:
-            return _Answer(_failed(IMAGE_GONE, FAILURES[IMAGE_GONE]), gone)
+            return _Answer(
+                _failed(AlignmentFailure.IMAGE_GONE, AlignmentFailure.IMAGE_GONE.explanation), gone
+            )
         fixed, moving = (
             planes_of(index, scan.stack, self.acquisition_of(scan.instance)) for scan in scans.values()
         )
@@ -162,7 +163,7 @@ class AlignPair:
             found = self._workers.register(task, context)
         except TaskFailed as error:
             name = f"the {error.scan} scan: " if error.scan else ""
-            if error.reason == IMAGE_GONE:
+            if error.reason == AlignmentFailure.IMAGE_GONE:
                 self._gone(index, pair)
             return _Answer(_failed(error.reason, f"{name}{error}"), scans.get(error.scan))
         except ArchiveSilent:
@@ -170,7 +171,9 @@ class AlignPair:
         except JobCrashed as error:
             if not context.is_last_start:
                 raise
-            return _Answer(_failed("workerCrashed", f"{error} ({context.job.attempts} times)"))
+            return _Answer(
+                _failed(AlignmentFailure.WORKER_CRASHED, f"{error} ({context.job.attempts} times)")
+            )
         if isinstance(found, Unusable):
             reason = f"the {found.scan} scan cannot be registered: {found.detail}"
             return _Answer(_failed(found.reason, reason), scans[found.scan])
@@ -185,10 +188,12 @@ class AlignPair:
             gone = self._gone(index, pair)  # stored now, the object would bring a deleted study back
             if gone is None:
                 return self._keep(index, pair, answer.registered, outcome, order.by)
-            answer = _Answer(_failed(IMAGE_GONE, FAILURES[IMAGE_GONE]), gone)
+            answer = _Answer(
+                _failed(AlignmentFailure.IMAGE_GONE, AlignmentFailure.IMAGE_GONE.explanation), gone
+            )
             outcome = _outcome(answer, method, None)
-        if outcome.rejection != IMAGE_GONE:  # that says nothing of the images that are left
-            if outcome.rejection == IMAGE_UNAVAILABLE:
+        if outcome.rejection != AlignmentFailure.IMAGE_GONE:  # that says nothing of the images that are left
+            if outcome.rejection == AlignmentFailure.IMAGE_UNAVAILABLE:
                 last_updates = ("", "")  # of the storage, and not of what is stored: the next job tries again
             try:
                 self._outcomes.refuse(index, pair, outcome, order.by, last_updates)

@@ -6,7 +6,8 @@ import msgspec
 
 from longitudinal.alignment.failures import Tried, is_enough
 from longitudinal.alignment.partner import Choice
-from longitudinal.jobs.align_pair import IMAGE_GONE, AlignedPair, PairOutcome
+from longitudinal.jobs.align_pair import AlignedPair, PairOutcome
+from longitudinal.reasons import AlignmentFailure
 
 # Whoever deletes image by image must not keep a job busy for good.
 _MOST_GONE = 2
@@ -73,7 +74,7 @@ class AlignProgress(msgspec.Struct, rename="camel", frozen=True):
         first = outcome.tried[0]
         if any(one.transform for one in outcome.tried):
             frames = [choice.frame]
-        elif any(one.rejection == IMAGE_GONE for one in outcome.tried):
+        elif any(one.rejection == AlignmentFailure.IMAGE_GONE for one in outcome.tried):
             scans = [outcome.unusable] if outcome.unusable else [pair.fixed, pair.moving]
             gone = [scan.instance for scan in scans]
         elif outcome.unusable is not None:

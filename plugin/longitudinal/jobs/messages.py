@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from longitudinal.reasons import AlignmentFailure, UnusableScan
 from longitudinal.settings import Acceptance
 from longitudinal.transforms.attempts import Figure
 
@@ -124,7 +125,7 @@ class Unusable(msgspec.Struct, tag="unusable", rename="camel", frozen=True):
     """One of the scans cannot be registered at all: a reason code and its detail."""
 
     scan: str
-    reason: str
+    reason: UnusableScan
     detail: str
 
 
@@ -136,7 +137,7 @@ class Failed(msgspec.Struct, tag="failed", frozen=True):
     """
 
     error: str
-    reason: str = "registrationFailed"
+    reason: AlignmentFailure = AlignmentFailure.REGISTRATION_FAILED
     scan: str = ""
 
 

@@ -9,7 +9,6 @@ import msgspec
 from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.alignment.candidate import VOLUME_MODALITIES, AcquisitionOf
 from longitudinal.errors import Ambiguous, NotFound, NotIndexable, OutsideImage
-from longitudinal.jobs.align_pair import IMAGE_GONE
 from longitudinal.jobs.messages import RefinedMessage, RefineTask, ScanPlanes, Unusable
 from longitudinal.jobs.scan_planes import planes_of
 from longitudinal.jobs.supervisor import ArchiveSilent, JobContext, JobCrashed
@@ -34,6 +33,7 @@ from longitudinal.points.resolver import (
     ResolvedQuestion,
     Resolver,
 )
+from longitudinal.reasons import AlignmentFailure, RefinementReason
 from longitudinal.sidecar.jobs import JobRequest, Priority
 
 KIND = "refine"
@@ -204,18 +204,20 @@ class RefinePoint:
         try:
             return self._workers.refine(task, context)
         except TaskFailed as error:
-            if error.reason == IMAGE_GONE:
+            if error.reason == AlignmentFailure.IMAGE_GONE:
                 raise _Changed from None
             name = f"the {_SCANS[error.scan]}: " if error.scan else ""
-            raise NotRefined("workerFailed", f"{name}{error}") from None
+            raise NotRefined(RefinementReason.WORKER_FAILED, f"{name}{error}") from None
         except NoInterpreter as error:
-            raise NotRefined("workerFailed", str(error)) from None
+            raise NotRefined(RefinementReason.WORKER_FAILED, str(error)) from None
         except ArchiveSilent:
             raise
         except JobCrashed as error:
             if not context.is_last_start:
                 raise
-            raise NotRefined("workerFailed", f"{error} ({context.job.attempts} times)") from None
+            raise NotRefined(
+                RefinementReason.WORKER_FAILED, f"{error} ({context.job.attempts} times)"
+            ) from None
 
     def _scan(self, index: PatientIndex, stack: int) -> tuple[Acquisition, ScanPlanes]:
         series = index.series[int(index.stack_series[stack])]

@@ -49,10 +49,11 @@ from longitudinal.jobs.pixels import (
     PixelsUnavailable,
 )
 from longitudinal.jobs.scan_cache import ReadScan, ScanCache
+from longitudinal.reasons import AlignmentFailure
 from longitudinal.registration.alignment import Alignment, Method, Stage
 from longitudinal.registration.engine import align, recheck
 from longitudinal.registration.local import refine
-from longitudinal.registration.quality import REJECTIONS, Quality
+from longitudinal.registration.quality import Quality
 from longitudinal.registration.volume import UnusableVolume, Volume, build_volume
 from longitudinal.transforms.attempts import Figure
 from longitudinal.transforms.checks import CHECKS, VERSION
@@ -83,7 +84,6 @@ _SAY_SECONDS = 0.2
 # Of the worker's memory, for scans that are kept: what the other half must hold is a scan that is being read.
 _KEPT = 0.5
 _MIB = 1024 * 1024
-_TOO_MUCH_MEMORY = "tooMuchMemory"
 
 
 Scan = TypeVar("Scan")
@@ -215,7 +215,7 @@ def _registered(alignment: Alignment, seconds: float) -> Registered:
         quality=_figures(quality),
         expected_error_mm=rounded(alignment.expected_error_mm),
         rejection=None if rejection is None else rejection.value,
-        reason=None if rejection is None else REJECTIONS[rejection],
+        reason=None if rejection is None else rejection.explanation,
         seconds=round(seconds, 2),
         peak_mib=_peak_mib(),
         rigid=None if alignment.rigid is None else _registered(alignment.rigid, seconds),
@@ -286,7 +286,7 @@ def _answer(line: bytes, read: ReadScan, scans: ScanCache, voice: Voice) -> Work
         return Unanswered(str(error))
     except Exception as error:  # the process is fit for the next task
         answer = _failure(error)
-    if isinstance(answer, Failed) and answer.reason == _TOO_MUCH_MEMORY:
+    if isinstance(answer, Failed) and answer.reason == AlignmentFailure.TOO_MUCH_MEMORY:
         scans.forget()
     return answer
 
@@ -295,13 +295,15 @@ def _failure(error: Exception, scan: str = "") -> Failed:
     """What to say of an exception; native code raises RuntimeError for anything."""
     text = str(error).strip()
     if isinstance(error, PixelsUnavailable):
-        return Failed(text, "unreadablePixels", scan)
+        return Failed(text, AlignmentFailure.UNREADABLE_PIXELS, scan)
     if isinstance(error, ImageUnavailable):
-        return Failed(text, "imageUnavailable", scan)
+        return Failed(text, AlignmentFailure.IMAGE_UNAVAILABLE, scan)
     if isinstance(error, ImageGone):
-        return Failed(text, "imageGone", scan)
+        return Failed(text, AlignmentFailure.IMAGE_GONE, scan)
     if isinstance(error, MemoryError) or "bad_alloc" in text or "allocate" in text.lower():
-        return Failed("it needs more memory than WorkerMemoryMiB allows", _TOO_MUCH_MEMORY, scan)
+        return Failed(
+            "it needs more memory than WorkerMemoryMiB allows", AlignmentFailure.TOO_MUCH_MEMORY, scan
+        )
     return Failed(f"{type(error).__name__}: {text}", scan=scan)
 
 

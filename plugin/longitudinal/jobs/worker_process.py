@@ -30,6 +30,7 @@ from longitudinal.jobs.messages import (
 )
 from longitudinal.jobs.pulse import Pulse
 from longitudinal.jobs.supervisor import ArchiveSilent, JobContext, JobCrashed
+from longitudinal.reasons import AlignmentFailure
 
 LOGGER = logging.getLogger(__name__)
 
@@ -73,7 +74,9 @@ class TaskFailed(Exception):
         "fixed" or "moving" where that scan could not be read; empty where the two together failed.
     """
 
-    def __init__(self, detail: str, reason: str = "registrationFailed", scan: str = "") -> None:
+    def __init__(
+        self, detail: str, reason: AlignmentFailure = AlignmentFailure.REGISTRATION_FAILED, scan: str = ""
+    ) -> None:
         super().__init__(detail)
         self.reason = reason
         self.scan = scan

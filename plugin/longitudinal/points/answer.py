@@ -4,11 +4,9 @@ from typing import Literal
 
 import msgspec
 
+from longitudinal.reasons import UnresolvedReason
 from longitudinal.transforms.graph import UncertaintySource
 
-UnresolvedReason = Literal[
-    "needsAlignment", "notIndexed", "outsideCoverage", "notIndexable", "alignmentFailed", "outsideTransform"
-]
 ChosenBy = Literal["clicked", "only", "modality", "plane", "original", "voxel", "distance", "order"]
 Grade = Literal["green", "amber", "red", "unknown"]
 # What 95 % of places stay under, for a match to be green, and amber: one scale for alignments, landmarks and refined points.

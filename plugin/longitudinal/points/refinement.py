@@ -12,39 +12,26 @@ from longitudinal.geometry.affine import Matrix
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.points.answer import Answer, Match, RefinedMatch, grade_of
 from longitudinal.points.resolve import LinkBuilder, Source
+from longitudinal.reasons import RefinementReason, UnusableScan
 from longitudinal.transforms.local_affine import local_affine
-
-REFINEMENT_REASONS = {
-    "sameFrame": "the images lie in the point's own Frame of Reference: the place is exact by geometry",
-    "notAScan": "only stacks of CT, MR, PT and NM images are registered",
-    "noSourceImages": "no scan in the point's Frame of Reference shows it; ask by a pixel of an image",
-    "outsideTransform": "the transform does not reach all round the point",
-    "looksDisagree": "the local estimates disagree, and nothing is known of the place; the unrefined position is kept",
-    "contradicted": "every local estimate lies elsewhere, but they disagree on where; the unrefined position is kept",
-    "tooLittleInCommon": "the other scan shows less than half of the surroundings; the unrefined position is kept",
-    "outsideCoverage": "refined, the place lies beside the images; the unrefined position is kept",
-    "changed": "images, transforms or reviews have changed since the answer was given; ask again",
-    "workerFailed": "the pixels could not be read, or registering them failed",
-}
-"""Why a match is not refined, beside what makes a scan unusable; docs/reason-codes.md has a row for each."""
 
 CONTRAST_UNKNOWN = "contrastUnknown"
 """Flag of a match that was refined by mutual information, as nobody knows that equal tissue is equally bright in both."""
 
 Verdict = Literal["confirmed", "moved", "contradicted", "unsure", "tooLittleInCommon"]
 
-_KEPT: dict[Verdict, str] = {
-    "contradicted": "contradicted",
-    "unsure": "looksDisagree",
-    "tooLittleInCommon": "tooLittleInCommon",
+_KEPT: dict[Verdict, RefinementReason] = {
+    "contradicted": RefinementReason.CONTRADICTED,
+    "unsure": RefinementReason.LOOKS_DISAGREE,
+    "tooLittleInCommon": RefinementReason.TOO_LITTLE_IN_COMMON,
 }
 
 
 class NotRefined(Exception):
     """The match stays as it is; `reason` is a code of docs/reason-codes.md."""
 
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(detail or REFINEMENT_REASONS[reason])
+    def __init__(self, reason: RefinementReason | UnusableScan, detail: str = "") -> None:
+        super().__init__(detail or reason.explanation)
         self.reason = reason
 
 
@@ -101,7 +88,7 @@ def refinable(answer: Answer) -> list[Match]:
 def same_frame(answer: Answer) -> list[RefinedMatch]:
     """What is said of the other matches, but for the clicked one."""
     others = [match for match in answer.matches if not match.path and not match.is_source]
-    return [unrefined(match, NotRefined("sameFrame")) for match in others]
+    return [unrefined(match, NotRefined(RefinementReason.SAME_FRAME)) for match in others]
 
 
 def unrefined(match: Match, why: NotRefined) -> RefinedMatch:
@@ -115,8 +102,8 @@ def unrefined(match: Match, why: NotRefined) -> RefinedMatch:
 def changed(study_instance_uid: str, series_instance_uid: str) -> RefinedMatch:
     """What is said where the answer is not what it was: there is no match to go by."""
     return RefinedMatch(
-        study_instance_uid, series_instance_uid, is_refined=False, reason="changed",
-        detail=REFINEMENT_REASONS["changed"],
+        study_instance_uid, series_instance_uid, is_refined=False, reason=RefinementReason.CHANGED,
+        detail=RefinementReason.CHANGED.explanation,
     )  # fmt: skip
 
 
@@ -140,13 +127,13 @@ def find_surroundings(
     clicked = source.plane
     fixed = _stack_at(index, source, is_scan, moving) if clicked is None else index.stack_of_plane(clicked)
     if not (is_scan[fixed] and is_scan[moving]):
-        raise NotRefined("notAScan")
+        raise NotRefined(RefinementReason.NOT_A_SCAN)
     way = index.map_into_frames(source.frame, source.point).ways[int(index.stack_frame[moving])]
     assert way is not None  # the match was reached that way
     try:
         matrix = local_affine(way.path, source.point)
     except ValueError:
-        raise NotRefined("outsideTransform") from None
+        raise NotRefined(RefinementReason.OUTSIDE_TRANSFORM) from None
     return Surroundings(fixed, moving, matrix, source.point)
 
 
@@ -174,12 +161,12 @@ def refined(
     elif look.verdict == "moved":
         new = _placed(index, match, stack, look, links, most_mm)
         if new is None:
-            reason, new = "outsideCoverage", _doubted(match, moved)
+            reason, new = RefinementReason.OUTSIDE_COVERAGE, _doubted(match, moved)
     else:
         new = _doubted(match, look.uncertainty_mm)
     return RefinedMatch(
         match.study_instance_uid, match.series_instance_uid, is_refined=reason is None, reason=reason,
-        detail="" if reason is None else REFINEMENT_REASONS[reason], grade=new.grade,
+        detail="" if reason is None else reason.explanation, grade=new.grade,
         disagreement_mm=look.disagreement_mm, moved_mm=None if look.disagreement_mm is None else round(moved, 3),
         match=new, frames_read=look.frames_read, seconds=look.seconds,
     )  # fmt: skip
@@ -255,6 +242,6 @@ def _stack_at(index: PatientIndex, source: Source, is_scan: NDArray[np.bool_], m
     located = index.stack_set.locate(np.where(here[:, None], source.point, np.nan))
     shown = np.flatnonzero(here & is_scan & located.within_reach & located.inside)
     if not len(shown):
-        raise NotRefined("noSourceImages")
+        raise NotRefined(RefinementReason.NO_SOURCE_IMAGES)
     differs = index.stack_modality_code[shown] != index.stack_modality_code[moving]
     return int(shown[np.lexsort((shown, index.stack_voxel[shown], differs))[0]])

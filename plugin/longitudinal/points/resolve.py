@@ -11,16 +11,8 @@ from numpy.typing import NDArray
 from longitudinal.geometry.stack_set import Located
 from longitudinal.patients.patient_index import FramePoints, PatientIndex, StudyEntry
 from longitudinal.patients.series_planes import SeriesPlanes
-from longitudinal.points.answer import (
-    Answer,
-    ChosenBy,
-    Links,
-    Match,
-    Point,
-    Unresolved,
-    UnresolvedReason,
-    grade_of,
-)
+from longitudinal.points.answer import Answer, ChosenBy, Links, Match, Point, Unresolved, grade_of
+from longitudinal.reasons import UnresolvedReason
 from longitudinal.transforms.attempts import Attempt
 
 # PS3.3 C.7.6.2 names no planes; 30 degrees tells axial, coronal and sagittal apart and joins oblique ones to theirs.
@@ -290,12 +282,12 @@ def _explain(
 
 def _reason(index: PatientIndex, members: tuple[int, ...], reached: _Reached) -> tuple[UnresolvedReason, str]:
     if not members:
-        return "notIndexed", "the study is stored and waits to be indexed"
+        return UnresolvedReason.NOT_INDEXED, "the study is stored and waits to be indexed"
     # The series of a study follow each other, and so do their stacks.
     first, end = np.searchsorted(index.stack_series, (members[0], members[-1] + 1))
     mine = first + np.flatnonzero(reached.wanted[first:end])
     if not len(mine):
-        return "notIndexable", _listed_reasons(
+        return UnresolvedReason.NOT_INDEXABLE, _listed_reasons(
             index, members
         ) or "no images of the roles and modalities asked for"
     frames = index.stack_frame[mine]
@@ -303,16 +295,25 @@ def _reason(index: PatientIndex, members: tuple[int, ...], reached: _Reached) ->
     if not len(reachable):
         failed = _failed_alignment(index, {index.frames[number] for number in frames.tolist()})
         if failed is not None:
-            return "alignmentFailed", _figures_of(index, failed)
-        return "needsAlignment", "no transform leads from the point's Frame of Reference to the study's"
+            return UnresolvedReason.ALIGNMENT_FAILED, _figures_of(index, failed)
+        return (
+            UnresolvedReason.NEEDS_ALIGNMENT,
+            "no transform leads from the point's Frame of Reference to the study's",
+        )
     mapped = reachable[~np.isnan(reached.frame_points.points[index.stack_frame[reachable], 0])]
     if not len(mapped):
-        return "outsideTransform", "the point is outside the region the deformable transform covers"
+        return (
+            UnresolvedReason.OUTSIDE_TRANSFORM,
+            "the point is outside the region the deformable transform covers",
+        )
     if np.any(reached.located.inside[mapped]):
         inside = mapped[reached.located.inside[mapped]]
         nearest = float(np.abs(reached.located.distance_mm[inside]).min())
-        return "outsideCoverage", f"the nearest plane is {nearest:.1f} mm away, further than it reaches"
-    return "outsideCoverage", "the point is beside the images"
+        return (
+            UnresolvedReason.OUTSIDE_COVERAGE,
+            f"the nearest plane is {nearest:.1f} mm away, further than it reaches",
+        )
+    return UnresolvedReason.OUTSIDE_COVERAGE, "the point is beside the images"
 
 
 def _listed_reasons(index: PatientIndex, members: tuple[int, ...]) -> str:

@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 
 from longitudinal.archive import Archive
-from longitudinal.dicom.planes.reasons import NotIndexableReason
 from longitudinal.errors import Ambiguous, FieldError, NotFound, NotIndexable, OutsideImage
 from longitudinal.geometry.image_plane import patient_from_pixel
 from longitudinal.patients.catalogue import Catalogue
@@ -15,6 +14,7 @@ from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.points.answer import Answer, Match
 from longitudinal.points.resolve import Filters, LinkBuilder, Source, count_answers, resolve
 from longitudinal.points.stale import Stale, find_stale
+from longitudinal.reasons import NotIndexableReason, UnresolvedReason
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.patients import patient_key_of
 
@@ -146,7 +146,11 @@ class Resolver:
         return not find_stale(self._archive, found.index, answer)
 
     def _tell_missed(self, index: PatientIndex, answer: Answer) -> None:
-        missed = {item.study_instance_uid for item in answer.unresolved if item.reason == "notIndexed"}
+        missed = {
+            item.study_instance_uid
+            for item in answer.unresolved
+            if item.reason == UnresolvedReason.NOT_INDEXED
+        }
         if missed:
             for study in index.studies:
                 if study.study_instance_uid in missed and not study.series:

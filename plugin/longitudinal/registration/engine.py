@@ -15,6 +15,7 @@ from longitudinal import __version__
 from longitudinal.dicom.registration.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.geometry.affine import Matrix
+from longitudinal.reasons import Rejection
 from longitudinal.registration.alignment import Alignment, Method, Progress, Stage
 from longitudinal.registration.block_match import PLACES, WHOLE, BlockMatches, match_blocks, match_layouts
 from longitudinal.registration.greedy import refine_affine, refine_deformable
@@ -24,7 +25,6 @@ from longitudinal.registration.pyramid import Pyramid, image_transform
 from longitudinal.registration.quality import (
     NO_OVERLAP,
     Quality,
-    Rejection,
     covered,
     forward_backward,
     judge,

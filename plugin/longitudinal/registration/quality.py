@@ -5,7 +5,6 @@ There and back finds a search that went astray; blocks of the scans find what fi
 """
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 import numpy as np
 import SimpleITK as sitk
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from longitudinal.geometry import affine
 from longitudinal.geometry.affine import Points
+from longitudinal.reasons import Rejection
 from longitudinal.registration.pyramid import Image, Pyramid
 from longitudinal.registration.volume import Floats, Volume
 from longitudinal.settings import Acceptance
@@ -43,36 +43,6 @@ CLOSE_BLOCK_SPREAD_MM = 0.35
 
 MIRROR_IMAGE_RATIO = 0.96
 """Below it the mirror image fits clearly better. Two persons, for whom both fit alike, were never seen below 0.98."""
-
-
-class Rejection(StrEnum):
-    """Why an alignment is not used; `REJECTIONS` explains each in one line."""
-
-    NO_OVERLAP = "noOverlap"
-    INCONSISTENT = "inconsistent"
-    TOO_LITTLE_STRUCTURE = "tooLittleStructure"
-    LOCALLY_DIFFERENT = "locallyDifferent"
-    MIRROR_IMAGE_FITS_BETTER = "mirrorImageFitsBetter"
-    LIKE_ITS_MIRROR_IMAGE = "likeItsMirrorImage"
-
-
-REJECTIONS: dict[Rejection, str] = {
-    Rejection.NO_OVERLAP: "The scans share too little of the patient to be aligned.",
-    Rejection.INCONSISTENT: "Aligned there and back, points do not return to where they were.",
-    Rejection.TOO_LITTLE_STRUCTURE: "Too few parts of the scans have structure to check the alignment by.",
-    Rejection.LOCALLY_DIFFERENT: (
-        "Small parts of the scans, each looked at by itself, do not lie where the alignment puts them: the body may have "
-        "changed its shape, or the scans may be of two persons."
-    ),
-    Rejection.MIRROR_IMAGE_FITS_BETTER: (
-        "The mirror image of one scan fits the other better than the scan itself: left and right may be swapped in one of "
-        "them."
-    ),
-    Rejection.LIKE_ITS_MIRROR_IMAGE: (
-        "The scans fit each other hardly better than one of them fits the other's mirror image. That is too little to tell "
-        "this alignment from a wrong one; it may be right all the same."
-    ),
-}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.geometry.affine import Matrix
 from longitudinal.geometry.image_plane import Planes
 from longitudinal.geometry.stack import GAP_FACTOR, Stack, split_into_stacks
+from longitudinal.reasons import UnusableScan
 
 Voxels = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -37,7 +38,7 @@ HALF_COVERED = 0.5
 class UnusableVolume(ValueError):
     """The planes make no volume that could be registered; `reason` is a code of docs/reason-codes.md."""
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: UnusableScan, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
 
@@ -94,7 +95,9 @@ def choose_stack(planes: Planes) -> Stack:
     best = max(stacks, key=lambda stack: (len(stack.order), np.ptp(stack.offsets)), default=None)
     if best is None or len(best.order) < LEAST_PLANES:
         count = 0 if best is None else len(best.order)
-        raise UnusableVolume("tooFewPlanes", f"{count} parallel planes, at least {LEAST_PLANES} are needed")
+        raise UnusableVolume(
+            UnusableScan.TOO_FEW_PLANES, f"{count} parallel planes, at least {LEAST_PLANES} are needed"
+        )
     return best
 
 
@@ -137,7 +140,7 @@ def build_volume(
             weight[k] += share * cover
         progress((number + 1) / len(ordered))
     if not highest > lowest:
-        raise UnusableVolume("noContrast", f"every pixel is {lowest:g}")
+        raise UnusableVolume(UnusableScan.NO_CONTRAST, f"every pixel is {lowest:g}")
     return _finish(grid, total, weight, lowest, contrast)
 
 
@@ -160,13 +163,17 @@ def _checked(pixels: NDArray[np.generic], plane: Planes) -> Voxels:
         ``notGrey`` or ``badPixels``.
     """
     if pixels.ndim != 2:
-        raise UnusableVolume("notGrey", f"pixels of shape {pixels.shape}: only grey images can be registered")
+        raise UnusableVolume(
+            UnusableScan.NOT_GREY, f"pixels of shape {pixels.shape}: only grey images can be registered"
+        )
     if pixels.shape != (plane["rows"], plane["columns"]):
         expected = (int(plane["rows"]), int(plane["columns"]))
-        raise UnusableVolume("badPixels", f"the image has {pixels.shape} pixels, its header says {expected}")
+        raise UnusableVolume(
+            UnusableScan.BAD_PIXELS, f"the image has {pixels.shape} pixels, its header says {expected}"
+        )
     values = pixels.astype(np.float32, copy=False)
     if not np.isfinite(values).all():
-        raise UnusableVolume("badPixels", "a pixel is not a finite number")
+        raise UnusableVolume(UnusableScan.BAD_PIXELS, "a pixel is not a finite number")
     return values
 
 
@@ -221,10 +228,13 @@ def _extents(planes: Planes, directions: Floats) -> tuple[Floats, Floats, Floats
 def _check_size(counts: NDArray[np.int_], extent: Floats) -> None:
     if extent.min() < LEAST_EXTENT_MM:
         raise UnusableVolume(
-            "tooSmall", f"the scan is {extent.min():.0f} mm thick, {LEAST_EXTENT_MM:.0f} are needed"
+            UnusableScan.TOO_SMALL,
+            f"the scan is {extent.min():.0f} mm thick, {LEAST_EXTENT_MM:.0f} are needed",
         )
     if counts.prod() > LARGEST_VOXELS:
-        raise UnusableVolume("tooLarge", f"the planes span {' x '.join(f'{mm:.0f}' for mm in extent)} mm")
+        raise UnusableVolume(
+            UnusableScan.TOO_LARGE, f"the planes span {' x '.join(f'{mm:.0f}' for mm in extent)} mm"
+        )
 
 
 def _in_hole(planes: Planes, stack: Stack, targets: Floats) -> NDArray[np.bool_]:

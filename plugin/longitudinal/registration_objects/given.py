@@ -3,6 +3,7 @@
 The archive is the record: a transform is the registration object it becomes, and is served as read back from there.
 """
 
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 
 from longitudinal import __version__
 from longitudinal.archive import Archive, ArchiveWriter
+from longitudinal.dicom.registration.spatial_registration import REGISTRATION_SOP_CLASSES
 from longitudinal.dicom.registration.writer import (
     LANDMARKS,
     MATRIX,
@@ -30,6 +32,7 @@ from longitudinal.errors import (
 from longitudinal.geometry import affine
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.reasons import GivenTransformRefusal, NotIndexableReason, RegistrationRefusal
 from longitudinal.registration_objects.statements import Statements
 from longitudinal.registration_objects.written import RegistrationObjects, first_series
 from longitudinal.sidecar.connection import Readers
@@ -41,9 +44,8 @@ from longitudinal.sidecar.transforms import (
     read_registrations_without_items,
 )
 from longitudinal.transforms.given import GivenTransform
-from longitudinal.transforms.stored import OTHER_PATIENT, SAME_FRAME, StoredTransform
+from longitudinal.transforms.stored import StoredTransform
 
-UNKNOWN_FRAME = "unknownFrame"
 # DICOM's LO holds 64 characters, and PN has separators of its own.
 _LONGEST_DESCRIPTION = 64
 _NO_NAME = str.maketrans("\\^=\r\n\t", "      ")
@@ -137,7 +139,7 @@ class GivenTransforms:
         if frames[0] == frames[1]:
             detail = "both are the same Frame of Reference: its points need no transform"
             fields = [FieldError("/targetFrameOfReferenceUid", "is the source's frame")]
-            raise TransformRefused(SAME_FRAME, detail, fields)
+            raise TransformRefused(GivenTransformRefusal.SAME_FRAME, detail, fields)
         pixel = max(_finest_pixel(index, frame) for frame in frames)
         backwards = first_series(index, frames[0]) < first_series(index, frames[1])
         return Ends(index, *frames, pixel, backwards)
@@ -168,7 +170,9 @@ class GivenTransforms:
         if having[0] and having[1]:
             detail = "the two frames belong to different patients"
             raise TransformRefused(
-                OTHER_PATIENT, detail, [FieldError("/targetFrameOfReferenceUid", "is another patient's")]
+                GivenTransformRefusal.OTHER_PATIENT,
+                detail,
+                [FieldError("/targetFrameOfReferenceUid", "is another patient's")],
             )
         raise _unknown_frames(frames, [bool(found) for found in having])
 
@@ -187,7 +191,9 @@ class GivenTransforms:
                 for pointer, is_foreign in zip(_POINTERS, foreign, strict=True)
                 if is_foreign
             ]
-            raise TransformRefused(OTHER_PATIENT, "a frame belongs to another patient's images", fields)
+            raise TransformRefused(
+                GivenTransformRefusal.OTHER_PATIENT, "a frame belongs to another patient's images", fields
+            )
         raise _unknown_frames(asked, [not is_missing for is_missing in missing])
 
     # What is done to transforms
@@ -308,8 +314,8 @@ class GivenTransforms:
         if key is None or index is None:
             raise _missing("patientId", f"no patient {patient} is indexed here")
         unread = [
-            UnreadRegistration(row["sop_instance_uid"], row["orthanc_id"], *_why_unread(row["reason"], row["detail"]))
-            for row in read_registrations_without_items(connection, key)
+            UnreadRegistration(row["sop_instance_uid"], row["orthanc_id"], _why_unread(row), row["detail"] or "")
+            for row in read_registrations_without_items(connection, key, REGISTRATION_SOP_CLASSES)
         ]  # fmt: skip
         return index.transforms, unread
 
@@ -336,12 +342,13 @@ def _authorship(user: str, now: datetime, *, is_fit: bool) -> Authorship:
     )
 
 
-def _why_unread(reason: str | None, detail: str | None) -> tuple[str, str]:
+def _why_unread(row: sqlite3.Row) -> str:
     """`notAnImage` is what every registration object is; here it means that it holds nothing to use."""
-    if reason in (None, "notAnImage"):
-        is_invented = "none of the standard's" in (detail or "")
-        return ("notARegistration" if is_invented else "noRegistration"), detail or ""
-    return str(reason), detail or ""
+    if row["reason"] not in (None, NotIndexableReason.NOT_AN_IMAGE):
+        return str(row["reason"])
+    if row["sop_class_uid"] in REGISTRATION_SOP_CLASSES:
+        return RegistrationRefusal.NO_REGISTRATION
+    return RegistrationRefusal.NOT_A_REGISTRATION
 
 
 def _unknown_frames(frames: Sequence[str], known: Sequence[bool]) -> TransformRefused:
@@ -352,7 +359,9 @@ def _unknown_frames(frames: Sequence[str], known: Sequence[bool]) -> TransformRe
     ]
     detail = f"no images are indexed here in {' and '.join(frame for _, frame in wrong)}"
     return TransformRefused(
-        UNKNOWN_FRAME, detail, [FieldError(pointer, "has no images here") for pointer, _ in wrong]
+        GivenTransformRefusal.UNKNOWN_FRAME,
+        detail,
+        [FieldError(pointer, "has no images here") for pointer, _ in wrong],
     )
 
 

@@ -13,7 +13,8 @@ from urllib.parse import quote
 from sqlite_utils import Database
 
 from longitudinal.errors import SidecarUnavailable
-from longitudinal.sidecar.fault import Fault, FaultReason, fault_of
+from longitudinal.reasons import FaultReason
+from longitudinal.sidecar.fault import Fault, fault_of
 from longitudinal.sidecar.statements import MIGRATIONS  # with the step of that table
 
 LOGGER = logging.getLogger(__name__)

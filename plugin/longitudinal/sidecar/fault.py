@@ -3,37 +3,11 @@
 import errno
 import os
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 
-
-class FaultReason(StrEnum):
-    """Why the sidecar fails. The codes are part of the API; `FAULTS` explains each."""
-
-    USED_BY_ANOTHER = "usedByAnother"
-    NETWORK_FILE_SYSTEM = "networkFileSystem"
-    NOT_A_SIDECAR = "notASidecar"
-    UNWRITABLE = "unwritable"
-    DISK_FULL = "diskFull"
-    LOCKED = "locked"
-    IO_ERROR = "ioError"
-    DAMAGED = "damaged"
-
-
-FAULTS: Mapping[FaultReason, str] = {
-    FaultReason.USED_BY_ANOTHER: "Another process has the file; `error` names it. Each Orthanc needs a file of its own.",
-    FaultReason.NETWORK_FILE_SYSTEM: "The file is on a network file system, where neither locks nor shared memory can be "
-    "relied on.",
-    FaultReason.NOT_A_SIDECAR: "SidecarPath names a sound database of something else, which is left alone.",
-    FaultReason.UNWRITABLE: "The file or its folder cannot be made or written.",
-    FaultReason.DISK_FULL: "The file system is full.",
-    FaultReason.LOCKED: "Another program holds a lock on the database, such as a backup or a shell.",
-    FaultReason.IO_ERROR: "The operating system cannot read or write the file.",
-    FaultReason.DAMAGED: "The file is damaged and could not be set aside.",
-}
+from longitudinal.reasons import FaultReason
 
 # sqlite3.h, primary result codes.
 _BY_CODE = {

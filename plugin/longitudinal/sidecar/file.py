@@ -12,8 +12,9 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
+from longitudinal.reasons import FaultReason
 from longitudinal.sidecar.connection import open_reader, open_writer
-from longitudinal.sidecar.fault import Fault, FaultReason, Faulty, fault_of
+from longitudinal.sidecar.fault import Fault, Faulty, fault_of
 from longitudinal.sidecar.lock import FileLock
 from longitudinal.sidecar.statements import MIGRATIONS  # with the step of that table
 

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from longitudinal.sidecar.fault import Fault, FaultReason, Faulty
+from longitudinal.reasons import FaultReason
+from longitudinal.sidecar.fault import Fault, Faulty
 
 # Where a lock on one machine is not seen by another, or a map of a file is not the same memory, SQLite's WAL is not safe.
 _NETWORK_FILE_SYSTEMS = frozenset(

@@ -73,15 +73,21 @@ def owners_of_transform(connection: sqlite3.Connection, transform: str) -> list[
     return [(int(row[0]), str(row[1])) for row in rows]
 
 
-def read_registrations_without_items(connection: sqlite3.Connection, patient_key: int) -> list[sqlite3.Row]:
-    """The patient's registration objects of which not one item could be read."""
+def read_registrations_without_items(
+    connection: sqlite3.Connection, patient_key: int, sop_classes: Collection[str]
+) -> list[sqlite3.Row]:
+    """The patient's objects of the given SOP classes, or that claim to be registrations, without one item that was read.
+
+    Nothing but Modality (0008,0060) tells what an object of an invented SOP class claims to be.
+    """
     return connection.execute(
-        """SELECT i.orthanc_id, i.sop_instance_uid, i.reason, i.detail FROM instances i
+        f"""SELECT i.orthanc_id, i.sop_instance_uid, i.sop_class_uid, i.reason, i.detail FROM instances i
         JOIN series e ON e.key = i.series_key JOIN studies s ON s.key = e.study_key
         JOIN headers h ON h.key = i.header_key
-        WHERE s.patient_key = ? AND coalesce(h.modality, e.modality) = 'REG'
+        WHERE s.patient_key = ?
+        AND (i.sop_class_uid IN ({", ".join("?" * len(sop_classes))}) OR coalesce(h.modality, e.modality) = 'REG')
         AND NOT EXISTS (SELECT 1 FROM transforms t WHERE t.instance_key = i.key) ORDER BY i.key""",
-        (patient_key,),
+        (patient_key, *sop_classes),
     ).fetchall()
 
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from longitudinal.errors import SidecarUnavailable
+from longitudinal.reasons import FaultReason
 from longitudinal.sidecar.connection import BUSY_TIMEOUT_MS, Readers
 from longitudinal.sidecar.facts import WRITTEN, write_fact
-from longitudinal.sidecar.fault import Fault, FaultReason, Faulty, fault_of
+from longitudinal.sidecar.fault import Fault, Faulty, fault_of
 from longitudinal.sidecar.file import SidecarFile
 from longitudinal.sidecar.instances import InstanceWriter, Touched
 

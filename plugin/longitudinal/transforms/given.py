@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from longitudinal.errors import FieldError, TransformRefused
 from longitudinal.geometry import affine
+from longitudinal.reasons import GivenTransformRefusal, LandmarkFault
 from longitudinal.transforms.error_at_place import P95_OF_RMS, LandmarkError
 from longitudinal.transforms.landmarks import (
-    LandmarkFault,
     LandmarkFit,
     LandmarkProblem,
     LandmarksRefusedError,
@@ -20,15 +20,17 @@ from longitudinal.transforms.landmarks import (
 
 Triple = Sequence[float]
 
-_CODES = {affine.MatrixFault.SINGULAR: "singular", affine.MatrixFault.MIRRORED: "mirrored"}
+_CODES = {
+    affine.MatrixFault.SINGULAR: GivenTransformRefusal.SINGULAR,
+    affine.MatrixFault.MIRRORED: GivenTransformRefusal.MIRRORED,
+}
 _DETAILS = {
     affine.MatrixFault.SINGULAR: "shrinks or stretches a direction more than 1,000 times",
     affine.MatrixFault.MIRRORED: "has a negative determinant: left would become right",
     affine.MatrixFault.LAST_ROW: "must end in the row 0, 0, 0, 1",
     affine.MatrixFault.TOO_FAR: f"moves the origin, one way or the other, by more than {affine.FARTHEST_MM:.0f} mm",
 }
-_BAD_MATRIX = "badMatrix"
-GIVEN_REFUSALS = (_BAD_MATRIX, *_CODES.values(), *(fault.value for fault in LandmarkFault))
+GIVEN_REFUSALS = (GivenTransformRefusal.BAD_MATRIX, *_CODES.values(), *(fault for fault in LandmarkFault))
 """Every code that a matrix or landmarks can be refused with."""
 
 
@@ -78,7 +80,9 @@ def from_matrix(rows: Sequence[Sequence[float]], declared_error_mm: float | None
         field = "/matrix/3" if fault is affine.MatrixFault.LAST_ROW else "/matrix"
         detail = _DETAILS.get(fault, "must be 16 finite numbers")
         raise TransformRefused(
-            _CODES.get(fault, _BAD_MATRIX), f"the matrix {detail}", [FieldError(field, detail)]
+            _CODES.get(fault, GivenTransformRefusal.BAD_MATRIX),
+            f"the matrix {detail}",
+            [FieldError(field, detail)],
         )
     return GivenTransform(matrix, declared_error_mm, None if declared_error_mm is None else "declared")
 

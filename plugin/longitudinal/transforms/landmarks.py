@@ -8,12 +8,12 @@ with the arrangement of the landmarks gives TRE.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from longitudinal.geometry import affine
+from longitudinal.reasons import LandmarkFault
 from longitudinal.transforms.error_at_place import LandmarkError
 from longitudinal.transforms.model import Affine, Rigid
 
@@ -35,33 +35,6 @@ MIRROR_MM = 0.5
 
 Nearly flat landmarks fit both ways within noise; that alone is no mirror image.
 """
-
-
-class LandmarkFault(StrEnum):
-    """Why landmarks give no transform; `LANDMARK_FAULTS` explains each in one line."""
-
-    NOT_PAIRED = "notPaired"
-    TOO_FEW = "tooFewLandmarks"
-    NOT_FINITE = "notFinite"
-    DUPLICATE = "duplicateLandmarks"
-    COLLINEAR = "collinearLandmarks"
-    COPLANAR = "coplanarLandmarks"
-    MIRRORED = "mirroredLandmarks"
-    SINGULAR = "singularFit"
-    TOO_FAR = "tooFar"
-
-
-LANDMARK_FAULTS: dict[LandmarkFault, str] = {
-    LandmarkFault.NOT_PAIRED: "There are not as many source as target points, or they are not x, y, z.",
-    LandmarkFault.TOO_FEW: "A rigid fit needs at least 3 pairs, an affine one 4.",
-    LandmarkFault.NOT_FINITE: "A coordinate is not a finite number.",
-    LandmarkFault.DUPLICATE: "Two landmarks of one image are the same point.",
-    LandmarkFault.COLLINEAR: "The landmarks lie on a line: the turn about it is unknown.",
-    LandmarkFault.COPLANAR: "The landmarks lie in a plane: the stretch across it is unknown.",
-    LandmarkFault.MIRRORED: "A mirror image fits better: left and right, or two landmarks, are swapped.",
-    LandmarkFault.SINGULAR: "The best affine map flattens space, or nearly.",
-    LandmarkFault.TOO_FAR: "The fit moves the origin of a frame by more than 10 km.",
-}
 
 
 @dataclass(frozen=True)
@@ -237,7 +210,7 @@ def _check_fit(matrix: affine.Matrix) -> None:
     fault = affine.find_fault(matrix)
     if fault is not None:
         kind = _FIT_FAULTS.get(fault, LandmarkFault.SINGULAR)
-        raise LandmarksRefusedError([LandmarkProblem("", kind, LANDMARK_FAULTS[kind])])
+        raise LandmarksRefusedError([LandmarkProblem("", kind, kind.explanation)])
 
 
 def _root_mean_square(distances: NDArray[np.float64]) -> float:
@@ -300,7 +273,7 @@ def _bad_arrangement(name: str, points: affine.Points, flat_allowed: bool) -> li
     spreads = np.linalg.svd(points - points.mean(axis=0), compute_uv=False) / np.sqrt(len(points))
     least = max(LEAST_SPREAD_MM, LEAST_SPREAD_RATIO * spreads[0])
     if np.hypot(spreads[1], spreads[2]) < least:
-        return [LandmarkProblem(name, LandmarkFault.COLLINEAR, LANDMARK_FAULTS[LandmarkFault.COLLINEAR])]
+        return [LandmarkProblem(name, LandmarkFault.COLLINEAR, LandmarkFault.COLLINEAR.explanation)]
     if not flat_allowed and spreads[2] < least:
-        return [LandmarkProblem(name, LandmarkFault.COPLANAR, LANDMARK_FAULTS[LandmarkFault.COPLANAR])]
+        return [LandmarkProblem(name, LandmarkFault.COPLANAR, LandmarkFault.COPLANAR.explanation)]
     return []

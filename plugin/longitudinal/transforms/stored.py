@@ -11,10 +11,10 @@ from itertools import groupby
 
 import numpy as np
 
-from longitudinal.dicom.registration.refusal import RegistrationRefusal
 from longitudinal.dicom.registration.writer import GIVEN_LABELS, Equipment
 from longitudinal.dicom.uids import SERIES_FRAME
 from longitudinal.geometry import affine
+from longitudinal.reasons import RegistrationRefusal
 from longitudinal.sidecar.records import Notes
 from longitudinal.transforms.checks import is_outdated
 from longitudinal.transforms.displacement_grid import DisplacementGrid
@@ -23,12 +23,6 @@ from longitudinal.transforms.graph import DECLARED, UNKNOWN, Edge
 from longitudinal.transforms.model import Transform, linear
 
 LOGGER = logging.getLogger(__name__)
-SAME_FRAME = "sameFrame"
-NO_FRAME = "noFrame"
-OTHER_PATIENT = "otherPatient"
-UNKNOWN_IMAGES = "unknownImages"
-FRAME_CONFLICT = "frameConflict"
-NO_REGISTRATION = "noRegistration"
 
 # A grid takes 4 to 30 MB unpacked.
 _MOST_GRIDS = 16
@@ -188,14 +182,20 @@ def _read(
         target, other = frames.find(row["target_frame"] if is_named else None, row["target_references"])
         target, conflict = target or row["target_frame"], conflict or other
     refusal, detail = row["refusal"], row["detail"]
-    if conflict and refusal in (None, SAME_FRAME):
-        refusal, detail = FRAME_CONFLICT, conflict
+    if conflict and refusal in (None, RegistrationRefusal.SAME_FRAME):
+        refusal, detail = RegistrationRefusal.FRAME_CONFLICT, conflict
     elif refusal is None and (source is None or target is None):
-        refusal, detail = UNKNOWN_IMAGES, "the images that stand for a frame here are not stored (yet)"
+        refusal, detail = (
+            RegistrationRefusal.UNKNOWN_IMAGES,
+            "the images that stand for a frame here are not stored (yet)",
+        )
     elif refusal is None and source == target:
-        refusal, detail = SAME_FRAME, "the item maps its own frame onto itself"
+        refusal, detail = RegistrationRefusal.SAME_FRAME, "the item maps its own frame onto itself"
     elif refusal is None and any(frames.is_foreign(frame) for frame in (source, target) if frame):
-        refusal, detail = OTHER_PATIENT, "a frame of the item belongs to another patient's images"
+        refusal, detail = (
+            RegistrationRefusal.OTHER_PATIENT,
+            "a frame of the item belongs to another patient's images",
+        )
     notes = _notes(row)
     edge, matrix = None, None
     try:
@@ -231,11 +231,16 @@ def _is_own_frame(row: sqlite3.Row, stored: StoredTransform, frames: _Frames) ->
     if row["refusal"] is not None or not _is_identity(row):
         return False
     if row["source_frame"] is not None:
-        return bool(row["source_frame"] == row["target_frame"]) and stored.refusal == SAME_FRAME
+        return (
+            bool(row["source_frame"] == row["target_frame"])
+            and stored.refusal == RegistrationRefusal.SAME_FRAME
+        )
     if row["source_references"] != row["target_references"]:
         return False
     is_named_elsewhere = frames.known(row["target_frame"]) is not None
-    return stored.refusal == SAME_FRAME or (stored.refusal == UNKNOWN_IMAGES and not is_named_elsewhere)
+    return stored.refusal == RegistrationRefusal.SAME_FRAME or (
+        stored.refusal == RegistrationRefusal.UNKNOWN_IMAGES and not is_named_elsewhere
+    )
 
 
 def _is_identity(row: sqlite3.Row) -> bool:
@@ -248,7 +253,11 @@ def _is_identity(row: sqlite3.Row) -> bool:
 
 def _without_transform(stored: StoredTransform) -> StoredTransform:
     """The item of an object that names its own frame, and nothing else."""
-    return replace(stored, refusal=NO_REGISTRATION, detail="the object names its own frame and no other")
+    return replace(
+        stored,
+        refusal=RegistrationRefusal.NO_REGISTRATION,
+        detail="the object names its own frame and no other",
+    )
 
 
 def _edge(row: sqlite3.Row, source: str, target: str, transform: Transform, notes: Notes) -> Edge:

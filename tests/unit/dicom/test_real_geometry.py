@@ -7,11 +7,12 @@ import pydicom.data
 import pytest
 
 from longitudinal.dicom.header import read_header
-from longitudinal.dicom.planes.image_planes import ImagePlanes, NotIndexableReason, Role, read_planes
+from longitudinal.dicom.planes.image_planes import ImagePlanes, Role, read_planes
 from longitudinal.dicom.tags import read_file_tags
 from longitudinal.geometry.image_plane import Planes, patient_from_pixel
 from longitudinal.geometry.stack import Stack, split_into_stacks
 from longitudinal.geometry.stack_set import StackSet
+from longitudinal.reasons import NotIndexableReason
 from tests.data import dicom_files
 
 FAILING = "dcm_dicom2nifti_geometry/failing/"

@@ -13,7 +13,8 @@ from collections.abc import Callable
 import pytest
 
 from longitudinal.http import received_files
-from longitudinal.http.received_files import REFUSALS, Allowance, ReceivedFile, UploadRefusal, unpack
+from longitudinal.http.received_files import Allowance, ReceivedFile, unpack
+from longitudinal.reasons import UploadRefusal
 from tests.data import ROOT
 
 MIB = 1024 * 1024
@@ -266,4 +267,4 @@ def test_every_refusal_is_explained_and_documented() -> None:
     assert [line.split("`")[1] for line in uploads.splitlines() if line.startswith("| `")] == list(
         UploadRefusal
     )
-    assert all(REFUSALS[refusal].endswith(".") for refusal in UploadRefusal)
+    assert all(refusal.explanation.endswith(".") for refusal in UploadRefusal)

@@ -19,8 +19,9 @@ from longitudinal.jobs.refine_point import KIND, RefinedPoint, RefinePoint, requ
 from longitudinal.jobs.supervisor import ArchiveSilent, JobContext, JobCrashed
 from longitudinal.jobs.worker_process import TaskFailed
 from longitudinal.points.answer import Links, RefinedMatch
-from longitudinal.points.refinement import REFINEMENT_REASONS, refinable
+from longitudinal.points.refinement import refinable
 from longitudinal.points.resolver import PixelQuestion, PointQuestion, QuestionFilters
+from longitudinal.reasons import RefinementReason
 from longitudinal.sidecar.jobs import JobRequest, Priority
 from longitudinal.sidecar.records import InstanceRecord
 from tests.data import ROOT
@@ -163,7 +164,11 @@ def test_a_place_that_is_not_confirmed_stays_and_is_red_only_by_evidence(
 ) -> None:
     (before,) = refinable(house.ward.resolver.resolve(CLICK, QuestionFilters(studies=("1.2",))))
     (result,) = house.refine(look, studies=("1.2",))
-    assert (result.is_refined, result.reason, result.detail) == (False, reason, REFINEMENT_REASONS[reason])
+    assert (result.is_refined, result.reason, result.detail) == (
+        False,
+        reason,
+        RefinementReason(reason).explanation,
+    )
     assert result.match == msgspec.structs.replace(
         before, uncertainty_mm=uncertainty, uncertainty_source=source, grade=grade
     )
@@ -319,5 +324,5 @@ def test_what_somebody_waits_for_goes_before_an_alignment_that_somebody_asked_fo
 def test_every_reason_has_a_row() -> None:
     codes = (ROOT / "docs" / "reason-codes.md").read_text()
     part = codes.split("## Refined points", 1)[1].split("\n## ", 1)[0]
-    assert {reason for reason in REFINEMENT_REASONS if f"| `{reason}` |" not in part} == set()
+    assert {reason for reason in RefinementReason if f"| `{reason}` |" not in part} == set()
     assert "`contrastUnknown`" in part

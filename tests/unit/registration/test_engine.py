@@ -5,10 +5,10 @@ import pytest
 
 from longitudinal.dicom.registration.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
+from longitudinal.reasons import Rejection
 from longitudinal.registration import engine
 from longitudinal.registration.alignment import Alignment, Method, Stage
 from longitudinal.registration.engine import ENGINE, align, recheck
-from longitudinal.registration.quality import Rejection
 from longitudinal.registration.volume import Volume
 from tests.unit.registration.phantoms import BODY, MOTION, NEAR_MOTION, Body, mean_error, mirrored, scan
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
+from longitudinal.reasons import FaultReason
 from longitudinal.sidecar.facts import read_fact, write_fact
-from longitudinal.sidecar.fault import FAULTS, FaultReason, Faulty
+from longitudinal.sidecar.fault import Faulty
 from longitudinal.sidecar.file import SidecarFile
 from longitudinal.sidecar.migrations import MIGRATIONS
 
@@ -229,5 +230,5 @@ def test_each_reason_is_explained_here_and_in_the_docs() -> None:
     page = (Path(__file__).parents[3] / "docs" / "reason-codes.md").read_text(encoding="utf-8")
     part = page.split("## The index file", 1)[1].split("\n## ", 1)[0]
     for reason in FaultReason:
-        assert FAULTS[reason]
+        assert reason.explanation
         assert f"| `{reason}` |" in part

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from longitudinal.sidecar.fault import FaultReason, Faulty
+from longitudinal.reasons import FaultReason
+from longitudinal.sidecar.fault import Faulty
 from longitudinal.sidecar.lock import FileLock, network_file_system
 
 PLUGIN = Path(__file__).parents[3] / "plugin"

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from longitudinal.errors import SidecarUnavailable
+from longitudinal.reasons import FaultReason
 from longitudinal.sidecar import connection
 from longitudinal.sidecar import writer as module
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.fault import FaultReason
 from longitudinal.sidecar.writer import Command, Writer
 
 

@@ -15,7 +15,6 @@ from longitudinal.dicom.planes.plane_values import (
     geometry_values,
 )
 from longitudinal.dicom.planes.projections import projection_of_image
-from longitudinal.dicom.planes.reasons import REASONS, NotIndexableReason
 from longitudinal.dicom.planes.roles import Role, find_role
 from longitudinal.dicom.planes.rt_dose import dose_planes
 from longitudinal.dicom.planes.tiled_frames import tiles_of
@@ -29,8 +28,9 @@ from longitudinal.dicom.sop_classes import (
 )
 from longitudinal.dicom.tags import BadValueError, Tags, has_pixels, integer, text
 from longitudinal.geometry.image_plane import Planes
+from longitudinal.reasons import NotIndexableReason
 
-__all__ = ["REASONS", "ImagePlanes", "NoPlanes", "NotIndexableReason", "Role", "read_planes"]
+__all__ = ["ImagePlanes", "NoPlanes", "NotIndexableReason", "Role", "read_planes"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,11 +40,11 @@ from longitudinal.dicom.planes.projections import (
     projection_of_image,
     says_of_frames,
 )
-from longitudinal.dicom.planes.reasons import NotIndexableReason
 from longitudinal.dicom.planes.tiled_frames import tiles_of
 from longitudinal.dicom.sop_classes import SEGMENTATIONS
 from longitudinal.dicom.tags import BadValueError, Tags, item, sequence, text, texts
 from longitudinal.geometry.image_plane import Planes
+from longitudinal.reasons import NotIndexableReason
 
 T = TypeVar("T")
 

@@ -21,9 +21,9 @@ from longitudinal.dicom.planes.plane_values import (
     read_position,
     read_spacing,
 )
-from longitudinal.dicom.planes.reasons import NotIndexableReason
 from longitudinal.dicom.tags import BadValueError, Tags, integer, name_of, number, numbers, sequence, texts
 from longitudinal.geometry.image_plane import Planes, normals
+from longitudinal.reasons import NotIndexableReason
 
 RECONSTRUCTIONS = frozenset({"RECON TOMO", "RECON GATED TOMO"})
 """Value 3 of ImageType (PS3.3 C.8.4.9.1.1); all others are projections of the camera."""

@@ -13,7 +13,6 @@ import numpy as np
 from longitudinal.dicom import tag_names as tag
 from longitudinal.dicom.dates import posix_seconds
 from longitudinal.dicom.header import acquisition_moment
-from longitudinal.dicom.planes.reasons import NotIndexableReason
 from longitudinal.dicom.tags import (
     BadValueError,
     Tags,
@@ -25,6 +24,7 @@ from longitudinal.dicom.tags import (
     texts,
 )
 from longitudinal.geometry.image_plane import PLANE, Planes
+from longitudinal.reasons import NotIndexableReason
 
 Triplet = tuple[float, ...]
 Sextet = tuple[float, ...]

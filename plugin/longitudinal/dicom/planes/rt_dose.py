@@ -13,9 +13,9 @@ from longitudinal.dicom.planes.plane_values import (
     frame_count,
     geometry_values,
 )
-from longitudinal.dicom.planes.reasons import NotIndexableReason
 from longitudinal.dicom.tags import Tags, numbers
 from longitudinal.geometry.image_plane import Planes, normals
+from longitudinal.reasons import NotIndexableReason
 
 OFFSET_TOLERANCE_MM = 1e-2
 """The first offset and the position's z may be written with a different number of decimals."""

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 from longitudinal.dicom.registration.matrix import RefusedError, items, numbers, read_matrix, value_of
-from longitudinal.dicom.registration.refusal import RegistrationRefusal
 from longitudinal.geometry import affine
+from longitudinal.reasons import RegistrationRefusal
 
 COSINE_TOLERANCE = 1e-2
 """How far the direction cosines of a grid may be from perpendicular unit vectors.

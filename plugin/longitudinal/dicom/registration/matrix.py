@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.datadict import dictionary_VR
 
-from longitudinal.dicom.registration.refusal import RegistrationRefusal
 from longitudinal.geometry import affine
+from longitudinal.reasons import RegistrationRefusal
 
 MATRIX_TYPES = ("RIGID", "RIGID_SCALE", "AFFINE")
 

@@ -26,12 +26,11 @@ from longitudinal.dicom.registration.matrix import (
     read_matrix_sequence,
     text,
 )
-from longitudinal.dicom.registration.refusal import REFUSALS, RegistrationRefusal
 from longitudinal.dicom.uids import frame_uid
 from longitudinal.geometry import affine
+from longitudinal.reasons import RegistrationRefusal
 
 __all__ = [
-    "REFUSALS",
     "REGISTRATION_SOP_CLASSES",
     "DisplacementField",
     "Registration",

@@ -27,13 +27,12 @@ from longitudinal.jobs.align_study import KIND, AlignParameters, request_alignme
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_index import PatientIndex
-from longitudinal.registration_objects.given import UNKNOWN_FRAME
+from longitudinal.reasons import GivenTransformRefusal
 from longitudinal.registration_objects.written import first_series
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.jobs import JobState
 from longitudinal.sidecar.studies import FoundStudy
 from longitudinal.transforms.given import GIVEN_REFUSALS, from_landmarks, from_matrix
-from longitudinal.transforms.stored import SAME_FRAME
 
 Method = Literal["rigid", "affine", "deformable"]
 # Of a start nobody asks for a tenth of a millimetre.
@@ -111,10 +110,16 @@ class Alignments:
                 for name, frame in zip(("source", "target"), frames, strict=True)
                 if index is None or frame not in index.frames
             ]
-            raise TransformRefused(UNKNOWN_FRAME, "no images of the patient are indexed in the frame", fields)
+            raise TransformRefused(
+                GivenTransformRefusal.UNKNOWN_FRAME,
+                "no images of the patient are indexed in the frame",
+                fields,
+            )
         if frames[0] == frames[1]:
             field = FieldError("/initial/targetFrameOfReferenceUid", "is the source's frame")
-            raise TransformRefused(SAME_FRAME, "both are one Frame of Reference", [field])
+            raise TransformRefused(
+                GivenTransformRefusal.SAME_FRAME, "both are one Frame of Reference", [field]
+            )
         later = index.study_of_series[max(first_series(index, frame) for frame in frames)]
         subject = index.studies[later].orthanc_id
         initial = Initial(frames[0], frames[1], _matrix(wanted))
@@ -153,7 +158,7 @@ def alignment_routes(readers: Readers, alignments: Alignments, max_body_mib: int
             "POST", "/alignments", align, "Align studies in different frames: a job for each study but the oldest",
             answer=QueuedAnswer, body=AlignmentRequest, status=202,
             errors=(NotFound, Ambiguous, Conflict, Unprocessable, TransformRefused, TooManyJobs, SidecarUnavailable),
-            refusals=(SAME_FRAME, UNKNOWN_FRAME, *GIVEN_REFUSALS),
+            refusals=(GivenTransformRefusal.SAME_FRAME, GivenTransformRefusal.UNKNOWN_FRAME, *GIVEN_REFUSALS),
         )
     ]  # fmt: skip
 

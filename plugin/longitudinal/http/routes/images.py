@@ -14,7 +14,6 @@ import msgspec
 import numpy as np
 
 from longitudinal.dicom.planes.pictures import no_picture, no_picture_of_class
-from longitudinal.dicom.planes.reasons import NotIndexableReason
 from longitudinal.errors import Ambiguous, FieldError, InvalidRequest, NoPicture, NotFound
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.parse import invalid, parse_query
@@ -22,6 +21,7 @@ from longitudinal.http.router import Route
 from longitudinal.http.routes.studies import find_study
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_index import PatientIndex, StudyEntry
+from longitudinal.reasons import NotIndexableReason
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.patients import find_instances
 from longitudinal.sidecar.transforms import sop_class_of

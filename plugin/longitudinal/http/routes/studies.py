@@ -8,8 +8,6 @@ import msgspec
 
 from longitudinal.alignment.standing import frames_of, standing_of
 from longitudinal.dicom.dates import dashed_date
-from longitudinal.dicom.planes.reasons import REASONS
-from longitudinal.dicom.registration.refusal import REFUSALS
 from longitudinal.errors import Ambiguous, FieldError, NotFound
 from longitudinal.http.exchange import Request
 from longitudinal.http.links import viewer_of
@@ -20,6 +18,7 @@ from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_index import PatientIndex, StudyEntry
 from longitudinal.patients.series_planes import SeriesPlanes
+from longitudinal.reasons import NotIndexableReason, RegistrationRefusal
 from longitudinal.sidecar.browse import StudyFilter, list_studies, owners_of_study
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.jobs import JobState
@@ -31,7 +30,9 @@ Offset = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 AlignmentState = Literal["reference", "aligned", "needsAlignment", "failed", "queued", "running"]
 # Of a thousand slices each with another value a few tell enough.
 _MOST_DETAILS = 20
-_EXPLANATIONS = {str(code): text for code, text in [*REASONS.items(), *REFUSALS.items()]}
+_EXPLANATIONS = {
+    str(code): code.explanation for family in (NotIndexableReason, RegistrationRefusal) for code in family
+}
 
 
 class StudyQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):

@@ -18,12 +18,13 @@ from longitudinal.http.exchange import Request
 from longitudinal.http.parse import check_size, invalid, parse_json, parse_query
 from longitudinal.http.router import Route
 from longitudinal.http.routes.studies import Limit, Offset
-from longitudinal.registration_objects.given import UNKNOWN_FRAME, Ends, GivenTransforms, UnreadRegistration
+from longitudinal.reasons import GivenTransformRefusal
+from longitudinal.registration_objects.given import Ends, GivenTransforms, UnreadRegistration
 from longitudinal.transforms.attempts import Figure
 from longitudinal.transforms.checks import flags_of
 from longitudinal.transforms.error_at_place import P95_OF_RMS
 from longitudinal.transforms.given import GIVEN_REFUSALS, GivenTransform, from_landmarks, from_matrix
-from longitudinal.transforms.stored import OTHER_PATIENT, SAME_FRAME, StoredTransform
+from longitudinal.transforms.stored import StoredTransform
 
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 # No scanner is ten kilometres long; what is larger is a mistake, and overflows somewhere.
@@ -32,7 +33,12 @@ Triple = Annotated[list[Coordinate], msgspec.Meta(min_length=3, max_length=3)]
 Row = Annotated[list[Coordinate], msgspec.Meta(min_length=4, max_length=4)]
 Matrix = Annotated[list[Row], msgspec.Meta(min_length=4, max_length=4)]
 MAX_LANDMARKS = 1_000
-_REFUSALS = (SAME_FRAME, OTHER_PATIENT, UNKNOWN_FRAME, *GIVEN_REFUSALS)
+_REFUSALS = (
+    GivenTransformRefusal.SAME_FRAME,
+    GivenTransformRefusal.OTHER_PATIENT,
+    GivenTransformRefusal.UNKNOWN_FRAME,
+    *GIVEN_REFUSALS,
+)
 
 
 class Landmark(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

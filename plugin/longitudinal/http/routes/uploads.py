@@ -29,15 +29,9 @@ from longitudinal.http.exchange import Request
 from longitudinal.http.multipart import FORM, file_name, media_type, split_multipart
 from longitudinal.http.nesting import is_too_deep
 from longitudinal.http.parse import check_size
-from longitudinal.http.received_files import (
-    MAX_FILES,
-    REFUSALS,
-    Allowance,
-    ReceivedFile,
-    UploadRefusal,
-    unpack,
-)
+from longitudinal.http.received_files import MAX_FILES, Allowance, ReceivedFile, unpack
 from longitudinal.http.router import Route
+from longitudinal.reasons import UploadRefusal
 
 LOGGER = logging.getLogger(__name__)
 _MULTIPART = (FORM, "multipart/mixed", "multipart/related")
@@ -178,7 +172,7 @@ def _header(content: bytes) -> tuple[Header, bool]:
 
 
 def _refused(name: str, refusal: UploadRefusal, detail: str = "") -> UploadedFile:
-    return UploadedFile(name, "refused", reason=refusal, detail=detail or REFUSALS[refusal])
+    return UploadedFile(name, "refused", reason=refusal, detail=detail or refusal.explanation)
 
 
 def _form_refused(files: list[UploadedFile]) -> Unprocessable:

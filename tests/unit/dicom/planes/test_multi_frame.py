@@ -3,16 +3,11 @@
 import numpy as np
 import pytest
 
-from longitudinal.dicom.planes.image_planes import (
-    ImagePlanes,
-    NoPlanes,
-    NotIndexableReason,
-    Role,
-    read_planes,
-)
+from longitudinal.dicom.planes.image_planes import ImagePlanes, NoPlanes, Role, read_planes
 from longitudinal.dicom.tags import read_file_tags, tags_from_dataset
 from longitudinal.geometry.image_plane import Planes
 from longitudinal.geometry.stack import split_into_stacks
+from longitudinal.reasons import NotIndexableReason
 from tests import builders as build
 from tests.data import dicom_files
 

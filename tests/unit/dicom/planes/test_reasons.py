@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from longitudinal.dicom.planes.reasons import REASONS, NotIndexableReason
 from longitudinal.dicom.planes.roles import Role
+from longitudinal.reasons import NotIndexableReason
 
 DOCS = Path(__file__).parents[4] / "docs"
 
 
 @pytest.mark.parametrize("reason", NotIndexableReason)
 def test_every_reason_is_explained(reason: NotIndexableReason) -> None:
-    assert REASONS[reason].endswith(".")
+    assert reason.explanation.endswith(".")
     indexing = (
         (DOCS / "reason-codes.md").read_text(encoding="utf-8").split("## Indexing", 1)[1].split("\n## ", 1)[0]
     )

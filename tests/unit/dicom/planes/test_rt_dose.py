@@ -5,14 +5,9 @@ from pathlib import Path
 import pydicom.data
 import pytest
 
-from longitudinal.dicom.planes.image_planes import (
-    ImagePlanes,
-    NoPlanes,
-    NotIndexableReason,
-    Role,
-    read_planes,
-)
+from longitudinal.dicom.planes.image_planes import ImagePlanes, NoPlanes, Role, read_planes
 from longitudinal.dicom.tags import read_file_tags, tags_from_dataset
+from longitudinal.reasons import NotIndexableReason
 from tests import builders as build
 
 FEET_FIRST_PRONE = (1.0, 0.0, 0.0, 0.0, -1.0, 0.0)

@@ -9,8 +9,9 @@ from pydicom import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import DeformableSpatialRegistrationStorage
 
-from longitudinal.dicom.registration.spatial_registration import RegistrationRefusal, read_registration
+from longitudinal.dicom.registration.spatial_registration import read_registration
 from longitudinal.geometry import affine
+from longitudinal.reasons import RegistrationRefusal
 
 TURN_90_ABOUT_Z = [0, -1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
 SHIFT_10_ALONG_X = [1, 0, 0, 10, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]

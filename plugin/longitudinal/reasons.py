@@ -1,0 +1,268 @@
+"""Every reason code of the product, one enum a family: a part of the API, explained in docs/reason-codes.md.
+
+Errors of requests are no reasons; their codes are in `errors`.
+"""
+
+from enum import StrEnum
+from typing import Self
+
+
+class ReasonCode(StrEnum):
+    """A code with one line of explanation.
+
+    >>> NotIndexableReason("zeroSpacing").explanation
+    'The pixel spacing is zero or negative.'
+    """
+
+    explanation: str
+
+    def __new__(cls, code: str, explanation: str) -> Self:
+        """Make a member from its code and its explanation."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.explanation = explanation
+        return member
+
+
+class NotIndexableReason(ReasonCode):
+    """Why an instance is stored but has no planes."""
+
+    NOT_AN_IMAGE = "notAnImage", "The object has no pixels: a report, a plan, a spectrum, a registration."
+    NO_GEOMETRY = "noGeometry", "Position, orientation, pixel spacing or matrix size is not stated."
+    PROJECTION = (
+        "projection",
+        "A projection or a curved picture: a pixel is a ray, not a place in the patient.",
+    )
+    MOSAIC = "mosaic", "Many slices are tiled into one frame, whose position is that of none of them."
+    WHOLE_SLIDE = "wholeSlide", "A microscope slide, which has no place in the patient."
+    DEGENERATE_ORIENTATION = (
+        "degenerateOrientation",
+        "The cosines are not two perpendicular directions of unit length.",
+    )
+    ZERO_SPACING = "zeroSpacing", "The pixel spacing is zero or negative."
+    BAD_VALUE = "badValue", "A value of the geometry cannot be read, or is beyond what a patient can have."
+    AMBIGUOUS_OFFSETS = "ambiguousOffsets", "The positions of the frames can be read in more than one way."
+    FRAMES_WITHOUT_GEOMETRY = (
+        "framesWithoutGeometry",
+        "The object holds several frames but not a position for each of them.",
+    )
+
+
+class RegistrationRefusal(ReasonCode):
+    """Why a registration object, or one item of it, is not used as a transform."""
+
+    NOT_A_REGISTRATION = (
+        "notARegistration",
+        "The SOP Class is neither Spatial Registration nor Deformable Spatial Registration.",
+    )
+    NO_REGISTRATION = (
+        "noRegistration",
+        "The object or the item holds no registration: its sequence is absent or empty.",
+    )
+    NO_FRAME = "noFrame", "No Frame of Reference UID and no referenced image says which frames are meant."
+    SAME_FRAME = "sameFrame", "The item maps the frame onto itself, but not by the identity."
+    UNKNOWN_IMAGES = "unknownImages", "The frame is named only through images that are not stored here."
+    FRAME_CONFLICT = (
+        "frameConflict",
+        "The referenced images lie in several frames, or in another than the item says.",
+    )
+    OTHER_PATIENT = "otherPatient", "The two frames belong to different patients."
+    BAD_MATRIX = "badMatrix", "The matrix is not 16 finite numbers with the last row 0, 0, 0, 1."
+    SINGULAR = "singular", "The matrix has no inverse: it flattens space, or nearly."
+    MIRRORED = "mirrored", "The matrix turns left into right."
+    BAD_GRID = "badGrid", "The deformation grid is incomplete, inconsistent or not finite where it must be."
+
+
+class LandmarkFault(ReasonCode):
+    """Why landmarks give no transform."""
+
+    NOT_PAIRED = "notPaired", "There are not as many source as target points, or they are not x, y, z."
+    TOO_FEW = "tooFewLandmarks", "A rigid fit needs at least 3 pairs, an affine one 4."
+    NOT_FINITE = "notFinite", "A coordinate is not a finite number."
+    DUPLICATE = "duplicateLandmarks", "Two landmarks of one image are the same point."
+    COLLINEAR = "collinearLandmarks", "The landmarks lie on a line: the turn about it is unknown."
+    COPLANAR = "coplanarLandmarks", "The landmarks lie in a plane: the stretch across it is unknown."
+    MIRRORED = (
+        "mirroredLandmarks",
+        "A mirror image fits better: left and right, or two landmarks, are swapped.",
+    )
+    SINGULAR = "singularFit", "The best affine map flattens space, or nearly."
+    TOO_FAR = "tooFar", "The fit moves the origin of a frame by more than 10 km."
+
+
+class GivenTransformRefusal(ReasonCode):
+    """Why a transform that somebody gives is not taken, beside the faults of landmarks."""
+
+    SAME_FRAME = "sameFrame", "Source and target are one Frame of Reference: its points need no transform."
+    OTHER_PATIENT = "otherPatient", "A frame belongs to another patient's images."
+    UNKNOWN_FRAME = "unknownFrame", "No image is indexed in the frame."
+    SINGULAR = "singular", "The matrix shrinks or stretches a direction more than 1,000 times."
+    MIRRORED = "mirrored", "The determinant is negative: left would become right."
+    BAD_MATRIX = "badMatrix", "The last row is not 0, 0, 0, 1, or the origin moves by more than 10 km."
+
+
+class UnresolvedReason(ReasonCode):
+    """Why a study has no match."""
+
+    NEEDS_ALIGNMENT = (
+        "needsAlignment",
+        "No transform leads from the point's Frame of Reference to the study's.",
+    )
+    NOT_INDEXED = "notIndexed", "The study is stored and waits to be indexed."
+    OUTSIDE_COVERAGE = (
+        "outsideCoverage",
+        "The point is beside the images, or further away than a plane reaches.",
+    )
+    NOT_INDEXABLE = "notIndexable", "No instance of the study has a place in the patient."
+    ALIGNMENT_FAILED = "alignmentFailed", "An alignment was tried and failed."
+    OUTSIDE_TRANSFORM = (
+        "outsideTransform",
+        "The point is outside the region that the deformable transform covers.",
+    )
+
+
+class Rejection(ReasonCode):
+    """Why the result of an alignment is not used: its checks failed."""
+
+    NO_OVERLAP = "noOverlap", "The scans share too little of the patient to be aligned."
+    INCONSISTENT = "inconsistent", "Aligned there and back, points do not return to where they were."
+    TOO_LITTLE_STRUCTURE = (
+        "tooLittleStructure",
+        "Too few parts of the scans have structure to check the alignment by.",
+    )
+    LOCALLY_DIFFERENT = (
+        "locallyDifferent",
+        "Small parts of the scans, each looked at by itself, do not lie where the alignment puts them: the body may have "
+        "changed its shape, or the scans may be of two persons.",
+    )
+    MIRROR_IMAGE_FITS_BETTER = (
+        "mirrorImageFitsBetter",
+        "The mirror image of one scan fits the other better than the scan itself: left and right may be swapped in one of "
+        "them.",
+    )
+    LIKE_ITS_MIRROR_IMAGE = (
+        "likeItsMirrorImage",
+        "The scans fit each other hardly better than one of them fits the other's mirror image. That is too little to tell "
+        "this alignment from a wrong one; it may be right all the same.",
+    )
+
+
+class UnusableScan(ReasonCode):
+    """Why a stack of images cannot be registered at all."""
+
+    TOO_FEW_PLANES = "tooFewPlanes", "The scan has too few parallel planes."
+    TOO_SMALL = "tooSmall", "The scan is too thin."
+    TOO_LARGE = "tooLarge", "The planes of the scan span more than a body."
+    NO_CONTRAST = "noContrast", "Every pixel of the scan has the same value."
+    NOT_GREY = "notGrey", "The scan is in colour."
+    BAD_PIXELS = "badPixels", "The pixels are not as many as the header says, or not finite numbers."
+
+
+class AlignmentFailure(ReasonCode):
+    """Why an alignment failed before its result could be checked."""
+
+    UNREADABLE_PIXELS = "unreadablePixels", "The pixels of an image cannot be decoded."
+    IMAGE_UNAVAILABLE = "imageUnavailable", "Orthanc cannot read an image from its storage."
+    IMAGE_GONE = "imageGone", "An image was deleted while the alignment was under way."
+    TOO_MUCH_MEMORY = "tooMuchMemory", "The registration needs more memory than WorkerMemoryMiB allows."
+    REGISTRATION_FAILED = "registrationFailed", "The registration ended with an error."
+    WORKER_CRASHED = "workerCrashed", "The process that registers died or hung each time."
+
+
+class RefinementReason(ReasonCode):
+    """Why a match is not refined, beside what makes a scan unusable."""
+
+    SAME_FRAME = (
+        "sameFrame",
+        "the images lie in the point's own Frame of Reference: the place is exact by geometry",
+    )
+    NOT_A_SCAN = "notAScan", "only stacks of CT, MR, PT and NM images are registered"
+    NO_SOURCE_IMAGES = (
+        "noSourceImages",
+        "no scan in the point's Frame of Reference shows it; ask by a pixel of an image",
+    )
+    OUTSIDE_TRANSFORM = "outsideTransform", "the transform does not reach all round the point"
+    LOOKS_DISAGREE = (
+        "looksDisagree",
+        "the local estimates disagree, and nothing is known of the place; the unrefined position is kept",
+    )
+    CONTRADICTED = (
+        "contradicted",
+        "every local estimate lies elsewhere, but they disagree on where; the unrefined position is kept",
+    )
+    TOO_LITTLE_IN_COMMON = (
+        "tooLittleInCommon",
+        "the other scan shows less than half of the surroundings; the unrefined position is kept",
+    )
+    OUTSIDE_COVERAGE = (
+        "outsideCoverage",
+        "refined, the place lies beside the images; the unrefined position is kept",
+    )
+    CHANGED = "changed", "images, transforms or reviews have changed since the answer was given; ask again"
+    WORKER_FAILED = "workerFailed", "the pixels could not be read, or registering them failed"
+
+
+class UploadRefusal(ReasonCode):
+    """Why a file of an upload was not stored."""
+
+    EMPTY_FILE = "emptyFile", "The file has no content."
+    NOT_DICOM = "notDicom", "The file is no DICOM object that Orthanc can read."
+    TOO_DEEP = (
+        "tooDeep",
+        "The object has sequences in sequences, more than 32 levels deep; Orthanc could end of it.",
+    )
+    DICOMDIR = "dicomdir", "A DICOMDIR lists the files of a medium; it is no object of a patient."
+    DAMAGED_ZIP = (
+        "damagedZip",
+        "The zip, or this file in it, cannot be read: it was cut off, its checksum is wrong, or it is not as large as the "
+        "zip declares.",
+    )
+    ENCRYPTED_ZIP = "encryptedZip", "The zip has files that need a password; nothing of it is stored."
+    UNSAFE_PATH = (
+        "unsafePath",
+        "The zip names a file outside its own folder, or a link; nothing of it is stored.",
+    )
+    TOO_MANY_FILES = (
+        "tooManyFiles",
+        "The zips of the upload have more files than one may have; nothing of this one is stored.",
+    )
+    TOO_LARGE = (
+        "tooLarge",
+        "Unpacked, the zips of the upload are larger than MaxUploadMiB; nothing of this one is stored.",
+    )
+    EXPLODES = (
+        "explodes",
+        "The zip, or this file in it, unpacks to far more than any image does, or files share their bytes.",
+    )
+    UNSUPPORTED_COMPRESSION = (
+        "unsupportedCompression",
+        "The file in the zip is neither stored as it is nor deflated.",
+    )
+    NESTED_ZIP = "nestedZip", "A zip inside a zip is not unpacked."
+    REFUSED_BY_ARCHIVE = (
+        "refusedByArchive",
+        "Orthanc did not take the object, by a filter or for want of space; `detail` says.",
+    )
+    ARCHIVE_FAILED = "archiveFailed", "Orthanc did not answer."
+
+
+class FaultReason(ReasonCode):
+    """Why the sidecar cannot be opened or written."""
+
+    USED_BY_ANOTHER = (
+        "usedByAnother",
+        "Another process has the file; `error` names it. Each Orthanc needs a file of its own.",
+    )
+    NETWORK_FILE_SYSTEM = (
+        "networkFileSystem",
+        "The file is on a network file system, where neither locks nor shared memory can be relied on.",
+    )
+    NOT_A_SIDECAR = (
+        "notASidecar",
+        "SidecarPath names a sound database of something else, which is left alone.",
+    )
+    UNWRITABLE = "unwritable", "The file or its folder cannot be made or written."
+    DISK_FULL = "diskFull", "The file system is full."
+    LOCKED = "locked", "Another program holds a lock on the database, such as a backup or a shell."
+    IO_ERROR = "ioError", "The operating system cannot read or write the file."
+    DAMAGED = "damaged", "The file is damaged and could not be set aside."
