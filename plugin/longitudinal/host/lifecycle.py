@@ -26,7 +26,7 @@ from longitudinal.host.rest import RestHost
 from longitudinal.http.admission import Admission
 from longitudinal.http.headers import Guarded
 from longitudinal.http.links import link_builder
-from longitudinal.http.router import Router
+from longitudinal.http.router import Limits, Router
 from longitudinal.http.routes.about import Versions, about_routes
 from longitudinal.http.routes.alignments import Alignments, alignment_routes
 from longitudinal.http.routes.documentation import with_documentation
@@ -122,17 +122,18 @@ class _Plugin:
         alignments = Alignments(readers, catalogue, queue)
         routes = [
             *about_routes(settings.root, readers, self._writer, queue, completeness, statements, _versions),
-            *IndexRoutes(readers, catalogue, inventory, queue, alignments, settings.max_body).routes(),
-            *alignment_routes(readers, alignments, settings.max_body),
+            *IndexRoutes(readers, catalogue, inventory, queue, alignments).routes(),
+            *alignment_routes(readers, alignments),
             *job_routes(queue),
             *image_routes(settings.root, readers, catalogue, inventory.tags),
             *patient_routes(readers, catalogue, queue, self._ohif.root),
-            *point_routes(resolver, Refinements(resolver, queue, admission), settings.max_body),
+            *point_routes(resolver, Refinements(resolver, queue, admission)),
             *study_routes(readers, catalogue, queue, self._ohif.root),
-            *transform_routes(given, settings.max_body),
+            *transform_routes(given),
             *upload_routes(loopback, settings.max_upload),
         ]
-        router = Router(with_documentation(settings.root, routes, settings.allowed_frame_ancestors))
+        described = with_documentation(settings.root, routes, settings.allowed_frame_ancestors)
+        router = Router(described, Limits(settings.max_body, settings.max_upload))
         users = read_users(configuration)
         self._filter = FilterHost(settings, configuration, users)
         self._rest = RestHost(

@@ -35,7 +35,7 @@ class Desk:
         self.catalogue = Catalogue(readers)
         self._writer = writer
         alignments = Alignments(readers, self.catalogue, self.queue)
-        self.router = Router(alignment_routes(readers, alignments, 1))
+        self.router = Router(alignment_routes(readers, alignments))
 
     def store(self, *scans: list[InstanceRecord]) -> None:
         touched: list[Touched] = []

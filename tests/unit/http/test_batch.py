@@ -24,9 +24,9 @@ def ward(tmp_path: Path) -> Ward:
 
 
 def ask(ward: Ward, *items: object, status: int = 200) -> Json:
-    routes = points.point_routes(ward.resolver, cast(Refinements, None), 4)
+    routes = points.point_routes(ward.resolver, cast(Refinements, None))
     body = json.dumps({"points": items}).encode()
-    response = Router.run(routes[0], {}, Request("POST", "/points/resolve", body=body))
+    response = Router(routes).run(routes[0], {}, Request("POST", "/points/resolve", body=body))
     assert response.status == status, response.body
     answer: Json = json.loads(response.body)
     return answer

@@ -42,7 +42,7 @@ class Desk:
         )  # fmt: skip
         self.queue, self.admission = queue, Admission(http_threads)
         resolver = self.ward.resolver
-        self.router = Router(point_routes(resolver, Refinements(resolver, queue, self.admission), 1))
+        self.router = Router(point_routes(resolver, Refinements(resolver, queue, self.admission)))
 
     def ask(self, status: int = 200, **body: object) -> Json:
         response = self.send(**body)

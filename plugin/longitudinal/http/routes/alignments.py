@@ -16,9 +16,8 @@ from longitudinal.errors import (
     TransformRefused,
     Unprocessable,
 )
-from longitudinal.http.exchange import Request
-from longitudinal.http.parse import check_size, invalid, parse_json
-from longitudinal.http.router import Route
+from longitudinal.http.parse import invalid
+from longitudinal.http.router import Call, Route
 from longitudinal.http.routes.chosen_studies import chosen_studies
 from longitudinal.http.routes.jobs import JobReference, QueuedAnswer
 from longitudinal.http.routes.transforms import MAX_LANDMARKS, Identifier, Landmark, Matrix
@@ -129,17 +128,16 @@ class Alignments:
             raise Unprocessable(detail, [FieldError("/patientId", detail)])
 
 
-def alignment_routes(readers: Readers, alignments: Alignments, max_body_mib: int) -> list[Route]:
+def alignment_routes(readers: Readers, alignments: Alignments) -> list[Route]:
     """The route."""
 
-    def align(request: Request) -> QueuedAnswer:
-        check_size(request.body, max_body_mib)
-        asked = parse_json(request.body, AlignmentRequest)
+    def align(call: Call[None, AlignmentRequest]) -> QueuedAnswer:
+        asked = call.body
         studies = chosen_studies(readers, asked.study_instance_uids, asked.patient_id)
         if asked.patient_id is not None:
             alignments.check_identity(studies)
         parameters = AlignParameters(
-            asked.method, series=asked.series_instance_uids, is_asked=True, by=request.actor.name
+            asked.method, series=asked.series_instance_uids, is_asked=True, by=call.actor.name
         )
         if asked.initial is not None:
             _check_form(asked.initial)

@@ -16,9 +16,9 @@ import numpy as np
 from longitudinal.dicom.planes.pictures import no_picture, no_picture_of_class
 from longitudinal.dicom.planes.reasons import NotIndexableReason
 from longitudinal.errors import Ambiguous, FieldError, InvalidRequest, NoPicture, NotFound
-from longitudinal.http.exchange import Request, Response
-from longitudinal.http.parse import invalid, parse_query
-from longitudinal.http.router import Route
+from longitudinal.http.exchange import Response
+from longitudinal.http.parse import invalid
+from longitudinal.http.router import Call, Route
 from longitudinal.http.routes.studies import find_study
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_index import PatientIndex, StudyEntry
@@ -74,7 +74,7 @@ def image_routes(
         """A redirect from a route of `segments` segments below the root to a route of Orthanc."""
         return Response(status=302, location="../" * (depth + segments - 1) + path, headers=headers)
 
-    def frame(_: Request, study: str, index: str) -> Response:
+    def frame(_: Call[None, None], study: str, index: str) -> Response:
         patient, entry = find_study(readers, catalogue, study)
         if not (index.isascii() and index.isdecimal() and len(index) <= _LONGEST_INDEX):
             raise invalid([FieldError("index", "must be a whole number from 0")])
@@ -82,8 +82,7 @@ def image_routes(
         check(orthanc_id, "index")
         return orthanc(f"instances/{orthanc_id}/frames/{number - 1}/preview", 4, _INDEX_CACHE)
 
-    def preview(request: Request, instance: str) -> Response:
-        query = parse_query(request.query, PreviewQuery)
+    def preview(call: Call[PreviewQuery, None], instance: str) -> Response:
         found = find_instances(readers.connection(), instance)
         if len(found) > 1:
             raise Ambiguous(f"instance {instance} is stored {len(found)} times", orthanc_ids=found)
@@ -94,7 +93,7 @@ def image_routes(
             )
         check(found[0], "instance")
         cache = _INSTANCE_CACHE if instance == found[0] else _UID_CACHE
-        return orthanc(f"instances/{found[0]}/{_rendering(query)}", 3, cache)
+        return orthanc(f"instances/{found[0]}/{_rendering(call.query)}", 3, cache)
 
     return [
         Route(

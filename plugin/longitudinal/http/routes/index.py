@@ -14,9 +14,7 @@ from longitudinal.errors import (
     Unprocessable,
 )
 from longitudinal.geometry.image_plane import PLANE
-from longitudinal.http.exchange import Request
-from longitudinal.http.parse import check_size, parse_json
-from longitudinal.http.router import Route
+from longitudinal.http.router import Call, Route
 from longitudinal.http.routes.alignments import Alignments
 from longitudinal.http.routes.chosen_studies import chosen_studies, chosen_study
 from longitudinal.http.routes.jobs import JobReference, QueuedAnswer
@@ -81,14 +79,12 @@ class IndexRoutes:
         inventory: Inventory,
         queue: JobQueue,
         alignments: Alignments,
-        max_body_mib: int,
     ) -> None:
         self._readers = readers
         self._catalogue = catalogue
         self._inventory = inventory
         self._queue = queue
         self._alignments = alignments
-        self._max_body_mib = max_body_mib
 
     def routes(self) -> list[Route]:
         """The routes."""
@@ -112,35 +108,34 @@ class IndexRoutes:
             ),
         ]  # fmt: skip
 
-    def index(self, request: Request) -> QueuedAnswer:
+    def index(self, call: Call[None, IndexRequest]) -> QueuedAnswer:
         """POST /index."""
-        check_size(request.body, self._max_body_mib)
-        asked = parse_json(request.body, IndexRequest)
+        asked = call.body
         studies = chosen_studies(self._readers, asked.study_instance_uids, asked.patient_id)
-        jobs = self._enqueue(studies, request.actor.name)
+        jobs = self._enqueue(studies, call.actor.name)
         if asked.align == "none":
             return QueuedAnswer(jobs)
         if asked.patient_id is not None:
             self._alignments.check_identity(studies)
-        parameters = AlignParameters(asked.align, is_asked=True, by=request.actor.name)
+        parameters = AlignParameters(asked.align, is_asked=True, by=call.actor.name)
         aligned = self._alignments.enqueue(studies, parameters)
         return QueuedAnswer([*jobs, *(JobReference(job) for job in aligned)])
 
-    def index_one(self, request: Request, study: str) -> QueuedAnswer:
+    def index_one(self, call: Call[None, None], study: str) -> QueuedAnswer:
         """POST /studies/{study}/index."""
-        return QueuedAnswer(self._enqueue([chosen_study(self._readers, study)], request.actor.name))
+        return QueuedAnswer(self._enqueue([chosen_study(self._readers, study)], call.actor.name))
 
-    def pause(self, _: Request) -> Backfill:
+    def pause(self, _: Call[None, None]) -> Backfill:
         """POST /index/pause."""
         self._queue.pause(True)
         return self._backfill()
 
-    def resume(self, _: Request) -> Backfill:
+    def resume(self, _: Call[None, None]) -> Backfill:
         """POST /index/resume."""
         self._queue.pause(False)
         return self._backfill()
 
-    def status(self, _: Request, study: str) -> IndexStatus:
+    def status(self, _: Call[None, None], study: str) -> IndexStatus:
         """GET /studies/{study}/index-status."""
         found = chosen_study(self._readers, study)
         planes_bytes, reasons, instances = content_of_study(self._readers.connection(), found.orthanc_id)

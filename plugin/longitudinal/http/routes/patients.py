@@ -7,9 +7,7 @@ import msgspec
 from longitudinal.alignment.loops import find_loops
 from longitudinal.dicom.dates import dashed_date
 from longitudinal.errors import Ambiguous, FieldError, NotFound
-from longitudinal.http.exchange import Request
-from longitudinal.http.parse import parse_query
-from longitudinal.http.router import Route
+from longitudinal.http.router import Call, Route
 from longitudinal.http.routes.studies import (
     Limit,
     Offset,
@@ -115,8 +113,8 @@ def patient_routes(
 ) -> list[Route]:
     """The routes that list and describe patients."""
 
-    def patients(request: Request) -> PatientPage:
-        query = parse_query(request.query, PatientQuery)
+    def patients(call: Call[PatientQuery, None]) -> PatientPage:
+        query = call.query
         total, rows = list_patients(readers.connection(), query.query, query.limit, query.offset)
         lines = [
             PatientLine(
@@ -130,9 +128,9 @@ def patient_routes(
         ]
         return PatientPage(total, query.limit, query.offset, lines)
 
-    def patient(request: Request, patient: str) -> PatientDetail:
-        query = parse_query(request.query, PatientPageQuery)
-        key = _key_of(readers, request.path.removeprefix("/patients/"), patient)
+    def patient(call: Call[PatientPageQuery, None], patient: str) -> PatientDetail:
+        query = call.query
+        key = _key_of(readers, call.request.path.removeprefix("/patients/"), patient)
         index = None if key is None else catalogue.patient(key)
         row = None if key is None else read_patient(readers.connection(), key)
         if index is None or row is None:

@@ -16,10 +16,9 @@ from longitudinal.errors import (
     SidecarUnavailable,
     TooManyJobs,
 )
-from longitudinal.http.exchange import Request
-from longitudinal.http.parse import Date, check_size, invalid, parse_days, parse_json
+from longitudinal.http.parse import Date, invalid, parse_days, parse_json
 from longitudinal.http.problem import Problem, any_problem_of
-from longitudinal.http.router import Route
+from longitudinal.http.router import Call, Route
 from longitudinal.http.routes.refinements import Refinements
 from longitudinal.points.answer import Answer
 from longitudinal.points.resolver import PixelQuestion, PointQuestion, QuestionFilters, Resolver
@@ -114,14 +113,13 @@ _ONE_AT_A_TIME = "is for one point at a time: ask for this point by itself, with
 _POINT = ("patientId", "frameOfReferenceUid", "x", "y", "z")
 
 
-def point_routes(resolver: Resolver, refinements: Refinements, max_body_mib: int) -> list[Route]:
+def point_routes(resolver: Resolver, refinements: Refinements) -> list[Route]:
     """The routes under /points."""
 
-    def resolve(request: Request) -> Answer | BatchAnswer:
-        check_size(request.body, max_body_mib)
-        asked = parse_json(request.body, ResolveRequest)
+    def resolve(call: Call[None, ResolveRequest]) -> Answer | BatchAnswer:
+        asked = call.body
         if asked.points is None:
-            return ask(asked, request.actor.name)
+            return ask(asked, call.actor.name)
         _refuse_beside_points(asked)
         return BatchAnswer(_batch(resolver, asked.points))
 

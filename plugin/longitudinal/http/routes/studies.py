@@ -11,10 +11,9 @@ from longitudinal.dicom.dates import dashed_date
 from longitudinal.dicom.planes.reasons import REASONS
 from longitudinal.dicom.registration.refusal import REFUSALS
 from longitudinal.errors import Ambiguous, FieldError, NotFound
-from longitudinal.http.exchange import Request
 from longitudinal.http.links import viewer_of
-from longitudinal.http.parse import Date, parse_days, parse_query
-from longitudinal.http.router import Route
+from longitudinal.http.parse import Date, parse_days
+from longitudinal.http.router import Call, Route
 from longitudinal.jobs.align_study import KIND as ALIGN
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
@@ -212,8 +211,8 @@ def study_routes(
 ) -> list[Route]:
     """The routes that list and describe studies."""
 
-    def studies(request: Request) -> StudyPage:
-        query = parse_query(request.query, StudyQuery)
+    def studies(call: Call[StudyQuery, None]) -> StudyPage:
+        query = call.query
         key = None
         if query.patient_id is not None:
             key = patient_key_of(readers.connection(), query.patient_id)
@@ -235,7 +234,7 @@ def study_routes(
         ]  # fmt: skip
         return StudyPage(total, query.limit, query.offset, lines)
 
-    def study(_: Request, study: str) -> StudyDetail:
+    def study(_: Call[None, None], study: str) -> StudyDetail:
         return describe_study(*find_study(readers, catalogue, study), queue, ohif_root)
 
     return [

@@ -14,9 +14,8 @@ from longitudinal.errors import (
     NotFound,
     TransformRefused,
 )
-from longitudinal.http.exchange import Request
-from longitudinal.http.parse import check_size, invalid, parse_json, parse_query
-from longitudinal.http.router import Route
+from longitudinal.http.parse import invalid
+from longitudinal.http.router import Call, Route
 from longitudinal.http.routes.studies import Limit, Offset
 from longitudinal.registration_objects.given import UNKNOWN_FRAME, Ends, GivenTransforms, UnreadRegistration
 from longitudinal.transforms.attempts import Figure
@@ -170,48 +169,42 @@ class FitAnswer(msgspec.Struct, rename="camel", frozen=True):
     points: list[FittedPoint]
 
 
-def transform_routes(given: GivenTransforms, max_body_mib: int) -> list[Route]:
+def transform_routes(given: GivenTransforms) -> list[Route]:
     """The routes under /transforms."""
 
     def answer(stored: StoredTransform) -> TransformAnswer:
         return _answer(stored, given.unsigned(stored))
 
-    def create(request: Request) -> TransformAnswer:
-        check_size(request.body, max_body_mib)
-        asked = parse_json(request.body, TransformRequest)
-        ends, transform = _given(given, asked)
-        return answer(given.create(ends, transform, request.actor.name))
+    def create(call: Call[None, TransformRequest]) -> TransformAnswer:
+        ends, transform = _given(given, call.body)
+        return answer(given.create(ends, transform, call.actor.name))
 
-    def fit(request: Request) -> FitAnswer:
-        check_size(request.body, max_body_mib)
-        asked = parse_json(request.body, FitRequest)
-        ends, transform = _given(given, asked)
-        return _fit_answer(transform, asked.points, ends.pixel_mm)
+    def fit(call: Call[None, FitRequest]) -> FitAnswer:
+        ends, transform = _given(given, call.body)
+        return _fit_answer(transform, call.body.points, ends.pixel_mm)
 
-    def list_transforms(request: Request) -> TransformsAnswer:
-        query = parse_query(request.query, TransformsQuery)
+    def list_transforms(call: Call[TransformsQuery, None]) -> TransformsAnswer:
+        query = call.query
         stored, unread = given.of_patient(query.patient_id)
         everything: list[StoredTransform | UnreadRegistration] = [*stored, *unread]
         found = everything[query.offset : query.offset + query.limit]
         answers = [answer(one) if isinstance(one, StoredTransform) else _unread_answer(one) for one in found]
         return TransformsAnswer(len(stored) + len(unread), query.limit, query.offset, answers)
 
-    def list_waiting(request: Request) -> TransformsAnswer:
-        query = parse_query(request.query, ReviewsQuery)
+    def list_waiting(call: Call[ReviewsQuery, None]) -> TransformsAnswer:
+        query = call.query
         total, found = given.waiting(query.limit, query.offset)
         return TransformsAnswer(total, query.limit, query.offset, [answer(stored) for stored in found])
 
-    def one(_: Request, transform: str) -> TransformAnswer:
+    def one(_: Call[None, None], transform: str) -> TransformAnswer:
         return answer(given.get(transform))
 
-    def remove(request: Request, transform: str) -> RemovedAnswer:
-        is_deleted = given.remove(transform, request.actor.name)
+    def remove(call: Call[None, None], transform: str) -> RemovedAnswer:
+        is_deleted = given.remove(transform, call.actor.name)
         return RemovedAnswer(transform, "deleted" if is_deleted else "rejected")
 
-    def review(request: Request, transform: str) -> TransformAnswer:
-        check_size(request.body, max_body_mib)
-        decision = parse_json(request.body, ReviewRequest).decision
-        return answer(given.review(transform, decision, request.actor.name))
+    def review(call: Call[None, ReviewRequest], transform: str) -> TransformAnswer:
+        return answer(given.review(transform, call.body.decision, call.actor.name))
 
     refused = (NotFound, Ambiguous, TransformRefused)
     return [
