@@ -21,10 +21,10 @@ from benchmarks.resolve import _Everything
 from benchmarks.synthetic_archive import fill, slices
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.links import link_builder
+from longitudinal.http.refinements import Refinements
 from longitudinal.http.router import Limits, Router
 from longitudinal.http.routes.patients import patient_routes
 from longitudinal.http.routes.points import MAX_ANSWERS, point_routes
-from longitudinal.http.routes.refinements import Refinements
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.points.resolver import Resolver

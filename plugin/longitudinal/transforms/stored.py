@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Literal
 
 import numpy as np
 
@@ -29,6 +30,7 @@ OTHER_PATIENT = "otherPatient"
 UNKNOWN_IMAGES = "unknownImages"
 FRAME_CONFLICT = "frameConflict"
 NO_REGISTRATION = "noRegistration"
+TransformState = Literal["usable", "rejected", "refused"]
 
 # A grid takes 4 to 30 MB unpacked.
 _MOST_GRIDS = 16
@@ -69,6 +71,13 @@ class StoredTransform:
     is_own: bool
     notes: Notes
     origin: str = "vendor"
+
+    @property
+    def state(self) -> TransformState:
+        """Whether paths use it."""
+        if self.refusal is not None:
+            return "refused"
+        return "rejected" if self.notes.decision == "rejected" else "usable"
 
 
 class GridCache:

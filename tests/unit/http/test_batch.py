@@ -7,9 +7,9 @@ from typing import Any, cast
 import pytest
 
 from longitudinal.http.exchange import Request
+from longitudinal.http.refinements import Refinements
 from longitudinal.http.router import Router
 from longitudinal.http.routes import points
-from longitudinal.http.routes.refinements import Refinements
 from longitudinal.points.resolver import PixelQuestion, PointQuestion, QuestionFilters
 from tests.unit.patients.ward import FRAME, FakeArchive, Ward, unplaced, volume
 

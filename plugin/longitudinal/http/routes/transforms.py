@@ -14,31 +14,17 @@ from longitudinal.errors import (
     NotFound,
     TransformRefused,
 )
+from longitudinal.http.fields import MAX_LANDMARKS, Identifier, Landmarks, Limit, Matrix, Offset, Triple
 from longitudinal.http.parse import invalid
 from longitudinal.http.router import Call, Route
-from longitudinal.http.routes.studies import Limit, Offset
 from longitudinal.registration_objects.given import UNKNOWN_FRAME, Ends, GivenTransforms, UnreadRegistration
 from longitudinal.transforms.attempts import Figure
 from longitudinal.transforms.checks import flags_of
 from longitudinal.transforms.error_at_place import P95_OF_RMS
 from longitudinal.transforms.given import GIVEN_REFUSALS, GivenTransform, from_landmarks, from_matrix
-from longitudinal.transforms.stored import OTHER_PATIENT, SAME_FRAME, StoredTransform
+from longitudinal.transforms.stored import OTHER_PATIENT, SAME_FRAME, StoredTransform, TransformState
 
-Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-# No scanner is ten kilometres long; what is larger is a mistake, and overflows somewhere.
-Coordinate = Annotated[float, msgspec.Meta(ge=-1e7, le=1e7)]
-Triple = Annotated[list[Coordinate], msgspec.Meta(min_length=3, max_length=3)]
-Row = Annotated[list[Coordinate], msgspec.Meta(min_length=4, max_length=4)]
-Matrix = Annotated[list[Row], msgspec.Meta(min_length=4, max_length=4)]
-MAX_LANDMARKS = 1_000
 _REFUSALS = (SAME_FRAME, OTHER_PATIENT, UNKNOWN_FRAME, *GIVEN_REFUSALS)
-
-
-class Landmark(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """One place in both frames, LPS mm."""
-
-    source: Triple
-    target: Triple
 
 
 class TransformRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
@@ -52,7 +38,7 @@ class TransformRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=Tru
     target_frame_of_reference_uid: Identifier
     patient_id: Identifier | None = None
     matrix: Matrix | None = None
-    landmarks: Annotated[list[Landmark], msgspec.Meta(max_length=MAX_LANDMARKS)] | None = None
+    landmarks: Landmarks | None = None
     method: Literal["rigid", "affine"] | None = None
     expected_error_mm: Annotated[float, msgspec.Meta(ge=0, le=1e4)] | None = None
 
@@ -111,7 +97,7 @@ class TransformAnswer(msgspec.Struct, rename="camel", frozen=True):
     target_frame_of_reference_uid: str | None
     method: str | None
     matrix: list[list[float]] | None
-    state: Literal["usable", "rejected", "refused"]
+    state: TransformState
     refusal: str | None
     detail: str
     origin: Literal["person", "automatic", "vendor"]
@@ -271,11 +257,6 @@ def _check_form(asked: TransformRequest) -> None:
 
 def _answer(stored: StoredTransform, unsigned: Sequence[str]) -> TransformAnswer:
     notes = stored.notes
-    state: Literal["usable", "rejected", "refused"] = "usable"
-    if stored.refusal is not None:
-        state = "refused"
-    elif notes.decision == "rejected":
-        state = "rejected"
     fields = {
         "id": stored.id,
         "sopInstanceUid": stored.sop_instance_uid,
@@ -284,7 +265,7 @@ def _answer(stored: StoredTransform, unsigned: Sequence[str]) -> TransformAnswer
         "targetFrameOfReferenceUid": stored.target_frame,
         "method": stored.kind,
         "matrix": None if stored.matrix is None else stored.matrix.tolist(),
-        "state": state,
+        "state": stored.state,
         "refusal": stored.refusal,
         "detail": stored.detail or "",
         "origin": stored.origin,
