@@ -21,10 +21,10 @@ from benchmarks.resolve import _Everything
 from benchmarks.synthetic_archive import fill, slices
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.links import link_builder
-from longitudinal.http.router import Router
+from longitudinal.http.refinements import Refinements
+from longitudinal.http.router import Limits, Router
 from longitudinal.http.routes.patients import patient_routes
 from longitudinal.http.routes.points import MAX_ANSWERS, point_routes
-from longitudinal.http.routes.refinements import Refinements
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.points.resolver import Resolver
@@ -64,17 +64,18 @@ def measure(folder: Path, studies: int, points: int, count: int, shared_frame: b
     resolver = Resolver(
         readers, catalogue, cast(Any, _Everything()), lambda gone: None, link_builder("/imaging")
     )
-    (resolve,) = point_routes(resolver, cast(Refinements, None), 64)
+    (resolve,) = point_routes(resolver, cast(Refinements, None))
     writer = Writer(readers, lambda touched: None)
     writer.start()
     _, page = patient_routes(readers, catalogue, JobQueue(readers, writer), None)
+    router = Router([resolve, page], Limits(body=64))
     point = {"sopInstanceUid": records[count - 1].sop_instance_uid, "row": 20.5, "column": 31.25}
 
     def ask(body: dict[str, Any]) -> Response:
-        return Router.run(resolve, {}, Request("POST", "/points/resolve", body=json.dumps(body).encode()))
+        return router.run(resolve, {}, Request("POST", "/points/resolve", body=json.dumps(body).encode()))
 
     def open_page(**query: str) -> Response:
-        return Router.run(page, {"patient": PATIENT}, Request("GET", f"/patients/{PATIENT}", query))
+        return router.run(page, {"patient": PATIENT}, Request("GET", f"/patients/{PATIENT}", query))
 
     where = "one frame" if shared_frame else "a frame each"
     print(f"\n{studies} studies, {where}; a batch may have {MAX_ANSWERS} answers")

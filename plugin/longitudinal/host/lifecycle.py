@@ -26,19 +26,8 @@ from longitudinal.host.rest import RestHost
 from longitudinal.http.admission import Admission
 from longitudinal.http.headers import Guarded
 from longitudinal.http.links import link_builder
-from longitudinal.http.router import Router
-from longitudinal.http.routes.about import Versions, about_routes
-from longitudinal.http.routes.alignments import Alignments, alignment_routes
-from longitudinal.http.routes.documentation import with_documentation
-from longitudinal.http.routes.images import image_routes
-from longitudinal.http.routes.index import IndexRoutes
-from longitudinal.http.routes.jobs import job_routes
-from longitudinal.http.routes.patients import patient_routes
-from longitudinal.http.routes.points import point_routes
-from longitudinal.http.routes.refinements import Refinements
-from longitudinal.http.routes.studies import study_routes
-from longitudinal.http.routes.transforms import transform_routes
-from longitudinal.http.routes.uploads import upload_routes
+from longitudinal.http.route_table import Services, build_router
+from longitudinal.http.routes.about import Versions
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.reverify import Reverify
@@ -119,20 +108,12 @@ class _Plugin:
             self._annotations, loopback, statements, resolver, links, archive.has_instance, self._heal,
         )  # fmt: skip
         admission = Admission(int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS)))
-        alignments = Alignments(readers, catalogue, queue)
-        routes = [
-            *about_routes(settings.root, readers, self._writer, queue, completeness, statements, _versions),
-            *IndexRoutes(readers, catalogue, inventory, queue, alignments, settings.max_body).routes(),
-            *alignment_routes(readers, alignments, settings.max_body),
-            *job_routes(queue),
-            *image_routes(settings.root, readers, catalogue, inventory.tags),
-            *patient_routes(readers, catalogue, queue, self._ohif.root),
-            *point_routes(resolver, Refinements(resolver, queue, admission), settings.max_body),
-            *study_routes(readers, catalogue, queue, self._ohif.root),
-            *transform_routes(given, settings.max_body),
-            *upload_routes(loopback, settings.max_upload),
-        ]
-        router = Router(with_documentation(settings.root, routes, settings.allowed_frame_ancestors))
+        router = build_router(
+            Services(
+                settings, self._ohif.root, readers, self._writer, catalogue, queue, completeness, inventory, statements,
+                resolver, given, loopback, admission, _versions,
+            )
+        )  # fmt: skip
         users = read_users(configuration)
         self._filter = FilterHost(settings, configuration, users)
         self._rest = RestHost(

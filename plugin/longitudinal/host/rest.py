@@ -15,13 +15,13 @@ from urllib.parse import unquote, unquote_plus
 import orthanc
 
 from longitudinal.access.identity import NOBODY, Users
-from longitudinal.errors import Forbidden, LongitudinalError
+from longitudinal.errors import LongitudinalError
 from longitudinal.host.callbacks import immortal
 from longitudinal.http.admission import Admission
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.headers import Guarded
 from longitudinal.http.problem import response_of
-from longitudinal.http.router import Route, Router
+from longitudinal.http.router import Router
 
 _OK = 200
 _BAD_REQUEST = 400
@@ -76,8 +76,7 @@ class RestHost:
     def _answer(self, uri: str, raw: dict[str, Any]) -> Response:
         request = _read(uri[len(self._root) :], raw, self._users)
         try:
-            route, values = self._router.find(request.method, request.path)
-            _check_actor(route, request, self._users)
+            route, values = self._router.admit(request, self._users)
         except LongitudinalError as error:
             return response_of(error)
         with self._admission.request(), self._admission.held() if route.calls_back else nullcontext():
@@ -101,22 +100,6 @@ def _read(path: str, raw: dict[str, Any], users: Users) -> Request:
 def _decoded(path: str) -> str:
     """The path decoded once more, but for what would then be a slash that parts names, or an escape."""
     return unquote(re.sub("%(2[Ff]|25)", r"%25\1", path))
-
-
-def _check_actor(route: Route, request: Request, users: Users) -> None:
-    """Nothing is written by nobody where Orthanc knows its users, and nothing is asked by a part of a form.
-
-    Raises
-    ------
-    Forbidden
-    """
-    if route.method == "GET":
-        return
-    if request.is_form_part:
-        if not route.takes_forms:
-            raise Forbidden(f"{request.path} takes no POSTed form: its parts do not say who sends them")
-    elif users.is_required and not request.actor.is_verified and not route.takes_forms:
-        raise Forbidden("it is not known who asks: give a name and password of Orthanc's RegisteredUsers")
 
 
 def _labels_errors() -> bool:

@@ -1,10 +1,11 @@
 """The links of a match, and of whole studies."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from longitudinal.patients.patient_index import StudyEntry
 from longitudinal.patients.series_planes import SeriesPlanes
+from longitudinal.patients.study_detail import StudyLinks
 from longitudinal.points.answer import Links
 from longitudinal.points.resolve import LinkBuilder
 
@@ -37,6 +38,11 @@ def link_builder(root: str, ohif_root: str | None = None) -> LinkBuilder:
 def viewer_of(ohif_root: str, study_instance_uids: Iterable[str]) -> str:
     """Where OHIF shows these studies, as an absolute path on this server."""
     return f"{ohif_root}/viewer?StudyInstanceUIDs={','.join(map(_quoted, study_instance_uids))}"
+
+
+def study_links(ohif_root: str | None, study_instance_uids: Sequence[str]) -> StudyLinks:
+    """The links of one study, or of several to be seen together."""
+    return StudyLinks(None if ohif_root is None else viewer_of(ohif_root, study_instance_uids))
 
 
 def _quoted(uid: str) -> str:

@@ -19,15 +19,6 @@ Struct = TypeVar("Struct", bound=msgspec.Struct)
 MAX_DEPTH = 32
 _MIB = 1024 * 1024
 
-
-Date = Annotated[
-    str,
-    msgspec.Meta(
-        pattern=r"^[0-9]{4}(-[0-9]{2}-[0-9]{2}|[0-9]{4}|[.][0-9]{2}[.][0-9]{2})$",
-        description="YYYY-MM-DD or YYYYMMDD; also YYYY.MM.DD",
-    ),
-]
-
 # The largest float has 309 digits.
 _LONGEST_INTEGER = 309
 

@@ -1,25 +1,69 @@
-"""The table of routes, and the way from a request to its handler."""
+"""The table of routes, and the one way from a request to its handler.
+
+The router decodes query and body by the types that a route declares, checks the size of the body, and hands its handler a
+`Call` of exactly these types; mypy holds both ends together.
+"""
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import UnionType
+from typing import Any, Concatenate, Generic, TypedDict, TypeVar, Unpack, overload
 from urllib.parse import unquote
 
 import msgspec
 
-from longitudinal.errors import LongitudinalError, MethodNotAllowed, NotFound
+from longitudinal.access.identity import Actor, Users
+from longitudinal.errors import Forbidden, LongitudinalError, MethodNotAllowed, NotFound
 from longitudinal.http.exchange import Request, Response
+from longitudinal.http.parse import check_size, parse_json, parse_query
 from longitudinal.http.problem import response_of
 
 # Names of a path whose value may hold slashes: a PatientID is any text.
 _TEXTS = frozenset({"patient"})
 
-# A handler takes the request and the values of the path's {names}; it returns a Response, or a struct for a JSON 200.
-Handler = Callable[..., Any]
+Q = TypeVar("Q")
+B = TypeVar("B")
+Query = TypeVar("Query", bound=msgspec.Struct)
+Body = TypeVar("Body", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, slots=True)
+class Call(Generic[Q, B]):
+    """One call of a route.
+
+    Attributes
+    ----------
+    query
+        The decoded arguments; None where the route declares none.
+    body
+        The decoded JSON body; its bytes where the route takes files; None where it takes no body.
+    actor
+        Who acts.
+    request
+        As it came, for headers.
+    """
+
+    query: Q
+    body: B
+    actor: Actor
+    request: Request
+
+
+# A handler takes the call and the values of the path's {names}; it returns the struct of a JSON answer, or a whole response.
+Handler = Callable[Concatenate[Call[Q, B], ...], msgspec.Struct | Response]
+
+
+class Details(TypedDict, total=False):
+    """The rest of what a route declares; see `Route`."""
+
+    status: int
+    errors: tuple[type[LongitudinalError], ...]
+    refusals: tuple[str, ...]
+    takes_forms: bool
+    calls_back: bool
+
+
 class Route:
     """One method of one path, and what OpenAPI says of it.
 
@@ -27,12 +71,14 @@ class Route:
     ----------
     path
         Below the root, for example "/transforms/{transform}"; "" is the root.
-    query, body
-        The struct that validates the arguments or the JSON body; None where the route takes none.
+    handler
+        Its first parameter is a `Call` of the declared query and body; the others are named as in the path.
     answer
         The struct of the answer; a media type (text) where it is no JSON.
+    query, body
+        The struct that validates the arguments or the JSON body; None where the route takes none.
     takes
-        Media types of a body that is no JSON.
+        Media types of a body that is no JSON; its limit is MaxUploadMiB, that of a JSON body MaxBodyMiB.
     status
         Of the answer when all is well.
     errors
@@ -45,26 +91,64 @@ class Route:
         Whether it holds a second HTTP thread of Orthanc by calling it over loopback.
     """
 
-    method: str
-    path: str
-    handler: Handler
-    summary: str
-    answer: Any
-    query: type[msgspec.Struct] | None = None
-    body: type[msgspec.Struct] | None = None
-    takes: tuple[str, ...] = ()
-    status: int = 200
-    errors: tuple[type[LongitudinalError], ...] = ()
-    refusals: tuple[str, ...] = ()
-    takes_forms: bool = False
-    calls_back: bool = False
+    @overload
+    def __init__(
+        self, method: str, path: str, handler: Handler[None, None], summary: str, answer: type | UnionType | str,
+        **details: Unpack[Details],
+    ) -> None: ...  # fmt: skip
+
+    @overload
+    def __init__(
+        self, method: str, path: str, handler: Handler[Query, None], summary: str, answer: type | UnionType | str,
+        *, query: type[Query], **details: Unpack[Details],
+    ) -> None: ...  # fmt: skip
+
+    @overload
+    def __init__(
+        self, method: str, path: str, handler: Handler[None, Body], summary: str, answer: type | UnionType | str,
+        *, body: type[Body], **details: Unpack[Details],
+    ) -> None: ...  # fmt: skip
+
+    @overload
+    def __init__(
+        self, method: str, path: str, handler: Handler[None, bytes], summary: str, answer: type | UnionType | str,
+        *, takes: tuple[str, ...], **details: Unpack[Details],
+    ) -> None: ...  # fmt: skip
+
+    def __init__(
+        self, method: str, path: str, handler: Handler[Any, Any], summary: str, answer: type | UnionType | str,
+        *, query: type[msgspec.Struct] | None = None, body: type[msgspec.Struct] | None = None,
+        takes: tuple[str, ...] = (), **details: Unpack[Details],
+    ) -> None:  # fmt: skip
+        self.method = method
+        self.path = path
+        self.handler = handler
+        self.summary = summary
+        self.answer = answer
+        self.query = query
+        self.body = body
+        self.takes = takes
+        self.status = details.get("status", 200)
+        self.errors = details.get("errors", ())
+        self.refusals = details.get("refusals", ())
+        self.takes_forms = details.get("takes_forms", False)
+        self.calls_back = details.get("calls_back", False)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of bodies, in MiB: the settings MaxBodyMiB and MaxUploadMiB."""
+
+    body: int = 4
+    upload: int = 4
 
 
 class Router:
     """Finds the route of a request and runs it; every error becomes a response."""
 
-    def __init__(self, routes: Sequence[Route]) -> None:
+    def __init__(self, routes: Sequence[Route], limits: Limits = Limits()) -> None:
         self.routes = tuple(routes)
+        self._limits = limits
         self._exact: dict[str, dict[str, Route]] = {}
         self._patterns: list[tuple[re.Pattern[str], dict[str, Route]]] = []
         by_path: dict[str, dict[str, Route]] = {}
@@ -105,16 +189,57 @@ class Router:
             raise MethodNotAllowed(f"{path} has {', '.join(methods)}, not {method}", tuple(methods))
         return route, values
 
-    @staticmethod
-    def run(route: Route, values: dict[str, str], request: Request) -> Response:
-        """Run a handler; whatever it raises is a response too."""
+    def admit(self, request: Request, users: Users) -> tuple[Route, dict[str, str]]:
+        """The route of a request that may go on, and the values of its path.
+
+        Raises
+        ------
+        NotFound, MethodNotAllowed
+            As of `find`.
+        Forbidden
+            It writes, and nobody knows who asks.
+        """
+        route, values = self.find(request.method, request.path)
+        _check_actor(route, request, users)
+        return route, values
+
+    def run(self, route: Route, values: dict[str, str], request: Request) -> Response:
+        """Decode what the route declares and run its handler; whatever is raised is a response too."""
         try:
-            answer = route.handler(request, **values)
+            answer = route.handler(self._decode(route, request), **values)
             if isinstance(answer, Response):
                 return answer
             return Response(msgspec.json.encode(answer), route.status)
         except Exception as error:
             return response_of(error)
+
+    def _decode(self, route: Route, request: Request) -> Call[Any, Any]:
+        """The call of a request. Raises BodyTooLarge, MalformedJson, InvalidRequest."""
+        body: Any = None
+        if route.takes:
+            check_size(request.body, self._limits.upload, "MaxUploadMiB")
+            body = request.body
+        elif route.body is not None:
+            check_size(request.body, self._limits.body, "MaxBodyMiB")
+            body = parse_json(request.body, route.body)
+        query = None if route.query is None else parse_query(request.query, route.query)
+        return Call(query, body, request.actor, request)
+
+
+def _check_actor(route: Route, request: Request, users: Users) -> None:
+    """Nothing is written by nobody where Orthanc knows its users, and nothing is asked by a part of a form.
+
+    Raises
+    ------
+    Forbidden
+    """
+    if route.method == "GET":
+        return
+    if request.is_form_part:
+        if not route.takes_forms:
+            raise Forbidden(f"{request.path} takes no POSTed form: its parts do not say who sends them")
+    elif users.is_required and not request.actor.is_verified and not route.takes_forms:
+        raise Forbidden("it is not known who asks: give a name and password of Orthanc's RegisteredUsers")
 
 
 def _group(name: re.Match[str]) -> str:

@@ -1,5 +1,6 @@
 """The job that aligns a study with its best partner: indexes what is missing, chooses, has it registered, keeps it."""
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import msgspec
@@ -8,12 +9,13 @@ from longitudinal.alignment.partner import Choice, Wish, choose
 from longitudinal.jobs.align_pair import AlignedPair, AlignPair, Initial, Order
 from longitudinal.jobs.align_progress import AlignProgress
 from longitudinal.jobs.index_study import IndexStudy, UnreadableInstances
+from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.supervisor import JobContext
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.sidecar.browse import owners_of_study
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.jobs import JobRequest, Priority
+from longitudinal.sidecar.jobs import Job, JobRequest, Priority
 
 KIND = "align"
 
@@ -48,6 +50,11 @@ def request_alignment(study: str, parameters: AlignParameters, priority: int = P
     """A job that aligns a study (Orthanc id)."""
     text = msgspec.json.encode(parameters).decode()
     return JobRequest(KIND, study, priority, parameters=text, owner=parameters.by)
+
+
+def newest_alignment(queue: JobQueue) -> Callable[[str], Job | None]:
+    """A function that gives the newest align job of a study (Orthanc id)."""
+    return lambda study: queue.latest(KIND, study)
 
 
 class AlignStudy:

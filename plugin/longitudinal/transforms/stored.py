@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Literal
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from longitudinal.transforms.graph import DECLARED, UNKNOWN, Edge
 from longitudinal.transforms.model import Transform, linear
 
 LOGGER = logging.getLogger(__name__)
+TransformState = Literal["usable", "rejected", "refused"]
 
 # A grid takes 4 to 30 MB unpacked.
 _MOST_GRIDS = 16
@@ -63,6 +65,13 @@ class StoredTransform:
     is_own: bool
     notes: Notes
     origin: str = "vendor"
+
+    @property
+    def state(self) -> TransformState:
+        """Whether paths use it."""
+        if self.refusal is not None:
+            return "refused"
+        return "rejected" if self.notes.decision == "rejected" else "usable"
 
 
 class GridCache:

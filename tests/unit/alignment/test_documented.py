@@ -4,11 +4,10 @@ import re
 from typing import get_args
 
 from longitudinal.alignment import candidate
-from longitudinal.alignment.standing import Standing
-from longitudinal.http.routes.studies import AlignmentState
 from longitudinal.jobs import pulse, worker
 from longitudinal.jobs.messages import LONGEST_SECONDS
 from longitudinal.jobs.supervisor import MAX_ATTEMPTS
+from longitudinal.patients.standing import AlignmentState, Standing
 from longitudinal.reasons import AlignmentFailure, Rejection, UnusableScan
 from longitudinal.registration import volume
 from longitudinal.registration.alignment import Stage

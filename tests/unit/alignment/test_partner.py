@@ -10,9 +10,9 @@ from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.alignment.failures import Tried
 from longitudinal.alignment.loops import find_loops
 from longitudinal.alignment.partner import Pair, Wish, choose
-from longitudinal.alignment.standing import standing_of
 from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.patients.standing import standing_of
 from longitudinal.points.stale import Stale
 from longitudinal.sidecar.patients import patient_key_of
 from longitudinal.sidecar.records import InstanceRecord, Notes

@@ -15,9 +15,9 @@ import pytest
 
 from longitudinal.access.identity import Users
 from longitudinal.http.admission import Admission
-from longitudinal.http.exchange import Request, Response
+from longitudinal.http.exchange import Response
 from longitudinal.http.headers import Guarded
-from longitudinal.http.router import Route, Router
+from longitudinal.http.router import Call, Route, Router
 from tests.fake_orthanc import JSON_FLAGS, FakeOrthanc
 
 Serve = Callable[..., None]
@@ -64,14 +64,14 @@ class Gate:
         self.threads: set[str] = set()
         self._lock = threading.Lock()
 
-    def wait(self, request: Request) -> Response:
+    def wait(self, call: Call[None, None]) -> Response:
         with self._lock:
             self.running += 1
             self.threads.add(threading.current_thread().name)
         assert self.opened.wait(10)
         return Response(
             json.dumps(
-                {"path": request.path, "user": request.actor.name, "query": dict(request.query)}
+                {"path": call.request.path, "user": call.actor.name, "query": dict(call.request.query)}
             ).encode()
         )
 
@@ -80,7 +80,7 @@ def show(what: str) -> Callable[..., Response]:
     return lambda _, **names: Response((what + next(iter(names.values()))).encode())
 
 
-def fail(_: Request) -> Response:
+def fail(_: Call[None, None]) -> Response:
     raise RuntimeError("as nobody expected")
 
 

@@ -11,10 +11,12 @@ import pytest
 from longitudinal.access.identity import Actor, How
 from longitudinal.http.exchange import Request
 from longitudinal.http.router import Router
-from longitudinal.http.routes.alignments import Alignments, alignment_routes
+from longitudinal.http.routes.alignments import alignment_routes
+from longitudinal.jobs.align_requests import AlignRequests
 from longitudinal.jobs.align_study import KIND, AlignParameters
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
+from longitudinal.patients.study_lookup import StudyLookup
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.instances import Touched
 from longitudinal.sidecar.records import InstanceRecord
@@ -34,8 +36,8 @@ class Desk:
         self.queue = JobQueue(readers, writer)
         self.catalogue = Catalogue(readers)
         self._writer = writer
-        alignments = Alignments(readers, self.catalogue, self.queue)
-        self.router = Router(alignment_routes(readers, alignments, 1))
+        requests = AlignRequests(self.catalogue, self.queue)
+        self.router = Router(alignment_routes(StudyLookup(readers, self.catalogue), requests))
 
     def store(self, *scans: list[InstanceRecord]) -> None:
         touched: list[Touched] = []

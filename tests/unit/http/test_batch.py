@@ -7,9 +7,9 @@ from typing import Any, cast
 import pytest
 
 from longitudinal.http.exchange import Request
+from longitudinal.http.refinements import Refinements
 from longitudinal.http.router import Router
 from longitudinal.http.routes import points
-from longitudinal.http.routes.refinements import Refinements
 from longitudinal.points.resolver import PixelQuestion, PointQuestion, QuestionFilters
 from tests.unit.patients.ward import FRAME, FakeArchive, Ward, unplaced, volume
 
@@ -24,9 +24,9 @@ def ward(tmp_path: Path) -> Ward:
 
 
 def ask(ward: Ward, *items: object, status: int = 200) -> Json:
-    routes = points.point_routes(ward.resolver, cast(Refinements, None), 4)
+    routes = points.point_routes(ward.resolver, cast(Refinements, None))
     body = json.dumps({"points": items}).encode()
-    response = Router.run(routes[0], {}, Request("POST", "/points/resolve", body=body))
+    response = Router(routes).run(routes[0], {}, Request("POST", "/points/resolve", body=body))
     assert response.status == status, response.body
     answer: Json = json.loads(response.body)
     return answer

@@ -12,12 +12,12 @@ import msgspec
 import pytest
 
 from longitudinal.access.identity import Actor, How
+from longitudinal.http import refinements
 from longitudinal.http.admission import Admission
 from longitudinal.http.exchange import Request, Response
+from longitudinal.http.refinements import Refinements
 from longitudinal.http.router import Router
-from longitudinal.http.routes import refinements
 from longitudinal.http.routes.points import point_routes
-from longitudinal.http.routes.refinements import Refinements
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.refine_point import KIND, RefinedPoint
 from longitudinal.points.answer import Match, RefinedMatch
@@ -42,7 +42,7 @@ class Desk:
         )  # fmt: skip
         self.queue, self.admission = queue, Admission(http_threads)
         resolver = self.ward.resolver
-        self.router = Router(point_routes(resolver, Refinements(resolver, queue, self.admission), 1))
+        self.router = Router(point_routes(resolver, Refinements(resolver, queue, self.admission)))
 
     def ask(self, status: int = 200, **body: object) -> Json:
         response = self.send(**body)

@@ -77,7 +77,7 @@ class Desk:
         given = GivenTransforms(
             self.ward.readers, self.ward.catalogue, files, self.store, self.ward.heal, settle, objects, signed
         )  # type: ignore[arg-type]
-        self.router = Router(transform_routes(given, 1))
+        self.router = Router(transform_routes(given))
 
     def ask(self, method: str, path: str, body: Json | None = None, **query: str) -> tuple[int, Json]:
         raw = b"" if body is None else json.dumps(body).encode()

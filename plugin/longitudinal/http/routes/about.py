@@ -7,8 +7,8 @@ from typing import Literal
 import msgspec
 
 from longitudinal import __version__
-from longitudinal.http.exchange import Request, Response
-from longitudinal.http.router import Route
+from longitudinal.http.exchange import Response
+from longitudinal.http.router import Call, Route
 from longitudinal.ingest.completeness import Completeness
 from longitudinal.jobs.queue import JobQueue, Running
 from longitudinal.registration_objects.statements import Statements
@@ -97,11 +97,11 @@ def about_routes(
 ) -> list[Route]:
     """The routes that tell about the plugin itself."""
 
-    def about(_: Request) -> About:
+    def about(_: Call[None, None]) -> About:
         links = {name: f"{root}/{path}" for name, path in _LINKS.items()}
         return About("orthanc-longitudinal", __version__, "Not for primary diagnosis.", links)
 
-    def health(_: Request) -> Response:
+    def health(_: Call[None, None]) -> Response:
         fault = writer.fault
         error = completeness.last_error if fault is None else fault.detail
         counts, jobs, is_paused, lag = {}, {}, False, None

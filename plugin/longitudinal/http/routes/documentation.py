@@ -9,10 +9,10 @@ from pathlib import Path
 
 import msgspec
 
-from longitudinal.http.exchange import Request, Response
+from longitudinal.http.exchange import Response
 from longitudinal.http.headers import frame_ancestors
 from longitudinal.http.openapi import openapi_document
-from longitudinal.http.router import Route
+from longitudinal.http.router import Call, Route
 
 _STATIC = Path(__file__).parents[1] / "static"
 _HTML = "text/html; charset=utf-8"
@@ -28,15 +28,15 @@ def with_documentation(root: str, routes: Sequence[Route], ancestors: Sequence[s
     """The routes, and those that describe them all, themselves too; `ancestors` may show the page in a frame."""
     policy = _POLICY + frame_ancestors(ancestors)
 
-    def openapi(_: Request) -> Response:
+    def openapi(_: Call[None, None]) -> Response:
         return Response(document, headers={"Cache-Control": "no-cache"})
 
-    def page(_: Request) -> Response:
+    def page(_: Call[None, None]) -> Response:
         return Response(
             html, content_type=_HTML, headers={"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
         )
 
-    def script(_: Request) -> Response:
+    def script(_: Call[None, None]) -> Response:
         return Response(redoc, content_type=_JAVASCRIPT, headers={"Cache-Control": _DAY})
 
     described = [

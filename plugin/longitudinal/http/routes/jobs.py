@@ -6,9 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from longitudinal.errors import Conflict, NotFound, SidecarUnavailable, TooManyJobs
-from longitudinal.http.exchange import Request
-from longitudinal.http.parse import parse_query
-from longitudinal.http.router import Route
+from longitudinal.http.router import Call, Route
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.sidecar.jobs import Job, JobState
 
@@ -76,22 +74,22 @@ class QueuedAnswer(msgspec.Struct, rename="camel", frozen=True):
 def job_routes(queue: JobQueue) -> list[Route]:
     """The routes under /jobs."""
 
-    def list_jobs(request: Request) -> JobsAnswer:
-        wanted = parse_query(request.query, JobsQuery)
+    def list_jobs(call: Call[JobsQuery, None]) -> JobsAnswer:
+        wanted = call.query
         counts = queue.counts()
         found = queue.find(wanted.state, wanted.limit, wanted.offset)
         return JobsAnswer(
             [answer_of(job, _LONGEST_LISTED) for job in found], counts["queued"], counts["running"]
         )
 
-    def one(_: Request, job: str) -> JobAnswer:
+    def one(_: Call[None, None], job: str) -> JobAnswer:
         return answer_of(queue.get(job))
 
-    def cancel(_: Request, job: str) -> JobAnswer:
+    def cancel(_: Call[None, None], job: str) -> JobAnswer:
         return answer_of(queue.cancel(job))
 
-    def retry(request: Request, job: str) -> JobAnswer:
-        return answer_of(queue.retry(job, request.actor.name))
+    def retry(call: Call[None, None], job: str) -> JobAnswer:
+        return answer_of(queue.retry(job, call.actor.name))
 
     change = (NotFound, Conflict, SidecarUnavailable)
     return [

@@ -1,5 +1,7 @@
-"""GET /patients and /patients/{patient}: who is here, and how their studies hang together."""
+"""GET /patients and /patients/{patient}: who is here, and how their studies are joined."""
 
+import sqlite3
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -7,23 +9,20 @@ import msgspec
 from longitudinal.alignment.loops import find_loops
 from longitudinal.dicom.dates import dashed_date
 from longitudinal.errors import Ambiguous, FieldError, NotFound
-from longitudinal.http.exchange import Request
-from longitudinal.http.parse import parse_query
-from longitudinal.http.router import Route
-from longitudinal.http.routes.studies import (
-    Limit,
-    Offset,
-    StudyDetail,
-    StudyLinks,
-    describe_study,
-    links_of,
-)
+from longitudinal.http.fields import Limit, Offset
+from longitudinal.http.links import study_links
+from longitudinal.http.router import Call, Route
+from longitudinal.jobs.align_study import newest_alignment
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
-from longitudinal.patients.patient_index import PatientIndex
-from longitudinal.sidecar.browse import list_patients, patients_written_as
+from longitudinal.patients.frames import Frame, frames_of_patient
+from longitudinal.patients.patient_index import PatientIndex, StudyEntry
+from longitudinal.patients.patient_lookup import patient_of_path
+from longitudinal.patients.standing import alignment_state
+from longitudinal.patients.study_detail import StudyDetail, StudyLinks, describe_study
+from longitudinal.sidecar.browse import list_patients
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.patients import patient_key_of, read_patient
+from longitudinal.sidecar.patients import read_patient
 
 _MOST_ATTEMPTS = 200
 """Failed alignments on the page of one patient: metadata that anybody may write."""
@@ -63,20 +62,6 @@ class PatientPage(msgspec.Struct, frozen=True):
     patients: list[PatientLine]
 
 
-class Frame(msgspec.Struct, rename="camel", frozen=True):
-    """A frame of reference of the patient; frames with one `group` number are joined by transforms.
-
-    `canonicalFrameOfReferenceUid` is the earliest of its group: chosen anew when its study is deleted, and nothing is
-    kept in it, so nothing is lost.
-    """
-
-    frame_of_reference_uid: str
-    aliases: list[str]
-    study_instance_uids: list[str]
-    group: int
-    canonical_frame_of_reference_uid: str
-
-
 class TransformLoop(msgspec.Struct, rename="camel", frozen=True):
     """Transforms that lead from a frame back to itself, and how far points then are from themselves.
 
@@ -93,7 +78,7 @@ class TransformLoop(msgspec.Struct, rename="camel", frozen=True):
 class PatientDetail(msgspec.Struct, rename="camel", frozen=True):
     """A patient: studies in time order, frames of reference, and which of them transforms join.
 
-    `studies` are one page, `total` counts all of them. `loops` tell how well the transforms agree; `links` show the studies
+    `studies` are one page, `total` counts all of them. `loops` say how well the transforms agree; `links` show the studies
     of the page together. Of failed alignments the page has 200 at most, the newest of each study.
     """
 
@@ -115,104 +100,71 @@ def patient_routes(
 ) -> list[Route]:
     """The routes that list and describe patients."""
 
-    def patients(request: Request) -> PatientPage:
-        query = parse_query(request.query, PatientQuery)
+    def patients(call: Call[PatientQuery, None]) -> PatientPage:
+        query = call.query
         total, rows = list_patients(readers.connection(), query.query, query.limit, query.offset)
-        lines = [
-            PatientLine(
-                row["patient_id"],
-                row["orthanc_id"],
-                row["patient_name"] or "",
-                row["studies"],
-                dashed_date(row["latest"] or ""),
-            )
-            for row in rows
-        ]
-        return PatientPage(total, query.limit, query.offset, lines)
+        return PatientPage(total, query.limit, query.offset, _lines(rows))
 
-    def patient(request: Request, patient: str) -> PatientDetail:
-        query = parse_query(request.query, PatientPageQuery)
-        key = _key_of(readers, request.path.removeprefix("/patients/"), patient)
+    def patient(call: Call[PatientPageQuery, None], patient: str) -> PatientDetail:
+        key = patient_of_path(readers, call.request.path.removeprefix("/patients/"), patient)
         index = None if key is None else catalogue.patient(key)
         row = None if key is None else read_patient(readers.connection(), key)
         if index is None or row is None:
-            raise NotFound(
-                f"there is no patient {patient}",
-                [FieldError("patient", "is no PatientID or Orthanc id known here")],
-            )
-        page = index.studies[query.offset : query.offset + query.limit]
-        most = max(1, _MOST_ATTEMPTS // max(1, len(page)))
-        return PatientDetail(
-            patient_id=index.patient_id,
-            orthanc_patient_id=index.orthanc_id,
-            patient_name=row["patient_name"] or "",
-            identity_conflict=index.identity_conflict,
-            total=len(index.studies),
-            limit=query.limit,
-            offset=query.offset,
-            studies=[describe_study(index, study, queue, ohif_root, most) for study in page],
-            frames=_frames(index),
-            loops=[
-                TransformLoop(list(loop.transforms), loop.frame, loop.mean_mm, loop.max_mm)
-                for loop in find_loops(index)
-            ],
-            links=links_of(ohif_root, [study.study_instance_uid for study in page]),
-        )
+            field = FieldError("patient", "unknown PatientID or Orthanc id")
+            raise NotFound(f"there is no patient {patient}", [field])
+        page = index.studies[call.query.offset : call.query.offset + call.query.limit]
+        studies = _describe(index, page, queue, ohif_root)
+        return _detail(index, row["patient_name"] or "", call.query, studies, ohif_root)
 
     return [
         Route(
             "GET", "/patients", patients, "Patients by name, page by page", PatientPage, query=PatientQuery
         ),
         Route(
-            "GET",
-            "/patients/{patient}",
-            patient,
-            "One patient: studies in time order, frames of reference, what joins them",
-            PatientDetail,
-            query=PatientPageQuery,
-            errors=(NotFound, Ambiguous),
+            "GET", "/patients/{patient}", patient,
+            "One patient: studies in time order, frames of reference, what joins them", PatientDetail,
+            query=PatientPageQuery, errors=(NotFound, Ambiguous),
         ),
-    ]
+    ]  # fmt: skip
 
 
-def _key_of(readers: Readers, written: str, decoded: str) -> int | None:
-    """The key of the patient that a path names: as it was written, or encoded twice.
-
-    Raises
-    ------
-    Ambiguous
-        The path can be that of several patients: Orthanc drops dots at its end, and joins slashes.
-    """
-    connection = readers.connection()
-    named = {key for name in (written, decoded) if (key := patient_key_of(connection, name)) is not None}
-    found = named | patients_written_as(connection, decoded)
-    if len(found) > 1:
-        rows = [row for key in sorted(found) if (row := read_patient(connection, key)) is not None]
-        listed = ", ".join(repr(row["patient_id"]) for row in rows)
-        ids = [str(row["orthanc_id"]) for row in rows]
-        raise Ambiguous(f"the path can name {listed}; name one by its Orthanc id", orthanc_ids=ids)
-    return min(found, default=None)
-
-
-def _frames(index: PatientIndex) -> list[Frame]:
-    studies: dict[str, list[str]] = {frame: [] for frame in index.frames}
-    for study in index.studies:
-        uids = dict.fromkeys(stack.frame for number in study.series for stack in index.series[number].stacks)
-        for frame in uids:
-            studies[frame].append(study.study_instance_uid)
-    aliases: dict[str, list[str]] = {}
-    for uid, frame in index.aliases.items():
-        aliases.setdefault(frame, []).append(uid)
-    groups: dict[str, int] = {}
-    count = 0
-    for frame in index.frames:
-        if frame not in groups:
-            groups.update(dict.fromkeys(index.graph.paths_from(frame), count))
-            count += 1
-    canonical: dict[int, str] = {}
-    for frame in index.frames:  # in time order
-        canonical.setdefault(groups[frame], frame)
+def _lines(rows: Sequence[sqlite3.Row]) -> list[PatientLine]:
     return [
-        Frame(frame, aliases.get(frame, []), studies[frame], groups[frame], canonical[groups[frame]])
-        for frame in index.frames
-    ]
+        PatientLine(
+            row["patient_id"], row["orthanc_id"], row["patient_name"] or "", row["studies"],
+            dashed_date(row["latest"] or ""),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def _describe(
+    index: PatientIndex, page: Sequence[StudyEntry], queue: JobQueue, ohif_root: str | None
+) -> list[StudyDetail]:
+    """The studies of a page, each with its share of the failed alignments that one page shows."""
+    most, newest = max(1, _MOST_ATTEMPTS // max(1, len(page))), newest_alignment(queue)
+    return [
+        describe_study(
+            index, study, alignment_state(index, study, newest), study_links(ohif_root, [study.study_instance_uid]), most
+        )
+        for study in page
+    ]  # fmt: skip
+
+
+def _detail(
+    index: PatientIndex, name: str, query: PatientPageQuery, studies: list[StudyDetail], ohif_root: str | None
+) -> PatientDetail:
+    loops = find_loops(index)
+    return PatientDetail(
+        patient_id=index.patient_id,
+        orthanc_patient_id=index.orthanc_id,
+        patient_name=name,
+        identity_conflict=index.identity_conflict,
+        total=len(index.studies),
+        limit=query.limit,
+        offset=query.offset,
+        studies=studies,
+        frames=frames_of_patient(index),
+        loops=[TransformLoop(list(loop.transforms), loop.frame, loop.mean_mm, loop.max_mm) for loop in loops],
+        links=study_links(ohif_root, [study.study_instance_uid for study in studies]),
+    )

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from longitudinal.dicom.planes.roles import Role
 from longitudinal.errors import (
     Ambiguous,
     AnswerTooLarge,
@@ -16,11 +17,11 @@ from longitudinal.errors import (
     SidecarUnavailable,
     TooManyJobs,
 )
-from longitudinal.http.exchange import Request
-from longitudinal.http.parse import Date, check_size, invalid, parse_days, parse_json
+from longitudinal.http.fields import Date, Identifier, Millimetres
+from longitudinal.http.parse import invalid, parse_days, parse_json
 from longitudinal.http.problem import Problem, any_problem_of
-from longitudinal.http.router import Route
-from longitudinal.http.routes.refinements import Refinements
+from longitudinal.http.refinements import Refinements
+from longitudinal.http.router import Call, Route
 from longitudinal.points.answer import Answer
 from longitudinal.points.resolver import PixelQuestion, PointQuestion, QuestionFilters, Resolver
 
@@ -31,11 +32,7 @@ MAX_ANSWERS = 50_000
 # Of the problem of one item of a batch.
 _MOST_NAMED = 10
 _LONGEST_DETAIL = 2_000
-Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-# No scanner is ten kilometres long; what is larger is a mistake, and overflows somewhere.
-Millimetres = Annotated[float, msgspec.Meta(ge=-1e7, le=1e7)]
 Pixels = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
-Role = Literal["image", "localizer", "dose", "segmentation", "derived"]
 
 
 def _says(description: str) -> msgspec.Meta:
@@ -114,14 +111,13 @@ _ONE_AT_A_TIME = "is for one point at a time: ask for this point by itself, with
 _POINT = ("patientId", "frameOfReferenceUid", "x", "y", "z")
 
 
-def point_routes(resolver: Resolver, refinements: Refinements, max_body_mib: int) -> list[Route]:
+def point_routes(resolver: Resolver, refinements: Refinements) -> list[Route]:
     """The routes under /points."""
 
-    def resolve(request: Request) -> Answer | BatchAnswer:
-        check_size(request.body, max_body_mib)
-        asked = parse_json(request.body, ResolveRequest)
+    def resolve(call: Call[None, ResolveRequest]) -> Answer | BatchAnswer:
+        asked = call.body
         if asked.points is None:
-            return ask(asked, request.actor.name)
+            return ask(asked, call.actor.name)
         _refuse_beside_points(asked)
         return BatchAnswer(_batch(resolver, asked.points))
 

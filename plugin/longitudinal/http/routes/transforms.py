@@ -14,38 +14,23 @@ from longitudinal.errors import (
     NotFound,
     TransformRefused,
 )
-from longitudinal.http.exchange import Request
-from longitudinal.http.parse import check_size, invalid, parse_json, parse_query
-from longitudinal.http.router import Route
-from longitudinal.http.routes.studies import Limit, Offset
+from longitudinal.http.fields import MAX_LANDMARKS, Identifier, Landmarks, Limit, Matrix, Offset, Triple
+from longitudinal.http.parse import invalid
+from longitudinal.http.router import Call, Route
 from longitudinal.reasons import GivenTransformRefusal
 from longitudinal.registration_objects.given import Ends, GivenTransforms, UnreadRegistration
 from longitudinal.transforms.attempts import Figure
 from longitudinal.transforms.checks import flags_of
 from longitudinal.transforms.error_at_place import P95_OF_RMS
 from longitudinal.transforms.given import GIVEN_REFUSALS, GivenTransform, from_landmarks, from_matrix
-from longitudinal.transforms.stored import StoredTransform
+from longitudinal.transforms.stored import StoredTransform, TransformState
 
-Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-# No scanner is ten kilometres long; what is larger is a mistake, and overflows somewhere.
-Coordinate = Annotated[float, msgspec.Meta(ge=-1e7, le=1e7)]
-Triple = Annotated[list[Coordinate], msgspec.Meta(min_length=3, max_length=3)]
-Row = Annotated[list[Coordinate], msgspec.Meta(min_length=4, max_length=4)]
-Matrix = Annotated[list[Row], msgspec.Meta(min_length=4, max_length=4)]
-MAX_LANDMARKS = 1_000
 _REFUSALS = (
     GivenTransformRefusal.SAME_FRAME,
     GivenTransformRefusal.OTHER_PATIENT,
     GivenTransformRefusal.UNKNOWN_FRAME,
     *GIVEN_REFUSALS,
 )
-
-
-class Landmark(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """One place in both frames, LPS mm."""
-
-    source: Triple
-    target: Triple
 
 
 class TransformRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
@@ -59,7 +44,7 @@ class TransformRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=Tru
     target_frame_of_reference_uid: Identifier
     patient_id: Identifier | None = None
     matrix: Matrix | None = None
-    landmarks: Annotated[list[Landmark], msgspec.Meta(max_length=MAX_LANDMARKS)] | None = None
+    landmarks: Landmarks | None = None
     method: Literal["rigid", "affine"] | None = None
     expected_error_mm: Annotated[float, msgspec.Meta(ge=0, le=1e4)] | None = None
 
@@ -118,7 +103,7 @@ class TransformAnswer(msgspec.Struct, rename="camel", frozen=True):
     target_frame_of_reference_uid: str | None
     method: str | None
     matrix: list[list[float]] | None
-    state: Literal["usable", "rejected", "refused"]
+    state: TransformState
     refusal: str | None
     detail: str
     origin: Literal["person", "automatic", "vendor"]
@@ -176,48 +161,42 @@ class FitAnswer(msgspec.Struct, rename="camel", frozen=True):
     points: list[FittedPoint]
 
 
-def transform_routes(given: GivenTransforms, max_body_mib: int) -> list[Route]:
+def transform_routes(given: GivenTransforms) -> list[Route]:
     """The routes under /transforms."""
 
     def answer(stored: StoredTransform) -> TransformAnswer:
         return _answer(stored, given.unsigned(stored))
 
-    def create(request: Request) -> TransformAnswer:
-        check_size(request.body, max_body_mib)
-        asked = parse_json(request.body, TransformRequest)
-        ends, transform = _given(given, asked)
-        return answer(given.create(ends, transform, request.actor.name))
+    def create(call: Call[None, TransformRequest]) -> TransformAnswer:
+        ends, transform = _given(given, call.body)
+        return answer(given.create(ends, transform, call.actor.name))
 
-    def fit(request: Request) -> FitAnswer:
-        check_size(request.body, max_body_mib)
-        asked = parse_json(request.body, FitRequest)
-        ends, transform = _given(given, asked)
-        return _fit_answer(transform, asked.points, ends.pixel_mm)
+    def fit(call: Call[None, FitRequest]) -> FitAnswer:
+        ends, transform = _given(given, call.body)
+        return _fit_answer(transform, call.body.points, ends.pixel_mm)
 
-    def list_transforms(request: Request) -> TransformsAnswer:
-        query = parse_query(request.query, TransformsQuery)
+    def list_transforms(call: Call[TransformsQuery, None]) -> TransformsAnswer:
+        query = call.query
         stored, unread = given.of_patient(query.patient_id)
         everything: list[StoredTransform | UnreadRegistration] = [*stored, *unread]
         found = everything[query.offset : query.offset + query.limit]
         answers = [answer(one) if isinstance(one, StoredTransform) else _unread_answer(one) for one in found]
         return TransformsAnswer(len(stored) + len(unread), query.limit, query.offset, answers)
 
-    def list_waiting(request: Request) -> TransformsAnswer:
-        query = parse_query(request.query, ReviewsQuery)
+    def list_waiting(call: Call[ReviewsQuery, None]) -> TransformsAnswer:
+        query = call.query
         total, found = given.waiting(query.limit, query.offset)
         return TransformsAnswer(total, query.limit, query.offset, [answer(stored) for stored in found])
 
-    def one(_: Request, transform: str) -> TransformAnswer:
+    def one(_: Call[None, None], transform: str) -> TransformAnswer:
         return answer(given.get(transform))
 
-    def remove(request: Request, transform: str) -> RemovedAnswer:
-        is_deleted = given.remove(transform, request.actor.name)
+    def remove(call: Call[None, None], transform: str) -> RemovedAnswer:
+        is_deleted = given.remove(transform, call.actor.name)
         return RemovedAnswer(transform, "deleted" if is_deleted else "rejected")
 
-    def review(request: Request, transform: str) -> TransformAnswer:
-        check_size(request.body, max_body_mib)
-        decision = parse_json(request.body, ReviewRequest).decision
-        return answer(given.review(transform, decision, request.actor.name))
+    def review(call: Call[None, ReviewRequest], transform: str) -> TransformAnswer:
+        return answer(given.review(transform, call.body.decision, call.actor.name))
 
     refused = (NotFound, Ambiguous, TransformRefused)
     return [
@@ -284,11 +263,6 @@ def _check_form(asked: TransformRequest) -> None:
 
 def _answer(stored: StoredTransform, unsigned: Sequence[str]) -> TransformAnswer:
     notes = stored.notes
-    state: Literal["usable", "rejected", "refused"] = "usable"
-    if stored.refusal is not None:
-        state = "refused"
-    elif notes.decision == "rejected":
-        state = "rejected"
     fields = {
         "id": stored.id,
         "sopInstanceUid": stored.sop_instance_uid,
@@ -297,7 +271,7 @@ def _answer(stored: StoredTransform, unsigned: Sequence[str]) -> TransformAnswer
         "targetFrameOfReferenceUid": stored.target_frame,
         "method": stored.kind,
         "matrix": None if stored.matrix is None else stored.matrix.tolist(),
-        "state": state,
+        "state": stored.state,
         "refusal": stored.refusal,
         "detail": stored.detail or "",
         "origin": stored.origin,

@@ -28,9 +28,8 @@ from longitudinal.errors import (
 from longitudinal.http.exchange import Request
 from longitudinal.http.multipart import FORM, file_name, media_type, split_multipart
 from longitudinal.http.nesting import is_too_deep
-from longitudinal.http.parse import check_size
 from longitudinal.http.received_files import MAX_FILES, Allowance, ReceivedFile, unpack
-from longitudinal.http.router import Route
+from longitudinal.http.router import Call, Route
 from longitudinal.reasons import UploadRefusal
 
 LOGGER = logging.getLogger(__name__)
@@ -78,11 +77,10 @@ class UploadAnswer(msgspec.Struct, rename="camel", frozen=True):
 def upload_routes(archive: ArchiveReceiver, max_upload_mib: int) -> list[Route]:
     """The routes that take files."""
 
-    def upload(request: Request) -> UploadAnswer:
-        check_size(request.body, max_upload_mib, "MaxUploadMiB")
-        received = _received(request, max_upload_mib * _MIB)
+    def upload(call: Call[None, bytes]) -> UploadAnswer:
+        received = _received(call.request, max_upload_mib * _MIB)
         files = [_store(archive, file) for file in received]
-        if request.is_form_part and any(file.status == "refused" for file in files):
+        if call.request.is_form_part and any(file.status == "refused" for file in files):
             raise _form_refused(files)
         counts = Counter(file.status for file in files)
         return UploadAnswer(counts["stored"], counts["alreadyStored"], counts["refused"], files)

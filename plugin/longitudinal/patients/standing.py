@@ -1,14 +1,17 @@
-"""How a study stands to the others of its patient, as far as the index knows."""
+"""How a study is joined with the others of its patient, as far as the index knows, and what is being done about it."""
 
+from collections.abc import Callable
 from typing import Literal
 
 from longitudinal.patients.patient_index import PatientIndex, StudyEntry
+from longitudinal.sidecar.jobs import Job, JobState
 
 Standing = Literal["reference", "aligned", "needsAlignment", "failed"]
+AlignmentState = Literal["reference", "aligned", "needsAlignment", "failed", "queued", "running"]
 
 
 def standing_of(index: PatientIndex, study: StudyEntry) -> Standing | None:
-    """Where a study stands; None where it has no images with a place.
+    """How transforms join a study with the others; None where it has no images with a place.
 
     reference: it has the patient's first images, or shares their frame; aligned: transforms join it with others; failed:
     none does, and one was tried and refused; needsAlignment: none does.
@@ -22,6 +25,24 @@ def standing_of(index: PatientIndex, study: StudyEntry) -> Standing | None:
     if any((index.graph.paths_from(frame).keys() & set(index.frames)) - own for frame in frames):
         return "aligned"
     return "failed" if study.attempts else "needsAlignment"
+
+
+def alignment_state(
+    index: PatientIndex, study: StudyEntry, newest_job: Callable[[str], Job | None]
+) -> AlignmentState | None:
+    """The standing of a study, or the state of the job that is about to change it.
+
+    Parameters
+    ----------
+    newest_job
+        The newest align job of a study (Orthanc id); asked only where a job could help.
+    """
+    standing = standing_of(index, study)
+    if standing in ("failed", "needsAlignment"):
+        job = newest_job(study.orthanc_id)
+        if job is not None and job.is_active:
+            return "running" if job.state == JobState.RUNNING else "queued"
+    return standing
 
 
 def frames_of(index: PatientIndex, study: StudyEntry) -> list[str]:

@@ -1,0 +1,81 @@
+"""Every route of the plugin, built from the services they need."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from longitudinal.archive import ArchiveReceiver
+from longitudinal.http.admission import Admission
+from longitudinal.http.refinements import Refinements
+from longitudinal.http.router import Limits, Router
+from longitudinal.http.routes.about import Versions, about_routes
+from longitudinal.http.routes.alignments import alignment_routes
+from longitudinal.http.routes.documentation import with_documentation
+from longitudinal.http.routes.images import image_routes
+from longitudinal.http.routes.index import index_routes
+from longitudinal.http.routes.jobs import job_routes
+from longitudinal.http.routes.patients import patient_routes
+from longitudinal.http.routes.points import point_routes
+from longitudinal.http.routes.studies import study_routes
+from longitudinal.http.routes.transforms import transform_routes
+from longitudinal.http.routes.uploads import upload_routes
+from longitudinal.ingest.completeness import Completeness
+from longitudinal.ingest.inventory import Inventory
+from longitudinal.jobs.align_requests import AlignRequests
+from longitudinal.jobs.index_status import IndexProgress
+from longitudinal.jobs.queue import JobQueue
+from longitudinal.patients.catalogue import Catalogue
+from longitudinal.patients.pictures import Pictures
+from longitudinal.patients.study_lookup import StudyLookup
+from longitudinal.points.resolver import Resolver
+from longitudinal.registration_objects.given import GivenTransforms
+from longitudinal.registration_objects.statements import Statements
+from longitudinal.settings import Settings
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the routes need of the rest of the plugin.
+
+    Attributes
+    ----------
+    ohif_root
+        Where OHIF is served; None where it is not.
+    """
+
+    settings: Settings
+    ohif_root: str | None
+    readers: Readers
+    writer: Writer
+    catalogue: Catalogue
+    queue: JobQueue
+    completeness: Completeness
+    inventory: Inventory
+    statements: Statements
+    resolver: Resolver
+    given: GivenTransforms
+    receiver: ArchiveReceiver
+    admission: Admission
+    versions: Callable[[], Versions]
+
+
+def build_router(of: Services) -> Router:
+    """The router of all routes, and of those that document them."""
+    settings, readers, catalogue, queue = of.settings, of.readers, of.catalogue, of.queue
+    lookup, aligning = StudyLookup(readers, catalogue), AlignRequests(catalogue, queue)
+    progress = IndexProgress(readers, catalogue, of.inventory, queue)
+    routes = [
+        *about_routes(settings.root, readers, of.writer, queue, of.completeness, of.statements, of.versions),
+        *index_routes(lookup, queue, aligning, progress),
+        *alignment_routes(lookup, aligning),
+        *job_routes(queue),
+        *image_routes(settings.root, lookup, Pictures(readers, of.inventory.tags)),
+        *patient_routes(readers, catalogue, queue, of.ohif_root),
+        *point_routes(of.resolver, Refinements(of.resolver, queue, of.admission)),
+        *study_routes(readers, lookup, queue, of.ohif_root),
+        *transform_routes(of.given),
+        *upload_routes(of.receiver, settings.max_upload),
+    ]
+    described = with_documentation(settings.root, routes, settings.allowed_frame_ancestors)
+    return Router(described, Limits(settings.max_body, settings.max_upload))

@@ -1,0 +1,99 @@
+"""Frames of a study by number, and which instances can be shown as pictures."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import msgspec
+import numpy as np
+
+from longitudinal.dicom.planes.pictures import no_picture, no_picture_of_class
+from longitudinal.errors import Ambiguous, FieldError, NoPicture, NotFound
+from longitudinal.patients.patient_index import PatientIndex, StudyEntry
+from longitudinal.reasons import NotIndexableReason
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.patients import find_instances
+from longitudinal.sidecar.transforms import sop_class_of
+
+# Reading the tags of an enhanced image takes milliseconds, and a list of studies shows the same pictures again and again.
+_REMEMBERED = 4_096
+
+
+class Pictures:
+    """Which instances Orthanc is asked to draw.
+
+    Parameters
+    ----------
+    tags_of
+        Gives the tags of an instance (JSON); KeyError where it is gone.
+    """
+
+    def __init__(self, readers: Readers, tags_of: Callable[[str], str]) -> None:
+        self._readers = readers
+        self._tags_of = tags_of
+        self._why_not = lru_cache(maxsize=_REMEMBERED)(self._read_why_not)
+
+    def find(self, instance: str) -> str:
+        """The Orthanc id of an instance that can be drawn, by its SOPInstanceUID or Orthanc id.
+
+        Raises
+        ------
+        NotFound, Ambiguous, NoPicture
+        """
+        found = find_instances(self._readers.connection(), instance)
+        if len(found) > 1:
+            raise Ambiguous(f"instance {instance} is stored {len(found)} times", orthanc_ids=found)
+        if not found:
+            raise NotFound(
+                f"there is no instance {instance}",
+                [FieldError("instance", "unknown SOPInstanceUID or Orthanc id")],
+            )
+        self.check(found[0], "instance")
+        return found[0]
+
+    def check(self, orthanc_id: str, field: str) -> None:
+        """Raise NotFound or NoPicture where Orthanc is not asked to draw an instance.
+
+        An overwritten one is looked at again with its class.
+        """
+        try:
+            why = self._why_not(orthanc_id, sop_class_of(self._readers.connection(), orthanc_id))
+        except KeyError:
+            raise NotFound(
+                f"instance {orthanc_id} is not stored any more", [FieldError(field, "is gone")]
+            ) from None
+        if why:
+            raise NoPicture(
+                f"instance {orthanc_id} is not shown as a picture: {why}", [FieldError(field, why)]
+            )
+
+    def _read_why_not(self, orthanc_id: str, sop_class: str) -> str:
+        return no_picture_of_class(sop_class) or no_picture(msgspec.json.decode(self._tags_of(orthanc_id)))
+
+
+def frame_of_study(patient: PatientIndex, study: StudyEntry, index: int) -> tuple[str, int]:
+    """Orthanc id and 1-based frame number of the frame `index` (0-based) of a study.
+
+    Frames with a place come first, series by number in stack order, then the others. Raises NotFound beyond the last.
+    """
+    placed = sum(len(patient.series[number].planes) for number in study.series)
+    if index < placed:
+        plane = study.first_plane + index
+        number = int(np.searchsorted(patient.stack_set.start, plane, side="right")) - 1
+        series = patient.series[int(patient.stack_series[number])]
+        frame_number = int(patient.stack_set.planes[plane]["frame_number"])
+        return series.orthanc_ids[int(patient.plane_instance[plane])], frame_number
+    left = index - placed
+    for number in study.series:
+        series = patient.series[number]
+        for orthanc_id, reason, frames in zip(
+            series.orthanc_ids, series.instance_reasons, series.frame_counts, strict=True
+        ):
+            if reason is None or reason == NotIndexableReason.NOT_AN_IMAGE:
+                continue
+            if left < frames:
+                return orthanc_id, left + 1
+            left -= frames
+    last = index - left - 1
+    if last < 0:
+        raise NotFound("the study has no frames", [FieldError("index", "the study has no frames")])
+    raise NotFound(f"the study has frames 0 to {last}", [FieldError("index", f"must be from 0 to {last}")])

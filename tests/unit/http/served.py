@@ -1,0 +1,270 @@
+"""All routes over a real sidecar that follows an archive in memory: what the fast suite drives every route with."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args
+
+import msgspec
+from pydicom.dataset import Dataset
+
+from longitudinal.access.identity import Actor, How
+from longitudinal.access.keyring import Keyring
+from longitudinal.archive import Parents, Receipt
+from longitudinal.errors import ArchiveFailed, InstanceGone
+from longitudinal.http.admission import Admission
+from longitudinal.http.exchange import JSON, Request, Response
+from longitudinal.http.links import link_builder
+from longitudinal.http.openapi import errors_of
+from longitudinal.http.problem import PROBLEM_JSON, Problem
+from longitudinal.http.route_table import Services, build_router
+from longitudinal.http.router import Route
+from longitudinal.http.routes.about import Versions
+from longitudinal.ingest.annotations import Annotations
+from longitudinal.ingest.changes import Changes
+from longitudinal.ingest.completeness import Completeness
+from longitudinal.ingest.on_stored import Ingest
+from longitudinal.ingest.reconcile import Reconcile
+from longitudinal.ingest.stored_objects import StoredObjects
+from longitudinal.jobs.queue import JobQueue
+from longitudinal.patients.catalogue import Catalogue
+from longitudinal.points.resolver import Resolver
+from longitudinal.points.stale import Stale
+from longitudinal.registration_objects.given import GivenTransforms
+from longitudinal.registration_objects.statements import Memories, Statements
+from longitudinal.registration_objects.written import RegistrationObjects
+from longitudinal.settings import Settings
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.transforms import has_transforms
+from longitudinal.sidecar.writer import Writer
+from tests.builders import from_file
+from tests.fake_archive import FakeArchive, orthanc_ids
+
+Json = dict[str, Any]
+HTTP_THREADS = 8
+SETTINGS = Settings(max_upload=1, allowed_frame_ancestors=("https://app.example",))
+
+
+# What Orthanc tells of an image beyond the tags that geometry reads.
+_OF_PIXELS = ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "SamplesPerPixel")
+
+
+class Archive(FakeArchive):
+    """Tells of the pixels too, as Orthanc does."""
+
+    def tags(self, orthanc_id: str) -> str:
+        ds = from_file(self.stored[orthanc_id].file)
+        pixels = {
+            str(ds[name].tag)[1:-1].replace(" ", ""): str(ds[name].value) for name in _OF_PIXELS if name in ds
+        }
+        return json.dumps(json.loads(super().tags(orthanc_id)) | pixels | {"0028,0004": "MONOCHROME2"})
+
+
+class FakeLoopback:
+    """Implements ArchiveWriter and ArchiveReceiver on an archive in memory; `fails` makes it refuse everything."""
+
+    def __init__(self, archive: FakeArchive) -> None:
+        self.archive = archive
+        self.fails = False
+
+    def store(self, file: bytes) -> str:
+        self._check()
+        (orthanc_id,) = self.archive.store([from_file(file)])
+        return orthanc_id
+
+    def delete(self, orthanc_id: str) -> None:
+        self._check()
+        if self.archive.has_instance(orthanc_id):
+            self.archive.delete(orthanc_id)
+
+    def change_annotation(self, orthanc_id: str, change: Callable[[str | None], str]) -> None:
+        self._check()
+        if not self.archive.has_instance(orthanc_id):
+            raise InstanceGone(f"instance {orthanc_id} is not stored any more")
+        self.archive.annotations[orthanc_id] = change(self.archive.annotation(orthanc_id))
+
+    def change_errors_at_place(self, orthanc_id: str, change: Callable[[str | None], str]) -> None:
+        self._check()
+        self.archive.errors[orthanc_id] = change(self.archive.errors_at_place(orthanc_id))
+
+    def change_attempts(self, study: str, change: Callable[[str | None], str]) -> None:
+        self._check()
+        self.archive.failed[study] = change(self.archive.attempts(study))
+
+    def receive(self, file: bytes) -> Receipt:
+        self._check()
+        try:
+            ds = from_file(file)
+            patient, study, series, instance = orthanc_ids(ds)
+        except Exception as error:
+            return Receipt("notDicom", detail=str(error))
+        if ds.get("PatientName") == "Refuse^Me":
+            return Receipt("refused", detail="FilteredOut")
+        outcome = "alreadyStored" if self.archive.has_instance(instance) else "stored"
+        self.archive.store([ds])
+        return Receipt(outcome, instance, Parents(patient, study, series))  # type: ignore[arg-type]
+
+    def _check(self) -> None:
+        if self.fails:
+            raise ArchiveFailed("Orthanc did not answer over loopback: no room")
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One answer, checked against what its route declares."""
+
+    route: Route
+    response: Response
+
+    @property
+    def status(self) -> int:
+        return self.response.status
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.response.body)
+
+    @property
+    def code(self) -> str:
+        """Of a problem."""
+        return str(self.json["code"])
+
+    def fields(self) -> list[str]:
+        """The fields a problem names."""
+        return [error["field"] for error in self.json.get("errors", [])]
+
+
+class Served:
+    """The plugin without Orthanc: its archive, its sidecar, its routes."""
+
+    def __init__(self, folder: Path, settings: Settings = SETTINGS) -> None:
+        self.archive = Archive()
+        self.loopback = FakeLoopback(self.archive)
+        self.readers = Readers(folder / "sidecar.sqlite")
+        catalogue = Catalogue(self.readers)
+        self.writer = Writer(self.readers, catalogue.invalidate, catalogue.forget)
+        self.writer.start()
+        memories = Memories(self.readers, lambda command: self.writer.submit(command, is_awaited=False))
+        self.statements = Statements(self.archive, Keyring(folder / "keys.json"), memories)
+        self.annotations = Annotations(self.writer, self.archive)
+        self.ingest = Ingest(self.writer, self.archive, StoredObjects(self.archive, self.archive))
+        self.queue = JobQueue(self.readers, self.writer)
+        links = link_builder(settings.root, settings.ohif_root)
+        resolver = Resolver(self.readers, catalogue, self.archive, self._heal, links)
+        objects = RegistrationObjects(
+            self.readers, self.archive, self.loopback, self._settle, self.statements
+        )
+        given = GivenTransforms(
+            self.readers, catalogue, self.archive, self.loopback,
+            lambda gone: self._heal(Stale(instances=tuple(gone))), self._settle, objects, self.statements,
+        )  # fmt: skip
+        self.admission = Admission(HTTP_THREADS)
+        self.router = build_router(
+            Services(
+                settings, settings.ohif_root, self.readers, self.writer, catalogue, self.queue, self._completeness(),
+                self.archive, self.statements, resolver, given, self.loopback, self.admission,
+                lambda: Versions("1.12.7", "4.0", "3.11"),
+            )
+        )  # fmt: skip
+
+    def close(self) -> None:
+        self.readers.close()
+        self.writer.stop()
+
+    def store(self, *datasets: Dataset) -> list[str]:
+        """Store images and index them; returns their Orthanc ids."""
+        made = self.archive.store(datasets)
+        for orthanc_id in made:
+            self.ingest.index(orthanc_id)
+        for study in {self.archive.parents(orthanc_id).study for orthanc_id in made}:
+            self.ingest.announce(self.archive.study(study))
+        self.ingest.settle()
+        return made
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Json | bytes | None = None,
+        *,
+        query: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        user: str = "ann",
+    ) -> Answered:
+        """Send one request through the router; the answer must be one that its route declares."""
+        answered = self.send(method, path, body, query=query, headers=headers, user=user)
+        check_declared(answered)
+        return answered
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Json | bytes | None = None,
+        *,
+        query: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        user: str = "ann",
+    ) -> Answered:
+        """The same, whatever the answer is."""
+        raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        texts = {name: str(value) for name, value in (query or {}).items()}
+        request = Request(method, path, texts, headers or {}, raw, Actor(user, How.PASSWORD))
+        route, values = self.router.find(method, path)
+        return Answered(route, self.router.run(route, values, request))
+
+    def _completeness(self) -> Completeness:
+        changes = Changes(self.archive, self.readers, self.writer, self.ingest, self.annotations.refresh)
+        reconcile = Reconcile(
+            self.archive, self.readers, self.ingest, lambda _: None, self.annotations.refresh
+        )
+        return Completeness(changes, reconcile, 3600, lambda: self.writer.lost)
+
+    def _heal(self, stale: Stale) -> None:
+        for orthanc_id in stale.instances:
+            self.ingest.vanished(orthanc_id).result()
+        for orthanc_id in stale.studies:
+            self.ingest.deleted("studies", orthanc_id).result()
+        for orthanc_id in stale.rejected:
+            self.annotations.refresh(orthanc_id).result()
+
+    def _settle(self, orthanc_id: str) -> None:
+        self.annotations.refresh(orthanc_id).result()
+        if not has_transforms(self.readers.connection(), orthanc_id):
+            done = self.ingest.index(orthanc_id)
+            assert done is not None
+            done.result()
+
+
+def check_declared(answered: Answered) -> None:
+    """An answer has the declared status and decodes as the declared struct; a problem has a declared code."""
+    route, response = answered.route, answered.response
+    if response.content_type == PROBLEM_JSON:
+        problem = msgspec.json.decode(response.body, type=Problem)
+        assert (problem.status, problem.code) in declared_problems(route), (route.method, route.path, problem)
+        return
+    if isinstance(route.answer, str):
+        assert response.status == route.status
+        assert response.location is not None or response.content_type.startswith(route.answer)
+        return
+    assert response.status == route.status or (route.path, response.status) == ("/health", 503)
+    assert response.content_type == JSON
+    members = get_args(route.answer) if isinstance(route.answer, UnionType) else (route.answer,)
+    assert any(_is_a(response.body, member) for member in members), (route.path, response.body)
+
+
+def declared_problems(route: Route) -> set[tuple[int, str]]:
+    """Status and code of every problem a route declares."""
+    found = {(error.status, error.code) for error in errors_of(route)}
+    return found | {(422, refusal) for refusal in route.refusals}
+
+
+def _is_a(body: bytes, kind: type[msgspec.Struct]) -> bool:
+    """Whether a body has every field of a struct with values of its type, and no other."""
+    try:
+        found = msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError:
+        return False
+    return bool(json.loads(msgspec.json.encode(found)) == json.loads(body))

@@ -1,0 +1,363 @@
+"""Every route is driven through the router: once as it is meant, and once into each problem that it declares.
+
+A route that is added must be added here: two tests compare the table of routes with what is driven.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from longitudinal.errors import Busy, Forbidden, InvalidRequest, LongitudinalError, SidecarUnavailable
+from longitudinal.http.openapi import errors_of
+from longitudinal.http.router import Route
+from longitudinal.http.routes import points
+from longitudinal.jobs import queue as job_queue
+from longitudinal.sidecar.jobs import JobRequest, JobState, Priority
+from tests.builders import as_file, classic
+from tests.fake_archive import orthanc_ids
+from tests.unit.http.patients_served import (
+    DOSE,
+    FIRST,
+    FRAMES,
+    IMAGE,
+    IMAGE_TWICE,
+    PICTURE,
+    REGISTRATION,
+    REGISTRATION_TWICE,
+    THIRD,
+    TWICE,
+    admit,
+    scan,
+)
+from tests.unit.http.served import Answered, Served
+
+Json = dict[str, Any]
+EYE = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+FLAT = [[0, 0, 0, 0]] * 3 + [[0, 0, 0, 1]]
+CLICK = {"sopInstanceUid": IMAGE, "row": 2, "column": 3}
+UNJOINED = {"sourceFrameOfReferenceUid": FRAMES[2], "targetFrameOfReferenceUid": FRAMES[0]}
+NOT_HERE = {**UNJOINED, "targetFrameOfReferenceUid": "1.2.99"}
+MANY_NAMELESS = orthanc_ids(scan("1.2.5.1", 1, "")[0])[0]
+"""The Orthanc id of the patient without a PatientID, who is a patient for each study here."""
+VENDORS, TWO_VENDORS = f"{REGISTRATION}.2", f"{REGISTRATION_TWICE}.2"
+FORM = {"content-type": 'multipart/form-data; boundary="b"'}
+DICOM = {"content-type": "application/dicom"}
+
+
+def form(*files: bytes) -> bytes:
+    parts = [
+        b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n' + file for file in files
+    ]
+    return b"\r\n".join([*parts, b"--b--\r\n"])
+
+
+def nothing(_: Served) -> None:
+    """What is done before most requests."""
+
+
+@dataclass(frozen=True)
+class Drive:
+    """One request of a route; `before` is done first, and may return more of the path."""
+
+    method: str
+    route: str
+    path: str
+    body: Json | bytes | None = None
+    query: Json = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    before: Callable[[Served], str | None] = nothing
+    code: str = ""
+
+    def on(self, served: Served) -> Answered:
+        more = self.before(served) or ""
+        answered = served.ask(
+            self.method, self.path.format(more), self.body, query=self.query, headers=self.headers
+        )
+        assert (answered.route.method, answered.route.path) == (self.method, self.route)
+        return answered
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.route or '/'} {self.code}".strip()
+
+
+def one_job(served: Served, state: JobState | None = None) -> str:
+    """A job, in a state, and its id."""
+    (job_id,) = served.queue.enqueue([JobRequest("index", "s", Priority.BACKFILL)])
+    if state is not None:
+        job = served.queue.start_next(frozenset({"index"}))
+        assert job is not None
+        served.queue.finish(job, state, error="as a test wants it")
+    return job_id
+
+
+def a_failed_job(served: Served) -> str:
+    return one_job(served, JobState.FAILED)
+
+
+def another_way_runs(served: Served) -> None:
+    served.ask("POST", "/alignments", {"studyInstanceUids": [FIRST, THIRD], "method": "affine"})
+    assert served.queue.start_next(frozenset({"align"})) is not None
+
+
+def nothing_is_taken(served: Served) -> None:
+    served.loopback.fails = True
+
+
+def ours(served: Served) -> str:
+    return str(served.ask("POST", "/transforms", {**UNJOINED, "matrix": EYE}).json["id"])
+
+
+def ours_and_nothing_is_taken(served: Served) -> str:
+    transform = ours(served)
+    nothing_is_taken(served)
+    return transform
+
+
+def a_refused_one(served: Served) -> str:
+    """Mirrored: nobody's transform."""
+    (orthanc_id,) = [key for key, ds in served.archive.datasets() if ds.SOPInstanceUID == REGISTRATION]
+    ds = dict(served.archive.datasets())[orthanc_id]
+    matrix = ds.RegistrationSequence[1].MatrixRegistrationSequence[0].MatrixSequence[0]
+    matrix.FrameOfReferenceTransformationMatrix = [-1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
+    served.store(ds)
+    return VENDORS
+
+
+SUCCESSES = [
+    Drive("GET", "", ""),
+    Drive("GET", "/health", "/health"),
+    Drive("GET", "/openapi.json", "/openapi.json"),
+    Drive("GET", "/docs", "/docs"),
+    Drive("GET", "/docs/redoc.standalone.js", "/docs/redoc.standalone.js"),
+    Drive("POST", "/index", "/index", {"patientId": "P", "align": "rigid"}),
+    Drive("POST", "/index/pause", "/index/pause"),
+    Drive("POST", "/index/resume", "/index/resume"),
+    Drive("POST", "/studies/{study}/index", f"/studies/{FIRST}/index"),
+    Drive("GET", "/studies/{study}/index-status", f"/studies/{FIRST}/index-status"),
+    Drive("POST", "/alignments", "/alignments", {"studyInstanceUids": [FIRST, THIRD]}),
+    Drive("GET", "/jobs", "/jobs", before=one_job),
+    Drive("GET", "/jobs/{job}", "/jobs/{}", before=one_job),
+    Drive("DELETE", "/jobs/{job}", "/jobs/{}", before=one_job),
+    Drive("POST", "/jobs/{job}/retry", "/jobs/{}/retry", before=a_failed_job),
+    Drive("GET", "/studies/{study}/frames/{index}", f"/studies/{FIRST}/frames/3"),
+    Drive("GET", "/instances/{instance}/preview", f"/instances/{IMAGE}/preview"),
+    Drive("GET", "/patients", "/patients", query={"query": "P"}),
+    Drive("GET", "/patients/{patient}", "/patients/P"),
+    Drive("GET", "/studies", "/studies", query={"patientId": "P", "from": "2021-01-01", "modality": "CT"}),
+    Drive("GET", "/studies/{study}", f"/studies/{THIRD}"),
+    Drive("POST", "/points/resolve", "/points/resolve", CLICK),
+    Drive("GET", "/transforms", "/transforms", query={"patientId": "P"}),
+    Drive("POST", "/transforms", "/transforms", {**UNJOINED, "matrix": EYE, "expectedErrorMm": 2}),
+    Drive("POST", "/transforms/fit", "/transforms/fit", {**UNJOINED, "matrix": EYE, "points": [[1, 2, 3]]}),
+    Drive("GET", "/reviews", "/reviews"),
+    Drive("GET", "/transforms/{transform}", f"/transforms/{VENDORS}"),
+    Drive("DELETE", "/transforms/{transform}", "/transforms/{}", before=ours),
+    Drive("POST", "/transforms/{transform}/review", f"/transforms/{VENDORS}/review", {"decision": "accepted"}),
+    Drive("PUT", "/uploads", "/uploads", form(as_file(classic()), b"no image"), headers=FORM),
+    Drive("POST", "/uploads", "/uploads", as_file(classic()), headers=DICOM),
+]  # fmt: skip
+
+TWO = {"studyInstanceUids": [FIRST, THIRD]}
+UNKNOWN, AMBIGUOUS, TWO_PATIENTS = (
+    {"studyInstanceUids": uids} for uids in (["1.9"], [TWICE], [FIRST, "1.2.7.1"])
+)
+OF_BOTH = {"sourceFrameOfReferenceUid": f"{TWICE}.9", "targetFrameOfReferenceUid": f"{TWICE}.9"}
+START = {"patientId": "P", "initial": {**UNJOINED, "matrix": EYE}}
+PROBLEMS = [
+    Drive("POST", "/index", "/index", UNKNOWN, code="notFound"),
+    Drive("POST", "/index", "/index", AMBIGUOUS, code="ambiguous"),
+    Drive("POST", "/index", "/index", {"studyInstanceUids": [FIRST, THIRD], "align": "rigid"}, before=another_way_runs,
+          code="conflict"),
+    Drive("POST", "/index", "/index", {"patientId": "X", "align": "rigid"}, code="unprocessable"),
+    Drive("POST", "/index", "/index", TWO, code="tooManyJobs"),
+    Drive("POST", "/studies/{study}/index", "/studies/1.9/index", code="notFound"),
+    Drive("POST", "/studies/{study}/index", f"/studies/{TWICE}/index", code="ambiguous"),
+    Drive("POST", "/studies/{study}/index", f"/studies/{FIRST}/index", code="tooManyJobs"),
+    Drive("GET", "/studies/{study}/index-status", "/studies/1.9/index-status", code="notFound"),
+    Drive("GET", "/studies/{study}/index-status", f"/studies/{TWICE}/index-status", code="ambiguous"),
+    Drive("POST", "/alignments", "/alignments", UNKNOWN, code="notFound"),
+    Drive("POST", "/alignments", "/alignments", AMBIGUOUS, code="ambiguous"),
+    Drive("POST", "/alignments", "/alignments", TWO, before=another_way_runs, code="conflict"),
+    Drive("POST", "/alignments", "/alignments", TWO_PATIENTS, code="unprocessable"),
+    Drive("POST", "/alignments", "/alignments", {**START, "initial": {**NOT_HERE, "matrix": EYE}}, code="unknownFrame"),
+    Drive("POST", "/alignments", "/alignments", {**START, "initial": {**UNJOINED, "matrix": FLAT}}, code="singular"),
+    Drive("POST", "/alignments", "/alignments", TWO, code="tooManyJobs"),
+    Drive("GET", "/jobs/{job}", "/jobs/none", code="notFound"),
+    Drive("DELETE", "/jobs/{job}", "/jobs/none", code="notFound"),
+    Drive("DELETE", "/jobs/{job}", "/jobs/{}", before=a_failed_job, code="conflict"),
+    Drive("POST", "/jobs/{job}/retry", "/jobs/none/retry", code="notFound"),
+    Drive("POST", "/jobs/{job}/retry", "/jobs/{}/retry", before=one_job, code="conflict"),
+    Drive("POST", "/jobs/{job}/retry", "/jobs/{}/retry", before=a_failed_job, code="tooManyJobs"),
+    Drive("GET", "/studies/{study}/frames/{index}", "/studies/1.9/frames/0", code="notFound"),
+    Drive("GET", "/studies/{study}/frames/{index}", f"/studies/{TWICE}/frames/0", code="ambiguous"),
+    Drive("GET", "/studies/{study}/frames/{index}", f"/studies/{FIRST}/frames/first", code="invalidRequest"),
+    Drive("GET", "/studies/{study}/frames/{index}", f"/studies/{THIRD}/frames/4", code="noPicture"),
+    Drive("GET", "/instances/{instance}/preview", "/instances/1.9/preview", code="notFound"),
+    Drive("GET", "/instances/{instance}/preview", f"/instances/{IMAGE_TWICE}/preview", code="ambiguous"),
+    Drive("GET", "/instances/{instance}/preview", f"/instances/{DOSE}/preview", code="noPicture"),
+    Drive("GET", "/patients/{patient}", "/patients/nobody", code="notFound"),
+    Drive("GET", "/patients/{patient}", "/patients/dot", code="ambiguous"),
+    Drive("GET", "/studies", "/studies", query={"patientId": "nobody"}, code="notFound"),
+    Drive("GET", "/studies", "/studies", query={"patientId": MANY_NAMELESS}, code="ambiguous"),
+    Drive("GET", "/studies/{study}", "/studies/1.9", code="notFound"),
+    Drive("GET", "/studies/{study}", f"/studies/{TWICE}", code="ambiguous"),
+    Drive("POST", "/points/resolve", "/points/resolve", {**CLICK, "sopInstanceUid": "1.9"}, code="notFound"),
+    Drive("POST", "/points/resolve", "/points/resolve", {**CLICK, "sopInstanceUid": IMAGE_TWICE}, code="ambiguous"),
+    Drive("POST", "/points/resolve", "/points/resolve", {**CLICK, "row": 2_000}, code="outsideImage"),
+    Drive("POST", "/points/resolve", "/points/resolve", {**CLICK, "sopInstanceUid": PICTURE}, code="notIndexable"),
+    Drive("POST", "/points/resolve", "/points/resolve", {"points": [CLICK, CLICK]}, code="answerTooLarge"),
+    Drive("POST", "/points/resolve", "/points/resolve", {**CLICK, "refine": True}, code="tooManyJobs"),
+    Drive("GET", "/transforms", "/transforms", query={"patientId": "nobody"}, code="notFound"),
+    Drive("GET", "/transforms", "/transforms", query={"patientId": MANY_NAMELESS}, code="ambiguous"),
+    Drive("GET", "/transforms/{transform}", "/transforms/1.9", code="notFound"),
+    Drive("GET", "/transforms/{transform}", f"/transforms/{TWO_VENDORS}", code="ambiguous"),
+    Drive("DELETE", "/transforms/{transform}", "/transforms/1.9", code="notFound"),
+    Drive("DELETE", "/transforms/{transform}", f"/transforms/{TWO_VENDORS}", code="ambiguous"),
+    Drive("DELETE", "/transforms/{transform}", "/transforms/{}", before=ours_and_nothing_is_taken, code="archiveFailed"),
+    *(
+        Drive("POST", "/transforms/{transform}/review", f"/transforms/{path}/review", {"decision": "rejected"},
+              before=before, code=code)
+        for path, before, code in (
+            ("1.9", nothing, "notFound"), (TWO_VENDORS, nothing, "ambiguous"), ("{}", a_refused_one, "conflict"),
+            (VENDORS, nothing_is_taken, "archiveFailed"),
+        )
+    ),
+    Drive("POST", "/transforms", "/transforms", {**UNJOINED, "matrix": EYE}, before=nothing_is_taken, code="archiveFailed"),
+    *(
+        Drive("POST", path, path, body, code=code)
+        for path in ("/transforms", "/transforms/fit")
+        for body, code in (
+            ({**UNJOINED, "patientId": "nobody", "matrix": EYE}, "notFound"),
+            ({**OF_BOTH, "matrix": EYE}, "ambiguous"),
+            ({**UNJOINED, "targetFrameOfReferenceUid": FRAMES[2], "matrix": EYE}, "sameFrame"),
+            ({**UNJOINED, "targetFrameOfReferenceUid": "1.2.7.1.9", "matrix": EYE}, "otherPatient"),
+            ({**NOT_HERE, "matrix": EYE}, "unknownFrame"),
+            ({**UNJOINED, "matrix": FLAT}, "singular"),
+        )
+    ),
+    *(
+        Drive(method, "/uploads", "/uploads", body, headers=headers, code=code)
+        for method in ("PUT", "POST")
+        for body, headers, code in (
+            (b"", DICOM, "malformedBody"), (bytes(1024 * 1024 + 1), DICOM, "bodyTooLarge"),
+            (b"{}", {"content-type": "application/json"}, "unsupportedMediaType"),
+        )
+    ),
+]  # fmt: skip
+# Of every route, or of every one with a body: tested below and on the way in (test_rest.py).
+EVERYWHERE = {error.code for error in (Busy, Forbidden, SidecarUnavailable, LongitudinalError)}
+OF_BODIES = {"malformedJson", "bodyTooLarge", "invalidRequest"}
+
+
+@pytest.fixture
+def served(served: Served) -> Served:
+    admit(served)
+    return served
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """For requests before which nothing is done: each is right or wrong whatever the others did."""
+    served = Served(tmp_path_factory.mktemp("shared"))
+    admit(served)
+    yield served
+    served.close()
+
+
+def server_of(drive: Drive, request: pytest.FixtureRequest) -> Served:
+    found = request.getfixturevalue("shared" if drive.before is nothing else "served")
+    assert isinstance(found, Served)
+    return found
+
+
+@pytest.fixture(scope="module")
+def routes(shared: Served) -> dict[tuple[str, str], Route]:
+    return {(route.method, route.path): route for route in shared.router.routes}
+
+
+def test_every_route_is_driven(routes: dict[tuple[str, str], Route]) -> None:
+    assert sorted(routes) == sorted((drive.method, drive.route) for drive in SUCCESSES)
+
+
+def test_every_declared_problem_is_driven(routes: dict[tuple[str, str], Route]) -> None:
+    driven = {(drive.method, drive.route, drive.code) for drive in PROBLEMS}
+    missing = []
+    for (method, path), route in routes.items():
+        of_bodies = (
+            OF_BODIES
+            if route.body is not None
+            else {InvalidRequest.code}
+            if route.query is not None
+            else set()
+        )
+        for error in errors_of(route):
+            codes = set(route.refusals) if error.code == "transformRefused" else {error.code}
+            if not codes & (EVERYWHERE | of_bodies) and not any(
+                (method, path, code) in driven for code in codes
+            ):
+                missing.append((method, path, error.code))
+    assert missing == []
+
+
+def test_a_handler_takes_the_names_of_its_path(routes: dict[tuple[str, str], Route]) -> None:
+    for (_, path), route in routes.items():
+        _, *names = inspect.signature(route.handler).parameters
+        assert names == re.findall(r"{(\w+)}", path), path
+
+
+@pytest.mark.parametrize("drive", SUCCESSES, ids=str)
+def test_it_answers_as_declared(drive: Drive, request: pytest.FixtureRequest) -> None:
+    answered = drive.on(server_of(drive, request))
+    assert answered.status == answered.route.status
+
+
+@pytest.mark.parametrize("drive", PROBLEMS, ids=str)
+def test_it_fails_as_declared(
+    drive: Drive, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(points, "MAX_ANSWERS", 3)
+    if drive.code == "tooManyJobs":
+        monkeypatch.setattr(job_queue, "MOST_WAITING", 0)
+    answered = drive.on(server_of(drive, request))
+    assert (answered.json["code"], answered.json["detail"] != "") == (drive.code, True)
+
+
+def test_every_body_and_query_is_checked_by_its_declaration(
+    shared: Served, routes: dict[tuple[str, str], Route]
+) -> None:
+    for (method, path), route in routes.items():
+        named = re.sub(r"{\w+}", "1.9", path)
+        if route.body is not None:
+            assert shared.ask(method, named, b'{"a": ').code == "malformedJson", path
+            assert shared.ask(method, named, b" " * (4 * 1024 * 1024 + 1)).code == "bodyTooLarge", path
+            wrong = shared.ask(method, named, {"nonsense": 1})
+            assert (wrong.status, "/nonsense" in wrong.fields()) == (400, True), path
+        if route.query is not None:
+            wrong = shared.ask(method, named, query={"nonsense": 1})
+            assert (wrong.status, "nonsense" in wrong.fields()) == (400, True), path
+
+
+def test_without_its_index_every_route_says_so(shared: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The documentation and the uploads need none, and a patient in memory is asked without it."""
+
+    def gone() -> None:
+        raise SidecarUnavailable("the disk is gone")
+
+    monkeypatch.setattr(shared.readers, "connection", gone)
+    for drive in SUCCESSES:
+        needs_none = drive.route in (
+            "",
+            "/openapi.json",
+            "/uploads",
+            "/points/resolve",
+        ) or drive.route.startswith("/docs")
+        if needs_none or drive.before is not nothing:
+            continue
+        answered = drive.on(shared)
+        assert answered.status == 503, drive
+        said = answered.json["error"] if drive.route == "/health" else answered.json["detail"]
+        assert "the disk is gone" in said, drive
