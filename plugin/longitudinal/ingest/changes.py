@@ -69,7 +69,8 @@ class Changes:
     @property
     def lag(self) -> int | None:
         """How many changes the cursor is behind; None before the first look."""
-        return None if self.cursor is None else max(0, self._inventory.last_change() - self.cursor)
+        cursor = self.cursor
+        return None if cursor is None else max(0, self._inventory.last_change() - cursor)
 
     def stop(self) -> None:
         """Make a look that is under way end: it raises Stopping. For other threads."""

@@ -47,7 +47,9 @@ class JobQueue:
         self._memory = QueueMemory()
         self._pause_lock = threading.Lock()
         self._is_paused: bool | None = None  # None: to be read from the sidecar
-        self._listeners: list[threading.Event] = []
+        self._listeners: tuple[
+            threading.Event, ...
+        ] = ()  # replaced as a whole: any thread may be going through it
 
     # For those who want something done
 
@@ -188,7 +190,7 @@ class JobQueue:
     def listen(self) -> threading.Event:
         """An event that is set whenever there may be something to start; the caller clears it."""
         listener = threading.Event()
-        self._listeners.append(listener)
+        self._listeners = (*self._listeners, listener)
         return listener
 
     def recover(self, kinds: frozenset[str], max_attempts: int) -> None:
