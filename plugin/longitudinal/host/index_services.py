@@ -66,7 +66,13 @@ class IndexServices:
         else:
             changes, looked = Changes(inventory, readers, writer, ingest, annotations.refresh), _nothing
         self.completeness = Completeness(
-            changes, reconcile, settings.reconcile_seconds, lambda: writer.lost, looked, wake, self._recheck
+            changes,
+            reconcile,
+            settings.reconcile_seconds,
+            lambda: writer.health.lost,
+            looked,
+            wake,
+            self._recheck,
         )
         self.index_study = IndexStudy(inventory, readers, ingest)
         self._supervisor = Supervisor(

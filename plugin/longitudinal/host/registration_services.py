@@ -1,17 +1,17 @@
 """Registration wired together: workers, and the threads that give them jobs, alignments and refined points alike."""
 
 import json
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import longitudinal
-from longitudinal.alignment.acquisition import Acquisition, read_acquisition
+from longitudinal.alignment.acquisition import read_acquisition
 from longitudinal.alignment.outcome import Outcomes
 from longitudinal.host.loopback import Loopback
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.inventory import Inventory
 from longitudinal.jobs import align_study, recheck, refine_point
+from longitudinal.jobs.acquisitions import Acquisitions
 from longitudinal.jobs.align_pair import AlignPair
 from longitudinal.jobs.align_study import AlignStudy
 from longitudinal.jobs.index_study import IndexStudy
@@ -29,9 +29,6 @@ from longitudinal.registration_objects.statements import Statements
 from longitudinal.registration_objects.written import RegistrationObjects
 from longitudinal.settings import Settings
 from longitudinal.sidecar.connection import Readers
-
-# A patient has some dozens of series.
-_REMEMBERED_ACQUISITIONS = 2_000
 
 
 class RegistrationServices:
@@ -62,8 +59,10 @@ class RegistrationServices:
             settings.worker_memory,
         )
         self._workers = WorkerPool([WorkerProcess(workplace) for _ in range(settings.worker_processes)])
-        acquisition_of = _remembered(lambda instance: read_acquisition(json.loads(inventory.tags(instance))))
         last_update_of = last_updates(readers, inventory)
+        acquisition_of = Acquisitions(
+            lambda instance: read_acquisition(json.loads(inventory.tags(instance))), last_update_of
+        )
         outcomes = Outcomes(objects, loopback, lambda study: annotations.refresh(study).result())
         align_pair = AlignPair(
             acquisition_of, last_update_of, outcomes, self._workers, settings, has, heal
@@ -95,17 +94,3 @@ def _interpreter(settings: Settings) -> Path:
     """Python of the environment that main.py found the libraries in."""
     project = Path(longitudinal.__file__).resolve().parents[2]
     return project / (settings.environment or ".venv") / "bin" / "python"
-
-
-def _remembered(read: Callable[[str], Acquisition]) -> Callable[[str], Acquisition]:
-    """The same, each instance read once; used by one thread at a time, or read twice."""
-    known: OrderedDict[str, Acquisition] = OrderedDict()
-
-    def acquisition_of(instance: str) -> Acquisition:
-        if instance not in known:
-            known[instance] = read(instance)
-            while len(known) > _REMEMBERED_ACQUISITIONS:
-                known.popitem(last=False)
-        return known[instance]
-
-    return acquisition_of

@@ -7,14 +7,13 @@ while the plugin was off, never has one; and one comes for a file that the archi
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 
 from longitudinal.ingest.inventory import Change, ChangePage, Inventory
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.facts import CURSOR, read_fact, write_fact
-from longitudinal.sidecar.instances import InstanceWriter, Touched
 from longitudinal.sidecar.studies import UNREAD, known_instances, series_of_instances, write_last_updates
 from longitudinal.sidecar.writer import Writer
 
@@ -70,7 +69,8 @@ class Changes:
     @property
     def lag(self) -> int | None:
         """How many changes the cursor is behind; None before the first look."""
-        return None if self.cursor is None else max(0, self._inventory.last_change() - self.cursor)
+        cursor = self.cursor
+        return None if cursor is None else max(0, self._inventory.last_change() - cursor)
 
     def stop(self) -> None:
         """Make a look that is under way end: it raises Stopping. For other threads."""
@@ -165,9 +165,8 @@ class Changes:
         }
 
     def _keep_cursor(self, cursor: int, last_updates: Mapping[str, str]) -> None:
-        def keep(connection: sqlite3.Connection, _: InstanceWriter) -> Iterable[Touched]:
+        def keep(connection: sqlite3.Connection) -> None:
             write_fact(connection, CURSOR, str(cursor))
             write_last_updates(connection, last_updates)
-            return ()
 
-        self._writer.submit(keep).result()
+        self._writer.call(keep).result()

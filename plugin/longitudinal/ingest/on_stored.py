@@ -193,13 +193,8 @@ class Ingest:
 
     def note_last_update(self, series: str, last_update: str | None) -> Future[None]:
         """All that was stored in a series till its LastUpdate is indexed; None where that is not known any more."""
-
-        def note(connection: sqlite3.Connection, _: InstanceWriter) -> Iterable[Touched]:
-            write_last_updates(connection, {series: last_update})
-            return ()
-
-        return self._writer.submit(note)
+        return self._writer.call(lambda connection: write_last_updates(connection, {series: last_update}))
 
     def settle(self) -> None:
         """Wait until everything queued before this call is in the sidecar."""
-        self._writer.submit(lambda connection, instances: ()).result()
+        self._writer.call(lambda connection: None).result()

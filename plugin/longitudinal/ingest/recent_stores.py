@@ -12,13 +12,7 @@ _QUIET_SECONDS = 1.0
 
 
 class RecentStores:
-    """Counts stores, and remembers which instance came when; for any thread.
-
-    Attributes
-    ----------
-    moment
-        The count as of now.
-    """
+    """Counts stores, and remembers which instance came when; for any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -26,7 +20,13 @@ class RecentStores:
         self._told: OrderedDict[str, None] = OrderedDict()
         self._hints: OrderedDict[str, None] = OrderedDict()
         self._last = -_QUIET_SECONDS
-        self.moment = 0
+        self._moment = 0
+
+    @property
+    def moment(self) -> int:
+        """The count as of now."""
+        with self._lock:
+            return self._moment
 
     def tell(self, orthanc_id: str) -> None:
         """A callback told of an instance; it is to be read."""
@@ -70,11 +70,13 @@ class RecentStores:
     @property
     def is_receiving(self) -> bool:
         """Whether instances are being stored at this moment."""
-        return bool(self._hints) or time.monotonic() - self._last < _QUIET_SECONDS
+        with self._lock:
+            return bool(self._hints) or time.monotonic() - self._last < _QUIET_SECONDS
 
     def _note(self, orthanc_id: str) -> None:
-        self.moment += 1
-        self._stored[orthanc_id] = self.moment
+        """With the lock held."""
+        self._moment += 1
+        self._stored[orthanc_id] = self._moment
         self._stored.move_to_end(orthanc_id)
         if len(self._stored) > _REMEMBERED:
             self._stored.popitem(last=False)

@@ -1,15 +1,12 @@
 """Other keys than those the sidecar was made with: what it keeps of statements is verified again."""
 
 import logging
-import sqlite3
 import threading
-from collections.abc import Iterable
 from concurrent.futures import Future, wait
 
 from longitudinal.errors import SidecarUnavailable
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.instances import InstanceWriter, Touched
 from longitudinal.sidecar.statements import read_verified_with, registrations, write_verified_with
 from longitudinal.sidecar.writer import Writer
 
@@ -72,12 +69,7 @@ class Reverify:
             self._wait(self._annotations.refresh(orthanc_id))
             if self._ended.is_set():
                 return
-
-        def note(connection: sqlite3.Connection, _: InstanceWriter) -> Iterable[Touched]:
-            write_verified_with(connection, self._fingerprint)
-            return []
-
-        self._wait(self._writer.submit(note))
+        self._wait(self._writer.call(lambda connection: write_verified_with(connection, self._fingerprint)))
 
     def _wait(self, done: Future[None]) -> None:
         """Until it is done, or all ends; raises what it raised."""

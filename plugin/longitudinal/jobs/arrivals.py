@@ -1,9 +1,8 @@
 """Studies that have just been stored: once nothing more of them comes, each is aligned without being asked for."""
 
 import logging
-import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from longitudinal.alignment.acquisition import Acquisition
@@ -17,7 +16,6 @@ from longitudinal.patients.catalogue import Catalogue
 from longitudinal.sidecar.arrivals import forget_arrivals, note_arrivals, quiet_arrivals
 from longitudinal.sidecar.browse import owners_of_study
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.instances import InstanceWriter, Touched
 from longitudinal.sidecar.jobs import Priority
 from longitudinal.sidecar.writer import Writer
 
@@ -75,13 +73,8 @@ class Arrivals:
         stored = {
             change.orthanc_id: self._moment(change) for change in changes if change.kind == "NewInstance"
         }
-
-        def write(connection: sqlite3.Connection, _: InstanceWriter) -> Iterable[Touched]:
-            note_arrivals(connection, stored)
-            return ()
-
         if stored:
-            self._writer.submit(write).result()
+            self._writer.call(lambda connection: note_arrivals(connection, stored)).result()
 
     def look(self) -> None:
         """Queue an alignment for each study that has arrived and has somebody to be aligned with."""

@@ -2,21 +2,19 @@
 
 import sqlite3
 import threading
-import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from longitudinal.errors import Conflict, NotFound, SidecarUnavailable, TooManyJobs
+from longitudinal.jobs.queue_memory import QueueMemory
 from longitudinal.sidecar import jobs as table
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.facts import BACKFILL_PAUSED, read_fact, write_fact
-from longitudinal.sidecar.instances import InstanceWriter, Touched
 from longitudinal.sidecar.jobs import Job, JobRequest, JobState, Priority
-from longitudinal.sidecar.writer import Writer
+from longitudinal.sidecar.writer import Task, Writer
 
 T = TypeVar("T")
 
@@ -46,15 +44,12 @@ class JobQueue:
     def __init__(self, readers: Readers, writer: Writer) -> None:
         self._readers = readers
         self._writer = writer
-        self._lock = threading.Lock()
-        self._cancelled: set[tuple[str, str | None]] = set()  # runs: a job, and when it was started
-        self._is_paused: bool | None = None
-        self._served: dict[tuple[frozenset[str], str], int] = {}  # by kinds and owner: at which turn
-        self._turn = 0
-        self._gave_way: Counter[str] = Counter()
-        self._hurried: set[tuple[str, str]] = set()
-        self._beats: dict[str, float] = {}  # by job: when what does it has last given a sign of life
-        self._listeners: list[threading.Event] = []
+        self._memory = QueueMemory()
+        self._pause_lock = threading.Lock()
+        self._is_paused: bool | None = None  # None: to be read from the sidecar
+        self._listeners: tuple[
+            threading.Event, ...
+        ] = ()  # replaced as a whole: any thread may be going through it
 
     # For those who want something done
 
@@ -92,20 +87,28 @@ class JobQueue:
         def enqueue(connection: sqlite3.Connection) -> None:
             for request in requests:
                 if not table.has_failed_lately(connection, request.kind, request.subject):
-                    table.enqueue(connection, request)
+                    table.enqueue(connection, replace(request, priority=self._memory.priority_of(request)))
 
         self._write(enqueue)
         self._wake()
 
     def hurry(self, kind: str, subject: str) -> None:
-        """Somebody misses what a job of the backfill will do: it goes before the others. Waits for nothing."""
-        if (kind, subject) not in self._hurried:
-            self._hurried.add((kind, subject))
-            self._submit(lambda connection: table.hurry(connection, kind, subject))
+        """Somebody misses what a job of the backfill will do: it goes before the others, also where it is queued later.
+
+        Waits for nothing.
+        """
+        if not self._memory.miss(kind, subject):
+            return
+
+        def settle(done: Future[None]) -> None:
+            if done.exception() is not None:
+                self._memory.forget_missed(kind, subject)
+
+        self._writer.call(lambda connection: table.hurry(connection, kind, subject)).add_done_callback(settle)
 
     def relax(self, job_id: str) -> None:
         """Nobody waits for a job any more. Waits for nothing."""
-        self._submit(lambda connection: table.relax(connection, job_id))
+        self._writer.call(lambda connection: table.relax(connection, job_id))
 
     def get(self, job_id: str) -> Job:
         """One job. Raises NotFound."""
@@ -128,13 +131,12 @@ class JobQueue:
 
     def running(self) -> list[Running]:
         """The jobs that run, the oldest start first."""
-        now, clock = datetime.now(UTC), time.monotonic()
+        now, silences = datetime.now(UTC), self._memory.silences()
         found = []
         for job in table.read_jobs(self._readers.connection(), JobState.RUNNING, _MOST_RUNNING, 0):
             if job.started is not None:
                 age = (now - datetime.fromisoformat(job.started)).total_seconds()
-                beat = self._beats.get(job.id)
-                found.append(Running(job, age, None if beat is None else clock - beat))
+                found.append(Running(job, age, silences.get(job.id)))
         return sorted(found, key=lambda one: -one.age_seconds)
 
     def cancel(self, job_id: str) -> Job:
@@ -144,8 +146,8 @@ class JobQueue:
             raise Conflict(f"job {job_id} is finished ({self.get(job_id).state}); it cannot be cancelled")
         job = self.get(job_id)
         if job.started is not None:
-            with self._lock:
-                self._cancelled.add((job_id, job.started))
+            self._memory.cancelled(job_id, job.started)
+        self._memory.forget_missed(job.kind, job.subject)
         return job
 
     def retry(self, job_id: str, owner: str = "") -> Job:
@@ -169,14 +171,18 @@ class JobQueue:
     @property
     def is_paused(self) -> bool:
         """Whether jobs nobody asked for wait. It outlasts a restart."""
-        if self._is_paused is None:
-            self._is_paused = read_fact(self._readers.connection(), BACKFILL_PAUSED) == "true"
-        return self._is_paused
+        with self._pause_lock:
+            if self._is_paused is None:
+                self._is_paused = read_fact(self._readers.connection(), BACKFILL_PAUSED) == "true"
+            return self._is_paused
 
     def pause(self, paused: bool) -> None:
         """Hold the backfill, or let it go on."""
         self._write(lambda connection: write_fact(connection, BACKFILL_PAUSED, "true" if paused else "false"))
-        self._is_paused = paused
+        with self._pause_lock:
+            self._is_paused = (
+                None  # of two that pause and resume at once, the one that was written last holds
+            )
         self._wake()
 
     # For those who do it
@@ -184,7 +190,7 @@ class JobQueue:
     def listen(self) -> threading.Event:
         """An event that is set whenever there may be something to start; the caller clears it."""
         listener = threading.Event()
-        self._listeners.append(listener)
+        self._listeners = (*self._listeners, listener)
         return listener
 
     def recover(self, kinds: frozenset[str], max_attempts: int) -> None:
@@ -194,17 +200,15 @@ class JobQueue:
     def start_next(self, kinds: frozenset[str]) -> Job | None:
         """Mark the next job as running; None when nothing waits."""
         lowest = Priority.ASKED if self.is_paused else Priority.BACKFILL
-
-        def served(owner: str) -> int:
-            return self._served.get((kinds, owner), 0)
-
-        while (job := table.next_job(self._readers.connection(), kinds, lowest, served)) is not None:
+        turns = self._memory.turns(kinds)
+        while (
+            job := table.next_job(
+                self._readers.connection(), kinds, lowest, lambda owner: turns.get(owner, 0)
+            )
+        ) is not None:
             job_id = job.id
             if self._write(lambda connection, started=job_id: table.start(connection, started)):  # type: ignore[misc]
-                with self._lock:
-                    self._turn += 1
-                    self._served[kinds, job.owner] = self._turn
-                self._hurried.discard((job.kind, job.subject))
+                self._memory.started(job, kinds)
                 return self.get(job_id)
         return None
 
@@ -217,73 +221,60 @@ class JobQueue:
 
         One that has made way so often is done at last.
         """
-        if job.priority >= Priority.ASKED or self._gave_way[job.id] >= _MOST_WAYS:
+        if job.priority >= Priority.ASKED or self._memory.ways_given(job) >= _MOST_WAYS:
             return False
         return table.is_waiting_above(self._readers.connection(), kinds, job.priority)
 
     def is_cancelled(self, run: Job) -> bool:
         """Whether somebody cancelled a running job."""
-        return (run.id, run.started) in self._cancelled
+        return self._memory.is_cancelled(run)
 
     def beat(self, run: Job, seconds_ago: float) -> None:
         """When what does a running job has last given a sign of life."""
-        self._beats[run.id] = time.monotonic() - seconds_ago
+        self._memory.beat(run, seconds_ago)
 
     def report(self, run: Job, progress: float, stage: str) -> None:
         """How far a running job is; waits for nothing."""
-        self._submit(lambda connection: table.report(connection, run, progress, stage))
+        self._writer.call(lambda connection: table.report(connection, run, progress, stage))
 
     def forgive(self, run: Job) -> None:
         """A running job has got further than before: it counts as started once. Waits for nothing."""
-        self._submit(lambda connection: table.forgive(connection, run))
+        self._writer.call(lambda connection: table.forgive(connection, run))
 
     def remember(self, run: Job, memory: str) -> None:
         """What a running job has found so far, for its next start. Waits for nothing."""
-        self._submit(lambda connection: table.remember(connection, run, memory))
+        self._writer.call(lambda connection: table.remember(connection, run, memory))
 
     def finish(self, run: Job, state: JobState, error: str | None = None, result: str | None = None) -> None:
         """A running job ended."""
         self._write(lambda connection: table.finish(connection, run, state, error=error, result=result))
-        with self._lock:
-            self._cancelled.discard((run.id, run.started))
-        self._beats.pop(run.id, None)
-        self._gave_way.pop(run.id, None)
+        self._memory.finished(run)
+        self._memory.forget_missed(run.kind, run.subject)
 
     def make_way(self, run: Job) -> None:
         """A running job is about to be put back for another; the backfill as often as it takes, as its work stays done."""
         if run.priority > Priority.BACKFILL:
-            self._gave_way[run.id] += 1
+            self._memory.make_way(run)
 
     def postpone(self, run: Job) -> None:
         """A running job is put back."""
         self._write(lambda connection: table.postpone(connection, run))
-        self._beats.pop(run.id, None)
+        self._memory.interrupted(run)
 
     def again(self, run: Job, error: str) -> None:
         """What did a running job died: it starts once more, and this start counts."""
         self._write(lambda connection: table.again(connection, run, error))
-        self._beats.pop(run.id, None)
+        self._memory.interrupted(run)
 
     def _wake(self) -> None:
         for listener in self._listeners:
             listener.set()
 
-    def _submit(self, change: Callable[[sqlite3.Connection], T]) -> tuple[Future[None], list[T]]:
-        results: list[T] = []
-
-        def command(connection: sqlite3.Connection, _: InstanceWriter) -> Iterable[Touched]:
-            results[:] = [change(connection)]  # a batch that failed is run again
-            return ()
-
-        return self._writer.submit(command), results
-
-    def _write(self, change: Callable[[sqlite3.Connection], T]) -> T:
-        done, results = self._submit(change)
+    def _write(self, change: Task[T]) -> T:
         try:
-            done.result(_WRITE_SECONDS)
+            return self._writer.call(change).result(_WRITE_SECONDS)
         except (sqlite3.Error, TimeoutError) as error:
             raise SidecarUnavailable(f"the queue of jobs cannot be written: {error}") from error
-        return results[0]
 
 
 def _have_enough(connection: sqlite3.Connection, owners: Iterable[str]) -> bool:

@@ -66,10 +66,9 @@ class Catalogue:
 
     def owners_of_instance(self, sop_instance_uid: str) -> list[patients.Owner]:
         """Where a SOP Instance UID is stored; remembered until the next commit."""
-        owners = self._owners.get(sop_instance_uid)
+        with self._lock:
+            owners, commits = self._owners.get(sop_instance_uid), self._commits
         if owners is None:
-            with self._lock:
-                commits = self._commits
             owners = patients.owners_of_instance(self._readers.connection(), sop_instance_uid)
             with self._lock:
                 if owners and self._commits == commits:
@@ -135,6 +134,7 @@ class Catalogue:
             connection.execute("COMMIT")
 
     def _keep(self, key: int, index: PatientIndex) -> None:
+        """With the lock held."""
         self._drop(key)
         self._held[key] = _Held(index)
         self._planes += len(index.stack_set.planes)
@@ -142,6 +142,7 @@ class Catalogue:
             self._drop(next(iter(self._held)))
 
     def _drop(self, key: int) -> None:
+        """With the lock held."""
         dropped = self._held.pop(key, None)
         if dropped is not None:
             self._planes -= len(dropped.index.stack_set.planes)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
@@ -14,12 +14,18 @@ from longitudinal.dicom.dates import dashed_date
 from longitudinal.geometry.affine import FARTHEST_MM
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.geometry.stack_set import StackSet
+from longitudinal.patients.remembered import Remembered
 from longitudinal.patients.series_planes import SeriesPlanes
 from longitudinal.patients.study_time import sort_key, study_time
 from longitudinal.sidecar.headers import IDENTITY
 from longitudinal.transforms.attempts import Attempt, read_attempts
 from longitudinal.transforms.graph import UNKNOWN, FrameGraph, Path, UncertaintySource
 from longitudinal.transforms.stored import StoredTransform
+
+# Clicked stacks, and frames a point was given in, of which something is remembered: a reader looks at some of them at once.
+_MOST_SOURCES = 64
+# A view has arrays of its own for every plane that is visible.
+_MOST_VIEWS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,10 @@ class Way:
     is_claimed: bool
 
 
+_Route = tuple[NDArray[np.float64], tuple[Way | None, ...], tuple[int, ...]]
+"""For each frame a (3, 4) matrix (NaN where there is none) and the way; and the frames of which the way is no matrix."""
+
+
 class PatientIndex:
     """Everything resolve asks of one patient.
 
@@ -126,9 +136,11 @@ class PatientIndex:
         self.study_of_series = {i: s for s, study in enumerate(self.studies) for i in study.series}
         self.graph = FrameGraph(entry.edge for entry in transforms if entry.edge is not None)
         self._lay_out_stacks()
-        # For resolve: what the rules of a choice say of each stack, by source frame and clicked stack.
-        self.standing_ranks: dict[tuple[str, int | None], NDArray[np.float64]] = {}
-        self._routes: dict[str, tuple[NDArray[np.float64], tuple[Way | None, ...], tuple[int, ...]]] = {}
+        self.study_ids = frozenset(study.orthanc_id for study in self.studies)
+        self._rows = (patient, studies, identities)
+        self._ranks: Remembered[tuple[str, int | None], NDArray[np.float64]] = Remembered(_MOST_SOURCES)
+        self._routes: Remembered[str, _Route] = Remembered(_MOST_SOURCES)
+        self._views: Remembered[frozenset[str], PatientIndex] = Remembered(_MOST_VIEWS)
 
     def _lay_out_stacks(self) -> None:
         """Flatten every stack of every series, in study order, into arrays with one element per stack."""
@@ -231,6 +243,44 @@ class PatientIndex:
         """The stack that `stack_set.planes[plane]` is in."""
         return int(np.searchsorted(self.stack_set.start, plane, side="right")) - 1
 
+    def view(self, visible_studies: frozenset[str]) -> "PatientIndex":
+        """The patient as somebody sees them who may see some of the studies (Orthanc ids) only.
+
+        Registration objects in hidden studies are no bridge between visible ones, and alignments that failed with a hidden
+        study as partner are left out. Whether identities conflict is told of the whole patient.
+        """
+        if visible_studies is self.study_ids or visible_studies >= self.study_ids:
+            return self
+        visible = visible_studies & self.study_ids
+        return self._views.get(visible, lambda: self._make_view(visible))
+
+    def _make_view(self, visible: frozenset[str]) -> "PatientIndex":
+        patient, rows, identities = self._rows
+        studies = [study for study in self.studies if study.orthanc_id in visible]
+        series = [self.series[number] for study in studies for number in study.series]
+        objects = {orthanc_id for entry in series for orthanc_id in entry.orthanc_ids}
+        made = PatientIndex(
+            patient,
+            [row for row in rows if row["orthanc_id"] in visible],
+            series,
+            [transform for transform in self.transforms if transform.orthanc_id in objects],
+            identities,
+        )
+        uids = {study.study_instance_uid for study in studies}
+        made.studies = tuple(
+            dataclasses.replace(
+                study, attempts=tuple(one for one in study.attempts if one.partner_study_instance_uid in uids)
+            )
+            for study in made.studies
+        )
+        return made
+
+    def ranks(
+        self, frame: str, clicked: int | None, compute: Callable[[], NDArray[np.float64]]
+    ) -> NDArray[np.float64]:
+        """What `compute` says of each stack for a source frame and a clicked stack, remembered; not to be changed."""
+        return self._ranks.get((frame, clicked), compute)
+
     def map_into_frames(self, frame: str, point: NDArray[np.float64]) -> FramePoints:
         """Map one point of `frame` into every frame of the patient."""
         matrices, ways, curved = self._route(frame)
@@ -251,22 +301,20 @@ class PatientIndex:
         length = np.sqrt(np.einsum("ij,ij->i", mapped, mapped))
         return np.asarray(mapped / length[:, None])
 
-    def _route(self, frame: str) -> tuple[NDArray[np.float64], tuple[Way | None, ...], tuple[int, ...]]:
-        """Per frame: a (3, 4) matrix (NaN where there is none), the way, and which ways are no matrix."""
-        known = self._routes.get(frame)
-        if known is None:
-            found = self.graph.paths_from(frame)
-            paths = [found.get(other) for other in self.frames]
-            matrices = np.full((len(self.frames), 3, 4), np.nan)
-            curved = []
-            for number, path in enumerate(paths):
-                if path is not None and path.matrix is not None:
-                    matrices[number] = path.matrix[:3]
-                elif path is not None:
-                    curved.append(number)
-            ways = tuple(None if path is None else self._way(path) for path in paths)
-            known = self._routes[frame] = (matrices, ways, tuple(curved))
-        return known
+    def _route(self, frame: str) -> _Route:
+        return self._routes.get(frame, lambda: self._find_route(frame))
+
+    def _find_route(self, frame: str) -> _Route:
+        found = self.graph.paths_from(frame)
+        paths = [found.get(other) for other in self.frames]
+        matrices = np.full((len(self.frames), 3, 4), np.nan)
+        curved = []
+        for number, path in enumerate(paths):
+            if path is not None and path.matrix is not None:
+                matrices[number] = path.matrix[:3]
+            elif path is not None:
+                curved.append(number)
+        return matrices, tuple(None if path is None else self._way(path) for path in paths), tuple(curved)
 
     def _way(self, path: Path) -> Way:
         alternatives = (

@@ -191,11 +191,9 @@ def _choose(index: PatientIndex, source: Source, reached: _Reached, per: str) ->
 
 def _ranks(index: PatientIndex, source: Source, reached: _Reached) -> NDArray[np.float64]:
     """(rules, stacks): the value of each of `_RULES` for each stack, smaller is better."""
-    known = index.standing_ranks.get((source.frame, reached.clicked))
-    if known is None:
-        known = index.standing_ranks[(source.frame, reached.clicked)] = _standing_ranks(
-            index, source, reached.clicked
-        )
+    known = index.ranks(
+        source.frame, reached.clicked, lambda: _standing_ranks(index, source, reached.clicked)
+    )
     ranks = known.copy()
     # A nanometre is rounding, not a distance.
     np.round(np.abs(reached.located.distance_mm), 6, out=ranks[_DISTANCE_RULE])

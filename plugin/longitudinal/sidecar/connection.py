@@ -86,21 +86,23 @@ class Readers:
     path
         The sidecar's file.
 
-    Attributes
-    ----------
-    damage
-        What the first reader said that found the file damaged; None while all is well.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.damage: str | None = None
+        self._lock = threading.Lock()
+        self._damage: str | None = None
         self._refusal: Fault | None = None
         self._logged: set[FaultReason] = set()
         self._generation = 0
-        self._local = threading.local()
         self._all: set[sqlite3.Connection] = set()
-        self._lock = threading.Lock()
+        self._local = threading.local()
+
+    @property
+    def damage(self) -> str | None:
+        """What the first reader reported that found the present file damaged; None while all is well."""
+        with self._lock:
+            return self._damage
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection.
@@ -110,26 +112,28 @@ class Readers:
         SidecarUnavailable
             There is no file to be read at the moment.
         """
-        if self._refusal is not None:
-            raise SidecarUnavailable(self._refusal.detail)
+        with self._lock:
+            refusal, generation = self._refusal, self._generation
+        if refusal is not None:
+            raise SidecarUnavailable(refusal.detail)
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None or self._local.generation != self._generation:
+        if connection is None or self._local.generation != generation:
             if connection is not None:
                 self._drop(connection)
-            connection = self._open()
+            connection = self._open(generation)
         return connection
 
     def refuse(self, fault: Fault) -> None:
         """There is nothing to read from now on, for the reason of `fault`. For the writer."""
-        self._refusal = fault
+        with self._lock:
+            self._refusal = fault
 
     def admit(self) -> None:
         """The file can be read again, and may be another one: connections made before are not used any more."""
         with self._lock:
             self._generation += 1
-        self.damage = None
-        self._logged.clear()
-        self._refusal = None
+            self._damage = self._refusal = None
+            self._logged.clear()
 
     def close(self) -> None:
         """Close every connection; the threads that used them have ended."""
@@ -138,54 +142,59 @@ class Readers:
                 connection.close()
             self._all.clear()
 
-    def _open(self) -> sqlite3.Connection:
-        with self._lock:
-            generation = self._generation
+    def _open(self, generation: int) -> sqlite3.Connection:
+        def report(error: sqlite3.Error) -> Exception:
+            return self._report(error, generation)
+
         try:
             connection = open_reader(self.path)
         except sqlite3.Error as error:
-            raise self._told(error) from error
-        connection.told = self._told
+            raise report(error) from error
+        connection.report = report
         self._local.connection, self._local.generation = connection, generation
         with self._lock:
             self._all.add(connection)
         return connection
 
     def _drop(self, connection: sqlite3.Connection) -> None:
+        self._local.connection = None
         with self._lock:
             self._all.discard(connection)
         connection.close()
 
-    def _told(self, error: sqlite3.Error) -> Exception:
+    def _report(self, error: sqlite3.Error, generation: int) -> Exception:
+        """Note what a connection of a generation met: what is wrong with an earlier file says nothing of the present one."""
         fault = fault_of(error, self.path)
-        if fault is not None and fault.reason == FaultReason.DAMAGED:
-            self.damage = self.damage or str(error)
-        elif fault is not None and fault.reason not in self._logged:  # once: each question may meet it again
-            self._logged.add(fault.reason)
-            LOGGER.error("The sidecar cannot be read (%s): %s", fault.reason, fault.detail)
+        with self._lock:
+            if fault is not None and generation == self._generation:
+                if fault.reason == FaultReason.DAMAGED:
+                    self._damage = self._damage or str(error)
+                elif fault.reason not in self._logged:  # once: each question may meet it again
+                    self._logged.add(fault.reason)
+                    LOGGER.error("The sidecar cannot be read (%s): %s", fault.reason, fault.detail)
         return SidecarUnavailable(f"{self.path}: {error}")
 
 
 class ReadConnection(sqlite3.Connection):
-    """Says what goes wrong while it reads: damage shows where a page is read, not where the file is opened.
+    """Reports what goes wrong while it reads: damage shows where a page is read, not where the file is opened.
 
     Attributes
     ----------
-    told
-        Given what SQLite raises, makes what is raised instead.
+    report
+        Takes what SQLite raises and returns what is raised instead.
     """
 
-    told: Callable[[sqlite3.Error], Exception] = staticmethod(lambda error: error)
+    report: Callable[[sqlite3.Error], Exception] = staticmethod(lambda error: error)
 
     def execute(self, *args: Any) -> sqlite3.Cursor:
         """As sqlite3.Connection does."""
         cursor = self.cursor(_ReadCursor)
-        cursor.told = self.told
+        cursor.report = self.report
         return cursor.execute(*args)
 
 
 class _ReadCursor(sqlite3.Cursor):
-    told: Callable[[sqlite3.Error], Exception]
+    report: Callable[[sqlite3.Error], Exception]
 
     def execute(self, *args: Any) -> Self:
         return self._guarded(super().execute, *args)
@@ -203,7 +212,7 @@ class _ReadCursor(sqlite3.Cursor):
         try:
             return read(*args)
         except sqlite3.Error as error:
-            raise self.told(error) from error
+            raise self.report(error) from error
 
 
 def _tune(connection: sqlite3.Connection) -> None:

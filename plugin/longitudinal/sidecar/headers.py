@@ -7,7 +7,8 @@ Runs on the writer's connection, reads excepted.
 
 import hashlib
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from longitudinal.sidecar.records import InstanceRecord
@@ -27,6 +28,20 @@ IDENTITY = ("patient_birth_date", "patient_sex", "issuer_of_patient_id")
 
 Said = tuple[Any, ...]
 """What one instance says, in the order of the columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A table whose rows are made from headers: its columns, and the column of the join that names the row."""
+
+    table: str
+    columns: tuple[str, ...]
+    owner: str
+
+
+_SERIES_ROW = _Row("series", _SERIES, "e.key")
+_STUDY_ROW = _Row("studies", _STUDY, "e.study_key")
+_PATIENT_ROW = _Row("patients", _PATIENT, "s.patient_key")
 
 
 def said_by(record: InstanceRecord) -> Said:
@@ -92,40 +107,62 @@ def _drop_if_unused(connection: sqlite3.Connection, header_key: int) -> None:
 
 def settle(connection: sqlite3.Connection, study_key: int, series_key: int) -> None:
     """Make the rows of a series, its study and its patient from what is said now."""
-    _settle_row(connection, "series", series_key, _SERIES, "e.key")
+    _settle_row(connection, _SERIES_ROW, series_key)
     settle_study(connection, study_key)
-    (patient_key,) = connection.execute(
-        "SELECT patient_key FROM studies WHERE key = ?", (study_key,)
-    ).fetchone()
-    settle_patient(connection, patient_key)
+    settle_patient(connection, _patient_of(connection, study_key))
+
+
+def settle_added(connection: sqlite3.Connection, study_key: int, series_key: int, said: Said) -> None:
+    """Make the same rows after one header was added.
+
+    A row that says what the header says stays as it is, and nothing else is read: a patient may have thousands of series,
+    and nearly all of them name the patient alike.
+    """
+    values = dict(zip(_COLUMNS, said, strict=True))
+    keys = (
+        (_SERIES_ROW, series_key),
+        (_STUDY_ROW, study_key),
+        (_PATIENT_ROW, _patient_of(connection, study_key)),
+    )
+    for row, key in keys:
+        names = ", ".join(row.columns)
+        present = connection.execute(f"SELECT {names} FROM {row.table} WHERE key = ?", (key,)).fetchone()
+        if tuple(present) != tuple(values[column] for column in row.columns):
+            _settle_row(connection, row, key)
 
 
 def settle_study(connection: sqlite3.Connection, study_key: int) -> None:
     """Make the row of a study from what is said now."""
-    _settle_row(connection, "studies", study_key, _STUDY, "e.study_key")
+    _settle_row(connection, _STUDY_ROW, study_key)
 
 
 def settle_patient(connection: sqlite3.Connection, patient_key: int) -> None:
     """Make the row of a patient from what is said now."""
-    _settle_row(connection, "patients", patient_key, _PATIENT, "s.patient_key")
+    _settle_row(connection, _PATIENT_ROW, patient_key)
 
 
-def _settle_row(
-    connection: sqlite3.Connection, table: str, key: int, columns: Sequence[str], owner: str
-) -> None:
-    """What is said by most words comes first: of a date and an empty one the date, of two dates the earlier."""
-    names = ", ".join(f"h.{column}" for column in columns)
-    order = ", ".join(f"h.{column} IS NULL OR h.{column} = '', h.{column}" for column in columns)
+def _patient_of(connection: sqlite3.Connection, study_key: int) -> int:
+    (patient_key,) = connection.execute(
+        "SELECT patient_key FROM studies WHERE key = ?", (study_key,)
+    ).fetchone()
+    return int(patient_key)
+
+
+def _settle_row(connection: sqlite3.Connection, row: _Row, key: int) -> None:
+    """Of two headers the one that says something comes first: a date before an empty one, the earlier of two dates."""
+    names = ", ".join(f"h.{column}" for column in row.columns)
+    order = ", ".join(f"h.{column} IS NULL OR h.{column} = '', h.{column}" for column in row.columns)
     said = connection.execute(
         f"""SELECT {names} FROM series_headers x JOIN headers h ON h.key = x.header_key
         JOIN series e ON e.key = x.series_key JOIN studies s ON s.key = e.study_key
-        WHERE {owner} = ? AND h.key != {UNKNOWN_READER} ORDER BY {order} LIMIT 1""",
+        WHERE {row.owner} = ? AND h.key != {UNKNOWN_READER} ORDER BY {order} LIMIT 1""",
         (key,),
     ).fetchone()
     if said is not None:
-        marks = ", ".join("?" * len(columns))
+        marks = ", ".join("?" * len(row.columns))
         connection.execute(
-            f"UPDATE {table} SET ({', '.join(columns)}) = ({marks}) WHERE key = ?", (*tuple(said), key)
+            f"UPDATE {row.table} SET ({', '.join(row.columns)}) = ({marks}) WHERE key = ?",
+            (*tuple(said), key),
         )
 
 

@@ -170,6 +170,7 @@ class InstanceWriter:
         ).fetchone()
         if before is not None and before[0] != patient_key:
             remove_patient_if_empty(self._connection, before[0])
+            headers.settle_patient(self._connection, before[0])
         (series_key,) = execute(
             _SERIES, (record.orthanc_series, study_key, record.series_instance_uid)
         ).fetchone()
@@ -182,7 +183,7 @@ class InstanceWriter:
             )
         header_key = headers.keep_header(self._connection, said)
         if headers.add_to_series(self._connection, series_key, header_key):
-            headers.settle(self._connection, study_key, series_key)
+            headers.settle_added(self._connection, study_key, series_key, said)
         return _Place(int(patient_key), int(study_key), int(series_key), frame_key, header_key)
 
 

@@ -8,8 +8,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
 
 from longitudinal.errors import SidecarUnavailable
 from longitudinal.reasons import FaultReason
@@ -17,12 +18,17 @@ from longitudinal.sidecar.connection import BUSY_TIMEOUT_MS, Readers
 from longitudinal.sidecar.facts import WRITTEN, write_fact
 from longitudinal.sidecar.fault import Fault, Faulty, fault_of
 from longitudinal.sidecar.file import SidecarFile
+from longitudinal.sidecar.health import WriterHealth
 from longitudinal.sidecar.instances import InstanceWriter, Touched
 
 LOGGER = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 # A command writes through the InstanceWriter or the connection and returns what it touched.
 Command = Callable[[sqlite3.Connection, InstanceWriter], Iterable[Touched]]
+# A task writes what no answer depends on, such as a job or the cursor, and returns what it likes.
+Task = Callable[[sqlite3.Connection], T]
 
 _BATCH = 200
 # What nobody waits for lies this long, so that a stream of stores is written some at a time: a thread that wakes for each
@@ -31,9 +37,7 @@ _LINGER_SECONDS = 0.05
 # How often somebody looks whether the file is still there while nothing is written, and whether a fault has passed.
 _IDLE_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
-# A disk that is nearly full takes one write and not the next. So long without an error and a fault is over.
-_SETTLED_SECONDS = 3.0
-# While a fault lasts those who wait are told so soon.
+# While a fault lasts, those who wait are told this soon.
 _FAULTY_TIMEOUT_MS = 100
 # A second new file in so short a time would not be the last.
 _REBUILD_SECONDS = 60.0
@@ -43,10 +47,12 @@ _STOP_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    command: Command
+class _Entry(Generic[T]):
+    """One thing to write. `run` returns what its future will carry, and what it touched."""
+
+    run: Callable[[sqlite3.Connection, InstanceWriter], tuple[T, frozenset[Touched]]]
     is_awaited: bool = True
-    done: Future[None] = field(default_factory=Future)
+    done: Future[T] = field(default_factory=Future)
 
 
 class _CommandFailed(Exception):
@@ -60,9 +66,9 @@ class _CommandFailed(Exception):
 class Writer:
     """Runs commands in order on the only write connection, and opens it again when it fails.
 
-    Whatever is wrong with the file, `submit` takes commands: while nothing can be written their futures carry
-    `SidecarUnavailable`, at once, and what was missed is read again from the archive afterwards (`lost`). A command that
-    raises is another matter: its future carries what it raised, and since it would fail again, nothing is read again for it.
+    Whatever is wrong with the file, `submit` and `call` accept work: while nothing can be written their futures carry
+    `SidecarUnavailable` at once, and what was missed is read again from the archive afterwards (`health.lost`). A command
+    that raises is different: its future carries what it raised, and since it would fail again, nothing is read again for it.
 
     Parameters
     ----------
@@ -75,11 +81,8 @@ class Writer:
 
     Attributes
     ----------
-    fault
-        What keeps the sidecar from being written; None while nothing does.
-    lost
-        How often commands were given up for a fault of the file, or because too many waited; whoever keeps the index
-        complete compares it with the archive then.
+    health
+        Whether the file can be written, for any thread.
     """
 
     def __init__(
@@ -93,16 +96,13 @@ class Writer:
         self._on_commit = on_commit
         self._on_opened = on_opened
         self._connection: sqlite3.Connection | None = None
-        self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Entry[Any] | None] = queue.SimpleQueue()
         self._hurry = threading.Event()
         self._thread = threading.Thread(target=self._run, name="longitudinal-writer", daemon=True)
         self._is_down = True
-        self._tried_at = self._failed_at = self._rebuilt_at = -math.inf
-        self._has_given_up = False
+        self._tried_at = self._rebuilt_at = -math.inf
         self._damage: str | None = None
-        self._logged: set[FaultReason] = set()
-        self.fault: Fault | None = None
-        self.lost = 0
+        self.health = WriterHealth(readers.path)
         self._look()
 
     def start(self) -> None:
@@ -123,12 +123,25 @@ class Writer:
 
         Where nobody waits for it (`is_awaited` False) it may lie a moment, until there are more to write with it.
         """
-        entry = _Entry(command, is_awaited)
-        if not is_awaited and self._queue.qsize() >= _MOST_WAITING:
+        return self._queue_entry(
+            _Entry(
+                lambda connection, instances: (None, frozenset(command(connection, instances))), is_awaited
+            )
+        )
+
+    def call(self, task: Task[T], *, is_awaited: bool = True) -> Future[T]:
+        """Queue a task; the future carries what the task returned, once it is committed, or what it raised.
+
+        A task may run more than once, where a neighbour in its transaction fails: what counts is the run that is committed.
+        """
+        return self._queue_entry(_Entry(lambda connection, _: (task(connection), frozenset()), is_awaited))
+
+    def _queue_entry(self, entry: _Entry[T]) -> Future[T]:
+        if not entry.is_awaited and self._queue.qsize() >= _MOST_WAITING:
             self._give_up([entry])
             return entry.done
         self._queue.put(entry)
-        if is_awaited:
+        if entry.is_awaited:
             self._hurry.set()
         return entry.done
 
@@ -145,15 +158,15 @@ class Writer:
             if batch:
                 self._write(batch)
 
-    def _next_batch(self) -> tuple[list[_Entry], bool]:
+    def _next_batch(self) -> tuple[list[_Entry[Any]], bool]:
         try:
-            entry = self._queue.get(timeout=_IDLE_SECONDS if self.fault is None else _RETRY_SECONDS)
+            entry = self._queue.get(timeout=_IDLE_SECONDS if self.health.fault is None else _RETRY_SECONDS)
         except queue.Empty:
             return [], False
         if entry is not None and not entry.is_awaited and self._queue.qsize() < _BATCH:
             self._hurry.wait(_LINGER_SECONDS)
         self._hurry.clear()
-        batch: list[_Entry] = []
+        batch: list[_Entry[Any]] = []
         while entry is not None:
             batch.append(entry)
             if len(batch) == _BATCH or self._queue.empty():
@@ -163,7 +176,7 @@ class Writer:
 
     # Commands
 
-    def _write(self, batch: Sequence[_Entry]) -> None:
+    def _write(self, batch: Sequence[_Entry[Any]]) -> None:
         if self._connection is None or self._is_down:
             self._give_up(batch)
             return
@@ -182,14 +195,17 @@ class Writer:
                 for entry in batch:
                     self._write([entry])
 
-    def _transaction(self, connection: sqlite3.Connection, batch: Sequence[_Entry]) -> None:
+    def _transaction(self, connection: sqlite3.Connection, batch: Sequence[_Entry[Any]]) -> None:
         instances = self._instances
+        results: list[Any] = []
         touched: set[Touched] = set()
         connection.execute("BEGIN IMMEDIATE")
         try:
             self._file.mark(connection)
             for entry in batch:
-                touched.update(_run(entry.command, connection, instances))
+                result, changed = _run(entry, connection, instances)
+                results.append(result)
+                touched |= changed
             connection.execute("COMMIT")
         except BaseException:
             instances.forget()
@@ -198,15 +214,12 @@ class Writer:
             raise
         if touched:  # a job's progress or the cursor changes no answer
             self._on_commit(frozenset(touched))
-        for entry in batch:
-            entry.done.set_result(None)
-        if self._has_given_up and self.fault is None:
-            self._has_given_up = False
-            self.lost += 1
+        for entry, result in zip(batch, results, strict=True):
+            entry.done.set_result(result)
+        self.health.written()
 
-    def _give_up(self, batch: Sequence[_Entry]) -> None:
-        self._has_given_up = True
-        detail = "more changes wait than can be written" if self.fault is None else self.fault.detail
+    def _give_up(self, batch: Sequence[_Entry[Any]]) -> None:
+        detail = self.health.give_up()
         for entry in batch:
             entry.done.set_exception(SidecarUnavailable(detail))
 
@@ -214,7 +227,7 @@ class Writer:
 
     def _look(self) -> None:
         """See whether commands can be run; put right what can be, once a second at most."""
-        is_sound = self._connection is not None and self.fault is None and self._trouble() is None
+        is_sound = self._connection is not None and self.health.fault is None and self._trouble() is None
         if is_sound or time.monotonic() < self._tried_at + _RETRY_SECONDS:
             return
         self._tried_at = time.monotonic()
@@ -224,8 +237,8 @@ class Writer:
             self._fail(fault_of(error, self._file.path) or Fault(FaultReason.IO_ERROR, str(error)))
             return
         self._is_down = False
-        if self.fault is not None and time.monotonic() >= self._failed_at + _SETTLED_SECONDS:
-            self._recover(self.fault)
+        if self.health.recover() and self._connection is not None:
+            self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
     def _trouble(self) -> str | None:
         """Why the file must be replaced by a new one."""
@@ -238,7 +251,7 @@ class Writer:
         trouble = self._trouble()
         if trouble is not None:
             self._shut()
-            self._has_given_up = True
+            self.health.give_up()
             if time.monotonic() < self._rebuilt_at + _REBUILD_SECONDS:
                 raise Faulty(Fault(FaultReason.DAMAGED, f"{self._file.path}: {trouble}"))
             self._file.set_aside(trouble)
@@ -262,7 +275,7 @@ class Writer:
         self._damage = None
         self._readers.admit()
         self._on_opened()
-        self.lost += 1  # whatever it lacks is found by comparing
+        self.health.opened()
 
     def _shut(self) -> None:
         connection, self._connection = self._connection, None
@@ -270,50 +283,34 @@ class Writer:
             connection.close()
 
     def _fail(self, fault: Fault) -> None:
-        self._is_down = self._has_given_up = True
-        self._failed_at = self._tried_at = time.monotonic()
+        self._is_down = True
+        self._tried_at = time.monotonic()
         if fault.reason == FaultReason.DAMAGED and self._connection is not None:
+            self.health.interrupted()
             self._damage, self._tried_at = fault.detail, -math.inf  # there will be a new file in a moment
             return
-        self.fault = replace(fault, since=fault.since if self.fault is None else self.fault.since)
-        if fault.reason not in self._logged:
-            self._logged.add(fault.reason)
-            LOGGER.error(
-                "The sidecar fails (%s): %s. Orthanc stores on; it is tried again.",
-                fault.reason,
-                fault.detail,
-            )
+        lasting = self.health.fail(fault)
         if fault.reason in (FaultReason.LOCKED, FaultReason.DISK_FULL) and self._connection is not None:
             self._connection.execute(f"PRAGMA busy_timeout = {_FAULTY_TIMEOUT_MS}")  # it can still be read
         else:
             self._shut()
-            self._readers.refuse(self.fault)
-
-    def _recover(self, fault: Fault) -> None:
-        seconds = (datetime.now(UTC) - fault.since).total_seconds()
-        LOGGER.warning(
-            "The sidecar %s is written again after %.0f s (%s); what it missed is read again.",
-            self._file.path, seconds, fault.reason,
-        )  # fmt: skip
-        self.fault, self._has_given_up = None, False
-        self._logged.clear()
-        self.lost += 1
-        if self._connection is not None:
-            self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+            self._readers.refuse(lasting)
 
 
-def _run(command: Command, connection: sqlite3.Connection, instances: InstanceWriter) -> frozenset[Touched]:
-    """What a command touched.
+def _run(
+    entry: _Entry[T], connection: sqlite3.Connection, instances: InstanceWriter
+) -> tuple[T, frozenset[Touched]]:
+    """What an entry returned, and what it touched.
 
     Raises
     ------
     sqlite3.Error
         Of the statement or of the file: `fault_of` tells.
     _CommandFailed
-        Anything else. An OSError here is of what the command reads, such as the archive, not of the sidecar.
+        Anything else. An OSError here comes from what the command reads, such as the archive, not from the sidecar.
     """
     try:
-        return frozenset(command(connection, instances))
+        return entry.run(connection, instances)
     except sqlite3.Error:
         raise
     except Exception as error:

@@ -316,7 +316,7 @@ class ArchiveAndIndex(RuleBasedStateMachine):
 
     @invariant()
     def the_writer_is_sound(self) -> None:
-        assert self.index.writer.fault is None
+        assert self.index.writer.health.fault is None
 
 
 TestArchiveAndIndex = ArchiveAndIndex.TestCase

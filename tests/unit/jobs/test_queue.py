@@ -1,6 +1,8 @@
 """The queue: order, joining, cancelling, retrying, recovering."""
 
 import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from longitudinal.errors import Conflict, NotFound, SidecarUnavailable, TooManyJobs
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.sidecar import jobs as table
+from longitudinal.sidecar.facts import BACKFILL_PAUSED, read_fact
 from longitudinal.sidecar.jobs import Job, JobRequest, JobState, Priority
 
 KINDS = frozenset({"index"})
@@ -319,3 +322,100 @@ def test_the_next_job_is_found_by_seeks_however_many_wait(queue: JobQueue, sidec
     connection.set_progress_handler(None, 0)
     assert job is not None
     assert (job.subject, counted) == ("b", pytest.approx(5, abs=5))
+
+
+# What somebody misses
+
+
+def test_a_study_missed_before_its_job_exists_is_hurried_when_the_job_comes(queue: JobQueue) -> None:
+    queue.hurry("index", "c")
+    queue.hurry("index", "c")
+    queue.backfill([found("a", "3"), found("b", "2"), found("c", "1")])
+    assert run_all(queue) == ["c", "a", "b"]
+
+
+def test_a_study_missed_again_after_its_job_was_cancelled_is_hurried_again(queue: JobQueue) -> None:
+    queue.backfill([found("c", "1")])
+    queue.hurry("index", "c")
+    queue.enqueue([])
+    job = queue.latest("index", "c")
+    assert job is not None
+    queue.cancel(job.id)
+    queue.enqueue([JobRequest("index", "c", Priority.BACKFILL, "1"), found("a", "2")])
+    queue.hurry("index", "c")
+    queue.enqueue([])  # behind it, on the same writer
+    assert run_all(queue) == ["c", "a"]
+
+
+def test_what_could_not_be_hurried_is_hurried_the_next_time(
+    queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue.backfill([found("a", "3"), found("c", "1")])
+    with monkeypatch.context() as patch:
+        patch.setattr(table, "hurry", _full)
+        queue.hurry("index", "c")
+        queue.pause(False)
+    queue.hurry("index", "c")
+    queue.enqueue([])  # behind it, on the same writer
+    assert run_all(queue) == ["c", "a"]
+
+
+def _full(*_: object) -> None:
+    raise sqlite3.IntegrityError("a statement that fails")
+
+
+def test_what_was_missed_and_done_is_ordinary_the_next_time(queue: JobQueue) -> None:
+    queue.hurry("index", "c")
+    queue.backfill([found("c", "1")])
+    assert run_all(queue) == ["c"]
+    queue.backfill([found("a", "2"), found("c", "1")])
+    assert run_all(queue) == ["a", "c"]
+
+
+def test_a_thousand_who_miss_the_same_study_write_once(
+    queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(table, "hurry", lambda connection, kind, subject: written.append(subject))
+    together(8, lambda _: [queue.hurry("index", "c") for _ in range(125)])
+    queue.enqueue([])
+    assert written == ["c"]
+
+
+# Many threads
+
+
+def together(count: int, work: Callable[[int], object]) -> None:
+    """Run the same on some threads at once."""
+    with ThreadPoolExecutor(count) as pool:
+        list(pool.map(work, range(count)))
+
+
+@pytest.mark.parametrize("repetition", range(3))
+def test_of_those_who_pause_and_resume_at_once_the_last_one_written_holds(
+    queue: JobQueue, sidecar: Any, repetition: int
+) -> None:
+    def toggle(number: int) -> None:
+        for turn in range(5):
+            queue.pause((number + turn + repetition) % 2 == 0)
+            assert queue.is_paused in (True, False)
+
+    together(4, toggle)
+    assert queue.is_paused == (read_fact(sidecar[0].connection(), BACKFILL_PAUSED) == "true")
+
+
+def test_each_job_is_started_once_however_many_threads_look(queue: JobQueue) -> None:
+    queue.enqueue([mine(f"u{number % 3}", f"s{number}") for number in range(40)])
+    started: list[str] = []
+
+    def work(_: int) -> None:
+        while (job := queue.start_next(KINDS)) is not None:
+            started.append(job.subject)
+            queue.beat(job, 0.0)
+            assert not queue.is_cancelled(job)
+            queue.running()
+            queue.finish(job, JobState.DONE)
+
+    together(4, work)
+    assert sorted(started) == sorted(f"s{number}" for number in range(40))
+    assert queue.running() == []

@@ -131,3 +131,39 @@ def test_what_a_sidecar_of_before_headers_holds_stays_and_is_read_again(tmp_path
     assert outdated_instances(connection, "s1.1", CURRENT) == set()
     assert not series_states(connection, "s1.1", CURRENT)["e1.1.1"].is_outdated
     connection.close()
+
+
+def test_another_series_that_says_the_same_reads_none_of_the_others(connection: sqlite3.Connection) -> None:
+    """Counted in steps of SQLite's machine: a patient with a hundred times the series takes about as many."""
+    writer = InstanceWriter(connection)
+    steps = 0
+
+    def step() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    def cost(study: int) -> int:
+        nonlocal steps
+        steps = 0
+        connection.set_progress_handler(step, 10)
+        writer.put(replace(image(study), patient_name="Ann"))
+        connection.set_progress_handler(None, 0)
+        return steps
+
+    few = [cost(study) for study in range(1, 4)][-1]
+    for study in range(4, 300):
+        writer.put(replace(image(study), patient_name="Ann"))
+    assert cost(300) < 2 * few
+
+
+def test_a_patient_who_lost_a_study_to_another_is_named_by_those_that_are_left(tmp_path: Path) -> None:
+    connection = open_writer(tmp_path / "moved.sqlite")
+    writer = InstanceWriter(connection)
+    writer.put(replace(image(1), patient_name="A^Ann"))
+    writer.put(replace(image(2), patient_name="B^Bob"))
+    writer.forget()
+    writer.put(replace(image(1), patient_id="Q", orthanc_patient="pQ", patient_name="A^Ann"))
+    names = connection.execute("SELECT patient_id, patient_name FROM patients ORDER BY patient_id").fetchall()
+    assert [tuple(each) for each in names] == [("P", "B^Bob"), ("Q", "A^Ann")]
+    connection.close()

@@ -11,10 +11,10 @@ import pytest
 
 from longitudinal.errors import SidecarUnavailable
 from longitudinal.reasons import FaultReason
-from longitudinal.sidecar import connection
+from longitudinal.sidecar import connection, health
 from longitudinal.sidecar import writer as module
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.writer import Command, Writer
+from longitudinal.sidecar.writer import Command, Task, Writer
 
 
 @pytest.fixture
@@ -111,12 +111,12 @@ def test_a_command_that_fails_is_no_fault_of_the_file_and_nothing_is_lost(
 
     writer.start()
     writer.submit(fact("0")).result(5)
-    lost = writer.lost
+    lost = writer.health.lost
     for number in range(1, 4):
         wrong, good = writer.submit(bad), writer.submit(fact(str(number)))
         assert wrong.exception(5) is error
         assert good.exception(5) is None
-    assert (writer.lost, writer.fault) == (lost, None)
+    assert (writer.health.lost, writer.health.fault) == (lost, None)
 
 
 def test_a_value_that_sqlite_cannot_hold_is_the_commands_own(writer: Writer) -> None:
@@ -125,10 +125,10 @@ def test_a_value_that_sqlite_cannot_hold_is_the_commands_own(writer: Writer) -> 
         return []
 
     writer.start()
-    lost = writer.lost
+    lost = writer.health.lost
     assert isinstance(writer.submit(bad).exception(5), OverflowError)
     writer.submit(fact("1")).result(5)
-    assert (writer.lost, writer.fault) == (lost, None)
+    assert (writer.health.lost, writer.health.fault) == (lost, None)
 
 
 def test_stop_writes_what_is_queued(writer: Writer, tmp_path: Path) -> None:
@@ -139,6 +139,31 @@ def test_stop_writes_what_is_queued(writer: Writer, tmp_path: Path) -> None:
     assert len(facts(tmp_path)) == 500
 
 
+def test_what_a_task_returns_is_what_its_future_carries_once_it_is_committed(
+    writer: Writer, commits: list, tmp_path: Path
+) -> None:
+    """Also where a neighbour in the transaction fails, and each is run once more by itself."""
+    runs: list[str] = []
+
+    def task(name: str) -> Task[str]:
+        def write(connection: sqlite3.Connection) -> str:
+            connection.execute("INSERT INTO facts (name, value) VALUES (?, 'x')", (name,))
+            runs.append(name)
+            return f"{name} of run {runs.count(name)}"
+
+        return write
+
+    def bad(connection: sqlite3.Connection) -> int:
+        raise ValueError("a bad value")
+
+    first, wrong, last = writer.call(task("1")), writer.call(bad), writer.call(task("2"))
+    writer.start()
+    assert (first.result(5), last.result(5)) == ("1 of run 2", "2 of run 1")
+    assert isinstance(wrong.exception(5), ValueError)
+    assert facts(tmp_path) == ["1", "2"]
+    assert commits == [], "no answer depends on it"
+
+
 # Faults
 
 
@@ -147,7 +172,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fractions of the seconds it takes in real life."""
     monkeypatch.setattr(module, "_RETRY_SECONDS", 0.02)
     monkeypatch.setattr(module, "_IDLE_SECONDS", 0.05)
-    monkeypatch.setattr(module, "_SETTLED_SECONDS", 0.1)
+    monkeypatch.setattr(health, "_SETTLED_SECONDS", 0.1)
     monkeypatch.setattr(connection, "BUSY_TIMEOUT_MS", 50)
     monkeypatch.setattr(module, "BUSY_TIMEOUT_MS", 50)
 
@@ -170,19 +195,19 @@ def test_while_another_holds_a_lock_those_who_wait_are_told_and_it_passes(
         assert isinstance(error, SidecarUnavailable)
         assert "locked" in error.detail
         writer.submit(fact(str(number)), is_awaited=False)
-    assert writer.fault is not None
-    assert writer.fault.reason == FaultReason.LOCKED
+    assert writer.health.fault is not None
+    assert writer.health.fault.reason == FaultReason.LOCKED
     assert (
         readers.connection().execute("SELECT count(*) FROM facts").fetchone()[0] == 0
     )  # it can still be read
-    since, lost = writer.fault.since, writer.lost
+    since, lost = writer.health.fault.since, writer.health.lost
     until(lambda: writer.backlog == 0)
-    assert writer.fault.since == since
+    assert writer.health.fault.since == since
     other.execute("ROLLBACK")
-    until(lambda: writer.fault is None)
-    assert writer.lost == lost + 1
+    until(lambda: writer.health.fault is None)
+    assert writer.health.lost == lost + 1
     writer.submit(fact("99")).result(5)
-    assert [line.split(" ")[3:4] for line in said(caplog)] == [["(locked):"], ["is"]], (
+    assert [line.split(" ")[3:4] for line in said(caplog)] == [["(locked):"], ["can"]], (
         "one line, and one on recovery"
     )
     other.close()
@@ -204,9 +229,9 @@ def test_a_disk_that_takes_one_write_and_not_the_next_is_one_fault(
     for _ in range(10):
         assert isinstance(writer.submit(large).exception(5), SidecarUnavailable)
         time.sleep(0.03)  # a small write succeeds in between
-    assert writer.fault is not None
-    assert writer.fault.reason == FaultReason.DISK_FULL
-    until(lambda: writer.fault is None)
+    assert writer.health.fault is not None
+    assert writer.health.fault.reason == FaultReason.DISK_FULL
+    until(lambda: writer.health.fault is None)
     assert len(said(caplog)) == 2
 
 
@@ -222,7 +247,7 @@ def test_a_file_that_is_lost_in_use_is_replaced_by_a_new_one(
     for number in range(200):
         writer.submit(fact(str(number), "x" * 2000))
     writer.submit(fact("200")).result(5)
-    lost = writer.lost
+    lost = writer.health.lost
     if how == "removed":
         path.unlink()
     elif how == "replaced":
@@ -246,11 +271,11 @@ def test_a_file_that_is_lost_in_use_is_replaced_by_a_new_one(
         readers.connection().execute("PRAGMA shrink_memory")
         with pytest.raises(SidecarUnavailable):
             readers.connection().execute("SELECT sum(length(value)) FROM facts").fetchall()
-    until(lambda: writer.lost > lost)
+    until(lambda: writer.health.lost > lost)
     writer.submit(fact("7")).result(5)
     assert [row[0] for row in readers.connection().execute("SELECT name FROM facts")] == ["7"]
     assert len(opened) == 2
-    assert writer.fault is None
+    assert writer.health.fault is None
     (line,) = said(caplog)
     assert "cannot be used" in line
     assert ("set aside" in line) == bool(list(tmp_path.glob("*.aside-*")))
@@ -265,13 +290,13 @@ def test_without_a_file_readers_are_refused_and_stores_taken_until_there_is_one(
     readers = Readers(folder / "index.sqlite")
     writer = Writer(readers, lambda touched: None)
     writer.start()
-    assert writer.fault is not None
-    assert writer.fault.reason == FaultReason.UNWRITABLE
+    assert writer.health.fault is not None
+    assert writer.health.fault.reason == FaultReason.UNWRITABLE
     with pytest.raises(SidecarUnavailable, match=str(folder)):
         readers.connection()
     assert isinstance(writer.submit(fact("1"), is_awaited=False).exception(5), SidecarUnavailable)
     folder.unlink()
-    until(lambda: writer.fault is None)
+    until(lambda: writer.health.fault is None)
     writer.submit(fact("2")).result(5)
     assert readers.connection().execute("SELECT count(*) FROM facts WHERE name = '2'").fetchone()[0] == 1
     readers.close()
@@ -280,9 +305,9 @@ def test_without_a_file_readers_are_refused_and_stores_taken_until_there_is_one(
 
 def test_more_than_can_wait_is_given_up_and_counted(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST_WAITING", 3)
-    lost = writer.lost
+    lost = writer.health.lost
     done = [writer.submit(fact(str(number)), is_awaited=False) for number in range(5)]
     assert [each.done() for each in done] == [False] * 3 + [True] * 2
     writer.start()
     wait(done, 5)
-    until(lambda: writer.lost > lost)
+    until(lambda: writer.health.lost > lost)

@@ -102,7 +102,7 @@ def about_routes(
         return About("orthanc-longitudinal", __version__, "Not for primary diagnosis.", links)
 
     def health(_: Call[None, None]) -> Response:
-        fault = writer.fault
+        fault = writer.health.fault
         error = completeness.last_error if fault is None else fault.detail
         counts, jobs, is_paused, lag = {}, {}, False, None
         running: list[RunningJob] = []
