@@ -33,7 +33,7 @@ from pydicom.uid import generate_uid
 
 from longitudinal.ohif.app import read_table
 from longitudinal.ohif.site import Roots, Site
-from tests.browser.conftest import FLAGS
+from tests.browser.chromium import FLAGS
 from tests.browser.viewer import SETTLING_MS, Viewer
 from tests.data import ROOT, dicom_files
 from tests.orthanc.server import OrthancServer, free_ports, wait_until

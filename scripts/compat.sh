@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The tests against real servers, on several Orthancs: scripts/compat.sh [arguments of pytest]
 #
-# SYSTEMS names them: this machine's own ("here"), and releases of Debian, each in a root of its own (debian_root.sh).
+# SYSTEMS names them: this machine's own ("here"), and releases of Debian, each in a root of its own (debian_root.sh). Roots
+# have no browser: where pages are tested, this machine's Chromium drives the servers in there over the loopback they share.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,7 +10,12 @@ names_tests=no
 for argument; do
     [ ! -e "${argument%%::*}" ] || names_tests=yes
 done
-[ $names_tests = yes ] || set -- "$@" tests/orthanc
+[ $names_tests = yes ] || set -- "$@" tests/orthanc tests/browser/test_forged_pages.py
+beside=()
+if [[ " $*" = *" tests/browser"* ]]; then
+    scripts/setup.sh test
+    beside=(.venv/bin/python -m tests.browser.chromium)
+fi
 failed=()
 
 # shellcheck disable=SC2016  # for the shell inside
@@ -22,7 +28,7 @@ for system in ${SYSTEMS:-here trixie forky}; do
     if [ "$system" = here ]; then
         sh -ec "$tests" test "$@" || failed+=("$system")
     else
-        scripts/debian_root.sh "$system" sh -ec "$tests" compat "$@" || failed+=("$system")
+        "${beside[@]}" scripts/debian_root.sh "$system" sh -ec "$tests" compat "$@" || failed+=("$system")
     fi
 done
 [ ${#failed[@]} -eq 0 ] || { echo "compat: failed on ${failed[*]}" >&2; exit 1; }

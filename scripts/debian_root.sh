@@ -97,6 +97,12 @@ mount -t proc proc "$system/proc"
 mount --rbind /dev "$system/dev"
 cp --dereference /etc/resolv.conf /etc/hosts "$system/etc/"
 hand_over_pip
+# where it is a link to another checkout's
+if [ -L "$system/src/.ohif" ]; then
+    rm "$system/src/.ohif"
+    mkdir "$system/src/.ohif"
+    mount --bind --read-only .ohif "$system/src/.ohif"
+fi
 data=${LONGITUDINAL_TEST_DATA:-../shared/data}
 if [ -d "$data" ]; then
     mkdir -p "$system/data"
@@ -107,7 +113,7 @@ kept=(HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
     LONGITUDINAL_TEST_DATA=/data)
 while IFS= read -r line; do
     kept+=("$line")
-done < <(env | grep --extended-regexp --ignore-case '^(CI|LONGITUDINAL_(STEPS|EXAMPLES)|PIP_[a-z_]+|https?_proxy|no_proxy)=' || true)
+done < <(env | grep --extended-regexp --ignore-case '^(CI|LONGITUDINAL_(STEPS|EXAMPLES|CHROMIUM)|PIP_[a-z_]+|https?_proxy|no_proxy)=' || true)
 
 # not by exec: this shell is process 1 in there, and has to reap what loses its parent
 status=0

@@ -15,7 +15,7 @@ from running_server import RunningServer
 
 sys.path.insert(0, str(ROOT))
 
-from tests.browser.conftest import FLAGS
+from tests.browser.chromium import FLAGS
 from tests.browser.viewer import Viewer
 
 WIDTH, HEIGHT = 1100, 620

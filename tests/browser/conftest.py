@@ -1,41 +1,21 @@
 """A real browser (Debian's chromium) in front of a real server."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
+from tests.browser.chromium import driven
 from tests.browser.viewer import Viewer
 from tests.orthanc.server import OrthancServer
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # names for plain HTTP, which a browser trusts less than this machine's address
-    "--host-resolver-rules=MAP *.test 127.0.0.1",
-    # WebGL without a graphics card
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-]
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One browser for the session; each viewer has a profile of its own."""
-    chromium = shutil.which("chromium")
-    assert chromium, "there is no chromium here: run `scripts/setup.sh test`"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=FLAGS)
+    with driven() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

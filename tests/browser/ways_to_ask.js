@@ -1,10 +1,10 @@
-// What a page of somebody else's can do with the address of a server that its visitor has logged in to.
-// Each resolves when the browser has done with it, or after a second.
+// How a page can have a browser ask a server for something: a page of somebody else's, or one of the server's own.
+// Each resolves when the browser has done with it, or after three seconds.
 (() => {
   const done = (element, ...events) =>
     new Promise((resolve) => {
       for (const event of events) element.addEventListener(event, resolve);
-      setTimeout(resolve, 1000);
+      setTimeout(resolve, 3000);
     });
   const add = async (tag, properties, ...events) => {
     const element = Object.assign(document.createElement(tag), properties);
@@ -27,22 +27,34 @@
     }
     return element;
   };
-  const frame = async (sandbox, make) => {
+  // JSON with the equals sign of a form in the last of its texts
+  const textForm = (url, body) => {
+    const half = body.lastIndexOf('"');
+    return form(url, "text/plain", body.slice(0, half), body.slice(half));
+  };
+  const framed = async (make) => {
     const element = document.createElement("iframe");
-    if (sandbox) element.setAttribute("sandbox", sandbox);
-    if (sandbox === "allow-scripts") element.srcdoc = `<script>${make}</` + "script>";
     document.body.append(element);
-    if (!sandbox) {
-      const content = make();
-      element.contentDocument.body.append(content);
-      content.submit();
-    }
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    const content = make();
+    element.contentDocument.body.append(content);
+    const end = done(element, "load");
+    content.submit();
+    await end;
+  };
+  const sandboxed = async (script) => {
+    const element = document.createElement("iframe");
+    element.setAttribute("sandbox", "allow-scripts");
+    // a moment later, when the browser has been told who is logged in, in there too
+    const later = `setTimeout(() => ${script}.finally(() => parent.postMessage("", "*")), 300)`;
+    element.srcdoc = `<script>${later}</` + "script>";
+    const end = done(window, "message");
+    document.body.append(element);
+    await end;
   };
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   const faked = (url, method) => `${url}?_method=${method}`;
   const asked = (url, options) => fetch(url, { credentials: "include", ...options }).catch(() => {});
-  window.forge = {
+  window.ask = {
     link: (url, method) => {
       const a = Object.assign(document.createElement("a"), { href: faked(url, method) });
       document.body.append(a);
@@ -77,13 +89,14 @@
     override: (url, method) => asked(url, { method: "POST", headers: { "X-HTTP-Method-Override": method } }),
     simplePost: (url, _, body) => asked(url, { method: "POST", mode: "no-cors", body }),
     simplePostOfBytes: (url, _, __, file) => asked(url, { method: "POST", mode: "no-cors", body: bytes(file) }),
+    fetchOfFile: (url, method, _, file) =>
+      asked(url, { method, headers: { "Content-Type": "application/dicom" }, body: bytes(file) }),
     beacon: async (url, _, body) => {
       navigator.sendBeacon(url, body);
       await new Promise((resolve) => setTimeout(resolve, 500));
     },
     textForm: (url, _, body) => {
-      const half = body.lastIndexOf('"}');
-      const element = form(url, "text/plain", body.slice(0, half), body.slice(half + 1));
+      const element = textForm(url, body);
       document.body.append(element);
       element.submit();
     },
@@ -97,15 +110,14 @@
       document.body.append(element);
       element.submit();
     },
-    framedForm: (url, _, body) => frame("", () => form(url, "multipart/form-data", "f", body)),
-    framedFileForm: (url, _, __, file) => frame("", () => form(url, "multipart/form-data", "f", "", file)),
+    framedForm: (url, _, body) => framed(() => form(url, "multipart/form-data", "f", body)),
+    framedFileForm: (url, _, __, file) => framed(() => form(url, "multipart/form-data", "f", "", file)),
     sandboxed: (url, _, body) =>
-      frame(
-        "allow-scripts",
+      sandboxed(
         `fetch(${JSON.stringify(url)}, {method: "POST", mode: "no-cors", credentials: "include", body: ${JSON.stringify(body)}})`,
       ),
     redirectedForm: (url, _, body) => {
-      const element = form(`/redirect/307/${encodeURIComponent(url)}`, "text/plain", body.slice(0, -1), "");
+      const element = textForm(`/redirect/307/${encodeURIComponent(url)}`, body);
       document.body.append(element);
       element.submit();
     },
