@@ -106,11 +106,11 @@ def test_an_unknown_patient_is_named(served: Served) -> None:
 
 
 def test_health_of_an_index_that_fails_says_why_and_since_when(
-    served: Served, monkeypatch: pytest.MonkeyPatch
+    served: Served,
 ) -> None:
     since = datetime(2026, 1, 2, tzinfo=UTC)
     fault = Fault(FaultReason.DISK_FULL, "the disk is full", since)
-    monkeypatch.setattr(served.writer, "fault", fault)
+    served.writer.health.fail(fault)
     health = served.ask("GET", "/health")
     assert health.status == 503
     said = {name: health.json[name] for name in ("state", "error", "reason", "since")}
