@@ -12,6 +12,7 @@ import orthanc
 
 from longitudinal.access.identity import read_users
 from longitudinal.access.keyring import Keyring
+from longitudinal.dicom.stored_values import STORED_VALUE_TAGS
 from longitudinal.host.aligner import Aligner
 from longitudinal.host.background import Background
 from longitudinal.host.callbacks import immortal
@@ -25,7 +26,7 @@ from longitudinal.host.request_filter import FilterHost
 from longitudinal.host.rest import RestHost
 from longitudinal.http.admission import Admission
 from longitudinal.http.headers import Guarded
-from longitudinal.http.links import link_builder
+from longitudinal.http.links import link_builder, stored_values_of
 from longitudinal.http.router import Router
 from longitudinal.http.routes.about import Versions, about_routes
 from longitudinal.http.routes.alignments import Alignments, alignment_routes
@@ -36,17 +37,19 @@ from longitudinal.http.routes.jobs import job_routes
 from longitudinal.http.routes.patients import patient_routes
 from longitudinal.http.routes.points import point_routes
 from longitudinal.http.routes.refinements import Refinements
+from longitudinal.http.routes.series import series_routes
 from longitudinal.http.routes.studies import study_routes
 from longitudinal.http.routes.transforms import transform_routes
 from longitudinal.http.routes.uploads import upload_routes
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.reverify import Reverify
-from longitudinal.ingest.stored_objects import StoredObjects
+from longitudinal.ingest.stored_objects import StoredHeaders, StoredObjects
 from longitudinal.points.ask import Asker
 from longitudinal.points.catalogue import Catalogue
 from longitudinal.points.given_transforms import GivenTransforms
 from longitudinal.points.registration_objects import RegistrationObjects
+from longitudinal.points.series_stacks import StackReader
 from longitudinal.points.stale import Stale
 from longitudinal.points.statements import Memories, Statements
 from longitudinal.settings import Settings, read_settings
@@ -119,6 +122,10 @@ class _Plugin:
             self._annotations, loopback, statements, asker, links, archive.has_instance, self._heal,
         )  # fmt: skip
         admission = Admission(int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS)))
+        headers = StoredHeaders(archive, inventory, STORED_VALUE_TAGS)
+        stack_reader = StackReader(
+            readers, catalogue, headers, archive.has_instance, self._heal, stored_values_of
+        )
         alignments = Alignments(readers, catalogue, queue)
         routes = [
             *about_routes(settings.root, readers, self._writer, queue, completeness, statements, _versions),
@@ -126,6 +133,7 @@ class _Plugin:
             *alignment_routes(readers, alignments, settings.max_body),
             *job_routes(queue),
             *image_routes(settings.root, readers, catalogue, inventory.tags),
+            *series_routes(stack_reader),
             *patient_routes(readers, catalogue, queue, self._ohif.root),
             *point_routes(asker, Refinements(asker, queue, admission), settings.max_body),
             *study_routes(readers, catalogue, queue, self._ohif.root),
