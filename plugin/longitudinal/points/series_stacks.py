@@ -48,6 +48,8 @@ _UNREAD = StoredValues(
     photometric_interpretation=None,
     rows=None,
     columns=None,
+    bits_stored=None,
+    pixel_representation=None,
     pixel_padding_value=None,
     pixel_padding_range_limit=None,
     frames=(FrameValues(None, None, None, "the header cannot be read", None, None, None, None),),
@@ -96,6 +98,11 @@ class StackReader:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._bytes = 0
+
+    @property
+    def kept_bytes(self) -> int:
+        """What is kept, as encoded bytes and planes."""
+        return self._bytes
 
     def stacks(self, series: str) -> SeriesStacks:
         """The stacks of a series named by SeriesInstanceUID or Orthanc id.
@@ -214,6 +221,8 @@ class _Series:
             is_uniform=all(other == first for other in geometry),
             samples_per_pixel=first.samples_per_pixel,
             photometric_interpretation=first.photometric_interpretation,
+            bits_stored=first.bits_stored,
+            pixel_representation=first.pixel_representation,
             planes=[
                 self._plane(
                     slice_index,
@@ -236,6 +245,8 @@ class _Series:
             int(plane["columns"]),
             values.samples_per_pixel,
             values.photometric_interpretation,
+            values.bits_stored,
+            values.pixel_representation,
         )
 
     def _plane(
@@ -304,6 +315,8 @@ class _Series:
             detail=detail,
             samples_per_pixel=stored.samples_per_pixel,
             photometric_interpretation=stored.photometric_interpretation,
+            bits_stored=stored.bits_stored,
+            pixel_representation=stored.pixel_representation,
             rows=stored.rows,
             columns=stored.columns,
             rescale_slope=values.rescale_slope,
