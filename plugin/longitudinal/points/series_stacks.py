@@ -9,14 +9,14 @@ from typing import cast
 import msgspec
 import numpy as np
 
-from longitudinal.dicom.reasons import Reason
+from longitudinal.dicom.planes.reasons import NotIndexableReason
 from longitudinal.dicom.stored_values import FrameValues, StoredValues, read_stored_values
 from longitudinal.dicom.tags import Tags
 from longitudinal.errors import Ambiguous, FieldError, NotFound
-from longitudinal.points.catalogue import Catalogue
-from longitudinal.points.patient_index import PatientIndex
-from longitudinal.points.series_planes import SeriesPlanes
-from longitudinal.points.series_planes import SeriesStack as IndexedStack
+from longitudinal.patients.catalogue import Catalogue
+from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.patients.series_planes import SeriesPlanes
+from longitudinal.patients.series_planes import SeriesStack as IndexedStack
 from longitudinal.points.stack_answer import (
     FrameLinks,
     InstanceWithoutPlace,
@@ -298,7 +298,7 @@ class _Series:
             count = series.frame_counts[instance]
             if count > len(placed.get(instance, ())):
                 left = [number for number in range(1, count + 1) if number not in placed.get(instance, ())]
-                yield self._unplaced(instance, left, Reason.PROJECTION, "")
+                yield self._unplaced(instance, left, NotIndexableReason.PROJECTION, "")
 
     def _unplaced(
         self, instance: int, frame_numbers: list[int] | None, reason: str, detail: str

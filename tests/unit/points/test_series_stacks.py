@@ -18,7 +18,7 @@ from longitudinal.points.series_stacks import StackReader
 from longitudinal.points.stack_answer import SeriesStacks
 from longitudinal.points.stale import Stale
 from tests import builders as build
-from tests.unit.points.patients import CORONAL, Ward, image, plane, unplaced, volume
+from tests.unit.patients.ward import CORONAL, Ward, image, plane, unplaced, volume
 
 HEADER = tags_from_dataset(
     build.classic(RescaleSlope=2, RescaleIntercept=-5, WindowCenter=40, WindowWidth=400), STORED_VALUE_TAGS
