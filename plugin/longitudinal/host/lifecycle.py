@@ -12,6 +12,7 @@ import orthanc
 
 from longitudinal.access.identity import read_users
 from longitudinal.access.keyring import Keyring
+from longitudinal.dicom.stored_values import STORED_VALUE_TAGS
 from longitudinal.host.callbacks import immortal
 from longitudinal.host.explorer import extend_explorer
 from longitudinal.host.index_services import IndexServices
@@ -25,15 +26,17 @@ from longitudinal.host.request_filter import FilterHost
 from longitudinal.host.rest import RestHost
 from longitudinal.http.admission import Admission
 from longitudinal.http.headers import Guarded
-from longitudinal.http.links import link_builder
+from longitudinal.http.links import link_builder, stored_values_of
 from longitudinal.http.route_table import Services, build_router
 from longitudinal.http.routes.about import Versions
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.reverify import Reverify
-from longitudinal.ingest.stored_objects import StoredObjects
+from longitudinal.ingest.stored_objects import StoredHeaders, StoredObjects
 from longitudinal.patients.catalogue import Catalogue
+from longitudinal.points.point_map import PointMapper
 from longitudinal.points.resolver import Resolver
+from longitudinal.points.series_stacks import StackReader
 from longitudinal.points.stale import Stale
 from longitudinal.registration_objects.given import GivenTransforms
 from longitudinal.registration_objects.statements import Memories, Statements
@@ -108,10 +111,15 @@ class _Plugin:
             self._annotations, loopback, statements, resolver, links, archive.has_instance, self._heal,
         )  # fmt: skip
         admission = Admission(int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS)))
+        headers = StoredHeaders(archive, inventory, STORED_VALUE_TAGS)
+        stack_reader = StackReader(
+            readers, catalogue, headers, archive.has_instance, self._heal, stored_values_of
+        )
         router = build_router(
             Services(
                 settings, self._ohif.root, readers, self._writer, catalogue, queue, completeness, inventory, statements,
-                resolver, given, loopback, admission, _versions,
+                resolver, stack_reader, PointMapper(readers, catalogue, archive, self._heal_answer), given, loopback,
+                admission, _versions,
             )
         )  # fmt: skip
         users = read_users(configuration)

@@ -14,7 +14,9 @@ from longitudinal.http.routes.images import image_routes
 from longitudinal.http.routes.index import index_routes
 from longitudinal.http.routes.jobs import job_routes
 from longitudinal.http.routes.patients import patient_routes
+from longitudinal.http.routes.point_map import point_map_routes
 from longitudinal.http.routes.points import point_routes
+from longitudinal.http.routes.series import series_routes
 from longitudinal.http.routes.studies import study_routes
 from longitudinal.http.routes.transforms import transform_routes
 from longitudinal.http.routes.uploads import upload_routes
@@ -26,7 +28,9 @@ from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.pictures import Pictures
 from longitudinal.patients.study_lookup import StudyLookup
+from longitudinal.points.point_map import PointMapper
 from longitudinal.points.resolver import Resolver
+from longitudinal.points.series_stacks import StackReader
 from longitudinal.registration_objects.given import GivenTransforms
 from longitudinal.registration_objects.statements import Statements
 from longitudinal.settings import Settings
@@ -54,6 +58,8 @@ class Services:
     inventory: Inventory
     statements: Statements
     resolver: Resolver
+    stack_reader: StackReader
+    point_mapper: PointMapper
     given: GivenTransforms
     receiver: ArchiveReceiver
     admission: Admission
@@ -73,6 +79,8 @@ def build_router(of: Services) -> Router:
         *image_routes(settings.root, lookup, Pictures(readers, of.inventory.tags)),
         *patient_routes(readers, catalogue, queue, of.ohif_root),
         *point_routes(of.resolver, Refinements(of.resolver, queue, of.admission)),
+        *point_map_routes(of.point_mapper),
+        *series_routes(of.stack_reader),
         *study_routes(readers, lookup, queue, of.ohif_root),
         *transform_routes(of.given),
         *upload_routes(of.receiver, settings.max_upload),

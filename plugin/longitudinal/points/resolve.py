@@ -25,6 +25,8 @@ _IMAGE = frozenset({"image"})
 # Of a failed alignment, which everybody may write into metadata; ours are some hundred characters.
 _LONGEST_DETAIL = 2_000
 
+OUTSIDE_TRANSFORM = "the point is outside the region the deformable transform covers"
+
 LinkBuilder = Callable[[StudyEntry, SeriesPlanes, int, int, int], Links]
 
 
@@ -291,19 +293,10 @@ def _reason(index: PatientIndex, members: tuple[int, ...], reached: _Reached) ->
     frames = index.stack_frame[mine]
     reachable = mine[[reached.frame_points.ways[frame] is not None for frame in frames]]
     if not len(reachable):
-        failed = _failed_alignment(index, {index.frames[number] for number in frames.tolist()})
-        if failed is not None:
-            return UnresolvedReason.ALIGNMENT_FAILED, _figures_of(index, failed)
-        return (
-            UnresolvedReason.NEEDS_ALIGNMENT,
-            "no transform leads from the point's Frame of Reference to the study's",
-        )
+        return why_unreached(index, {index.frames[number] for number in frames.tolist()})
     mapped = reachable[~np.isnan(reached.frame_points.points[index.stack_frame[reachable], 0])]
     if not len(mapped):
-        return (
-            UnresolvedReason.OUTSIDE_TRANSFORM,
-            "the point is outside the region the deformable transform covers",
-        )
+        return UnresolvedReason.OUTSIDE_TRANSFORM, OUTSIDE_TRANSFORM
     if np.any(reached.located.inside[mapped]):
         inside = mapped[reached.located.inside[mapped]]
         nearest = float(np.abs(reached.located.distance_mm[inside]).min())
@@ -312,6 +305,17 @@ def _reason(index: PatientIndex, members: tuple[int, ...], reached: _Reached) ->
             f"the nearest plane is {nearest:.1f} mm away, further than it reaches",
         )
     return UnresolvedReason.OUTSIDE_COVERAGE, "the point is beside the images"
+
+
+def why_unreached(index: PatientIndex, frames: set[str]) -> tuple[UnresolvedReason, str]:
+    """Why no path leads into these frames: nothing was tried, or what was tried was refused."""
+    failed = _failed_alignment(index, frames)
+    if failed is not None:
+        return UnresolvedReason.ALIGNMENT_FAILED, _figures_of(index, failed)
+    return (
+        UnresolvedReason.NEEDS_ALIGNMENT,
+        "no transform leads from the point's Frame of Reference to the study's",
+    )
 
 
 def _listed_reasons(index: PatientIndex, members: tuple[int, ...]) -> str:

@@ -13,10 +13,11 @@ from pydicom.dataset import Dataset
 from longitudinal.access.identity import Actor, How
 from longitudinal.access.keyring import Keyring
 from longitudinal.archive import Parents, Receipt
+from longitudinal.dicom.stored_values import STORED_VALUE_TAGS
 from longitudinal.errors import ArchiveFailed, InstanceGone
 from longitudinal.http.admission import Admission
 from longitudinal.http.exchange import JSON, Request, Response
-from longitudinal.http.links import link_builder
+from longitudinal.http.links import link_builder, stored_values_of
 from longitudinal.http.openapi import errors_of
 from longitudinal.http.problem import PROBLEM_JSON, Problem
 from longitudinal.http.route_table import Services, build_router
@@ -27,10 +28,12 @@ from longitudinal.ingest.changes import Changes
 from longitudinal.ingest.completeness import Completeness
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.reconcile import Reconcile
-from longitudinal.ingest.stored_objects import StoredObjects
+from longitudinal.ingest.stored_objects import StoredHeaders, StoredObjects
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
+from longitudinal.points.point_map import PointMapper
 from longitudinal.points.resolver import Resolver
+from longitudinal.points.series_stacks import StackReader
 from longitudinal.points.stale import Stale
 from longitudinal.registration_objects.given import GivenTransforms
 from longitudinal.registration_objects.statements import Memories, Statements
@@ -161,10 +164,15 @@ class Served:
             lambda gone: self._heal(Stale(instances=tuple(gone))), self._settle, objects, self.statements,
         )  # fmt: skip
         self.admission = Admission(HTTP_THREADS)
+        stack_reader = StackReader(
+            self.readers, catalogue, StoredHeaders(self.archive, self.archive, STORED_VALUE_TAGS),
+            self.archive.has_instance, lambda gone: self._heal(Stale(instances=tuple(gone))), stored_values_of,
+        )  # fmt: skip
         self.router = build_router(
             Services(
                 settings, settings.ohif_root, self.readers, self.writer, catalogue, self.queue, self._completeness(),
-                self.archive, self.statements, resolver, given, self.loopback, self.admission,
+                self.archive, self.statements, resolver, stack_reader,
+                PointMapper(self.readers, catalogue, self.archive, self._heal), given, self.loopback, self.admission,
                 lambda: Versions("1.12.7", "4.0", "3.11"),
             )
         )  # fmt: skip

@@ -40,6 +40,7 @@ EYE = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
 FLAT = [[0, 0, 0, 0]] * 3 + [[0, 0, 0, 1]]
 CLICK = {"sopInstanceUid": IMAGE, "row": 2, "column": 3}
 UNJOINED = {"sourceFrameOfReferenceUid": FRAMES[2], "targetFrameOfReferenceUid": FRAMES[0]}
+JOINED = {"sourceFrameOfReferenceUid": FRAMES[1], "targetFrameOfReferenceUid": FRAMES[0]}
 NOT_HERE = {**UNJOINED, "targetFrameOfReferenceUid": "1.2.99"}
 MANY_NAMELESS = orthanc_ids(scan("1.2.5.1", 1, "")[0])[0]
 """The Orthanc id of the patient without a PatientID, who is a patient for each study here."""
@@ -149,7 +150,9 @@ SUCCESSES = [
     Drive("GET", "/patients/{patient}", "/patients/P"),
     Drive("GET", "/studies", "/studies", query={"patientId": "P", "from": "2021-01-01", "modality": "CT"}),
     Drive("GET", "/studies/{study}", f"/studies/{THIRD}"),
+    Drive("GET", "/series/{series}/stacks", f"/series/{FIRST}.1/stacks"),
     Drive("POST", "/points/resolve", "/points/resolve", CLICK),
+    Drive("POST", "/points/map", "/points/map", {**JOINED, "points": [[1, 2, 3]]}),
     Drive("GET", "/transforms", "/transforms", query={"patientId": "P"}),
     Drive("POST", "/transforms", "/transforms", {**UNJOINED, "matrix": EYE, "expectedErrorMm": 2}),
     Drive("POST", "/transforms/fit", "/transforms/fit", {**UNJOINED, "matrix": EYE, "points": [[1, 2, 3]]}),
@@ -211,6 +214,15 @@ PROBLEMS = [
     Drive("POST", "/points/resolve", "/points/resolve", {**CLICK, "sopInstanceUid": PICTURE}, code="notIndexable"),
     Drive("POST", "/points/resolve", "/points/resolve", {"points": [CLICK, CLICK]}, code="answerTooLarge"),
     Drive("POST", "/points/resolve", "/points/resolve", {**CLICK, "refine": True}, code="tooManyJobs"),
+    Drive("GET", "/series/{series}/stacks", "/series/1.9/stacks", code="notFound"),
+    Drive("GET", "/series/{series}/stacks", f"/series/{TWICE}.1/stacks", code="ambiguous"),
+    *(
+        Drive("POST", "/points/map", "/points/map", {**body, "points": [[1, 2, 3]]}, code=code)
+        for body, code in (
+            ({**UNJOINED, "patientId": "nobody"}, "notFound"), (OF_BOTH, "ambiguous"),
+            ({**UNJOINED, "targetFrameOfReferenceUid": "1.2.7.1.9"}, "otherPatient"), (NOT_HERE, "unknownFrame"),
+        )
+    ),
     Drive("GET", "/transforms", "/transforms", query={"patientId": "nobody"}, code="notFound"),
     Drive("GET", "/transforms", "/transforms", query={"patientId": MANY_NAMELESS}, code="ambiguous"),
     Drive("GET", "/transforms/{transform}", "/transforms/1.9", code="notFound"),
