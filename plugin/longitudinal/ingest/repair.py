@@ -11,6 +11,9 @@ from longitudinal.sidecar.transforms import has_transforms
 
 LOGGER = logging.getLogger(__name__)
 
+# The change log announces an instance once, and a callback once more.
+_ROUNDS = 4
+
 
 class Repair:
     """Changes the sidecar after the archive and returns when that is done, for requests that wait for it."""
@@ -34,9 +37,16 @@ class Repair:
         self.answer(Stale(instances=tuple(instances)))
 
     def registration(self, orthanc_id: str) -> None:
-        """Read a registration object as it is now, with what is said about it."""
+        """Read a registration object as it is now, with what is said about it.
+
+        What is read while the change log is followed may count as out of date by the time it is written, and is not: then
+        it is read again.
+        """
         self._annotations.refresh(orthanc_id).result()
-        if not has_transforms(self._readers.connection(), orthanc_id):
+        for _ in range(_ROUNDS):
+            if has_transforms(self._readers.connection(), orthanc_id):
+                return
             done = self._ingest.index(orthanc_id)  # no callback announced it
-            if done is not None:
-                done.result()
+            if done is None:
+                return
+            done.result()
