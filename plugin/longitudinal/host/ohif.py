@@ -48,7 +48,7 @@ class OhifHost:
                     f'"Longitudinal.OhifPath": no unpacked OHIF at {app}: {error}'
                 ) from None
             LOGGER.warning(
-                "There is no OHIF at %s, so %s is not served: `make setup` fetches it",
+                "OHIF is not unpacked at %s, so %s is not served; `make setup` fetches it",
                 app,
                 settings.ohif_root,
             )

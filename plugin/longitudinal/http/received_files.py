@@ -33,9 +33,9 @@ class UploadRefusal(StrEnum):
 
 REFUSALS: Final[dict[UploadRefusal, str]] = {
     UploadRefusal.EMPTY_FILE: "The file has no content.",
-    UploadRefusal.NOT_DICOM: "The file is no DICOM object that Orthanc can read.",
+    UploadRefusal.NOT_DICOM: "The file is not a DICOM object that Orthanc can read.",
     UploadRefusal.TOO_DEEP: "The object has sequences in sequences, more than 32 levels deep; Orthanc could end of it.",
-    UploadRefusal.DICOMDIR: "A DICOMDIR lists the files of a medium; it is no object of a patient.",
+    UploadRefusal.DICOMDIR: "A DICOMDIR lists the files of a medium; it is not an object of a patient.",
     UploadRefusal.DAMAGED_ZIP: "The zip, or this file in it, cannot be read: it was cut off, its checksum is wrong, or it "
     "is not as large as the zip declares.",
     UploadRefusal.ENCRYPTED_ZIP: "The zip has files that need a password; nothing of it is stored.",
