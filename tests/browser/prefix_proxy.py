@@ -1,16 +1,15 @@
 """A reverse proxy that serves a server under a prefix, as nginx's `location /pacs/ { proxy_pass http://host/; }` does."""
 
-import threading
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
+from http.server import BaseHTTPRequestHandler
+
+from tests.local_server import LocalServer, Quiet
 
 _OF_ONE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 _UPSTREAM_SECONDS = 60
 
 
-class PrefixProxy:
+class PrefixProxy(LocalServer):
     """Forwards GET and POST below a prefix, which it strips; everything else is a 404.
 
     Parameters
@@ -24,14 +23,13 @@ class PrefixProxy:
     def __init__(self, port: int, prefix: str) -> None:
         self.outside: list[str] = []
         """Paths that were asked for outside the prefix: links that do not know of it."""
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler(port, prefix))
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_port}{prefix}"
+        super().__init__(self._handler(port, prefix))
+        self.url = f"http://127.0.0.1:{self.port}{prefix}"
 
     def _handler(self, port: int, prefix: str) -> type[BaseHTTPRequestHandler]:
         outside = self.outside
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet, BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
@@ -65,18 +63,4 @@ class PrefixProxy:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_: object) -> None:
-                pass
-
         return Handler
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(5)

@@ -42,6 +42,8 @@ INDEXED_SECONDS = 1.0
 POLL_SECONDS = 0.01
 STORE_SECONDS = 300.0
 LOG_LINES = 60
+ANOTHER_HAND = Path(__file__).with_name("another_hand.py")
+"""A script that has the plugin, and a way past its filter: as an older node or a restored backup writes."""
 
 
 class ServerSession(requests.Session):

@@ -11,9 +11,8 @@ from longitudinal.dicom.registration.writer import TRANSFORM_ITEM
 from longitudinal.transforms.error_at_place import ErrorGrid, join_errors
 from tests.builders import as_file
 from tests.orthanc.heads import frame_of, head, motion
-from tests.orthanc.server import OrthancServer
+from tests.orthanc.server import ANOTHER_HAND, OrthancServer
 from tests.orthanc.test_alignment import Json, forget_sidecar, get, load, post, wait_job
-from tests.orthanc.test_transforms import ANOTHER_HAND
 
 pytestmark = pytest.mark.timeout(500)
 

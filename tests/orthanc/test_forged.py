@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.orthanc.conftest import StartOrthanc
-from tests.orthanc.server import OrthancServer
-from tests.orthanc.test_transforms import ANOTHER_HAND
+from tests.orthanc.server import ANOTHER_HAND, OrthancServer
 from tests.orthanc.victim import CONFIGURATION, Victim, new_file
 from tests.orthanc.wire import basic, form, send
 

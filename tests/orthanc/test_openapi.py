@@ -65,6 +65,15 @@ def test_what_no_operation_expects_is_answered_as_documented(
             assert response.json()["code"], (method, path)
 
 
+def test_what_a_client_has_of_the_documentation_is_not_sent_again(server: OrthancServer) -> None:
+    for path in ("/imaging/openapi.json", "/imaging/docs", "/imaging/docs/redoc.standalone.js"):
+        first = server.session.get(path)
+        again = server.session.get(path, headers={"If-None-Match": first.headers["ETag"]})
+        assert (first.status_code, again.status_code, again.content) == (200, 304, b""), path
+        assert again.headers["ETag"] == first.headers["ETag"]
+        assert again.headers["Cache-Control"] == first.headers["Cache-Control"] != "no-store"
+
+
 def test_a_wrong_argument_is_named_by_every_operation_with_arguments(
     server: OrthancServer, document: dict[str, Any]
 ) -> None:

@@ -1,13 +1,12 @@
 """User metadata that anybody may write, on a real server: what cannot be read says nothing, and stops nothing."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.orthanc.conftest import StartOrthanc
-from tests.orthanc.server import OrthancServer
+from tests.orthanc.server import ANOTHER_HAND, OrthancServer
 from tests.orthanc.test_transforms import (
     FIRST,
     SECOND,
@@ -20,7 +19,6 @@ from tests.orthanc.test_transforms import (
     turned,
 )
 
-ANOTHER_HAND = Path(__file__).with_name("another_hand.py")
 DEEP = "[" * 40_000 + "]" * 40_000
 POISON = {
     "a key of 5,000 digits": '{"items": {"' + "9" * 5_000 + '": {"decision": "accepted"}}}',

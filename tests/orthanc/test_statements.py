@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from tests.orthanc.conftest import StartOrthanc
-from tests.orthanc.server import OrthancServer
+from tests.orthanc.server import ANOTHER_HAND, OrthancServer
 from tests.orthanc.test_transforms import (
-    ANOTHER_HAND,
     FIRST,
     SECOND,
     fill,

@@ -17,9 +17,8 @@ from pydicomrt.reg.parser import get_spatial_registrations
 from tests.builders import as_file, classic
 from tests.data import data, dicom_files
 from tests.orthanc.conftest import StartOrthanc
-from tests.orthanc.server import OrthancServer
+from tests.orthanc.server import ANOTHER_HAND, OrthancServer
 
-ANOTHER_HAND = Path(__file__).with_name("another_hand.py")
 FIRST, SECOND, THIRD = "1.2.3.100", "1.2.3.200", "1.2.3.300"
 DECIMAL_STRING_MM = 1e-6
 LANDMARKS = [[0, 0, 0], [50, 0, 0], [0, 60, 0], [0, 0, 40], [30, 30, 30]]

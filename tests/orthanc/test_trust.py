@@ -11,9 +11,8 @@ from benchmarks.registration.trust.scans import Scan
 from longitudinal.geometry import affine
 from longitudinal.transforms.checks import CHECKS
 from tests.orthanc.heads import frame_of, head, landmarks, slices_of
-from tests.orthanc.server import OrthancServer
+from tests.orthanc.server import ANOTHER_HAND, OrthancServer
 from tests.orthanc.test_alignment import ON_REQUEST, errors, get, load, post, wait_job
-from tests.orthanc.test_transforms import ANOTHER_HAND
 
 pytestmark = pytest.mark.timeout(600)
 

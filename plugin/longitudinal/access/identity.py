@@ -52,10 +52,10 @@ class Users:
     passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def actor(self, authorization: str) -> Actor:
-        """Who the value of an Authorization header stands for (RFC 7617).
+        """Whose credentials an Authorization header has (RFC 7617).
 
         Every user is compared with, each in a time that does not depend on where they differ. Two users whose name and
-        password together read the same are nobody, as nobody can say which of them it is.
+        password together read the same are nobody, as they cannot be told apart.
 
         >>> users = Users(True, {"ann": "secret"})
         >>> users.actor("Basic YW5uOnNlY3JldA==").name

@@ -60,7 +60,7 @@ class Keyring:
             self._read()
         except (OSError, msgspec.MsgspecError, ValueError) as error:
             self.problem = f"the keys in {path} cannot be used: {error}"
-            LOGGER.error("Nothing is signed, and nothing that was signed counts: %s", self.problem)
+            LOGGER.error("Nothing is signed, and no signature counts: %s", self.problem)
 
     def _read(self) -> None:
         mode = stat.S_IMODE(self.path.stat().st_mode)

@@ -82,7 +82,7 @@ class RequestFilter:
         """Why a request is refused, and what to change where it should not be; None where it is let in."""
         if self._rules.checks_host and not self._is_known(request.headers.get("host")):
             return (
-                f"the Host {_shown(request.headers['host'])} is no name of this machine, and no password is asked for. "
+                f"the Host {_shown(request.headers['host'])} is not a name of this machine, and no password is required. "
                 "Add it to Longitudinal.AllowedHosts, or set AuthenticationEnabled"
             )
         if request.method in _READS:
@@ -112,7 +112,7 @@ class RequestFilter:
         return host.name in self._own_names
 
     def _of_statements(self, request: Incoming) -> str | None:
-        """What we say about registration objects is signed; a request could still replace it by what was said before."""
+        """Statements about registration objects are signed; a request could still replace one by an older one."""
         parts = [part for part in request.path.split("/") if part]
         if len(parts) < 4 or parts[0] not in _LEVELS or parts[2] != "metadata":
             return None

@@ -20,7 +20,7 @@ def extend_explorer(root: str) -> None:
         Where the routes live.
     """
     if not hasattr(orthanc, "ExtendOrthancExplorer"):
-        LOGGER.warning("This Orthanc cannot extend Orthanc Explorer; its pages stay as they are")
+        LOGGER.warning("This Orthanc cannot extend Orthanc Explorer; its pages are unchanged")
         return
     orthanc.ExtendOrthancExplorer(
         f"{_SCRIPT.read_text(encoding='utf-8')}\nlongitudinalExplorer({json.dumps(root)});\n"

@@ -75,8 +75,10 @@ class Loopback:
             return Receipt("notDicom", detail=str(answer.get("Details") or answer.get("Message") or ""))
         outcome = {"Success": "stored", "AlreadyStored": "alreadyStored"}.get(answer.get("Status", ""))
         if status != _OK or outcome is None:
-            said = answer.get("Status") or answer.get("Details") or answer.get("Message") or f"HTTP {status}"
-            return Receipt("refused", detail=str(said))
+            reason = (
+                answer.get("Status") or answer.get("Details") or answer.get("Message") or f"HTTP {status}"
+            )
+            return Receipt("refused", detail=str(reason))
         parents = Parents(answer["ParentPatient"], answer["ParentStudy"], answer["ParentSeries"])
         return Receipt("stored" if outcome == "stored" else "alreadyStored", answer["ID"], parents)
 

@@ -1,15 +1,13 @@
 """OHIF's app on Orthanc's own port: same origin, same login."""
 
 import logging
-import re
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import orthanc
 
 from longitudinal.errors import InvalidSettings
-from longitudinal.host.callbacks import immortal
+from longitudinal.host.static_host import StaticHost
 from longitudinal.http.headers import Guarded
 from longitudinal.ohif.site import Roots, Site
 from longitudinal.settings import Settings
@@ -18,7 +16,6 @@ LOGGER = logging.getLogger(__name__)
 
 _PROJECT = Path(__file__).resolve().parents[3]
 _DEFAULT_APP = ".ohif/app"
-_OK = 200
 
 
 class OhifHost:
@@ -37,7 +34,7 @@ class OhifHost:
 
     def __init__(self, settings: Settings, configuration: dict[str, Any]) -> None:
         self.root: str | None = None
-        self._guarded = Guarded(settings.allowed_frame_ancestors)
+        self._headers = Guarded(settings.allowed_frame_ancestors).page()
         if settings.ohif_root is None:
             return
         app = _PROJECT / (settings.ohif_path or _DEFAULT_APP)
@@ -51,7 +48,7 @@ class OhifHost:
                     f'"Longitudinal.OhifPath": no unpacked OHIF at {app}: {error}'
                 ) from None
             LOGGER.warning(
-                "There is no OHIF at %s, so %s is not served: `make setup` fetches it",
+                "OHIF is not unpacked at %s, so %s is not served; `make setup` fetches it",
                 app,
                 settings.ohif_root,
             )
@@ -63,28 +60,8 @@ class OhifHost:
     def register(self) -> None:
         """Register the route with Orthanc."""
         if self.root is not None:
-            orthanc.RegisterRestCallback(f"{re.escape(self.root)}(/.*)?", immortal(self._serve))
+            StaticHost(self.root, self._site.answer, self._headers).register()
             LOGGER.info("OHIF %s is at %s/", self._site.version, self.root)
-
-    def _serve(self, output: Any, uri: str, **request: Any) -> None:
-        # no pool: a look-up and a file, neither deep nor slow
-        for name, value in self._guarded.page().items():
-            output.SetHttpHeader(name, value)
-        if request["method"] != "GET":
-            output.SendMethodNotAllowed("GET")
-            return
-        try:
-            answer = self._site.answer(uri[len(self.root or "") :], request.get("headers", {}))
-        except OSError:
-            LOGGER.exception("OHIF: %s cannot be read", uri)
-            output.SendHttpStatusCode(500)
-            return
-        for name, value in answer.headers.items():
-            output.SetHttpHeader(name, value)
-        if answer.status == _OK:
-            output.AnswerBuffer(answer.body, answer.content_type)
-        else:
-            output.SendHttpStatusCode(answer.status)
 
 
 def _roots(ohif: str, configuration: dict[str, Any]) -> Roots:

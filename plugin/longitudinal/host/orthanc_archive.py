@@ -123,7 +123,7 @@ class BelievedArchive(OrthancArchive):
         self._believed = believed
 
     def annotation(self, orthanc_id: str) -> str | None:
-        """What counts of what is said about a registration object."""
+        """The statements about a registration object that are signed."""
         return self._believed(orthanc_id)
 
 

@@ -28,7 +28,7 @@ class FilterHost:
     def register(self) -> None:
         """Register with Orthanc. Where it raises, Orthanc refuses the request."""
         if not hasattr(orthanc, "RegisterIncomingHttpRequestFilter"):
-            LOGGER.error("This Orthanc cannot filter requests: pages of other sites can write into it")
+            LOGGER.error("This Orthanc cannot filter requests: pages of other sites can write to it")
             return
         orthanc.RegisterIncomingHttpRequestFilter(immortal(self._lets_in))
 
@@ -59,9 +59,9 @@ def _rules(settings: Settings, configuration: Mapping[str, Any], users: Users) -
 
 
 def _own_names(configuration: Mapping[str, Any]) -> frozenset[str]:
-    """What this machine calls itself, alone and in its domain, and what DICOMweb is told it is called."""
+    """The names of this machine, with and without its domain, and the Host setting of DICOMweb."""
     name = socket.gethostname()
     section = configuration.get("DicomWeb")
-    told = section.get("Host") if isinstance(section, dict) else None
-    names = (name, name.partition(".")[0], f"{name}.local", socket.getfqdn(), str(told or ""))
+    host = section.get("Host") if isinstance(section, dict) else None
+    names = (name, name.partition(".")[0], f"{name}.local", socket.getfqdn(), str(host or ""))
     return frozenset(each.lower().removesuffix(".") for each in names if each)

@@ -58,7 +58,7 @@ class RestHost:
         orthanc.RegisterRestCallback(f"{re.escape(self._root)}(/.*)?", immortal(self._serve))
 
     def stop(self) -> None:
-        """Finish what runs, refuse what comes; who waits for a refined point gets the ordinary answer."""
+        """Finish running requests and refuse new ones; requests that wait for a refined point get the unrefined answer."""
         self._admission.ending.set()
         self._pool.shutdown(wait=True)
 
@@ -69,7 +69,7 @@ class RestHost:
             response = response_of(error)
         headers = request.get("headers", {})
         if "content-disposition" in headers and "host" not in headers and response.status >= _BAD_REQUEST:
-            # A part of a POSTed form: Orthanc throws our answer away, and only an exception makes it tell of a failure.
+            # A part of a POSTed form: Orthanc discards our answer, and only an exception makes it report a failure.
             raise RuntimeError(response.body.decode())
         _send(output, response, self._guarded.headers(response), self._labels_errors)
 

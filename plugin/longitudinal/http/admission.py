@@ -8,7 +8,7 @@ from longitudinal.errors import Busy
 
 
 class Admission:
-    """Places for requests; who finds none is told at once to come again.
+    """Places for requests; a request that finds none is refused at once, with the advice to try again.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ class Admission:
     places
         How many requests may be under way.
     ending
-        Set when the plugin stops: who waits here for something must wait no longer.
+        Set when the plugin stops: requests that wait for something end their wait.
     """
 
     def __init__(self, http_threads: int) -> None:
@@ -32,7 +32,7 @@ class Admission:
     @contextmanager
     def request(self) -> Iterator[None]:
         """A place for a request. Raises Busy."""
-        with _place(self._any, "as many requests as this server has room for are under way"):
+        with _place(self._any, "the server is handling as many requests as it can"):
             yield
 
     @contextmanager

@@ -84,10 +84,10 @@ def split_multipart(content_type: str, body: bytes, most_parts: int) -> Iterator
 
 
 def _spans(delimiter: bytes, body: bytes) -> Iterator[tuple[int, int]]:
-    """Start and end of what stands between two delimiter lines."""
+    """Start and end of the content between two delimiter lines."""
     at = 0 if body.startswith(delimiter) else body.find(b"\r\n" + delimiter) + 2
     if at == 1:
-        raise MalformedBody("the boundary that the Content-Type header names is nowhere in the body")
+        raise MalformedBody("the body does not contain the boundary that the Content-Type header names")
     while True:
         after = at + len(delimiter)
         if body.startswith(b"--", after):

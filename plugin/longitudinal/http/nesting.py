@@ -31,7 +31,7 @@ class _Open:
 def is_too_deep(file: bytes, most: int = MOST_LEVELS) -> bool:
     """Whether sequences are nested more than `most` levels deep.
 
-    What is no DICOM file, or is cut off, is as deep as it is up to there.
+    Of a file that is cut off, or is not DICOM, the part that can be read counts.
     """
     start, syntax = _dataset(file)
     is_big, is_implicit = syntax == _BIG, syntax == _IMPLICIT
@@ -110,7 +110,7 @@ class _Walk:
             self._at += length
 
     def _head(self) -> tuple[bytes | None, int]:
-        """VR and length of an element, of which the value is where we stand then."""
+        """VR and length of an element; its value begins at the position reached then."""
         at = self._at
         is_implicit = self._open[-1].is_implicit if self._open else self._is_implicit
         if is_implicit:

@@ -25,9 +25,9 @@ from longitudinal.http.problem import PROBLEM_JSON, Problem
 from longitudinal.http.router import Route
 
 _BYTES = "application/octet-stream"
-# First segments of the routes that tell about the plugin itself; every other one is a topic of its own.
+# First segments of the routes about the plugin itself; every other one is a topic of its own.
 _ABOUT = frozenset({"", "health", "openapi.json", "docs"})
-# What stands in a path is an identifier, but for these.
+# Values of a path are identifiers, except these.
 _IN_PATH = {"index": {"type": "integer", "minimum": 0, "maximum": 999_999_999}}
 _REFERENCE = "#/components/schemas/{name}"
 _ALWAYS: tuple[type[LongitudinalError], ...] = (Busy, SidecarUnavailable, LongitudinalError)
@@ -132,7 +132,7 @@ def _topic(path: str) -> str:
 
 
 def _raw(kind: str) -> dict[str, Any]:
-    """A body that is no JSON: a form of files, or bytes."""
+    """A body that is not JSON: a form of files, or bytes."""
     if kind != FORM:
         return {}
     return {

@@ -64,7 +64,7 @@ def parse_json(body: bytes, kind: type[Struct], prefix: str = "") -> Struct:
 
 
 def _decode_loosely(body: bytes) -> Any:
-    """Decode what is nearly JSON, to tell what is wrong with it: numbers that are not finite are `NoFiniteNumber`.
+    """Decode what is nearly JSON, to find what is wrong with it: numbers that are not finite become `NoFiniteNumber`.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def _wrong_fields(raw: Any, kind: type[msgspec.Struct], prefix: str, strict: boo
     known = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     for name in raw:
         if name not in known:
-            detail = f"is no field of this request; they are {', '.join(known)}"
+            detail = f"is not a field of this request; valid fields: {', '.join(known)}"
             yield FieldError(f"{prefix}{slash}{_printable(name)}", detail)
     for name, field in known.items():
         if name in raw:
@@ -179,7 +179,7 @@ def _without_raw(kind: Any) -> Any:
 
 
 def _item_type(kind: Any) -> Any:
-    """What the items of `list[...]` must be, also where it is optional or annotated; None where it is no list."""
+    """What the items of `list[...]` must be, also where it is optional or annotated; None where it is not a list."""
     if get_origin(kind) is list:
         return get_args(kind)[0]
     found = (_item_type(option) for option in get_args(kind))

@@ -30,7 +30,7 @@ _LOOK_SECONDS = 0.05
 
 
 class Refinements:
-    """Answers questions that want more than the answer."""
+    """Answers questions that ask for a refinement."""
 
     def __init__(self, resolver: Resolver, queue: JobQueue, admission: Admission) -> None:
         self._resolver = resolver
@@ -75,7 +75,7 @@ class Refinements:
 
     @contextmanager
     def _waiting_for(self, job: Job) -> Iterator[None]:
-        """While somebody waits a job goes before others; when the last one has left it does no more."""
+        """While a request waits, its job goes before others; after the last one it no longer does."""
         with self._lock:
             self._waiters[job.id] += 1
         try:
@@ -112,7 +112,7 @@ def _with_results(answer: Answer, job: Job) -> Answer:
         results = msgspec.json.decode(job.result, type=RefinedPoint).results
     found = {answered_as(result.match): result.match for result in results if result.match is not None}
     ways = {answered_as(match) for match in answer.matches}
-    told = [
+    current = [
         result
         if result.match is None or answered_as(result.match) in ways
         else changed(result.study_instance_uid, result.series_instance_uid)
@@ -121,5 +121,5 @@ def _with_results(answer: Answer, job: Job) -> Answer:
     return msgspec.structs.replace(
         answer,
         matches=[found.get(answered_as(match), match) for match in answer.matches],
-        refinement=Refinement(job.id, [*same_frame(answer), *told]),
+        refinement=Refinement(job.id, [*same_frame(answer), *current]),
     )

@@ -74,11 +74,11 @@ class Route:
     handler
         Its first parameter is a `Call` of the declared query and body; the others are named as in the path.
     answer
-        The struct of the answer; a media type (text) where it is no JSON.
+        The struct of the answer; a media type (text) where it is not JSON.
     query, body
         The struct that validates the arguments or the JSON body; None where the route takes none.
     takes
-        Media types of a body that is no JSON; its limit is MaxUploadMiB, that of a JSON body MaxBodyMiB.
+        Media types of a body that is not JSON; its limit is MaxUploadMiB, that of a JSON body MaxBodyMiB.
     status
         Of the answer when all is well.
     errors
@@ -86,7 +86,7 @@ class Route:
     refusals
         The codes of its `TransformRefused`.
     takes_forms
-        Whether the parts of a POSTed form are for it, which nobody knows who sent.
+        Whether it takes the parts of a POSTed form, of which the sender is not known.
     calls_back
         Whether it holds a second HTTP thread of Orthanc by calling it over loopback.
     """
@@ -183,10 +183,10 @@ class Router:
                     )
                     break
         if methods is None:
-            raise NotFound(f"there is no route {path or '/'}; the routes are in openapi.json")
+            raise NotFound(f"no route has the path {path or '/'}; openapi.json lists all routes")
         route = methods.get(method)
         if route is None:
-            raise MethodNotAllowed(f"{path} has {', '.join(methods)}, not {method}", tuple(methods))
+            raise MethodNotAllowed(f"{path} takes {', '.join(methods)}, not {method}", tuple(methods))
         return route, values
 
     def admit(self, request: Request, users: Users) -> tuple[Route, dict[str, str]]:
@@ -197,7 +197,7 @@ class Router:
         NotFound, MethodNotAllowed
             As of `find`.
         Forbidden
-            It writes, and nobody knows who asks.
+            It writes, and the sender is not known.
         """
         route, values = self.find(request.method, request.path)
         _check_actor(route, request, users)
@@ -227,7 +227,7 @@ class Router:
 
 
 def _check_actor(route: Route, request: Request, users: Users) -> None:
-    """Nothing is written by nobody where Orthanc knows its users, and nothing is asked by a part of a form.
+    """Where Orthanc knows its users only they may write; a part of a form may ask nothing.
 
     Raises
     ------
@@ -237,9 +237,13 @@ def _check_actor(route: Route, request: Request, users: Users) -> None:
         return
     if request.is_form_part:
         if not route.takes_forms:
-            raise Forbidden(f"{request.path} takes no POSTed form: its parts do not say who sends them")
+            raise Forbidden(
+                f"{request.path} does not take a POSTed form: its parts do not say who sends them"
+            )
     elif users.is_required and not request.actor.is_verified and not route.takes_forms:
-        raise Forbidden("it is not known who asks: give a name and password of Orthanc's RegisteredUsers")
+        raise Forbidden(
+            "the request does not say who sends it: give the name and password of one of Orthanc's RegisteredUsers"
+        )
 
 
 def _group(name: re.Match[str]) -> str:

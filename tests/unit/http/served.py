@@ -28,19 +28,18 @@ from longitudinal.ingest.changes import Changes
 from longitudinal.ingest.completeness import Completeness
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.reconcile import Reconcile
+from longitudinal.ingest.repair import Repair
 from longitudinal.ingest.stored_objects import StoredHeaders, StoredObjects
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.points.point_map import PointMapper
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
-from longitudinal.points.stale import Stale
 from longitudinal.registration_objects.given import GivenTransforms
 from longitudinal.registration_objects.statements import Memories, Statements
 from longitudinal.registration_objects.written import RegistrationObjects
 from longitudinal.settings import Settings
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.transforms import has_transforms
 from longitudinal.sidecar.writer import Writer
 from tests.builders import from_file
 from tests.fake_archive import FakeArchive, orthanc_ids
@@ -155,24 +154,25 @@ class Served:
         self.ingest = Ingest(self.writer, self.archive, StoredObjects(self.archive, self.archive))
         self.queue = JobQueue(self.readers, self.writer)
         links = link_builder(settings.root, settings.ohif_root)
-        resolver = Resolver(self.readers, catalogue, self.archive, self._heal, links)
+        repair = Repair(self.readers, self.ingest, self.annotations)
+        resolver = Resolver(self.readers, catalogue, self.archive, repair.answer, links)
         objects = RegistrationObjects(
-            self.readers, self.archive, self.loopback, self._settle, self.statements
+            self.readers, self.archive, self.loopback, repair.registration, self.statements
         )
         given = GivenTransforms(
             self.readers, catalogue, self.archive, self.loopback,
-            lambda gone: self._heal(Stale(instances=tuple(gone))), self._settle, objects, self.statements,
+            repair.gone, repair.registration, objects, self.statements,
         )  # fmt: skip
         self.admission = Admission(HTTP_THREADS)
         stack_reader = StackReader(
             self.readers, catalogue, StoredHeaders(self.archive, self.archive, STORED_VALUE_TAGS),
-            self.archive.has_instance, lambda gone: self._heal(Stale(instances=tuple(gone))), stored_values_of,
+            self.archive.has_instance, repair.gone, stored_values_of,
         )  # fmt: skip
         self.router = build_router(
             Services(
                 settings, settings.ohif_root, self.readers, self.writer, catalogue, self.queue, self._completeness(),
                 self.archive, self.statements, resolver, stack_reader,
-                PointMapper(self.readers, catalogue, self.archive, self._heal), given, self.loopback, self.admission,
+                PointMapper(self.readers, catalogue, self.archive, repair.answer), given, self.loopback, self.admission,
                 lambda: Versions("1.12.7", "4.0", "3.11"),
             )
         )  # fmt: skip
@@ -229,21 +229,6 @@ class Served:
             self.archive, self.readers, self.ingest, lambda _: None, self.annotations.refresh
         )
         return Completeness(changes, reconcile, 3600, lambda: self.writer.lost)
-
-    def _heal(self, stale: Stale) -> None:
-        for orthanc_id in stale.instances:
-            self.ingest.vanished(orthanc_id).result()
-        for orthanc_id in stale.studies:
-            self.ingest.deleted("studies", orthanc_id).result()
-        for orthanc_id in stale.rejected:
-            self.annotations.refresh(orthanc_id).result()
-
-    def _settle(self, orthanc_id: str) -> None:
-        self.annotations.refresh(orthanc_id).result()
-        if not has_transforms(self.readers.connection(), orthanc_id):
-            done = self.ingest.index(orthanc_id)
-            assert done is not None
-            done.result()
 
 
 def check_declared(answered: Answered) -> None:

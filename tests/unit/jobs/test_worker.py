@@ -4,7 +4,7 @@ import io
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from longitudinal.jobs.supervisor import ArchiveSilent, JobContext
 from longitudinal.jobs.worker_process import TaskFailed, WorkerProcess, Workplace
 from longitudinal.settings import Acceptance
 from longitudinal.sidecar.jobs import JobRequest
+from tests.local_server import LocalServer, Quiet
 
 TOKEN = "Bearer of this test"
 SIZE = 40
@@ -24,13 +25,13 @@ Pixels = Callable[[str, int], np.ndarray | int | None]
 """The pixels of a frame, a status instead, or None for an answer without sense."""
 
 
-class Orthanc:
+class Orthanc(LocalServer):
     """Answers for the pixels of frames, and remembers who asked for what."""
 
     def __init__(self, pixels: Pixels, is_there: bool = True) -> None:
         asked: list[tuple[str, str | None]] = []
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet, BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 asked.append((self.path, self.headers["Authorization"]))
                 _, _, instance, *rest = self.path.split("/")
@@ -42,17 +43,13 @@ class Orthanc:
                 self.end_headers()
                 self.wfile.write(body.getvalue())
 
-            def log_message(self, *_: object) -> None:
-                pass
-
         self.asked = asked
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        super().__init__(Handler)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.__enter__()
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self.__exit__(None, None, None)
 
 
 @pytest.fixture

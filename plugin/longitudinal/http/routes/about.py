@@ -1,6 +1,6 @@
 """GET /imaging and /imaging/health: what this is, and whether it can serve."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -79,7 +79,7 @@ class Health(msgspec.Struct, rename="camel", frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """What runs here, as Orthanc tells it."""
+    """The versions of what runs here, as Orthanc states them."""
 
     orthanc: str
     python_plugin: str
@@ -95,53 +95,72 @@ def about_routes(
     statements: Statements,
     versions: Callable[[], Versions],
 ) -> list[Route]:
-    """The routes that tell about the plugin itself."""
+    """The routes about the plugin itself."""
 
     def about(_: Call[None, None]) -> About:
         links = {name: f"{root}/{path}" for name, path in _LINKS.items()}
         return About("orthanc-longitudinal", __version__, "Not for primary diagnosis.", links)
 
     def health(_: Call[None, None]) -> Response:
-        fault = writer.health.fault
+        fault, index = writer.health.fault, _read_index(readers, queue, completeness)
         error = completeness.last_error if fault is None else fault.detail
-        counts, jobs, is_paused, lag = {}, {}, False, None
-        running: list[RunningJob] = []
-        try:
-            counts = read_counts(readers.connection())
-            jobs, is_paused, lag = queue.counts(), queue.is_paused, completeness.lag
-            running = [_running(one) for one in queue.running()]
-        except Exception as failure:  # whatever it is, health must say so
-            error = str(failure)
-        found = versions()
+        if index.failure is not None:
+            error = index.failure
+        state: Literal["ok", "failing"] = "ok" if error is None else "failing"
         answer = Health(
-            state="ok" if error is None else "failing",
-            sidecar="ready" if error is None else "failing",
-            instances=counts.get("instances", 0),
-            not_indexable=counts.get("notIndexable", 0),
+            state=state,
+            sidecar="ready" if state == "ok" else "failing",
+            instances=index.counts.get("instances", 0),
+            not_indexable=index.counts.get("notIndexable", 0),
             queued=writer.backlog,
-            cursor_lag=lag,
+            cursor_lag=index.lag,
             reconciled=completeness.passes,
-            jobs_queued=jobs.get("queued", 0),
-            jobs_running=jobs.get("running", 0),
-            running_jobs=running,
-            backfill_paused=is_paused,
+            jobs_queued=index.jobs.get("queued", 0),
+            jobs_running=index.jobs.get("running", 0),
+            running_jobs=index.running,
+            backfill_paused=index.is_paused,
             error=error,
             reason=None if fault is None else fault.reason.value,
             signing_problem=statements.problem,
             since=None if fault is None else fault.since.isoformat(timespec="milliseconds"),
-            versions={
-                "plugin": __version__,
-                "orthanc": found.orthanc,
-                "pythonPlugin": found.python_plugin,
-                "python": found.python,
-            },
+            versions=_named(versions()),
         )
-        return Response(msgspec.json.encode(answer), 200 if error is None else 503)
+        return Response(msgspec.json.encode(answer), 200 if state == "ok" else 503)
 
     return [
         Route("GET", "", about, "What this is, and where to go from here", answer=About),
         Route("GET", "/health", health, "Whether the plugin can serve; 503 when it cannot", answer=Health),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """What the sidecar says of itself; `failure` is why it says nothing."""
+
+    counts: Mapping[str, int]
+    jobs: Mapping[str, int]
+    running: list[RunningJob]
+    is_paused: bool
+    lag: int | None
+    failure: str | None = None
+
+
+def _read_index(readers: Readers, queue: JobQueue, completeness: Completeness) -> _Index:
+    try:
+        running = [_running(one) for one in queue.running()]
+        counts, jobs = read_counts(readers.connection()), queue.counts()
+        return _Index(counts, jobs, running, queue.is_paused, completeness.lag)
+    except Exception as failure:  # whatever it is, health must say so
+        return _Index({}, {}, [], False, None, str(failure))
+
+
+def _named(versions: Versions) -> dict[str, str]:
+    return {
+        "plugin": __version__,
+        "orthanc": versions.orthanc,
+        "pythonPlugin": versions.python_plugin,
+        "python": versions.python,
+    }
 
 
 def _running(one: Running) -> RunningJob:

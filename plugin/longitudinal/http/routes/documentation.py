@@ -9,14 +9,13 @@ from pathlib import Path
 
 import msgspec
 
-from longitudinal.http.exchange import Response
+from longitudinal.http.exchange import JSON, Response
 from longitudinal.http.headers import frame_ancestors
 from longitudinal.http.openapi import openapi_document
 from longitudinal.http.router import Call, Route
+from longitudinal.http.static_files import CONTENT_TYPES, static_bytes
 
 _STATIC = Path(__file__).parents[1] / "static"
-_HTML = "text/html; charset=utf-8"
-_JAVASCRIPT = "text/javascript; charset=utf-8"
 _DAY = "public, max-age=86400"
 _POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'unsafe-inline'; img-src data:; "
@@ -26,25 +25,28 @@ _POLICY = (
 
 def with_documentation(root: str, routes: Sequence[Route], ancestors: Sequence[str] = ()) -> list[Route]:
     """The routes, and those that describe them all, themselves too; `ancestors` may show the page in a frame."""
-    policy = _POLICY + frame_ancestors(ancestors)
+    files = {
+        "page": static_bytes(
+            (_STATIC / "docs.html").read_bytes(), CONTENT_TYPES[".html"],
+            headers={"Content-Security-Policy": _POLICY + frame_ancestors(ancestors)},
+        ),
+        "script": static_bytes((_STATIC / "redoc.standalone.js").read_bytes(), CONTENT_TYPES[".js"], _DAY),
+    }  # fmt: skip
 
-    def openapi(_: Call[None, None]) -> Response:
-        return Response(document, headers={"Cache-Control": "no-cache"})
+    def openapi(call: Call[None, None]) -> Response:
+        return files["document"].answer(call.request.headers)
 
-    def page(_: Call[None, None]) -> Response:
-        return Response(
-            html, content_type=_HTML, headers={"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
-        )
+    def page(call: Call[None, None]) -> Response:
+        return files["page"].answer(call.request.headers)
 
-    def script(_: Call[None, None]) -> Response:
-        return Response(redoc, content_type=_JAVASCRIPT, headers={"Cache-Control": _DAY})
+    def script(call: Call[None, None]) -> Response:
+        return files["script"].answer(call.request.headers)
 
     described = [
         *routes,
-        Route("GET", "/openapi.json", openapi, "This document (OpenAPI 3.1)", "application/json"),
+        Route("GET", "/openapi.json", openapi, "This document (OpenAPI 3.1)", JSON),
         Route("GET", "/docs", page, "This document as a page", "text/html"),
         Route("GET", "/docs/redoc.standalone.js", script, "What draws the page (Redoc)", "text/javascript"),
     ]
-    document = msgspec.json.encode(openapi_document(root, described))
-    html, redoc = (_STATIC / "docs.html").read_bytes(), (_STATIC / "redoc.standalone.js").read_bytes()
+    files["document"] = static_bytes(msgspec.json.encode(openapi_document(root, described)), JSON)
     return described

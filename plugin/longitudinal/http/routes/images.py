@@ -2,7 +2,7 @@
 
 In-process rendering holds Python's lock and freezes stores; Orthanc's routes do not. The redirects are relative, so that
 they lead to the right place behind a proxy under a path of its own. No browser is sent to what Orthanc cannot draw, or
-what ends it in its decoders (dose, segmentations): a problem says why there is no picture.
+what crashes its decoders (dose, segmentations): a problem says why there is no picture.
 """
 
 from typing import Annotated

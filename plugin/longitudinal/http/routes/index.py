@@ -47,16 +47,11 @@ class Backfill(msgspec.Struct, rename="camel", frozen=True):
 def index_routes(
     lookup: StudyLookup, queue: JobQueue, requests: AlignRequests, progress: IndexProgress
 ) -> list[Route]:
-    """The routes."""
+    """The routes that index studies and say how far they are, and those that hold the backfill."""
 
     def enqueue(studies: Sequence[FoundStudy], user: str) -> list[JobReference]:
         jobs = [request_index(study.orthanc_id, study.study_date, owner=user) for study in studies]
         return [JobReference(job) for job in queue.enqueue(jobs)]
-
-    def hold(paused: bool) -> Backfill:
-        queue.pause(paused)
-        counts = queue.counts()
-        return Backfill(queue.is_paused, counts["queued"], counts["running"])
 
     def index(call: Call[None, IndexRequest]) -> QueuedAnswer:
         asked, user = call.body, call.actor.name
@@ -72,30 +67,42 @@ def index_routes(
     def index_one(call: Call[None, None], study: str) -> QueuedAnswer:
         return QueuedAnswer(enqueue([lookup.find(study)], call.actor.name))
 
-    def pause(_: Call[None, None]) -> Backfill:
-        return hold(True)
-
-    def resume(_: Call[None, None]) -> Backfill:
-        return hold(False)
-
     def status(_: Call[None, None], study: str) -> IndexStatus:
         return progress.of(lookup.find(study))
 
-    find, write = (NotFound, Ambiguous), (SidecarUnavailable,)
+    find = (NotFound, Ambiguous)
     return [
         Route(
             "POST", "/index", index, "Index studies of the archive now, before the backfill does",
             answer=QueuedAnswer, body=IndexRequest, status=202,
-            errors=(*find, Conflict, Unprocessable, TooManyJobs, *write),
+            errors=(*find, Conflict, Unprocessable, TooManyJobs, SidecarUnavailable),
         ),
-        Route("POST", "/index/pause", pause, "Hold the backfill", answer=Backfill, errors=write),
-        Route("POST", "/index/resume", resume, "Let the backfill go on", answer=Backfill, errors=write),
+        *_backfill_routes(queue),
         Route(
             "POST", "/studies/{study}/index", index_one, "Index a study now", answer=QueuedAnswer, status=202,
-            errors=(*find, TooManyJobs, *write),
+            errors=(*find, TooManyJobs, SidecarUnavailable),
         ),
         Route(
             "GET", "/studies/{study}/index-status", status, "How far the index of a study is",
             answer=IndexStatus, errors=find,
         ),
     ]  # fmt: skip
+
+
+def _backfill_routes(queue: JobQueue) -> list[Route]:
+    def hold(paused: bool) -> Backfill:
+        queue.pause(paused)
+        counts = queue.counts()
+        return Backfill(queue.is_paused, counts["queued"], counts["running"])
+
+    def pause(_: Call[None, None]) -> Backfill:
+        return hold(True)
+
+    def resume(_: Call[None, None]) -> Backfill:
+        return hold(False)
+
+    errors = (SidecarUnavailable,)
+    return [
+        Route("POST", "/index/pause", pause, "Hold the backfill", answer=Backfill, errors=errors),
+        Route("POST", "/index/resume", resume, "Let the backfill go on", answer=Backfill, errors=errors),
+    ]

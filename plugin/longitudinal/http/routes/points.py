@@ -171,7 +171,7 @@ def _read(raw: msgspec.Raw, pointer: str) -> _Asked | Problem:
         asked = parse_json(bytes(raw), ResolveRequest, pointer)
         if asked.points is not None:
             raise InvalidRequest(
-                "points cannot stand inside points", [FieldError(f"{pointer}/points", "is not allowed here")]
+                "points cannot contain points", [FieldError(f"{pointer}/points", "is not allowed here")]
             )
         if asked.refine:
             raise invalid([FieldError(f"{pointer}/refine", _ONE_AT_A_TIME)])
@@ -224,7 +224,9 @@ def _refuse_beside_points(asked: ResolveRequest) -> None:
     errors = [
         FieldError(
             f"/{sent}",
-            _ONE_AT_A_TIME if name == "refine" else "cannot stand beside points; put it into each of them",
+            _ONE_AT_A_TIME
+            if name == "refine"
+            else "cannot be combined with points; put it into each of them",
         )
         for name, sent in _FIELDS
         if name != "points" and getattr(asked, name) != getattr(default, name)
@@ -247,7 +249,7 @@ def _question(
         if name not in given
     ]
     errors += [
-        FieldError(f"{pointer}/{name}", f"cannot stand beside {needed[0]}; ask by pixel or by point")
+        FieldError(f"{pointer}/{name}", f"cannot be combined with {needed[0]}; ask by pixel or by point")
         for name in foreign
         if name in given
     ]

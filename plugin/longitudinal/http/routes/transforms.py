@@ -1,6 +1,5 @@
 """/transforms: what leads from one Frame of Reference into another."""
 
-from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -85,7 +84,7 @@ class Review(msgspec.Struct, rename="camel", frozen=True):
 
 
 class TransformAnswer(msgspec.Struct, rename="camel", frozen=True):
-    """One transform, as it stands in the archive.
+    """One transform, as the archive has it.
 
     `matrix` (4 rows of 4) maps source points to target points, null where it is deformable or could not be read. `state`:
     `usable` in paths; `rejected`, by a person or by newer checks; `refused`, with `refusal` as the reason and `detail`.
@@ -162,48 +161,50 @@ class FitAnswer(msgspec.Struct, rename="camel", frozen=True):
 
 
 def transform_routes(given: GivenTransforms) -> list[Route]:
-    """The routes under /transforms."""
+    """The routes under /transforms, and /reviews."""
+    return [*_routes_of_lists(given), *_routes_that_give(given), *_routes_of_one(given)]
 
-    def answer(stored: StoredTransform) -> TransformAnswer:
-        return _answer(stored, given.unsigned(stored))
 
+def _routes_of_lists(given: GivenTransforms) -> list[Route]:
+    def of_patient(call: Call[TransformsQuery, None]) -> TransformsAnswer:
+        query = call.query
+        stored, unread = given.of_patient(query.patient_id)
+        everything: list[StoredTransform | UnreadRegistration] = [*stored, *unread]
+        found = everything[query.offset : query.offset + query.limit]
+        answers = [
+            _answer(given, one) if isinstance(one, StoredTransform) else _unread_answer(one) for one in found
+        ]
+        return TransformsAnswer(len(everything), query.limit, query.offset, answers)
+
+    def waiting(call: Call[ReviewsQuery, None]) -> TransformsAnswer:
+        query = call.query
+        total, found = given.waiting(query.limit, query.offset)
+        return TransformsAnswer(total, query.limit, query.offset, [_answer(given, one) for one in found])
+
+    return [
+        Route(
+            "GET", "/transforms", of_patient, "All transforms of a patient, refused ones with their reason",
+            answer=TransformsAnswer, query=TransformsQuery, errors=(NotFound, Ambiguous),
+        ),
+        Route(
+            "GET", "/reviews", waiting,
+            "Transforms that wait for a person: reviews that nobody here has signed, or that newer checks disagree with",
+            answer=TransformsAnswer, query=ReviewsQuery,
+        ),
+    ]  # fmt: skip
+
+
+def _routes_that_give(given: GivenTransforms) -> list[Route]:
     def create(call: Call[None, TransformRequest]) -> TransformAnswer:
         ends, transform = _given(given, call.body)
-        return answer(given.create(ends, transform, call.actor.name))
+        return _answer(given, given.create(ends, transform, call.actor.name))
 
     def fit(call: Call[None, FitRequest]) -> FitAnswer:
         ends, transform = _given(given, call.body)
         return _fit_answer(transform, call.body.points, ends.pixel_mm)
 
-    def list_transforms(call: Call[TransformsQuery, None]) -> TransformsAnswer:
-        query = call.query
-        stored, unread = given.of_patient(query.patient_id)
-        everything: list[StoredTransform | UnreadRegistration] = [*stored, *unread]
-        found = everything[query.offset : query.offset + query.limit]
-        answers = [answer(one) if isinstance(one, StoredTransform) else _unread_answer(one) for one in found]
-        return TransformsAnswer(len(stored) + len(unread), query.limit, query.offset, answers)
-
-    def list_waiting(call: Call[ReviewsQuery, None]) -> TransformsAnswer:
-        query = call.query
-        total, found = given.waiting(query.limit, query.offset)
-        return TransformsAnswer(total, query.limit, query.offset, [answer(stored) for stored in found])
-
-    def one(_: Call[None, None], transform: str) -> TransformAnswer:
-        return answer(given.get(transform))
-
-    def remove(call: Call[None, None], transform: str) -> RemovedAnswer:
-        is_deleted = given.remove(transform, call.actor.name)
-        return RemovedAnswer(transform, "deleted" if is_deleted else "rejected")
-
-    def review(call: Call[None, ReviewRequest], transform: str) -> TransformAnswer:
-        return answer(given.review(transform, call.body.decision, call.actor.name))
-
     refused = (NotFound, Ambiguous, TransformRefused)
     return [
-        Route(
-            "GET", "/transforms", list_transforms, "All transforms of a patient, refused ones with their reason",
-            answer=TransformsAnswer, query=TransformsQuery, errors=(NotFound, Ambiguous),
-        ),
         Route(
             "POST", "/transforms", create, "Store a transform between two frames of a patient as a registration object",
             answer=TransformAnswer, body=TransformRequest, status=201, errors=(*refused, ArchiveFailed), refusals=_REFUSALS,
@@ -213,11 +214,21 @@ def transform_routes(given: GivenTransforms) -> list[Route]:
             "POST", "/transforms/fit", fit, "The same, not stored: how well landmarks fit, and the error elsewhere",
             answer=FitAnswer, body=FitRequest, errors=refused, refusals=_REFUSALS,
         ),
-        Route(
-            "GET", "/reviews", list_waiting,
-            "Transforms that wait for a person: reviews that nobody here has signed, or that newer checks disagree with",
-            answer=TransformsAnswer, query=ReviewsQuery,
-        ),
+    ]  # fmt: skip
+
+
+def _routes_of_one(given: GivenTransforms) -> list[Route]:
+    def one(_: Call[None, None], transform: str) -> TransformAnswer:
+        return _answer(given, given.get(transform))
+
+    def remove(call: Call[None, None], transform: str) -> RemovedAnswer:
+        is_deleted = given.remove(transform, call.actor.name)
+        return RemovedAnswer(transform, "deleted" if is_deleted else "rejected")
+
+    def review(call: Call[None, ReviewRequest], transform: str) -> TransformAnswer:
+        return _answer(given, given.review(transform, call.body.decision, call.actor.name))
+
+    return [
         Route(
             "GET", "/transforms/{transform}", one, "One transform", answer=TransformAnswer, errors=(NotFound, Ambiguous)
         ),
@@ -250,7 +261,7 @@ def _check_form(asked: TransformRequest) -> None:
     if asked.matrix is None and asked.landmarks is None:
         errors = [FieldError("/matrix", "is missing (or give landmarks)")]
     elif asked.matrix is not None and asked.landmarks is not None:
-        errors = [FieldError("/landmarks", "cannot stand beside matrix; give one of them")]
+        errors = [FieldError("/landmarks", "cannot be combined with matrix; give one of them")]
     if asked.matrix is not None and asked.method is not None:
         errors.append(FieldError("/method", "is how landmarks are fitted; a matrix is what it is"))
     if asked.landmarks is not None and asked.expected_error_mm is not None:
@@ -261,7 +272,7 @@ def _check_form(asked: TransformRequest) -> None:
         raise invalid(errors)
 
 
-def _answer(stored: StoredTransform, unsigned: Sequence[str]) -> TransformAnswer:
+def _answer(given: GivenTransforms, stored: StoredTransform) -> TransformAnswer:
     notes = stored.notes
     fields = {
         "id": stored.id,
@@ -285,7 +296,7 @@ def _answer(stored: StoredTransform, unsigned: Sequence[str]) -> TransformAnswer
         "review": None
         if notes.decision is None
         else {"decision": notes.decision, "by": notes.decided_by, "at": notes.decided_at},
-        "unsigned": list(unsigned),
+        "unsigned": list(given.unsigned(stored)),
         "flags": flags_of(notes, stored.origin),
     }
     return msgspec.convert(fields, TransformAnswer)

@@ -2,7 +2,7 @@
 
 Orthanc takes a POST of multipart/form-data apart itself, hands each part to us as a request of its own, throws our answers
 away and answers 200 with nothing. A PUT it leaves whole. So forms are PUT; a part of one that was POSTed is stored all the
-same, and where it is refused the host lets the whole request fail, which is all that can be told.
+same; if it is refused, the host lets the whole request fail, as the client gets no other sign.
 """
 
 import logging
@@ -117,7 +117,7 @@ def _received(request: Request, max_bytes: int) -> Iterator[ReceivedFile]:
         return unpack("", request.body, allowance)
     if kind not in _MULTIPART:
         raise UnsupportedMediaType(
-            f"{kind or 'a body without Content-Type'} is not taken; send {', '.join((*_MULTIPART, *_SINGLE))}"
+            f"{kind or 'a body without Content-Type'} is not accepted; send {', '.join((*_MULTIPART, *_SINGLE))}"
         )
     parts = split_multipart(content_type, request.body, MAX_FILES)
     first = next(parts, None)

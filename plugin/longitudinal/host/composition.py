@@ -1,0 +1,205 @@
+"""The one place where services and adapters are wired together. Nothing runs here yet."""
+
+import logging
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from longitudinal.access.identity import read_users
+from longitudinal.access.keyring import Keyring
+from longitudinal.dicom.stored_values import STORED_VALUE_TAGS
+from longitudinal.host.index_services import IndexServices
+from longitudinal.host.loopback import Loopback
+from longitudinal.host.ohif import OhifHost
+from longitudinal.host.orthanc_archive import BelievedArchive, OrthancArchive
+from longitudinal.host.orthanc_inventory import OrthancInventory
+from longitudinal.host.registration_services import RegistrationServices
+from longitudinal.host.request_filter import FilterHost
+from longitudinal.host.rest import RestHost
+from longitudinal.host.versions import read_versions
+from longitudinal.http.admission import Admission
+from longitudinal.http.headers import Guarded
+from longitudinal.http.links import link_builder, stored_values_of
+from longitudinal.http.route_table import Services, build_router
+from longitudinal.ingest.annotations import Annotations
+from longitudinal.ingest.on_stored import Ingest
+from longitudinal.ingest.repair import Repair
+from longitudinal.ingest.reverify import Reverify
+from longitudinal.ingest.stored_objects import StoredHeaders, StoredObjects
+from longitudinal.patients.catalogue import Catalogue
+from longitudinal.points.point_map import PointMapper
+from longitudinal.points.resolver import Resolver
+from longitudinal.points.series_stacks import StackReader
+from longitudinal.registration_objects.given import GivenTransforms
+from longitudinal.registration_objects.statements import Memories, Statements
+from longitudinal.registration_objects.written import RegistrationObjects
+from longitudinal.settings import Settings
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.writer import Writer
+
+LOGGER = logging.getLogger(__name__)
+
+_DEFAULT_HTTP_THREADS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """Everything that lives as long as Orthanc does: what `lifecycle` registers, starts and stops."""
+
+    root: str
+    readers: Readers
+    writer: Writer
+    ingest: Ingest
+    annotations: Annotations
+    reverify: Reverify
+    indexing: IndexServices
+    registration: RegistrationServices
+    filter: FilterHost
+    rest: RestHost
+    ohif: OhifHost
+
+
+@dataclass(frozen=True, slots=True)
+class _Storage:
+    """The archive, its index, and what keeps the one like the other.
+
+    Attributes
+    ----------
+    archive
+        As Orthanc has it.
+    """
+
+    readers: Readers
+    writer: Writer
+    catalogue: Catalogue
+    archive: OrthancArchive
+    inventory: OrthancInventory
+    loopback: Loopback
+    statements: Statements
+    ingest: Ingest
+    annotations: Annotations
+    reverify: Reverify
+    wake: threading.Event
+
+
+def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
+    """Wire the plugin.
+
+    Parameters
+    ----------
+    configuration
+        Orthanc's own.
+
+    Raises
+    ------
+    InvalidSettings
+    """
+    storage = _storage(settings, configuration)
+    indexing = IndexServices(
+        settings, storage.readers, storage.writer, storage.inventory, storage.ingest, storage.annotations,
+        storage.catalogue, storage.wake,
+    )  # fmt: skip
+    ohif = OhifHost(settings, configuration)
+    admission = Admission(int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS)))
+    services, registration = _services(settings, storage, indexing, ohif.root, admission)
+    users = read_users(configuration)
+    guarded = Guarded(settings.allowed_frame_ancestors)
+    return Plugin(
+        root=settings.root,
+        readers=storage.readers,
+        writer=storage.writer,
+        ingest=storage.ingest,
+        annotations=storage.annotations,
+        reverify=storage.reverify,
+        indexing=indexing,
+        registration=registration,
+        filter=FilterHost(settings, configuration, users),
+        rest=RestHost(settings.root, build_router(services), admission, users, guarded),
+        ohif=ohif,
+    )
+
+
+def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
+    path, files = _sidecar_path(settings, configuration), _storage_path(configuration)
+    LOGGER.info("The sidecar is %s", path)
+    readers = Readers(path)
+    catalogue = Catalogue(readers)
+    writer = Writer(readers, catalogue.invalidate, catalogue.forget)
+    archive, inventory = OrthancArchive(settings.metadata_base, files), OrthancInventory()
+    keyring = Keyring(
+        Path(settings.key_path) if settings.key_path else path.with_name(f"keys-{path.stem}.json")
+    )
+    memories = Memories(readers, lambda command: writer.submit(command, is_awaited=False))
+    statements = Statements(archive, keyring, memories)
+    # the index takes over only what is signed
+    believed = BelievedArchive(settings.metadata_base, files, statements.believed)
+    wake = threading.Event()
+    annotations = Annotations(writer, believed)
+    return _Storage(
+        readers=readers,
+        writer=writer,
+        catalogue=catalogue,
+        archive=archive,
+        inventory=inventory,
+        loopback=Loopback(configuration, settings.metadata_base),
+        statements=statements,
+        ingest=Ingest(writer, believed, StoredObjects(believed, inventory), wake.set),
+        annotations=annotations,
+        reverify=Reverify(readers, writer, annotations, keyring.fingerprint),
+        wake=wake,
+    )
+
+
+def _services(
+    settings: Settings, of: _Storage, indexing: IndexServices, ohif_root: str | None, admission: Admission
+) -> tuple[Services, RegistrationServices]:
+    """What the routes need, and what does registrations."""
+    repair = Repair(of.readers, of.ingest, of.annotations)
+    links = link_builder(settings.root, ohif_root)
+    resolver = Resolver(of.readers, of.catalogue, of.archive, repair.answer, links, indexing.hurry)
+    objects = RegistrationObjects(
+        of.readers, of.archive, of.loopback, repair.registration, of.statements, settings.uid_root
+    )
+    given = GivenTransforms(
+        of.readers, of.catalogue, of.archive, of.loopback, repair.gone, repair.registration, objects, of.statements
+    )  # fmt: skip
+    registration = RegistrationServices(
+        settings, of.readers, of.catalogue, of.inventory, indexing.queue, indexing.index_study, objects,
+        of.annotations, of.loopback, of.statements, resolver, links, of.archive.has_instance, repair.gone,
+    )  # fmt: skip
+    headers = StoredHeaders(of.archive, of.inventory, STORED_VALUE_TAGS)
+    services = Services(
+        settings=settings,
+        ohif_root=ohif_root,
+        readers=of.readers,
+        writer=of.writer,
+        catalogue=of.catalogue,
+        queue=indexing.queue,
+        completeness=indexing.completeness,
+        inventory=of.inventory,
+        statements=of.statements,
+        resolver=resolver,
+        stack_reader=StackReader(
+            of.readers, of.catalogue, headers, of.archive.has_instance, repair.gone, stored_values_of
+        ),
+        point_mapper=PointMapper(of.readers, of.catalogue, of.archive, repair.answer),
+        given=given,
+        receiver=of.loopback,
+        admission=admission,
+        versions=read_versions,
+    )
+    return services, registration
+
+
+def _storage_path(configuration: dict[str, Any]) -> Path:
+    return Path(configuration.get("StorageDirectory") or "OrthancStorage")
+
+
+def _sidecar_path(settings: Settings, configuration: dict[str, Any]) -> Path:
+    if settings.sidecar_path is not None:
+        return Path(settings.sidecar_path)
+    return (
+        Path(configuration.get("IndexDirectory") or _storage_path(configuration))
+        / f"longitudinal-{configuration.get('Name') or 'Orthanc'}.sqlite"
+    )
