@@ -26,7 +26,7 @@ _COLUMNS = (*_PATIENT, *_STUDY, *_SERIES, "reader")
 IDENTITY = ("patient_birth_date", "patient_sex", "issuer_of_patient_id")
 """Attributes that distinguish two persons under one PatientID."""
 
-Said = tuple[Any, ...]
+HeaderValues = tuple[Any, ...]
 """The values of one instance, in the order of the columns."""
 
 
@@ -44,7 +44,7 @@ _STUDY_ROW = _Row("studies", _STUDY, "e.study_key")
 _PATIENT_ROW = _Row("patients", _PATIENT, "s.patient_key")
 
 
-def said_by(record: InstanceRecord) -> Said:
+def header_values(record: InstanceRecord) -> HeaderValues:
     """The values that an instance states about its patient, study and series."""
     return (
         record.patient_name, record.study_date, record.study_time, record.study_description, record.accession_number,
@@ -53,14 +53,14 @@ def said_by(record: InstanceRecord) -> Said:
     )  # fmt: skip
 
 
-def keep_header(connection: sqlite3.Connection, said: Said) -> int:
+def keep_header(connection: sqlite3.Connection, values: HeaderValues) -> int:
     """The key of a header, which is written if it is new."""
-    digest = hashlib.sha256(repr(said).encode()).hexdigest()
-    marks = ", ".join("?" * (len(said) + 1))
+    digest = hashlib.sha256(repr(values).encode()).hexdigest()
+    marks = ", ".join("?" * (len(values) + 1))
     (key,) = connection.execute(
         f"""INSERT INTO headers (digest, {", ".join(_COLUMNS)}) VALUES ({marks})
         ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest RETURNING key""",
-        (digest, *said),
+        (digest, *values),
     ).fetchone()
     return int(key)
 
@@ -112,13 +112,15 @@ def settle(connection: sqlite3.Connection, study_key: int, series_key: int) -> N
     settle_patient(connection, _patient_of(connection, study_key))
 
 
-def settle_added(connection: sqlite3.Connection, study_key: int, series_key: int, said: Said) -> None:
+def settle_added(
+    connection: sqlite3.Connection, study_key: int, series_key: int, values: HeaderValues
+) -> None:
     """Make the same rows after one header was added.
 
     A row with the same values stays, and nothing else is read: a patient may have thousands of series, and nearly all of
     them name the patient alike.
     """
-    values = dict(zip(_COLUMNS, said, strict=True))
+    by_column = dict(zip(_COLUMNS, values, strict=True))
     keys = (
         (_SERIES_ROW, series_key),
         (_STUDY_ROW, study_key),
@@ -127,7 +129,7 @@ def settle_added(connection: sqlite3.Connection, study_key: int, series_key: int
     for row, key in keys:
         names = ", ".join(row.columns)
         present = connection.execute(f"SELECT {names} FROM {row.table} WHERE key = ?", (key,)).fetchone()
-        if tuple(present) != tuple(values[column] for column in row.columns):
+        if tuple(present) != tuple(by_column[column] for column in row.columns):
             _settle_row(connection, row, key)
 
 
@@ -152,17 +154,17 @@ def _settle_row(connection: sqlite3.Connection, row: _Row, key: int) -> None:
     """Of two headers the one with a value comes first: a date before an empty one, the earlier of two dates."""
     names = ", ".join(f"h.{column}" for column in row.columns)
     order = ", ".join(f"h.{column} IS NULL OR h.{column} = '', h.{column}" for column in row.columns)
-    said = connection.execute(
+    values = connection.execute(
         f"""SELECT {names} FROM series_headers x JOIN headers h ON h.key = x.header_key
         JOIN series e ON e.key = x.series_key JOIN studies s ON s.key = e.study_key
         WHERE {row.owner} = ? AND h.key != {UNKNOWN_READER} ORDER BY {order} LIMIT 1""",
         (key,),
     ).fetchone()
-    if said is not None:
+    if values is not None:
         marks = ", ".join("?" * len(row.columns))
         connection.execute(
             f"UPDATE {row.table} SET ({', '.join(row.columns)}) = ({marks}) WHERE key = ?",
-            (*tuple(said), key),
+            (*tuple(values), key),
         )
 
 

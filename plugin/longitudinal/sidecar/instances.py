@@ -58,7 +58,7 @@ class InstanceWriter:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._places: dict[tuple[str, str | None, headers.Said], _Place] = {}
+        self._places: dict[tuple[str, str | None, headers.HeaderValues], _Place] = {}
 
     def forget(self) -> None:
         """Drop the remembered keys."""
@@ -148,16 +148,16 @@ class InstanceWriter:
         )
 
     def _place(self, record: InstanceRecord) -> _Place:
-        said = headers.said_by(record)
-        name = (record.orthanc_series, record.frame_of_reference_uid, said)
+        stated = headers.header_values(record)
+        name = (record.orthanc_series, record.frame_of_reference_uid, stated)
         place = self._places.get(name)
         if place is None:
-            place = self._places[name] = self._write_place(record, said)
+            place = self._places[name] = self._write_place(record, stated)
             if len(self._places) > _REMEMBERED_PLACES:
                 del self._places[next(iter(self._places))]
         return place
 
-    def _write_place(self, record: InstanceRecord, said: headers.Said) -> _Place:
+    def _write_place(self, record: InstanceRecord, stated: headers.HeaderValues) -> _Place:
         execute = self._connection.execute
         (patient_key,) = execute(
             _PATIENT, (record.patient_id, record.orthanc_patient, record.patient_name)
@@ -181,9 +181,9 @@ class InstanceWriter:
                 "INSERT OR IGNORE INTO series_frames (frame_key, series_key) VALUES (?, ?)",
                 (frame_key, series_key),
             )
-        header_key = headers.keep_header(self._connection, said)
+        header_key = headers.keep_header(self._connection, stated)
         if headers.add_to_series(self._connection, series_key, header_key):
-            headers.settle_added(self._connection, study_key, series_key, said)
+            headers.settle_added(self._connection, study_key, series_key, stated)
         return _Place(int(patient_key), int(study_key), int(series_key), frame_key, header_key)
 
 
