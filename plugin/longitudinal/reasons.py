@@ -132,7 +132,7 @@ class Rejection(ReasonCode):
     )
     LOCALLY_DIFFERENT = (
         "locallyDifferent",
-        "Small parts of the scans, each looked at by itself, do not lie where the alignment puts them: the body may have "
+        "Small parts of the scans, each examined by itself, do not lie where the alignment puts them: the body may have "
         "changed its shape, or the scans may be of two persons.",
     )
     MIRROR_IMAGE_FITS_BETTER = (
@@ -143,7 +143,7 @@ class Rejection(ReasonCode):
     LIKE_ITS_MIRROR_IMAGE = (
         "likeItsMirrorImage",
         "The scans fit each other hardly better than one of them fits the other's mirror image. That is too little to tell "
-        "this alignment from a wrong one; it may be right all the same.",
+        "this alignment from a wrong one; it may still be right.",
     )
 
 
@@ -206,12 +206,12 @@ class UploadRefusal(ReasonCode):
     """Why a file of an upload was not stored."""
 
     EMPTY_FILE = "emptyFile", "The file has no content."
-    NOT_DICOM = "notDicom", "The file is no DICOM object that Orthanc can read."
+    NOT_DICOM = "notDicom", "The file is not a DICOM object that Orthanc can read."
     TOO_DEEP = (
         "tooDeep",
         "The object has sequences in sequences, more than 32 levels deep; Orthanc could end of it.",
     )
-    DICOMDIR = "dicomdir", "A DICOMDIR lists the files of a medium; it is no object of a patient."
+    DICOMDIR = "dicomdir", "A DICOMDIR lists the files of a medium; it is not an object of a patient."
     DAMAGED_ZIP = (
         "damagedZip",
         "The zip, or this file in it, cannot be read: it was cut off, its checksum is wrong, or it is not as large as the "
@@ -251,7 +251,7 @@ class FaultReason(ReasonCode):
 
     USED_BY_ANOTHER = (
         "usedByAnother",
-        "Another process has the file; `error` names it. Each Orthanc needs a file of its own.",
+        "Another process uses the file; `error` names it. Each Orthanc needs a file of its own.",
     )
     NETWORK_FILE_SYSTEM = (
         "networkFileSystem",
@@ -259,9 +259,9 @@ class FaultReason(ReasonCode):
     )
     NOT_A_SIDECAR = (
         "notASidecar",
-        "SidecarPath names a sound database of something else, which is left alone.",
+        "SidecarPath names a sound database of something else, which is left unchanged.",
     )
-    UNWRITABLE = "unwritable", "The file or its folder cannot be made or written."
+    UNWRITABLE = "unwritable", "The file or its folder cannot be created or written."
     DISK_FULL = "diskFull", "The file system is full."
     LOCKED = "locked", "Another program holds a lock on the database, such as a backup or a shell."
     IO_ERROR = "ioError", "The operating system cannot read or write the file."

@@ -1,1 +1,1 @@
-"""From what the archive stores to rows of the sidecar."""
+"""Reads stored objects of the archive into the sidecar, and keeps the two equal."""

@@ -1,4 +1,4 @@
-"""What is said about registration objects and failed alignments, from the archive's metadata into the sidecar."""
+"""Statements about registration objects, and failed alignments: from the archive's metadata into the sidecar."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from longitudinal.transforms.annotation import read_statement
 class Annotations:
     """Follows the metadata of registration objects and of studies.
 
-    The archive is read on the writer's thread, so that of two changes the later one is what stays.
+    The archive is read on the writer's thread, so that the later of two changes is the one that stays.
     """
 
     def __init__(self, writer: Writer, archive: Archive) -> None:
@@ -23,9 +23,9 @@ class Annotations:
         self._archive = archive
 
     def refresh(self, orthanc_id: str) -> Future[None]:
-        """The metadata of an instance or a study has changed; the future is done when the sidecar knows.
+        """The metadata of an instance or a study has changed; the future is done when the sidecar has it.
 
-        Most instances are no registration objects: for those it costs two looks at the sidecar.
+        Most instances are not registration objects: for those it costs two queries of the sidecar.
         """
 
         def write(connection: sqlite3.Connection, _: InstanceWriter) -> Iterable[Touched]:

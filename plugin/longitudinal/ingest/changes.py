@@ -1,7 +1,7 @@
-"""A cursor over the archive's change log, kept in the sidecar: what was stored is found and read here.
+"""A cursor over the archive's change log, kept in the sidecar: stored instances are found and read here.
 
-Callbacks only hurry. After a SIGKILL about one acknowledged instance has had none; what another node stored, or was stored
-while the plugin was off, never has one; and one comes for a file that the archive did not take.
+Callbacks only make it faster. After a SIGKILL about one acknowledged instance had no callback; instances stored by another
+node, or while the plugin was off, never have one; and there is one for a file that the archive did not store.
 """
 
 import logging
@@ -20,9 +20,9 @@ from longitudinal.sidecar.writer import Writer
 LOGGER = logging.getLogger(__name__)
 
 _PAGE = 1_000
-# Nodes that share a database commit out of order: so many lines before the cursor are looked at again.
+# Nodes that share a database commit out of order: this many lines before the cursor are read again.
 _LOOK_BACK = 64
-# What a start finds beyond this is left to the reconcile pass that follows, whose jobs report their progress.
+# More changes than this at a start are left to the reconcile pass that follows, whose jobs report their progress.
 _MANY = 5_000
 
 
@@ -36,14 +36,14 @@ class Changes:
     Parameters
     ----------
     annotated
-        Told the instances whose metadata changed, as another node may have done it.
+        Called with each instance whose metadata changed, which another node may have done.
     followed
-        Told the changes of each page, once what they are about is indexed and before the cursor moves on.
+        Called with the changes of each page, after their instances are indexed and before the cursor moves on.
 
     Attributes
     ----------
     cursor
-        The last change followed; None before the first look.
+        The last change that was followed; None before `begin`.
     """
 
     def __init__(
@@ -68,19 +68,19 @@ class Changes:
 
     @property
     def lag(self) -> int | None:
-        """How many changes the cursor is behind; None before the first look."""
+        """How many changes the cursor is behind; None before `begin`."""
         cursor = self.cursor
         return None if cursor is None else max(0, self._inventory.last_change() - cursor)
 
     def stop(self) -> None:
-        """Make a look that is under way end: it raises Stopping. For other threads."""
+        """Make a `follow` that is under way raise Stopping. For other threads."""
         self._stopping.set()
 
     def begin(self) -> None:
-        """Take up the cursor where it was left, and follow to the end.
+        """Continue from the cursor as it was left, and follow to the end of the log.
 
-        Without one (a new sidecar) it begins at the end: the reconcile pass finds all that is older. A cursor beyond the
-        end belongs to another archive, or to lines that were deleted; numbers never come twice, so going back is safe.
+        Without a cursor (a new sidecar) it begins at the end: the reconcile pass finds all that is older. A cursor beyond
+        the end belongs to another archive or to deleted lines; numbers are never reused, so going back is safe.
         """
         last = self._inventory.last_change()
         kept = read_fact(self._readers.connection(), CURSOR)
@@ -90,22 +90,22 @@ class Changes:
         self.follow(read_missing=last - start <= _MANY)
 
     def follow(self, *, read_missing: bool = True) -> None:
-        """Index what was stored since the last look.
+        """Index what was stored since the last call.
 
         Parameters
         ----------
         read_missing
-            False reads again what changed only; what is missing is left to the reconcile pass.
+            False reads only known instances again; missing ones are left to the reconcile pass.
 
         Raises
         ------
         Stopping
-            Somebody called `stop`.
+            `stop` was called.
         SidecarUnavailable
-            The sidecar cannot be written; the cursor stays, and the next look begins there again.
+            The sidecar cannot be written; the cursor stays, and the next call begins there again.
         """
         assert self.cursor is not None
-        # Their lines stand in the log already, unless somebody has cleared it or the archive did not take the file.
+        # Their lines are in the log already, unless the log was cleared or the archive did not store the file.
         hinted = dict.fromkeys(self._ingest.take_hints())
         is_last = False
         while not is_last:
@@ -114,14 +114,14 @@ class Changes:
             for orthanc_id in self._follow_page(page, read_missing):
                 hinted.pop(orthanc_id, None)
             is_last = page.is_last
-            if is_last and not page.changes and newest > self.cursor:  # somebody has cleared the log
+            if is_last and not page.changes and newest > self.cursor:  # the log was cleared
                 self._keep_cursor(newest, {})
                 self.cursor = newest
         if hinted:
             self._keep_cursor(self.cursor, self._index(list(hinted), read_missing=True))
 
     def _follow_page(self, page: ChangePage, read_missing: bool) -> Sequence[str]:
-        """Follow the lines of a page; returns the instances they say were stored."""
+        """Follow the lines of a page; returns the instances that were stored according to them."""
         assert self.cursor is not None
         fresh = [change for change in page.changes if change.sequence not in self._seen]
         stored = list(dict.fromkeys(change.orthanc_id for change in fresh if change.kind == "NewInstance"))
@@ -138,7 +138,7 @@ class Changes:
         return stored
 
     def _index(self, orthanc_ids: list[str], read_missing: bool) -> dict[str, str]:
-        """Read what was stored; returns LastUpdate of the series as of now, by Orthanc id."""
+        """Read stored instances; returns the present LastUpdate of their series, by Orthanc id."""
         self._ingest.found(orthanc_ids)
         if not read_missing:
             known = known_instances(self._readers.connection(), orthanc_ids)
@@ -156,7 +156,7 @@ class Changes:
             self._ingest.settle()
         for done in waiting:
             done.result()
-        # What is stored after the page was read may count in these; its own line of the change log comes next.
+        # These may include what was stored after the page was read; its own line in the change log comes next.
         series = series_of_instances(self._readers.connection(), orthanc_ids)
         doubtful = series_of_instances(self._readers.connection(), unread)
         return {

@@ -1,5 +1,5 @@
-"""The thread that keeps the index complete: the change log every second, at once where a callback hurries, the whole
-archive every hour."""
+"""The thread that keeps the index complete: it reads the change log every second, or at once after a callback, and
+compares the whole archive every hour."""
 
 import logging
 import threading
@@ -12,12 +12,12 @@ from longitudinal.ingest.reconcile import Reconcile
 
 LOGGER = logging.getLogger(__name__)
 
-# What another node stored must be found within seconds; a look at an idle log takes less than a millisecond.
+# What another node stored must be found within seconds; reading an idle log takes less than a millisecond.
 _LOOK_SECONDS = 1.0
 _AFTER_ERROR_SECONDS = 5.0
-# So many steps of a pass, then the processor and Python's lock are left to others for a moment.
+# After this many steps of a pass, the processor and Python's lock are left to other threads for a moment.
 _STEPS = 20
-# Stores come in streams: what came first waits so long for what comes with it, and is read and written together.
+# Stores come in streams: the first one waits this long, so that several are read and written together.
 _LINGER_SECONDS = 0.1
 _BREATH_SECONDS = 0.005
 
@@ -30,11 +30,11 @@ class Completeness:
     reconcile_seconds
         Between the end of one pass and the beginning of the next.
     looked
-        Called about once a second after a look at the change log; short.
+        Called about once a second after the change log was read; must be short.
     wake
-        Set by whoever knows of something to look for.
+        Set when there may be something new in the change log.
     passed
-        Called at the end of each pass.
+        Called after each pass.
     lost
         How many changes could not be written so far: a pass begins as soon as there are more.
     """
@@ -66,7 +66,7 @@ class Completeness:
 
     @property
     def lag(self) -> int | None:
-        """How many changes of the archive are not followed yet; None before the first look."""
+        """How many changes of the archive are not followed yet; None before the change log was first read."""
         return self._changes.lag
 
     def start(self) -> None:
@@ -74,7 +74,7 @@ class Completeness:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread. What it was doing is taken up at the next start."""
+        """End the thread. Unfinished work continues at the next start."""
         self._stop.set()
         self._wake.set()
         self._changes.stop()
@@ -92,16 +92,16 @@ class Completeness:
                 if time.monotonic() >= self._next_pass or self._lost() > self._lost_before:
                     self._pass()
                 self.last_error = None
-                # Whoever stops sets this first, and then wakes: a wake that was cleared before is seen here.
+                # `stop` sets this first and wakes the thread afterwards, so a wake that was cleared before is noticed here.
                 if not self._stop.is_set() and self._wake.wait(_LOOK_SECONDS):
                     self._stop.wait(_LINGER_SECONDS)
             except Stopping:
                 return
-            except SidecarUnavailable:  # the writer has said so; it passes
+            except SidecarUnavailable:  # the writer has logged it; it passes
                 self._stop.wait(_LOOK_SECONDS)
             except Exception as error:
                 if str(error) != self.last_error:
-                    LOGGER.exception("The index could not be brought up to date; trying again")
+                    LOGGER.exception("The index could not be updated; retrying")
                 self.last_error = str(error)
                 self._stop.wait(_AFTER_ERROR_SECONDS)
 
@@ -127,4 +127,4 @@ class Completeness:
         self.passes += 1
         self._lost_before = lost_before
         self._next_pass = time.monotonic() + self._reconcile_seconds
-        LOGGER.info("Archive and index were compared in %.1f s", time.monotonic() - began)
+        LOGGER.info("Compared the archive with the index in %.1f s", time.monotonic() - began)

@@ -1,4 +1,4 @@
-"""What the archive holds and what changed in it, as a protocol; `host` implements it with in-process reads."""
+"""The contents and the change log of the archive, as a protocol; `host` implements it with in-process reads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class ArchivedStudy:
     series
         Orthanc ids of its series.
     tags
-        What the archive knows of study and patient, by DICOM keyword.
+        Attributes of study and patient that the archive keeps, by DICOM keyword.
     """
 
     orthanc_id: str
@@ -37,7 +37,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ChangePage:
-    """Consecutive lines of the change log; `is_last` when there were no more at that moment."""
+    """Consecutive lines of the change log; `is_last` if there were no more at that moment."""
 
     changes: tuple[Change, ...]
     last: int
@@ -48,13 +48,13 @@ class Inventory(Protocol):
     """The lists of the archive. Every call is short: a page, one study, one series."""
 
     def changes(self, since: int, limit: int) -> ChangePage:
-        """The changes after a sequence number. Deletes are in no log, and take the lines of what they delete along."""
+        """The changes after a sequence number. Deletes are not logged, and remove the lines of the deleted instances."""
 
     def last_change(self) -> int:
         """The sequence number of the newest change, 0 when there is none."""
 
     def studies(self, since: int, limit: int) -> list[str]:
-        """Orthanc ids of studies, from an offset. Deletes shift what is behind them."""
+        """Orthanc ids of studies, from an offset. Deletes shift the studies that follow."""
 
     def study(self, orthanc_id: str) -> ArchivedStudy:
         """One study. Raises KeyError where it is gone."""

@@ -1,4 +1,4 @@
-"""Into the sidecar: what is read of stored objects, and what is gone."""
+"""Writes stored objects to the sidecar, and removes deleted ones."""
 
 import sqlite3
 import time
@@ -31,11 +31,11 @@ class Ingest:
     writer
         Where changes of the sidecar are queued.
     archive
-        Asked again before a delete is believed, since a store can overtake it.
+        Asked before a delete is applied, since a later store may have overtaken it.
     reader
-        Makes a record of a stored object, whatever asks for it.
+        Reads stored objects into records.
     hurry
-        Called after a callback told of a store; must not wait.
+        Called after each store callback; must not block.
     """
 
     def __init__(
@@ -54,31 +54,31 @@ class Ingest:
     # The hints
 
     def stored(self, orthanc_id: str) -> None:
-        """A callback says that an instance was stored. It only hurries: what is stored is read by who follows the log."""
+        """A callback reports a store. It only speeds things up: the instance is read by the thread that follows the log."""
         self._recent.tell(orthanc_id)
         self._hurry()
 
     def take_hints(self) -> list[str]:
-        """The instances that callbacks told of since this was last asked."""
+        """The instances that callbacks reported since the last call."""
         return self._recent.take_hints()
 
     def found(self, orthanc_ids: Iterable[str]) -> None:
-        """The change log says that instances were stored; what was read of them before is out of date."""
+        """The change log lists instances as stored; what was read of them before is out of date."""
         self._recent.find(orthanc_ids)
 
     def deleted(self, level: str, orthanc_id: str) -> Future[None]:
-        """A resource of `level` ("patients", "studies", "series", "instances") was deleted, or is said to be.
+        """A resource of `level` ("patients", "studies", "series", "instances") was reported as deleted.
 
-        The future is done when the sidecar knows.
+        The future is done when the sidecar is up to date.
         """
         return self._writer.submit(
             lambda connection, instances: self._remove(connection, instances, level, orthanc_id)
         )
 
     def vanished(self, orthanc_id: str) -> Future[None]:
-        """An instance is gone and no callback told: another node deleted it, and perhaps its whole study.
+        """An instance is gone without a callback: another node deleted it, and perhaps its whole study.
 
-        The future is done when the sidecar knows.
+        The future is done when the sidecar is up to date.
         """
 
         def remove(connection: sqlite3.Connection, instances: InstanceWriter) -> Iterable[Touched]:
@@ -103,7 +103,7 @@ class Ingest:
         return [entry for entry in touched if entry is not None]
 
     def _note_separated(self, connection: sqlite3.Connection, gone: Sequence[str]) -> None:
-        """A study that is deleted takes its registration objects along; one of them may have joined others."""
+        """Deleting a study deletes its registration objects, one of which may have joined other studies."""
         for instance in gone:
             joined = joined_by(connection, instance)
             if joined is not None and not self._archive.has("studies", joined[0]):
@@ -111,17 +111,17 @@ class Ingest:
 
     @property
     def is_receiving(self) -> bool:
-        """Whether instances are being stored at this moment."""
+        """Whether instances are being stored at present."""
         return self._recent.is_receiving
 
     def has_told(self, orthanc_id: str) -> bool:
-        """Whether a callback told of this instance since the start (lately, where there were very many), and it was read."""
+        """Whether a callback reported this instance since the start (lately, if there were many) and it could be read."""
         return self._recent.has_told(orthanc_id)
 
     # The truth
 
     def has(self, orthanc_id: str) -> bool:
-        """Whether the archive has an instance at this moment."""
+        """Whether the archive has an instance at present."""
         return self._archive.has_instance(orthanc_id)
 
     def index(self, orthanc_id: str) -> Future[None] | None:
@@ -145,16 +145,16 @@ class Ingest:
             yield orthanc_id, None if found is None else self._put(found, moment, is_awaited)
 
     def _put(self, found: StoredObject, moment: int, is_awaited: bool) -> Future[None]:
-        """Write what was read after a moment, unless there is something newer."""
+        """Write what was read at a moment, unless something newer was stored."""
         orthanc_id = found.record.orthanc_id
 
         def put(_: sqlite3.Connection, instances: InstanceWriter) -> Iterable[Touched]:
-            # What was stored since is read once more.
+            # An instance that was stored since is read once more.
             if self._recent.is_stored_since(orthanc_id, moment):
                 return []
             if not self._archive.has_file(orthanc_id, found.file):
                 return []
-            # A review may have come since, and a rejected transform must not come back.
+            # A review may have been written since, and a rejected transform must stay rejected.
             return [instances.put(with_current_notes(found.record, self._archive))]
 
         return self._writer.submit(put, is_awaited=is_awaited)
@@ -192,7 +192,7 @@ class Ingest:
         return self._writer.submit(announce)
 
     def note_last_update(self, series: str, last_update: str | None) -> Future[None]:
-        """All that was stored in a series till its LastUpdate is indexed; None where that is not known any more."""
+        """All that was stored in a series until its LastUpdate is indexed; None if that is no longer known."""
         return self._writer.call(lambda connection: write_last_updates(connection, {series: last_update}))
 
     def settle(self) -> None:

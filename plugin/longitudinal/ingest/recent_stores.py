@@ -1,18 +1,18 @@
-"""What was stored lately, so that what was read before does not overwrite what is newer."""
+"""Recent stores, so that an older reading of an instance does not overwrite a newer one."""
 
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
 
-# The change log is followed within seconds; of more stores than this between two looks some are read once more, no worse.
+# The change log is followed within seconds; with more stores than this in between, some instances are read once more.
 _REMEMBERED = 50_000
-# For so long after a store the backfill steps back.
+# The backfill is slowed down for this long after a store.
 _QUIET_SECONDS = 1.0
 
 
 class RecentStores:
-    """Counts stores, and remembers which instance came when; for any thread."""
+    """Counts stores, and remembers when each instance was stored; for any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -29,29 +29,29 @@ class RecentStores:
             return self._moment
 
     def tell(self, orthanc_id: str) -> None:
-        """A callback told of an instance; it is to be read."""
+        """A callback reported an instance, which is to be read."""
         with self._lock:
             self._last = time.monotonic()
             self._note(orthanc_id)
             for remembered in (self._told, self._hints):
                 remembered[orthanc_id] = None
                 remembered.move_to_end(orthanc_id)
-                if len(remembered) > _REMEMBERED:  # the change log has it all the same
+                if len(remembered) > _REMEMBERED:  # the change log has it as well
                     remembered.popitem(last=False)
 
     def find(self, orthanc_ids: Iterable[str]) -> None:
-        """The change log told of instances."""
+        """The change log listed instances."""
         with self._lock:
             for orthanc_id in orthanc_ids:
                 self._note(orthanc_id)
 
     def forget(self, orthanc_id: str) -> None:
-        """An instance that a callback told of could not be read."""
+        """An instance that a callback reported could not be read."""
         with self._lock:
             self._told.pop(orthanc_id, None)
 
     def take_hints(self) -> list[str]:
-        """What callbacks told of since this was last asked, the oldest first."""
+        """What callbacks reported since the last call, the oldest first."""
         with self._lock:
             hints = list(self._hints)
             self._hints.clear()
@@ -63,13 +63,13 @@ class RecentStores:
             return self._stored.get(orthanc_id, 0) > moment
 
     def has_told(self, orthanc_id: str) -> bool:
-        """Whether a callback told of an instance since the start, or lately where there were very many."""
+        """Whether a callback reported an instance since the start, or lately if there were very many."""
         with self._lock:
             return orthanc_id in self._told
 
     @property
     def is_receiving(self) -> bool:
-        """Whether instances are being stored at this moment."""
+        """Whether instances are being stored at present."""
         with self._lock:
             return bool(self._hints) or time.monotonic() - self._last < _QUIET_SECONDS
 

@@ -1,7 +1,7 @@
-"""The truth: the archive and the sidecar compared, study by study, series by series.
+"""Compares the archive with the sidecar, study by study, series by series.
 
-Deletes are in no change log, and a sidecar may be new, old or another archive's. Of each series the number of instances
-and LastUpdate are compared; identifiers only where these differ, contents only where LastUpdate does.
+Deletes are not in the change log, and a sidecar may be new, old, or of another archive. The number of instances and
+LastUpdate of each series are compared; identifiers only if these differ, contents only if LastUpdate does.
 """
 
 import logging
@@ -27,9 +27,9 @@ class Reconcile:
     Parameters
     ----------
     queue_studies
-        Takes the studies of which instances are missing, or were read by a reader that is none of today's.
+        Called with the studies of which instances are missing or were read by an outdated reader.
     annotated
-        Told the studies and registration objects whose metadata may have changed unseen.
+        Called with the studies and registration objects whose metadata may have changed unnoticed.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class Reconcile:
         self._annotated = annotated
 
     def steps(self) -> Iterator[None]:
-        """One pass, in steps of milliseconds, so that whoever runs it can do other things between them, or stop.
+        """One pass, in steps of milliseconds, so that the caller can do other work between them, or stop.
 
-        First the studies the sidecar has not, then those it has and the archive has not, then what differs inside.
+        First the studies missing in the sidecar, then those missing in the archive, then differences within studies.
         """
         seen: list[str] = []
         old: list[str] = []
@@ -83,9 +83,7 @@ class Reconcile:
 
     def _remove_gone(self, seen: set[str]) -> Iterator[None]:
         for orthanc_id in all_studies(self._readers.connection()):
-            if (
-                orthanc_id not in seen
-            ):  # gone, or missed because a delete shifted the pages: `deleted` asks again
+            if orthanc_id not in seen:  # gone, or missed because a delete shifted the pages: `deleted` checks
                 self._ingest.deleted("studies", orthanc_id).result()
                 yield
 
@@ -103,7 +101,7 @@ class Reconcile:
             if len(self._inventory.instances(series)) != state.instances or last_update != state.last_update:
                 is_missing |= yield from self._compare_instances(series, state, last_update)
         if is_missing:
-            self._ingest.announce(study).result()  # its row went with the last instance that was indexed
+            self._ingest.announce(study).result()  # its row was removed with its last indexed instance
         if is_missing or any(state.is_outdated for state in states.values()):
             self._queue_studies([study])
         for resource in (orthanc_id, *registrations_of_study(self._readers.connection(), orthanc_id)):
@@ -112,22 +110,22 @@ class Reconcile:
     def _compare_instances(
         self, series: str, state: SeriesState, last_update: str
     ) -> Generator[None, None, bool]:
-        """Remove what is gone, read again what was overwritten; returns whether instances are missing here."""
-        self._ingest.settle()  # what is just being stored is not missing
+        """Remove what is gone and read again what was overwritten; returns whether instances are missing in the sidecar."""
+        self._ingest.settle()  # what is being stored at present is not missing
         known = set(instances_under(self._readers.connection(), "series", series))
         stored = set(self._inventory.instances(series))
         for instance in known - stored:
             self._ingest.deleted("instances", instance).result()
         if state.last_update not in (None, last_update):
             yield from self._read_again(known & stored)
-        # Where some are missing a job reads them, and the next pass notes what it finds.
+        # If some are missing, a job reads them, and the next pass notes LastUpdate.
         noted = last_update if stored <= known else None
         if noted != state.last_update:
             self._ingest.note_last_update(series, noted).result()
         return noted is None
 
     def _read_again(self, instances: Iterable[str]) -> Iterator[None]:
-        """Read what may have been overwritten. What a callback told of since the start was read then."""
+        """Read what may have been overwritten. Instances reported by a callback since the start were read then."""
         told = [instance for instance in instances if not self._ingest.has_told(instance)]
         waiting = []
         for _, done in self._ingest.index_all(told):
@@ -139,7 +137,7 @@ class Reconcile:
                 done.result()
         if waiting:
             LOGGER.info(
-                "%d instances were read again, as LastUpdate of their series has changed", len(waiting)
+                "Read %d instances again, because LastUpdate of their series has changed", len(waiting)
             )
 
     def _study(self, orthanc_id: str) -> ArchivedStudy | None:

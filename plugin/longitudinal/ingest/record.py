@@ -1,4 +1,4 @@
-"""One stored instance -> one InstanceRecord, whatever it is: nothing is refused, everything has planes or a reason."""
+"""Makes an InstanceRecord of any stored instance: it has planes, or the reason why it has none."""
 
 import hashlib
 import logging
@@ -42,12 +42,12 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
     tags
         Its tags in Orthanc's short form.
     archive
-        Asked for the file of a registration object, and for parents where Orthanc's ids cannot be derived.
+        Asked for the file of a registration object, and for parents if Orthanc's ids cannot be derived.
 
     Raises
     ------
     KeyError
-        When the archive was asked and the instance is gone.
+        The archive was asked, and the instance is gone.
     """
     header = read_header(tags)
     found = read_planes(tags)
@@ -107,7 +107,7 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
 
 
 def with_current_notes(record: InstanceRecord, archive: Archive) -> InstanceRecord:
-    """The record with what is said about its transforms at this moment."""
+    """The record with the present statements about its transforms."""
     if not record.transforms:
         return record
     notes = read_statement(archive.annotation(record.orthanc_id), archive.errors_at_place(record.orthanc_id))
@@ -120,7 +120,7 @@ def with_current_notes(record: InstanceRecord, archive: Archive) -> InstanceReco
 def derive_parents(header: Header, orthanc_id: str) -> Parents | None:
     """Orthanc's ids of the patient, study and series, which are SHA-1 of the DICOM identifiers joined by "|".
 
-    None where the same rule does not give the instance's own id (identifiers that Orthanc normalised in its own way).
+    None if the same rule does not give the instance's own id (Orthanc normalised the identifiers).
     """
     parts = (
         header.patient_id,
@@ -140,10 +140,10 @@ def _orthanc_id(text: str) -> str:
 
 
 def _unknown_class(sop_class_uid: str) -> str:
-    """What to say of a SOP class that DICOM does not have; nothing of one it has."""
+    """The detail for a SOP class that is not in the standard; empty for one that is."""
     if sop_class_uid in UID_dictionary:
         return ""
-    return f"SOP Class UID {sop_class_uid or '(none)'} is none of the standard's; it is read as nothing"
+    return f"SOP Class UID {sop_class_uid or '(none)'} is not in the DICOM standard; its content is not read"
 
 
 def _frame(header: Header, found: object, series: str) -> str | None:
@@ -156,7 +156,7 @@ def _frame(header: Header, found: object, series: str) -> str | None:
 def _read_transforms(
     file: bytes, notes: Mapping[int, Notes], default: CharacterSet
 ) -> tuple[tuple[TransformRecord, ...], str | None, str]:
-    """The items of a registration object, and why none of it can be used."""
+    """The items of a registration object, and why none of them can be used."""
     try:
         registration = read_registration(with_unicode(pydicom.dcmread(BytesIO(file)), default))
     except (
@@ -176,7 +176,7 @@ def _read_transforms(
 
 
 def _largest_exact(registration: Registration) -> int:
-    """A field of our own making has steps of 0.01 mm anyway; anybody else's is kept as it came where that is small."""
+    """A field made by the plugin has steps of 0.01 mm anyway; any other is kept unchanged if it is small."""
     return 0 if registration.manufacturer == Equipment().manufacturer else LARGEST_EXACT_BYTES
 
 

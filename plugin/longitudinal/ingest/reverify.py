@@ -1,4 +1,4 @@
-"""Other keys than those the sidecar was made with: what it keeps of statements is verified again."""
+"""Verifies the statements in the sidecar again after the keys have changed."""
 
 import logging
 import threading
@@ -16,12 +16,12 @@ _SECONDS = 1.0
 
 
 class Reverify:
-    """A thread that looks once, as soon as the sidecar can be read, and ends.
+    """A thread that checks once, as soon as the sidecar can be read, and ends.
 
     Parameters
     ----------
     fingerprint
-        Of the keys that are here now.
+        Of the present keys.
     """
 
     def __init__(self, readers: Readers, writer: Writer, annotations: Annotations, fingerprint: str) -> None:
@@ -33,11 +33,11 @@ class Reverify:
         self._thread = threading.Thread(target=self._run, name="longitudinal-reverify", daemon=True)
 
     def start(self) -> None:
-        """Start it; nothing waits for it."""
+        """Start the thread; nothing waits for it."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End it, and wait for that."""
+        """End the thread and join it."""
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -47,9 +47,11 @@ class Reverify:
         while not self._ended.is_set():
             try:
                 self._look()
-            except Exception as error:  # an index at fault, as a rule; what it keeps counts till then
+            except (
+                Exception
+            ) as error:  # usually a fault of the sidecar; the statements in it count until then
                 if not is_told and not isinstance(error, SidecarUnavailable):
-                    LOGGER.exception("Statements could not be verified again; it is tried until they are")
+                    LOGGER.exception("Statements could not be verified again; retrying every second")
                     is_told = True
                 self._ended.wait(_SECONDS)
             else:
@@ -62,7 +64,7 @@ class Reverify:
         objects = registrations(connection)
         if objects:
             LOGGER.warning(
-                "The keys are others than before: what is said about %d objects is verified again",
+                "The keys have changed: verifying the statements about %d objects again",
                 len(objects),
             )
         for orthanc_id in objects:
@@ -72,7 +74,7 @@ class Reverify:
         self._wait(self._writer.call(lambda connection: write_verified_with(connection, self._fingerprint)))
 
     def _wait(self, done: Future[None]) -> None:
-        """Until it is done, or all ends; raises what it raised."""
+        """Wait until it is done or the thread is stopped; raises what it raised."""
         while not self._ended.is_set():
             if wait([done], _SECONDS).done:
                 done.result()

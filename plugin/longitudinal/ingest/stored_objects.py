@@ -1,7 +1,7 @@
-"""Reading stored objects: the one way from what the archive has to what the index says of it.
+"""Reads stored objects: the only way from the archive's files to records of the index.
 
-Callbacks, the change log, index jobs: whatever makes an instance be read, it is read here, from the archive as it is at
-that moment. What a callback brings along may be of a file that the archive did not take.
+Callbacks, the change log and index jobs all read instances here, from the archive as it is at that moment. The tags that a
+callback passes may be of a file that the archive did not store.
 """
 
 import json
@@ -20,13 +20,13 @@ from longitudinal.sidecar.records import InstanceRecord
 
 LOGGER = logging.getLogger(__name__)
 
-# A file that Python can get from the archive only as a whole. Of larger ones Orthanc itself reads the tags.
+# Up to this size Python reads a file from the archive as a whole. Of larger ones Orthanc itself reads the tags.
 _LARGE_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """What was read of an instance, and of which file."""
+    """The record of an instance, and the file it was read from."""
 
     record: InstanceRecord
     file: StoredFile
@@ -36,11 +36,11 @@ class ObjectReader(Protocol):
     """Reads stored objects."""
 
     def read(self, orthanc_ids: Sequence[str]) -> Iterator[StoredObject | None]:
-        """Each instance in order, read when it is asked for; None where it is gone or cannot be read."""
+        """Each instance in order, read when the iterator reaches it; None if it is gone or cannot be read."""
 
 
 class StoredObjects:
-    """Implements `ObjectReader` on the thread that asks.
+    """Implements `ObjectReader` on the calling thread.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class StoredObjects:
             return StoredObject(read_record(orthanc_id, tags, self._archive), stored)
         except KeyError:
             return None
-        except Exception:  # whatever one file holds, the others are still read
+        except Exception:  # the content of one file must not stop the reading of others
             LOGGER.exception("Instance %s cannot be read", orthanc_id)
             return None
 
@@ -90,8 +90,8 @@ def read_stored_tags(
         raise
     except FileNotFoundError:  # deleted or overwritten meanwhile
         raise KeyError(orthanc_id) from None
-    except Exception as error:  # pydicom raises what it likes; Orthanc has read the file once already
-        LOGGER.info("Orthanc reads instance %s, as pydicom cannot: %s", orthanc_id, error)
+    except Exception as error:  # pydicom raises any exception; Orthanc was able to read the file
+        LOGGER.info("Reading instance %s through Orthanc, because pydicom failed: %s", orthanc_id, error)
     tags: Tags = json.loads(inventory.tags(orthanc_id))
     return tags
 

@@ -1,1 +1,1 @@
-"""Work that takes longer than a request: queued in the sidecar, survives a crash, can be watched and cancelled."""
+"""Work that takes longer than a request: it is queued in the sidecar, survives a crash, and can be watched and cancelled."""

@@ -1,4 +1,4 @@
-"""What the tags of an instance say about how its series was acquired, read again where the series has changed."""
+"""The acquisition of a series, from the tags of one of its instances; read again if the series has changed."""
 
 import threading
 import time

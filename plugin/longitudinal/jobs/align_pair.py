@@ -1,4 +1,4 @@
-"""One pair of an align job: registered by a worker, and kept, or noted as failed with its reason."""
+"""One pair of an align job: registered by a worker, and stored, or noted as failed with its reason."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ RIGID = "rigid"
 
 
 class Initial(msgspec.Struct, rename="camel", frozen=True):
-    """Where the search begins: (4, 4), target from source, between two frames, LPS mm."""
+    """The start of the search: (4, 4), target from source, between two frames, LPS mm."""
 
     source_frame: str
     target_frame: str
@@ -43,7 +43,7 @@ class Initial(msgspec.Struct, rename="camel", frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """How a pair is to be aligned; `by` is who asked, empty where nobody did."""
+    """How a pair is to be aligned; `by` is the user who asked, empty if nobody did."""
 
     method: str
     initial: Initial | None
@@ -51,9 +51,9 @@ class Order:
 
 
 class AlignedPair(msgspec.Struct, rename="camel", frozen=True):
-    """What came of one pair: `transform` is its id, null where the alignment failed, with `reason`.
+    """The result of one pair: `transform` is its id, null if the alignment failed for `reason`.
 
-    `rejection` is the code of the reason. Of a stored one: the size of the object in the archive, in bytes.
+    `rejection` is the code of the reason. `object_bytes` is the size of the stored object in the archive.
     """
 
     study_instance_uid: str
@@ -73,7 +73,7 @@ class AlignedPair(msgspec.Struct, rename="camel", frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class PairOutcome:
-    """What was tried with a pair, the method that was asked for first; and the scan that is of no use, if it is one."""
+    """What was tried with a pair, the requested method first; and the scan that cannot be used, if there is one."""
 
     tried: tuple[AlignedPair, ...]
     unusable: StackCandidate | None = None
@@ -81,14 +81,14 @@ class PairOutcome:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """A worker's answer; `unusable` is the scan it is about, where it is about one."""
+    """A worker's answer; `unusable` is the scan that cannot be used, if it is about one."""
 
     registered: Registered
     unusable: StackCandidate | None = None
 
     @property
     def failed_before_checks(self) -> bool:
-        """Whether it is the two together that could not be registered at all."""
+        """Whether the two scans together could not be registered at all."""
         return self.unusable is None and failed_before_checks(self.registered.rejection)
 
 
@@ -98,9 +98,9 @@ class AlignPair:
     Parameters
     ----------
     has
-        Whether an instance (Orthanc id) is in the archive at this moment.
+        Whether an instance (Orthanc id) is in the archive at present.
     heal
-        Takes instances that are gone out of the index.
+        Removes deleted instances from the index.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class AlignPair:
         self._heal = heal
 
     def acquisition_of(self, instance: str) -> Acquisition:
-        """The acquisition of a series by one of its instances; unknown where that is gone."""
+        """The acquisition of a series by one of its instances; unknown if the instance is gone."""
         try:
             return self._acquisition_of(instance)
         except KeyError:
@@ -134,13 +134,13 @@ class AlignPair:
         Raises
         ------
         JobInterruption, JobCrashed
-            The pair is to be tried again: whatever that is about, it says nothing of the pair yet.
+            The pair is to be tried again: the error says nothing about the pair.
         """
         last_updates = [self.last_update_of(scan.instance) for scan in (pair.fixed, pair.moving)]
         answer = self._register(context, index, pair, order.method, order.initial)
         tried = [self._settle(index, pair, order.method, answer, order, last_updates)]
         rigid = None if answer.registered.rigid is None else _Answer(answer.registered.rigid)
-        if order.method != RIGID and answer.failed_before_checks:  # without the rest it may work
+        if order.method != RIGID and answer.failed_before_checks:  # the rigid registration alone may work
             rigid = self._register(context, index, pair, RIGID, order.initial)
         if rigid is not None:
             tried.append(self._settle(index, pair, RIGID, rigid, order, last_updates))
@@ -182,23 +182,25 @@ class AlignPair:
     def _settle(
         self, index: PatientIndex, pair: Pair, method: str, answer: _Answer, order: Order, last_updates: Sequence[str]
     ) -> AlignedPair:  # fmt: skip
-        """Keep what may be used, and note what failed."""
+        """Store an accepted alignment, or note a failed one."""
         outcome = _outcome(answer, method, _initial(pair, order.initial))
         if outcome.rejection is None:
-            gone = self._gone(index, pair)  # stored now, the object would bring a deleted study back
+            gone = self._gone(index, pair)  # storing the object now would recreate a deleted study
             if gone is None:
                 return self._keep(index, pair, answer.registered, outcome, order.by)
             answer = _Answer(
                 _failed(AlignmentFailure.IMAGE_GONE, AlignmentFailure.IMAGE_GONE.explanation), gone
             )
             outcome = _outcome(answer, method, None)
-        if outcome.rejection != AlignmentFailure.IMAGE_GONE:  # that says nothing of the images that are left
+        if outcome.rejection != AlignmentFailure.IMAGE_GONE:  # says nothing about the remaining images
             if outcome.rejection == AlignmentFailure.IMAGE_UNAVAILABLE:
-                last_updates = ("", "")  # of the storage, and not of what is stored: the next job tries again
+                last_updates = ("", "")  # a fault of the storage, not of the images: the next job tries again
             try:
                 self._outcomes.refuse(index, pair, outcome, order.by, last_updates)
             except ArchiveFailed as error:
-                LOGGER.warning("A failed alignment could not be noted beside its study: %s", error)
+                LOGGER.warning(
+                    "A failed alignment could not be written to the metadata of its study: %s", error
+                )
         return _aligned_pair(index, pair, method, answer.registered)
 
     def _keep(
@@ -212,7 +214,7 @@ class AlignPair:
         return msgspec.structs.replace(made, transform=stored.transform, object_bytes=stored.file_bytes)
 
     def _gone(self, index: PatientIndex, pair: Pair) -> StackCandidate | None:
-        """The scan that has lost an image since it was indexed, which the index then knows."""
+        """The scan of which an image was deleted since it was indexed; the index is updated."""
         for scan in (pair.fixed, pair.moving):
             images = dict.fromkeys(images_of(index, scan.stack)[0])
             gone = [image for image in images if not self._has(image)]
@@ -223,7 +225,7 @@ class AlignPair:
 
 
 def _initial(pair: Pair, initial: Initial | None) -> list[list[float]] | None:
-    """Moving from fixed, as the worker wants it."""
+    """Moving from fixed, as the worker expects it."""
     if initial is None:
         return None
     matrix = np.array(initial.matrix, dtype=np.float64)
@@ -234,7 +236,7 @@ def _initial(pair: Pair, initial: Initial | None) -> list[list[float]] | None:
 
 
 def _failed(rejection: str, reason: str) -> Registered:
-    """An alignment that came to nothing before it could be checked."""
+    """An alignment that failed before it could be checked."""
     return Registered([], None, "", {}, None, rejection, reason, 0.0, 0.0)
 
 

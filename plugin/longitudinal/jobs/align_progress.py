@@ -1,4 +1,4 @@
-"""How far an align job is: what it has tried, kept beside the job so that an interrupted one goes on from there."""
+"""The progress of an align job: what it has tried, kept with the job so that an interrupted one continues from there."""
 
 from collections import Counter
 
@@ -9,12 +9,12 @@ from longitudinal.alignment.partner import Choice
 from longitudinal.jobs.align_pair import AlignedPair, PairOutcome
 from longitudinal.reasons import AlignmentFailure
 
-# Whoever deletes image by image must not keep a job busy for good.
+# Limits the attempts while images are deleted one by one.
 _MOST_GONE = 2
 
 
 class _Refused(msgspec.Struct, frozen=True):
-    """A pair of frames that failed together: that of the study the job is about, the other, and the code of why."""
+    """A pair of frames that failed together: that of the job's study, the other, and the code of the reason."""
 
     frame: str
     other: str
@@ -27,11 +27,11 @@ class AlignProgress(msgspec.Struct, rename="camel", frozen=True):
     Attributes
     ----------
     frames
-        Those that are dealt with.
+        Frames that are finished.
     unusable
-        Orthanc ids of the first instance of each stack that is of no use.
+        Orthanc ids of the first instance of each stack that cannot be used.
     gone
-        The same, once for each time it had lost an image.
+        The same, once for each time an image of it was deleted.
     """
 
     pairs: list[AlignedPair] = []
@@ -42,25 +42,25 @@ class AlignProgress(msgspec.Struct, rename="camel", frozen=True):
 
     @classmethod
     def read(cls, memory: str | None) -> "AlignProgress":
-        """What an earlier start has found; nothing at the first, or where another version left it."""
+        """What an earlier start has found; empty at the first start, or if another version wrote it."""
         try:
             return cls() if memory is None else msgspec.json.decode(memory, type=cls)
         except msgspec.DecodeError:
             return cls()
 
     def text(self) -> str:
-        """For the job's next start."""
+        """The text for the job's next start."""
         return msgspec.json.encode(self).decode()
 
     @property
     def outcome(self) -> str:
-        """What the job as a whole has come to."""
+        """The outcome of the job as a whole."""
         if not self.pairs:
             return "nothingToDo"
         return "aligned" if any(pair.transform for pair in self.pairs) else "failed"
 
     def tried(self) -> Tried:
-        """What need not be tried again."""
+        """What is not tried again."""
         given_up = {scan for scan, times in Counter(self.gone).items() if times >= _MOST_GONE}
         return Tried(
             frozenset(self.frames),

@@ -1,4 +1,5 @@
-"""The job that aligns a study with its best partner: indexes what is missing, chooses, has it registered, keeps it."""
+"""The job that aligns a study with its best partner: it indexes what is missing, chooses pairs, has them registered and
+keeps the result."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,10 +22,10 @@ KIND = "align"
 
 
 class AlignParameters(msgspec.Struct, rename="camel", frozen=True):
-    """What an align job is told beside its subject.
+    """The parameters of an align job.
 
-    `partners` are Orthanc ids of the studies to choose from, null for all of the patient that are indexed; `series` are
-    SeriesInstanceUIDs that stand for their studies; `by` is who asked, empty where nobody did.
+    `partners` are Orthanc ids of the studies to choose from, null for all indexed ones of the patient; `series` are the
+    SeriesInstanceUIDs to use for their studies; `by` is the user who asked, empty if nobody did.
     """
 
     method: str = "rigid"
@@ -38,8 +39,8 @@ class AlignParameters(msgspec.Struct, rename="camel", frozen=True):
 class Aligned(msgspec.Struct, rename="camel", frozen=True):
     """The result of an align job.
 
-    `outcome`: aligned; failed, where every pair failed; nothingToDo, where the study is joined already or has no
-    comparable partner; identityConflict, where nobody knows whether the patient is one person.
+    `outcome`: aligned; failed, if every pair failed; nothingToDo, if the study is joined already or has no comparable
+    partner; identityConflict, if the patient may be two persons.
     """
 
     outcome: str
@@ -58,7 +59,7 @@ def newest_alignment(queue: JobQueue) -> Callable[[str], Job | None]:
 
 
 class AlignStudy:
-    """Does align jobs, as many at once as there are workers."""
+    """Runs align jobs, as many at once as there are workers."""
 
     def __init__(
         self, readers: Readers, catalogue: Catalogue, index_study: IndexStudy, align_pair: AlignPair
@@ -69,7 +70,7 @@ class AlignStudy:
         self._align_pair = align_pair
 
     def __call__(self, context: JobContext) -> Aligned:
-        """Do it. A pair that fails is that pair's failure, and the next one is tried.
+        """Align the study of the job. If a pair fails, the next one is tried.
 
         Raises
         ------
@@ -79,7 +80,7 @@ class AlignStudy:
         parameters = msgspec.json.decode(context.job.parameters, type=AlignParameters)
         study = context.job.subject
         for missing in dict.fromkeys([study, *(parameters.partners or [])]):
-            with suppress(UnreadableInstances):  # all others are indexed, and may do
+            with suppress(UnreadableInstances):  # all others are indexed, which may suffice
                 self._index_study.index(context, missing)
         index = self._patient_of(study)
         if index is None:

@@ -1,4 +1,4 @@
-"""Studies that have just been stored: once nothing more of them comes, each is aligned without being asked for."""
+"""Studies that have just been stored: each is aligned automatically once nothing more of it arrives."""
 
 import logging
 import time
@@ -22,24 +22,24 @@ from longitudinal.sidecar.writer import Writer
 LOGGER = logging.getLogger(__name__)
 
 _DATE_FORMAT = "%Y%m%dT%H%M%S"
-# Where the tags of no instance are read, two series could always show the same part of the body.
+# Without the tags of an instance, any two series may show the same part of the body.
 _UNKNOWN = Acquisition(Contrast(""))
 
 
 class Arrivals:
-    """Follows what is stored, by the change log; used by the thread that follows that.
+    """Follows the change log; used by the thread that reads it.
 
-    What is noted stands in the sidecar before the cursor moves on, and is taken back only by the transaction that queues
-    the job: a crash in between loses none.
+    Arrivals are written to the sidecar before the cursor moves on, and removed only in the transaction that queues the job:
+    a crash in between loses none.
 
     Parameters
     ----------
     quiet_seconds
         How long nothing of a study must have been stored.
     takeover_seconds
-        How much longer what another node has received is left to that node.
+        How much longer a study that another node received is left to that node.
     has_received
-        Whether an instance (Orthanc id) came to this node since it started.
+        Whether this node received an instance (Orthanc id) since it started.
     last_update_of
         When something was last stored in a series, by the Orthanc id of one of its instances.
     now
@@ -69,7 +69,7 @@ class Arrivals:
         self._now = now
 
     def note(self, changes: Sequence[Change]) -> None:
-        """Take up lines of the change log; returns when they stand in the sidecar."""
+        """Note lines of the change log; returns when they are in the sidecar."""
         stored = {
             change.orthanc_id: self._moment(change) for change in changes if change.kind == "NewInstance"
         }
@@ -77,7 +77,7 @@ class Arrivals:
             self._writer.call(lambda connection: note_arrivals(connection, stored)).result()
 
     def look(self) -> None:
-        """Queue an alignment for each study that has arrived and has somebody to be aligned with."""
+        """Queue an alignment for each study that has arrived and has a partner."""
         before = self._now() - self._quiet_seconds
         quiet = quiet_arrivals(self._readers.connection(), before)
         if not quiet:
@@ -87,10 +87,10 @@ class Arrivals:
             [request_alignment(study, AlignParameters(), Priority.ARRIVED) for study in wanted],
             together_with=lambda connection: forget_arrivals(connection, quiet, before),
         )
-        LOGGER.info("%d studies have arrived, %d of them are to be aligned", len(quiet), len(wanted))
+        LOGGER.info("%d studies have arrived; %d of them will be aligned", len(quiet), len(wanted))
 
     def _moment(self, change: Change) -> float:
-        """From when on an instance's quiet time counts, POSIX seconds; never later than now, whatever a clock says."""
+        """When the quiet time of an instance begins, POSIX seconds; never later than now, whatever the date in the log."""
         try:
             moment = datetime.strptime(change.date, _DATE_FORMAT).replace(tzinfo=UTC).timestamp()
         except ValueError:

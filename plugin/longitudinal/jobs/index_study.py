@@ -1,4 +1,4 @@
-"""The job that indexes a study the archive had before: reads its instances back from the archive."""
+"""The job that indexes a study that was stored before: it reads the instances back from the archive."""
 
 import logging
 import sqlite3
@@ -26,9 +26,9 @@ from longitudinal.sidecar.studies import known_instances
 LOGGER = logging.getLogger(__name__)
 
 KIND = "index"
-# Read while the writer writes the ones before, many in one transaction; more would only fill its queue.
+# Read while the writer writes the earlier ones, many in one transaction; more would only fill its queue.
 _AHEAD = 400
-# So that a rate is a number from the first moment on.
+# Avoids a division by zero in the rate.
 _SHORTEST_SECONDS = 0.001
 
 
@@ -42,7 +42,7 @@ class Indexed(msgspec.Struct, rename="camel", frozen=True):
 
 
 class UnreadableInstances(LongitudinalError):
-    """Some instances are stored and cannot be indexed; all others are."""
+    """Some stored instances cannot be indexed; all others are."""
 
 
 def request_index(study: str, study_date: str, priority: int = Priority.ASKED, owner: str = "") -> JobRequest:
@@ -53,7 +53,7 @@ def request_index(study: str, study_date: str, priority: int = Priority.ASKED, o
     study
         Its Orthanc id.
     study_date
-        YYYYMMDD; empty goes last.
+        YYYYMMDD; studies without a date go last.
     owner
         Who asked.
     """
@@ -69,9 +69,9 @@ def request_backfill(studies: Sequence[ArchivedStudy]) -> list[JobRequest]:
 
 
 class IndexStudy:
-    """Indexes what is missing of a study, and what was indexed by a reader that is none of today's.
+    """Indexes the missing instances of a study, and those that an outdated reader has read.
 
-    What is indexed already is skipped, so it may be interrupted anywhere.
+    Indexed instances are skipped, so it may be interrupted anywhere.
     """
 
     def __init__(self, inventory: Inventory, readers: Readers, ingest: Ingest) -> None:
@@ -80,16 +80,16 @@ class IndexStudy:
         self._ingest = ingest
 
     def __call__(self, context: JobContext) -> Indexed:
-        """Do it for the study that the job is about."""
+        """Index the study that the job is about."""
         return self.index(context, context.job.subject)
 
     def index(self, context: JobContext, study: str) -> Indexed:
-        """Do it for a study (Orthanc id).
+        """Index a study (Orthanc id).
 
         Raises
         ------
         UnreadableInstances
-            When some could not be read.
+            Some instances could not be read.
         """
         try:
             listed = self._inventory.study(study).series
@@ -105,7 +105,7 @@ class IndexStudy:
         missing = [instance for instance in stored if instance not in known]
         waiting: deque[tuple[str, Future[None]]] = deque()
         unread = _Unread()
-        # A start after one that was cut short tells at once when it has got further.
+        # A start after an interrupted one reports at once when it has got further.
         ahead = _AHEAD if context.job.attempts == 1 else 1
         indexing = chain(
             self._ingest.index_all(missing[:1], is_awaited=True), self._ingest.index_all(missing[1:])
@@ -131,12 +131,12 @@ class IndexStudy:
         return Indexed(len(stored), len(missing), round(seconds, 3), round(rate, 1))
 
     def _up_to_date(self, study: str, instances: Sequence[str]) -> set[str]:
-        """Those of the instances of a study that are indexed, by a reader of today."""
+        """The given instances of a study that a current reader has indexed."""
         connection = self._readers.connection()
         return known_instances(connection, instances) - outdated_instances(connection, study, CURRENT)
 
     def _check(self, study: str, unread: "_Unread", missing: int) -> None:
-        """Raise for what could not be indexed, is stored, and no callback has told of meanwhile."""
+        """Raise for instances that are stored and could not be indexed."""
         known = self._up_to_date(study, list(unread.why))
         lost = [instance for instance in unread.why if instance not in known and self._ingest.has(instance)]
         if lost:
@@ -148,13 +148,13 @@ class IndexStudy:
 
 
 class _Unread:
-    """Instances that could not be indexed, with the reason where there is one: each costs itself, and no other."""
+    """Instances that could not be indexed, with the reason if it is known; each fails alone."""
 
     def __init__(self) -> None:
         self.why: dict[str, str] = {}
 
     def add(self, instance: str, why: str = "") -> None:
-        """Note one, and in the log what made it so; the traceback once a study, as all may be alike."""
+        """Note an instance and log the reason; the traceback once a study, since all may be alike."""
         if why and not any(self.why.values()):
             LOGGER.exception("Instance %s cannot be indexed", instance)
         elif why:
@@ -163,7 +163,7 @@ class _Unread:
 
     @contextmanager
     def costs_only(self, instance: str) -> Iterator[None]:
-        """Take what is raised for the instance's own, unless it is the sidecar's fault, the archive's or the job's."""
+        """Attribute an error to the instance, unless it comes from the sidecar, the archive or the job."""
         try:
             yield
         except (JobInterruption, LongitudinalError):
@@ -175,7 +175,7 @@ class _Unread:
 
 
 def _await(instance: str, done: Future[None], unread: _Unread) -> None:
-    """Wait until an instance is written; what is wrong with it costs the instance."""
+    """Wait until an instance is written; its errors affect this instance only."""
     with unread.costs_only(instance):
         done.result()
 

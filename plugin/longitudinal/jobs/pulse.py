@@ -1,10 +1,10 @@
-"""Whether a worker is alive: by what it says, and by the processor time it has taken.
+"""Whether a worker is alive: by its messages, and by the processor time it has taken.
 
-A thread of the worker that beats beside the work would go on beating while the work hangs in native code, and would fall
-silent with the work where that holds Python's lock. The kernel's count of the process's own processor time does neither:
-it stands still where the process is stopped, waits for a lock for good, or for an answer that does not come, and it
-moves, however slowly, where a worker of the lowest priority has to leave a busy machine to others. What it cannot tell
-is work that never ends; so each stage declares beforehand how much processor time it may take between two words.
+A heartbeat thread in the worker would continue while the work hangs in native code, and would stop while the work holds
+Python's lock. The kernel's count of the processor time of the process does neither: it stops if the process is stopped,
+waits for a lock forever, or waits for an answer that does not come, and it grows, however slowly, while a worker of the
+lowest priority runs on a busy machine. It does not reveal work that never ends; so each stage declares in advance how much
+processor time it may take between two messages.
 """
 
 import os
@@ -13,18 +13,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 SILENT_SECONDS = 120.0
-"""Without a sign of life for so long a worker is replaced."""
+"""A worker without a sign of life for this long is replaced."""
 
 # proc(5), /proc/pid/stat: fields 14 and 15, counted after the command's closing parenthesis, where field 3 is the first.
 _USER_TIME, _SYSTEM_TIME = 11, 12
-# Two of the kernel's ticks: one may be the rest of what was done before.
+# Two of the kernel's ticks: one may be left over from earlier work.
 _LEAST_SECONDS = 0.02
-# Whoever did not look for so long was halted himself, and the worker perhaps with him.
+# After such a gap this process was halted itself, and perhaps the worker as well.
 _AWAY_SECONDS = 10.0
 
 
 def processor_seconds(pid: int) -> float:
-    """Processor time a process has taken, all of its threads; 0 where it is gone."""
+    """Processor time that all threads of a process have taken, seconds; 0 if it is gone."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -33,14 +33,14 @@ def processor_seconds(pid: int) -> float:
 
 
 class Pulse:
-    """Of one process, during one task.
+    """The signs of life of one process during one task.
 
     Parameters
     ----------
     silent_seconds
-        How long it may give no sign of life.
+        How long it may give no sign of life, seconds.
     processor_seconds
-        Tells the processor time it has taken so far.
+        Returns the processor time it has taken so far.
     now
         A clock in seconds that never goes back.
     """
@@ -60,17 +60,17 @@ class Pulse:
 
     @property
     def age(self) -> float:
-        """Seconds since the last sign of life, as of the last look."""
+        """Seconds since the last sign of life, as of the last check."""
         return self._looked - self._sign_at
 
     def heard(self, stage: str, longest: float) -> None:
-        """It has said something, and may now take so many seconds of processor time until it says something again."""
+        """It has sent a message, and may take `longest` seconds of processor time until the next one."""
         self._stage, self._longest = stage, longest
         self._taken_at_word = self._taken_at_sign = self._processor_seconds()
         self._looked = self._sign_at = self._now()
 
     def fault(self) -> str | None:
-        """What is wrong with it; None while it lives. To be asked every second or so."""
+        """What is wrong with it; None while it is alive. To be called about every second."""
         now, taken = self._now(), self._processor_seconds()
         if now - self._looked > _AWAY_SECONDS:
             self._sign_at += now - self._looked
@@ -81,7 +81,5 @@ class Pulse:
         if now - self._sign_at > self._silent_seconds:
             return f"the worker gave no sign of life for {self._silent_seconds:g} s{where}"
         if taken - self._taken_at_word > self._longest:
-            return (
-                f"the worker took more than {self._longest:g} s of processor time without getting on{where}"
-            )
+            return f"the worker took more than {self._longest:g} s of processor time without progress{where}"
         return None

@@ -1,4 +1,4 @@
-"""The queue of jobs: kept in the sidecar, so that a crash loses none of it."""
+"""The queue of jobs, kept in the sidecar so that it survives a crash."""
 
 import sqlite3
 import threading
@@ -18,20 +18,20 @@ from longitudinal.sidecar.writer import Task, Writer
 
 T = TypeVar("T")
 
-# The writer retries a failing batch after a second; a request should not hang for longer.
+# The writer retries a failing batch after a second; a request should not wait much longer.
 _WRITE_SECONDS = 10.0
 MOST_WAITING = 2_000
-"""Of one user: with so many waiting, nothing more is taken of him. What one request asks for is taken as a whole."""
+"""Waiting jobs of one user beyond which no more are accepted. The jobs of one request are accepted together."""
 
-# An alignment that starts anew each time somebody looks at a point would never be done.
+# An alignment that is interrupted for every refinement would never finish.
 _MOST_WAYS = 5
-# There are as many as threads that do jobs.
+# There are as many as threads that run jobs.
 _MOST_RUNNING = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A job that runs: for how long, and since when nothing was heard of what does it; None before the first sign."""
+    """A running job, its age, and the time since its worker's last sign of life; None before the first one."""
 
     job: Job
     age_seconds: float
@@ -39,7 +39,7 @@ class Running:
 
 
 class JobQueue:
-    """Everything that is done to jobs, from any thread."""
+    """All operations on jobs, from any thread."""
 
     def __init__(self, readers: Readers, writer: Writer) -> None:
         self._readers = readers
@@ -49,9 +49,9 @@ class JobQueue:
         self._is_paused: bool | None = None  # None: to be read from the sidecar
         self._listeners: tuple[
             threading.Event, ...
-        ] = ()  # replaced as a whole: any thread may be going through it
+        ] = ()  # replaced as a whole: other threads iterate over it
 
-    # For those who want something done
+    # For requests
 
     def enqueue(
         self,
@@ -65,7 +65,7 @@ class JobQueue:
         Raises
         ------
         TooManyJobs
-            More than enough jobs of the owner wait already; none of these is queued.
+            Too many jobs of the owner wait already; none of these is queued.
         """
         owners = {request.owner for request in requests if request.priority >= Priority.ASKED}
 
@@ -82,7 +82,7 @@ class JobQueue:
         return ids
 
     def backfill(self, requests: Sequence[JobRequest]) -> None:
-        """Queue jobs nobody asked for, except those that failed or were cancelled within a day."""
+        """Queue jobs that nobody asked for, except those that failed or were cancelled within a day."""
 
         def enqueue(connection: sqlite3.Connection) -> None:
             for request in requests:
@@ -93,9 +93,9 @@ class JobQueue:
         self._wake()
 
     def hurry(self, kind: str, subject: str) -> None:
-        """Somebody misses what a job of the backfill will do: it goes before the others, also where it is queued later.
+        """An answer lacks what a job of the backfill will do: that job goes before the others, even if it is queued later.
 
-        Waits for nothing.
+        Does not block.
         """
         if not self._memory.miss(kind, subject):
             return
@@ -107,14 +107,14 @@ class JobQueue:
         self._writer.call(lambda connection: table.hurry(connection, kind, subject)).add_done_callback(settle)
 
     def relax(self, job_id: str) -> None:
-        """Nobody waits for a job any more. Waits for nothing."""
+        """No request waits for a job any more. Does not block."""
         self._writer.call(lambda connection: table.relax(connection, job_id))
 
     def get(self, job_id: str) -> Job:
         """One job. Raises NotFound."""
         job = table.read_job(self._readers.connection(), job_id)
         if job is None:
-            raise NotFound(f"there is no job {job_id}; finished ones are kept for a week")
+            raise NotFound(f"unknown job {job_id}; finished jobs are kept for a week")
         return job
 
     def find(self, state: str | None, limit: int, offset: int) -> list[Job]:
@@ -130,7 +130,7 @@ class JobQueue:
         return table.count_jobs(self._readers.connection())
 
     def running(self) -> list[Running]:
-        """The jobs that run, the oldest start first."""
+        """The running jobs, the oldest start first."""
         now, silences = datetime.now(UTC), self._memory.silences()
         found = []
         for job in table.read_jobs(self._readers.connection(), JobState.RUNNING, _MOST_RUNNING, 0):
@@ -140,7 +140,7 @@ class JobQueue:
         return sorted(found, key=lambda one: -one.age_seconds)
 
     def cancel(self, job_id: str) -> Job:
-        """Cancel a job, at once. Raises NotFound, or Conflict for a finished one."""
+        """Cancel a job at once. Raises NotFound, or Conflict for a finished one."""
         self.get(job_id)
         if not self._write(lambda connection: table.cancel(connection, job_id)):
             raise Conflict(f"job {job_id} is finished ({self.get(job_id).state}); it cannot be cancelled")
@@ -161,44 +161,40 @@ class JobQueue:
         if is_queued is None:
             raise _too_many()
         if not is_queued:
-            detail = (
-                f"job {job_id} is {self.get(job_id).state}, or another job does the same; nothing to retry"
-            )
+            detail = f"job {job_id} is {self.get(job_id).state}, or another job does the same; there is nothing to retry"
             raise Conflict(detail)
         self._wake()
         return self.get(job_id)
 
     @property
     def is_paused(self) -> bool:
-        """Whether jobs nobody asked for wait. It outlasts a restart."""
+        """Whether jobs that nobody asked for are held. It persists across restarts."""
         with self._pause_lock:
             if self._is_paused is None:
                 self._is_paused = read_fact(self._readers.connection(), BACKFILL_PAUSED) == "true"
             return self._is_paused
 
     def pause(self, paused: bool) -> None:
-        """Hold the backfill, or let it go on."""
+        """Pause or resume the backfill."""
         self._write(lambda connection: write_fact(connection, BACKFILL_PAUSED, "true" if paused else "false"))
         with self._pause_lock:
-            self._is_paused = (
-                None  # of two that pause and resume at once, the one that was written last holds
-            )
+            self._is_paused = None  # after a pause and a resume at once, the one that was written last counts
         self._wake()
 
-    # For those who do it
+    # For supervisors
 
     def listen(self) -> threading.Event:
-        """An event that is set whenever there may be something to start; the caller clears it."""
+        """An event that is set whenever there may be a job to start; the caller clears it."""
         listener = threading.Event()
         self._listeners = (*self._listeners, listener)
         return listener
 
     def recover(self, kinds: frozenset[str], max_attempts: int) -> None:
-        """Take up what a crash interrupted."""
+        """Queue again what a crash interrupted."""
         self._write(lambda connection: table.recover(connection, kinds, max_attempts))
 
     def start_next(self, kinds: frozenset[str]) -> Job | None:
-        """Mark the next job as running; None when nothing waits."""
+        """Mark the next job as running; None if none waits."""
         lowest = Priority.ASKED if self.is_paused else Priority.BACKFILL
         turns = self._memory.turns(kinds)
         while (
@@ -213,36 +209,36 @@ class JobQueue:
         return None
 
     def is_held(self, job: Job) -> bool:
-        """Whether a running job should be put back because the backfill is held."""
+        """Whether a running job should be queued again because the backfill is paused."""
         return job.priority < Priority.ASKED and self.is_paused
 
     def must_make_way(self, job: Job, kinds: frozenset[str]) -> bool:
-        """Whether a running job nobody asked for should be put back: one of `kinds` that is more urgent waits.
+        """Whether a running job that nobody asked for should be queued again, because a more urgent one of `kinds` waits.
 
-        One that has made way so often is done at last.
+        A job that was interrupted a few times is then finished.
         """
         if job.priority >= Priority.ASKED or self._memory.ways_given(job) >= _MOST_WAYS:
             return False
         return table.is_waiting_above(self._readers.connection(), kinds, job.priority)
 
     def is_cancelled(self, run: Job) -> bool:
-        """Whether somebody cancelled a running job."""
+        """Whether a running job was cancelled."""
         return self._memory.is_cancelled(run)
 
     def beat(self, run: Job, seconds_ago: float) -> None:
-        """When what does a running job has last given a sign of life."""
+        """Note when the worker of a running job last gave a sign of life."""
         self._memory.beat(run, seconds_ago)
 
     def report(self, run: Job, progress: float, stage: str) -> None:
-        """How far a running job is; waits for nothing."""
+        """Note the progress of a running job. Does not block."""
         self._writer.call(lambda connection: table.report(connection, run, progress, stage))
 
     def forgive(self, run: Job) -> None:
-        """A running job has got further than before: it counts as started once. Waits for nothing."""
+        """A running job has got further than before: reset its number of starts to one. Does not block."""
         self._writer.call(lambda connection: table.forgive(connection, run))
 
     def remember(self, run: Job, memory: str) -> None:
-        """What a running job has found so far, for its next start. Waits for nothing."""
+        """Keep what a running job has found so far, for its next start. Does not block."""
         self._writer.call(lambda connection: table.remember(connection, run, memory))
 
     def finish(self, run: Job, state: JobState, error: str | None = None, result: str | None = None) -> None:
@@ -252,17 +248,17 @@ class JobQueue:
         self._memory.forget_missed(run.kind, run.subject)
 
     def make_way(self, run: Job) -> None:
-        """A running job is about to be put back for another; the backfill as often as it takes, as its work stays done."""
+        """A running job is about to be queued again for another. Not counted for the backfill, whose work is kept."""
         if run.priority > Priority.BACKFILL:
             self._memory.make_way(run)
 
     def postpone(self, run: Job) -> None:
-        """A running job is put back."""
+        """Queue a running job again."""
         self._write(lambda connection: table.postpone(connection, run))
         self._memory.interrupted(run)
 
     def again(self, run: Job, error: str) -> None:
-        """What did a running job died: it starts once more, and this start counts."""
+        """The worker of a running job died: queue the job again; this start counts."""
         self._write(lambda connection: table.again(connection, run, error))
         self._memory.interrupted(run)
 
@@ -278,11 +274,11 @@ class JobQueue:
 
 
 def _have_enough(connection: sqlite3.Connection, owners: Iterable[str]) -> bool:
-    """Whether so many jobs of an owner wait that no more are taken."""
+    """Whether too many jobs of an owner wait."""
     return any(table.count_waiting(connection, owner) >= MOST_WAITING for owner in owners)
 
 
 def _too_many() -> TooManyJobs:
     return TooManyJobs(
-        f"{MOST_WAITING:,} jobs that you asked for wait already; try again when some are done, or cancel some"
+        f"{MOST_WAITING:,} of your jobs are waiting already; try again when some are finished, or cancel some"
     )

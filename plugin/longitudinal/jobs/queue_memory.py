@@ -1,4 +1,4 @@
-"""What the queue knows beside the sidecar: of no use after a restart, and shared by all threads behind one lock."""
+"""What the queue keeps in memory only: not needed after a restart, and shared by all threads behind one lock."""
 
 import threading
 import time
@@ -6,14 +6,14 @@ from collections import Counter, OrderedDict
 
 from longitudinal.sidecar.jobs import Job, JobRequest, Priority
 
-# Subjects that somebody missed. A question about a large patient may miss thousands of studies.
+# Subjects that an answer lacked. The answer about a large patient may lack thousands of studies.
 _MOST_MISSED = 20_000
-# Owners whose turns are remembered; one who is forgotten has the next turn.
+# Owners whose turns are remembered; a forgotten owner has the next turn.
 _MOST_OWNERS = 1_000
 
 
 class QueueMemory:
-    """Runs that were cancelled, signs of life, turns, and what somebody missed. For any thread."""
+    """Cancelled runs, signs of life, turns of owners, and missed subjects. For any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -34,7 +34,7 @@ class QueueMemory:
             return {owner: turn for (served, owner), turn in self._served.items() if served == kinds}
 
     def started(self, job: Job, kinds: frozenset[str]) -> None:
-        """A job has started: its owner has had a turn, and nobody misses its subject any more."""
+        """A job has started: its owner has had a turn, and its subject is no longer missed."""
         with self._lock:
             self._turn += 1
             self._served[kinds, job.owner] = self._turn
@@ -88,10 +88,10 @@ class QueueMemory:
         with self._lock:
             return self._gave_way[job.id]
 
-    # What somebody missed
+    # Missed subjects
 
     def miss(self, kind: str, subject: str) -> bool:
-        """Somebody misses what a job will do; False where that is known already."""
+        """An answer lacks what a job will do; False if that is known already."""
         with self._lock:
             is_new = (kind, subject) not in self._missed
             self._missed[kind, subject] = None
@@ -101,12 +101,12 @@ class QueueMemory:
             return is_new
 
     def forget_missed(self, kind: str, subject: str) -> None:
-        """The next who misses it is the first again: its job was cancelled or has ended, or could not be hurried."""
+        """The next `miss` counts as the first again: the job was cancelled, has ended, or could not be hurried."""
         with self._lock:
             self._missed.pop((kind, subject), None)
 
     def priority_of(self, request: JobRequest) -> int:
-        """The priority of a request, raised where somebody missed its subject before there was a job."""
+        """The priority of a request, raised if its subject was missed before there was a job."""
         with self._lock:
             is_missed = (request.kind, request.subject) in self._missed
             return max(request.priority, Priority.HURRIED) if is_missed else request.priority

@@ -1,7 +1,8 @@
-"""The job that checks an alignment of an older version again: blocks, mirror image and the way back, without a search.
+"""The job that checks an alignment of an older version again: blocks, mirror image and the backward registration, without a
+search.
 
-What passes is measured anew; what fails is rejected in the name of the version that checked it, and the object stays. What a
-person has decided stays as well, flagged where the checks say otherwise.
+An alignment that passes is measured again; one that fails is rejected in the name of the version that checked it, and the
+object stays. A person's decision stays as well, flagged if the checks disagree.
 """
 
 import sqlite3
@@ -42,8 +43,8 @@ RIGID = "rigid"
 class Rechecked(msgspec.Struct, rename="camel", frozen=True):
     """The result of a recheck job.
 
-    `outcome`: passed; failed, with the code of what is wrong and its words; notChecked, where the scans it joins are gone or
-    cannot be registered; nothingToDo, where it is gone itself or has been checked.
+    `outcome`: passed; failed, with `rejection` and `reason`; notChecked, if the scans it joins are gone or cannot be
+    registered; nothingToDo, if the transform is gone or has been checked.
     """
 
     outcome: str
@@ -54,7 +55,7 @@ class Rechecked(msgspec.Struct, rename="camel", frozen=True):
 
 
 def request_rechecks(connection: sqlite3.Connection) -> list[JobRequest]:
-    """A job for every transform whose checks are outdated; it is nobody's wish and waits for everything else."""
+    """A job for every transform whose checks are outdated; nobody asked for it, and it waits for all other jobs."""
     return [
         JobRequest(KIND, transform, Priority.BACKFILL)
         for transform in read_unchecked(connection, CHECKS, Equipment().manufacturer, GIVEN_LABELS)
@@ -62,16 +63,16 @@ def request_rechecks(connection: sqlite3.Connection) -> list[JobRequest]:
 
 
 class Recheck:
-    """Does recheck jobs.
+    """Runs recheck jobs.
 
     Parameters
     ----------
     statements
-        Signs what the checks have found.
+        Signs the result of the checks.
     outcomes
-        Notes what failed beside the later study.
+        Notes failed alignments in the metadata of the later study.
     settle
-        Returns when the sidecar has what is said about a registration object (Orthanc id).
+        Returns when the sidecar has the statement about a registration object (Orthanc id).
     """
 
     def __init__(
@@ -99,12 +100,12 @@ class Recheck:
         self._threads, self._acceptance = settings.worker_threads, settings.acceptance
 
     def __call__(self, context: JobContext) -> list[Rechecked]:
-        """Do it, for every object of that id.
+        """Check every object with the id of the job.
 
         Raises
         ------
         JobInterruption, JobCrashed
-            As the worker does.
+            As the worker raises them.
         TaskFailed, ArchiveFailed
             The job has failed.
         """
@@ -123,7 +124,7 @@ class Recheck:
             return Rechecked("nothingToDo", stored.id)
         pair = pair_of(index, stored, self._acquisition_of)
         if pair is None:
-            return Rechecked("notChecked", stored.id, reason="no scans are left that it could be checked by")
+            return Rechecked("notChecked", stored.id, reason="the scans that it joins are gone")
         # before the pixels are read: what is stored meanwhile makes a failure out of date
         last_updates = [self._last_update_of(one.instance) for one in (pair.fixed, pair.moving)]
         answer = self._workers.register(self._task(index, pair, stored), context)
@@ -158,7 +159,7 @@ class Recheck:
             )  # fmt: skip
             return replace(found, errors_digest=None if errors is None else digest_of(errors))
 
-        # first, so that a job that ends in between is not done
+        # first, so that a job that is interrupted in between is not finished
         if errors is not None:
             self._store.change_errors_at_place(
                 stored.orthanc_id, lambda text: put_error(text, stored.item, errors)
@@ -171,21 +172,21 @@ class Recheck:
 
 
 def _errors(answer: Registered) -> bytes | None:
-    """What was measured of one that passed, as it is kept beside the object."""
+    """The measured errors of an alignment that passed, as kept in the metadata of the object."""
     if answer.rejection is not None or answer.errors is None:
         return None
     return encode_error(ErrorGrid.from_bytes(answer.errors))
 
 
 def _failed(answer: Registered, method: str) -> Outcome:
-    """What is noted beside the later study, so that an answer can say why there is no transform any more."""
+    """What is noted in the metadata of the later study, so that an answer can say why there is no transform."""
     return Outcome(
         np.eye(4), method, answer.engine, answer.quality, answer.expected_error_mm, answer.rejection, answer.reason
     )  # fmt: skip
 
 
 def pair_of(index: PatientIndex, stored: StoredTransform, acquisition_of: AcquisitionOf) -> Pair | None:
-    """The scans to check a transform by: of all in its two frames those that go together best, as when it was made."""
+    """The scans for checking a transform: the best pair of its two frames, chosen as when the transform was made."""
     candidates = find_candidates(index)
     pairs = [
         (fit_of(fixed, moving, acquisition_of), fixed.stack, moving.stack, Pair(fixed, moving))

@@ -1,4 +1,4 @@
-"""The job that refines a point: the answer is looked up again, and each match a transform led to is looked at closely."""
+"""The job that refines a point: the question is resolved again, and each match reached by a transform is refined."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -39,16 +39,16 @@ from longitudinal.sidecar.jobs import JobRequest, Priority
 KIND = "refine"
 _DIGEST = 16
 _SCANS = {"fixed": "clicked scan", "moving": "other scan"}
-# What a question ends with when what it is about was there and is not any more.
+# Raised by a question about something that has been deleted.
 _GONE = (NotFound, NotIndexable, OutsideImage, Ambiguous)
 
 
 class _Changed(Exception):
-    """An image is gone, so there is no match to go by."""
+    """An image is gone, so the match no longer holds."""
 
 
 class AnsweredMatch(msgspec.Struct, rename="camel", frozen=True):
-    """A match as it was answered: only while the way to it is the same is it refined."""
+    """A match as it was answered: it is refined only while its path is the same."""
 
     study_instance_uid: str
     series_instance_uid: str
@@ -56,12 +56,12 @@ class AnsweredMatch(msgspec.Struct, rename="camel", frozen=True):
 
 
 def answered_as(match: Match) -> AnsweredMatch:
-    """To which images a match leads, and how."""
+    """The images that a match names, and its path."""
     return AnsweredMatch(match.study_instance_uid, match.series_instance_uid, match.path)
 
 
 class RefineParameters(msgspec.Struct, rename="camel", frozen=True):
-    """What a refine job is told: the question, as a pixel or a point, and what is to be refined of its answer."""
+    """The parameters of a refine job: the question, as a pixel or a point, and the matches to refine."""
 
     pixel: PixelQuestion | None
     point: PointQuestion | None
@@ -70,7 +70,7 @@ class RefineParameters(msgspec.Struct, rename="camel", frozen=True):
 
 
 class RefinedPoint(msgspec.Struct, rename="camel", frozen=True):
-    """The result of a refine job: one entry for each match that transforms led to."""
+    """The result of a refine job: one entry for each match reached by transforms."""
 
     results: list[RefinedMatch]
 
@@ -92,7 +92,7 @@ def request_refinement(
 
 
 class RefinePoint:
-    """Does refine jobs.
+    """Runs refine jobs.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ class RefinePoint:
         self._threads = threads
 
     def __call__(self, context: JobContext) -> RefinedPoint:
-        """Do it. What cannot be looked at keeps none of the other matches from being refined.
+        """Refine the matches of the job; one that cannot be refined does not affect the others.
 
         Raises
         ------
@@ -152,16 +152,16 @@ class RefinePoint:
             return is_changed
         except NotRefined as why:
             result = unrefined(match, why)
-        # It took seconds, in which an image can be deleted and a transform rejected.
+        # It took seconds; an image may have been deleted or a transform rejected meanwhile.
         return result if self._resolver.holds(found, result.match or match) else is_changed
 
     def _find(self, parameters: RefineParameters, answered: AnsweredMatch) -> ResolvedQuestion:
-        """The answer as it is now. Raises one of _GONE."""
+        """The present answer. Raises one of _GONE."""
         question = parameters.pixel or parameters.point
         assert question is not None
         try:
             return self._resolver.find(question, parameters.wanted)
-        except _GONE:  # perhaps another of the studies, which is no concern of this one
+        except _GONE:  # perhaps because of another study; this match may still hold
             alone = replace(parameters.wanted, studies=(answered.study_instance_uid,))
             return self._resolver.find(question, alone)
 
@@ -173,7 +173,7 @@ class RefinePoint:
         try:
             fixed, fixed_planes = self._scan(index, place.fixed)
             moving, moving_planes = self._scan(index, place.moving)
-        except KeyError:  # an image whose tags are looked at was deleted
+        except KeyError:  # an image whose tags are read was deleted
             raise _Changed from None
         task = RefineTask(
             fixed_planes,
@@ -200,7 +200,7 @@ class RefinePoint:
         return refined(index, match, place.moving, look, self._links, most_mm)
 
     def _have_refined(self, task: RefineTask, context: JobContext) -> RefinedMessage | Unusable:
-        """The worker's answer. Raises NotRefined where there is none, and _Changed where an image is gone."""
+        """The worker's answer. Raises NotRefined if there is none, and _Changed if an image is gone."""
         try:
             return self._workers.refine(task, context)
         except TaskFailed as error:
@@ -223,13 +223,13 @@ class RefinePoint:
         series = index.series[int(index.stack_series[stack])]
         first = series.orthanc_ids[int(index.plane_instance[index.stack_set.start[stack]])]
         acquisition = self._acquisition_of(first)
-        # Asked before the pixels are read: what is stored meanwhile makes the next point read them again.
+        # Read before the pixels: if something is stored meanwhile, the next point reads them again.
         updated = self._last_update_of(first)
         return acquisition, msgspec.structs.replace(planes_of(index, stack, acquisition), last_update=updated)
 
 
 def _results_so_far(memory: str | None) -> list[RefinedMatch]:
-    """What an earlier start of the job has refined."""
+    """The results of an earlier start of the job."""
     try:
         return [] if memory is None else msgspec.json.decode(memory, type=list[RefinedMatch])
     except msgspec.DecodeError:

@@ -1,4 +1,4 @@
-"""The scans a worker keeps in memory, so that the next point of the same pair need not wait for them."""
+"""The scans that a worker keeps in memory, so that the next point of the same pair need not wait for them."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -25,9 +25,9 @@ class ScanCache:
     Parameters
     ----------
     budget
-        Bytes. The last two stay even where they take more.
+        Bytes. The last two stay even if they take more.
     read
-        Reads a scan; told how to report how far it is, 0..1.
+        Reads a scan, and reports its progress, 0..1, to its second argument.
     """
 
     def __init__(self, budget: float, read: ReadScan) -> None:
@@ -37,7 +37,7 @@ class ScanCache:
         self._held: OrderedDict[bytes, Pyramid] = OrderedDict()
 
     def get(self, scan: ScanPlanes, progress: ProgressMessage) -> Pyramid:
-        """A scan, read if it is not here. Raises what reading raises."""
+        """A scan, read if it is not in memory. Raises what reading raises."""
         key = sha256(msgspec.json.encode(scan)).digest()
         if key in self._held:
             self._held.move_to_end(key)
@@ -49,11 +49,11 @@ class ScanCache:
         return self._held[key]
 
     def forget(self) -> None:
-        """Give all memory back."""
+        """Release all scans."""
         self._held.clear()
 
     def _leave(self, at_least: int) -> None:
-        """Let scans go until the rest fit, or so many are left."""
+        """Remove scans until the rest fit, or `at_least` are left."""
         while len(self._held) > at_least and sum(map(_bytes_of, self._held.values())) > self._budget:
             self._held.popitem(last=False)
 

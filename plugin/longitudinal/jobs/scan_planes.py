@@ -1,4 +1,4 @@
-"""A stack of a patient as a worker is told of it, and when something was last stored in its series."""
+"""A stack of a patient as it is sent to a worker, and when something was last stored in its series."""
 
 from longitudinal.alignment.acquisition import Acquisition, milliseconds
 from longitudinal.alignment.failures import LastUpdateOf
@@ -11,7 +11,7 @@ from longitudinal.sidecar.studies import series_of_instances
 
 
 def planes_of(index: PatientIndex, stack: int, acquisition: Acquisition) -> ScanPlanes:
-    """The planes of a stack, where their pixels are, and what its grey values stand for."""
+    """The planes of a stack, where their pixels are, and what its grey values represent."""
     start, end = (int(value) for value in index.stack_set.start[stack : stack + 2])
     planes = index.stack_set.planes[start:end]
     contrast = acquisition.contrast
@@ -27,7 +27,7 @@ def planes_of(index: PatientIndex, stack: int, acquisition: Acquisition) -> Scan
 
 
 def last_updates(readers: Readers, inventory: Inventory) -> LastUpdateOf:
-    """Tells LastUpdate of the series of an instance as the archive has it now."""
+    """Returns a function that reads the present LastUpdate of the series of an instance."""
 
     def last_update_of(instance: str) -> str:
         series = series_of_instances(readers.connection(), [instance])

@@ -1,4 +1,4 @@
-"""The threads that do jobs, each one after the other, and what a job may ask while it runs."""
+"""The threads that run jobs, and the context of a running job."""
 
 import logging
 import math
@@ -20,35 +20,35 @@ MAX_ATTEMPTS = 3
 _LOOK_SECONDS = 5.0
 _AFTER_ERROR_SECONDS = 2.0
 _REPORT_SECONDS = 0.25
-# While stores come in, the backfill does one thing in each of these: it must not hold them up, nor starve.
+# While stores arrive, the backfill does one step in each of these: it must neither delay them nor starve.
 _STEP_BACK_SECONDS = 0.1
 
-# What a job returns is its result, as a struct or anything else JSON can hold.
+# What a handler returns is the result of the job, as a struct or anything else that can be encoded as JSON.
 Handler = Callable[["JobContext"], object]
 
 
 class JobInterruption(Exception):
-    """The job must not go on now."""
+    """The job must not continue now."""
 
 
 class JobCancelled(JobInterruption):
-    """Somebody cancelled it."""
+    """The job was cancelled."""
 
 
 class JobPostponed(JobInterruption):
-    """It makes way: the plugin stops, the backfill is held, or somebody waits for another."""
+    """The job is queued again: the plugin stops, the backfill is paused, or a more urgent job waits."""
 
 
 class JobCrashed(Exception):
-    """What did the job died; it starts again, so many times."""
+    """The worker of the job died; the job starts again, up to MAX_ATTEMPTS times."""
 
 
 class ArchiveSilent(JobCrashed):
-    """Orthanc did not answer: nothing is wrong with what the job is about, and it starts again a little later."""
+    """Orthanc did not answer: nothing is wrong with the subject of the job, and it starts again a little later."""
 
 
 class JobContext:
-    """What a running job can ask and tell."""
+    """What a running job can ask and report."""
 
     def __init__(
         self,
@@ -68,11 +68,11 @@ class JobContext:
         self._part = (0, 1)
 
     def part(self, number: int, count: int) -> None:
-        """What is reported from now on is about one part of several alike, 0-based."""
+        """Later reports are about one of several equal parts, 0-based."""
         self._part = (number, count)
 
     def report(self, progress: float, stage: str) -> None:
-        """Tell how far it is, 0..1; as often as one likes."""
+        """Report the progress, 0..1; may be called at any rate."""
         self.beat()
         if time.monotonic() - self._reported >= _REPORT_SECONDS:
             self._reported = time.monotonic()
@@ -80,13 +80,13 @@ class JobContext:
             self._queue.report(self.job, (number + progress) / count, stage)
 
     def beat(self, seconds_ago: float = 0.0) -> None:
-        """Tell when what does the job has last given a sign of life."""
+        """Report when the worker of the job last gave a sign of life."""
         self._queue.beat(self.job, seconds_ago)
 
     def moved_on(self) -> None:
-        """Tell that some of it is done for good: earlier starts, which ended before that, count no more.
+        """Report that part of the work is done permanently: earlier starts no longer count.
 
-        Else a long job would fail because Orthanc was killed a few times in its course.
+        Otherwise a long job would fail because Orthanc was killed a few times meanwhile.
         """
         if self.job.attempts > 1:
             self._queue.forgive(self.job)
@@ -94,20 +94,20 @@ class JobContext:
 
     @property
     def is_last_start(self) -> bool:
-        """Whether the job does not start again should it crash."""
+        """Whether the job would not start again after a crash."""
         return self.job.attempts >= MAX_ATTEMPTS
 
     def remember(self, memory: str) -> None:
-        """Keep what the job has found so far (JSON, `job.memory` of its next start), should it be interrupted."""
+        """Keep what the job has found so far (JSON, `job.memory` of its next start), in case it is interrupted."""
         self._queue.remember(self.job, memory)
 
     def checkpoint(self) -> None:
-        """To be called several times a second.
+        """Must be called several times a second.
 
         Raises
         ------
         JobInterruption
-            The job must end where it stands; what it has done stays done.
+            The job must end now; what it has done is kept.
         """
         if self.job.priority == Priority.BACKFILL and self._is_receiving():
             self._stop.wait(_STEP_BACK_SECONDS)
@@ -118,7 +118,7 @@ class JobContext:
         self._make_way()
 
     def _make_way(self) -> None:
-        """Raise JobPostponed where a more urgent job waits, and no other thread takes it."""
+        """Raise JobPostponed if a more urgent job waits and no other thread takes it."""
         now = time.monotonic()
         if now - self._looked < _REPORT_SECONDS:
             return
@@ -132,23 +132,23 @@ class JobContext:
 
 @dataclass(slots=True)
 class _Lane:
-    """One thread's own: what wakes it, and the job it is doing."""
+    """The state of one thread: the event that wakes it, and its running job."""
 
     changed: threading.Event
     running: Job | None = None
 
 
 class Supervisor:
-    """Does the jobs of some kinds on threads of its own; no other supervisor does those kinds.
+    """Runs the jobs of some kinds on threads of its own; no other supervisor runs those kinds.
 
     Parameters
     ----------
     handlers
-        What does each kind of job.
+        The handler of each kind of job.
     is_receiving
-        Whether instances are being stored at this moment, so that the backfill steps back.
+        Whether instances are being stored at present, so that the backfill slows down.
     threads
-        How many jobs are done at once.
+        How many jobs run at once.
     """
 
     def __init__(
@@ -170,12 +170,12 @@ class Supervisor:
         ]
 
     def start(self) -> None:
-        """Start the threads; they take up what a crash interrupted."""
+        """Start the threads; they first queue again what a crash interrupted."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """End the threads; a running job is put back."""
+        """End the threads; running jobs are queued again."""
         self._stop.set()
         for lane in self._lanes:
             lane.changed.set()
@@ -195,14 +195,14 @@ class Supervisor:
                     lane.running = None
                 if not self._stop.is_set():
                     lane.changed.wait(_LOOK_SECONDS)
-            except SidecarUnavailable:  # the writer has said so; it passes
+            except SidecarUnavailable:  # the writer has logged it; it passes
                 self._stop.wait(_AFTER_ERROR_SECONDS)
             except Exception:  # this thread must not end
-                LOGGER.exception("The queue of jobs cannot be served; trying again")
+                LOGGER.exception("The queue of jobs cannot be served; retrying")
                 self._stop.wait(_AFTER_ERROR_SECONDS)
 
     def _recover(self, kinds: frozenset[str], lane: "_Lane") -> None:
-        """Take up what the last process left, once, and what this thread could not finish for want of a sidecar."""
+        """Queue again what the last process left, once, and what this thread could not finish because the sidecar failed."""
         with self._recovery:
             if not self._has_recovered:
                 self._queue.recover(kinds, MAX_ATTEMPTS)
@@ -219,21 +219,21 @@ class Supervisor:
             self._queue.finish(job, JobState.CANCELLED)
         except (JobPostponed, SidecarUnavailable, sqlite3.Error) as reason:
             self._queue.postpone(job)
-            if not isinstance(reason, JobPostponed):  # a full disk, a locked database: no fault of the job's
+            if not isinstance(reason, JobPostponed):  # a full disk or a locked database, not the job's fault
                 raise
         except JobCrashed as error:
             self._crashed(context, error)
-        except LongitudinalError as error:  # something a caller can be told about, and no fault of the code
+        except LongitudinalError as error:  # an expected error, not a fault of the code
             LOGGER.error("Job %s (%s of %s) failed: %s", job.id, job.kind, job.subject, error)
             self._queue.finish(job, JobState.FAILED, error=str(error))
-        except Exception as error:  # whatever it is, it is this job's failure and no other's
+        except Exception as error:  # any other error fails this job only
             LOGGER.exception("Job %s (%s of %s) failed", job.id, job.kind, job.subject)
             self._queue.finish(job, JobState.FAILED, error=str(error) or type(error).__name__)
         else:
             self._queue.finish(job, JobState.DONE, result=msgspec.json.encode(result).decode())
 
     def _crashed(self, context: JobContext, error: JobCrashed) -> None:
-        """Have a job start again, or end it where it has started often enough."""
+        """Start a job again, or fail it after too many starts."""
         job = context.job
         LOGGER.error("Job %s (%s of %s), start %d: %s", job.id, job.kind, job.subject, job.attempts, error)
         if context.is_last_start:

@@ -1,4 +1,4 @@
-"""The workers there are, for every kind of job that needs one."""
+"""The pool of worker processes, for all kinds of jobs that need one."""
 
 import queue
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from longitudinal.jobs.worker_process import WorkerProcess
 
 
 class WorkerPool:
-    """Gives each task a worker of its own; a task waits where all are busy.
+    """Gives each task a worker of its own; a task waits while all are busy.
 
-    The one that was used last is used first: it may have the scans in memory still.
+    The worker used last is used first: it may still have the scans in memory.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class WorkerPool:
             self._idle.put(worker)
 
     def close(self) -> None:
-        """End the workers; no job runs any more."""
+        """End the workers; no job may be running."""
         for worker in self._workers:
             worker.close()
 

@@ -1,4 +1,4 @@
-"""A worker as Orthanc's process sees it: started when there is something to do, killed when it must stop at once."""
+"""A worker as seen from Orthanc's process: started when there is a task, killed when it must stop at once."""
 
 import logging
 import os
@@ -35,7 +35,7 @@ from longitudinal.reasons import AlignmentFailure
 LOGGER = logging.getLogger(__name__)
 
 _PLUGIN = Path(__file__).resolve().parents[2]
-# How often a running task looks whether it was cancelled.
+# How often a running task checks whether it was cancelled.
 _LOOK_SECONDS = 0.1
 _END_SECONDS = 5.0
 _LAST_WORDS = 2_000
@@ -44,7 +44,7 @@ _INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH")
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """What a worker is given.
+    """The surroundings of a worker.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Workplace:
     url
         Of Orthanc on this machine.
     token
-        Makes the Authorization header of a new worker.
+        Returns the Authorization header for a new worker.
     """
 
     python: Path
@@ -64,14 +64,14 @@ class Workplace:
 
 
 class TaskFailed(Exception):
-    """The worker could not do its task, and would not do it a second time either.
+    """The worker could not do its task, and a second attempt would fail as well.
 
     Attributes
     ----------
     reason
         A code of `longitudinal.alignment.failures`.
     scan
-        "fixed" or "moving" where that scan could not be read; empty where the two together failed.
+        "fixed" or "moving" if that scan could not be read; empty if the two together failed.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class TaskFailed(Exception):
 
 
 class NoInterpreter(Exception):
-    """There is no Python to run a worker with: no task can be done."""
+    """There is no Python interpreter for the workers: no task can be done."""
 
 
 class WorkerProcess:
@@ -101,12 +101,12 @@ class WorkerProcess:
     def run(
         self, task: AlignTask | RefineTask, context: JobContext
     ) -> Registered | RefinedMessage | Unusable:
-        """Have a task done for a job, which can be watched and cancelled all the while.
+        """Do a task for a job, which can be watched and cancelled meanwhile.
 
         Raises
         ------
         JobInterruption
-            The job must not go on; the process is dead.
+            The job must not continue; the process was killed.
         JobCrashed
             The process died, or hung and was killed.
         ArchiveSilent
@@ -122,15 +122,13 @@ class WorkerProcess:
                 self._pulse.heard(answer.stage, answer.longest)
                 context.report(answer.progress, answer.stage)
                 answer = self._next_answer(context)
-        except (
-            BaseException
-        ):  # cancelled, died, or nonsense on the line: what it may still say belongs to no task
+        except BaseException:  # cancelled, crashed, or an invalid answer: later output belongs to no task
             self.close()
             raise
         if isinstance(answer, Failed):
             raise TaskFailed(answer.error, answer.reason, answer.scan)
         if isinstance(answer, Unanswered):
-            self.close()  # its token may be one that Orthanc does not know any more
+            self.close()  # Orthanc may no longer accept its token
             raise ArchiveSilent(answer.error)
         return answer
 
@@ -146,13 +144,13 @@ class WorkerProcess:
         if process is None:
             return
         process.kill()
-        with suppress(subprocess.TimeoutExpired):  # in the middle of a read from a disk that is gone
+        with suppress(subprocess.TimeoutExpired):  # it may be blocked reading from a lost disk
             process.wait(_END_SECONDS)
         self._open.close()
         self._unread, self._answers = b"", []
 
     def _look_after(self, context: JobContext) -> None:
-        """See whether the job may go on, and whether the process lives. Raises JobInterruption, JobCrashed."""
+        """Check whether the job may continue, and whether the process is alive. Raises JobInterruption, JobCrashed."""
         context.checkpoint()
         fault = self._pulse.fault()
         context.beat(self._pulse.age)
@@ -160,13 +158,13 @@ class WorkerProcess:
             raise JobCrashed(fault)
 
     def _send(self, line: bytes, context: JobContext) -> None:
-        """Give the task to the process there is, or to a new one where that has just ended."""
+        """Give the task to the present process, or to a new one if that has ended."""
         if self._process is not None and self._process.poll() is None:
             try:
                 self._write(line, context)
                 return
             except OSError:
-                LOGGER.info("The worker had ended; starting another")
+                LOGGER.info("The worker had ended; starting a new one")
         self.close()
         self._start()
         try:
@@ -175,7 +173,7 @@ class WorkerProcess:
             raise self._crash() from error
 
     def _write(self, line: bytes, context: JobContext) -> None:
-        """Write to a process that reads as it likes, or not at all. Raises as `_look_after` does, and OSError."""
+        """Write to a process that may read slowly, or not at all. Raises as `_look_after` does, and OSError."""
         assert self._process is not None
         assert self._process.stdin is not None
         pid, pipe = self._process.pid, self._process.stdin.fileno()
@@ -192,7 +190,7 @@ class WorkerProcess:
         place = self._workplace
         if not place.python.exists():
             raise NoInterpreter(
-                f"there is no Python at {place.python}: run `make setup`, or set Longitudinal.Environment"
+                f"no Python interpreter at {place.python}: run `make setup`, or set Longitudinal.Environment"
             )
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ} | {
             "PYTHONPATH": str(_PLUGIN),
@@ -200,15 +198,15 @@ class WorkerProcess:
             TOKEN_VARIABLE: place.token(),
             PARENT_VARIABLE: str(os.getpid()),
             MEMORY_VARIABLE: str(place.memory_mib),
-            # Each library has its own idea of how many threads there should be.
+            # Each library has a default of its own for the number of threads.
             "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": str(place.threads),
             "OMP_NUM_THREADS": str(place.threads),
-            # The matrices of a plane are small: with two threads, laying a scan took four times as long.
+            # The matrices of a plane are small: with two threads, assembling a scan took four times as long.
             "OPENBLAS_NUM_THREADS": "1",
-            # One arena a thread keeps memory that is free; two are enough.
+            # One arena per thread keeps freed memory; two are enough.
             "MALLOC_ARENA_MAX": "2",
         }
-        # A pipe nobody reads would fill and stop the worker.
+        # A pipe that is not read would fill and block the worker.
         self._words = self._open.enter_context(os.fdopen(os.memfd_create("worker"), "w+b"))
         self._process = subprocess.Popen(
             [str(place.python), "-m", "longitudinal.jobs.worker"],
@@ -221,7 +219,7 @@ class WorkerProcess:
         os.set_blocking(self._process.stdin.fileno(), False)
 
     def _lines(self) -> list[bytes]:
-        """The lines that have come, after a short wait; none is no answer yet."""
+        """The lines received after a short wait; empty if there are none yet."""
         assert self._process is not None
         assert self._process.stdout is not None
         with selectors.DefaultSelector() as selector:
@@ -235,7 +233,7 @@ class WorkerProcess:
         return lines
 
     def _crash(self) -> JobCrashed:
-        """What to say of a process that has ended."""
+        """The exception for a process that has ended."""
         assert self._process is not None
         code = self._process.wait(_END_SECONDS)
         self._words.seek(0)
@@ -243,11 +241,11 @@ class WorkerProcess:
         how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
         last = said.splitlines()[-1] if said else ""
         if said:
-            LOGGER.warning("The worker %s and said: %s", how, said)
+            LOGGER.warning("The worker %s; its output: %s", how, said)
         return JobCrashed(f"the worker {how}{': ' + last if last else ''}")
 
 
 def _close(stream: IO[bytes]) -> None:
-    """Close a pipe; what could not be written any more is lost with the process."""
+    """Close a pipe; output that could not be written is lost with the process."""
     with suppress(OSError):
         stream.close()

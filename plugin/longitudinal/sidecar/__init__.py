@@ -1,1 +1,1 @@
-"""The sidecar: a SQLite cache of where every plane of the archive lies. Delete it and it is built again."""
+"""The sidecar: a SQLite cache of the position of every plane in the archive. After it is deleted, it is built again."""

@@ -1,4 +1,4 @@
-"""Studies that got images lately, or lost what joined them, until somebody has looked whether to align them."""
+"""Studies that received images lately, or lost a transform that joined them, until it is decided whether to align them."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,8 @@ def note_arrivals(connection: sqlite3.Connection, stored: Mapping[str, float]) -
     Parameters
     ----------
     stored
-        POSIX seconds by Orthanc id of the instance. Only images with a place count: neither reports nor registration
-        objects, ours among them, and nothing that is not indexed.
+        POSIX seconds by Orthanc id of the instance. Only indexed images with a position in the patient count: no reports and
+        no registration objects, including our own.
     """
     ids = list(stored)
     for start in range(0, len(ids), _VARIABLES):
@@ -32,7 +32,8 @@ def note_arrivals(connection: sqlite3.Connection, stored: Mapping[str, float]) -
 
 
 def joined_by(connection: sqlite3.Connection, registration: str) -> tuple[str, list[str]] | None:
-    """The study of a registration object (Orthanc id) that may join others, and these: all others of its patient."""
+    """The study of a registration object (Orthanc id) whose transforms may join other studies, and all other studies of its
+    patient."""
     rows = connection.execute(
         """SELECT s.orthanc_id AS study, o.orthanc_id AS other FROM instances i JOIN series e ON e.key = i.series_key
         JOIN studies s ON s.key = e.study_key JOIN studies o ON o.patient_key = s.patient_key AND o.key != s.key
@@ -44,7 +45,7 @@ def joined_by(connection: sqlite3.Connection, registration: str) -> tuple[str, l
 
 
 def note_studies(connection: sqlite3.Connection, studies: Mapping[str, float]) -> None:
-    """Remember since when (POSIX seconds) each study is to be looked at. Runs on the writer's connection only."""
+    """Remember since when (POSIX seconds) each study waits for that decision. Runs on the writer's connection only."""
     connection.executemany(
         """INSERT INTO arrivals (study, last_stored) VALUES (?, ?)
         ON CONFLICT (study) DO UPDATE SET last_stored = max(last_stored, excluded.last_stored)""",
@@ -53,7 +54,7 @@ def note_studies(connection: sqlite3.Connection, studies: Mapping[str, float]) -
 
 
 def quiet_arrivals(connection: sqlite3.Connection, before: float) -> list[str]:
-    """Orthanc ids of studies with nothing new since a moment (POSIX seconds), the first to arrive first."""
+    """Orthanc ids of studies that received nothing since a moment (POSIX seconds), in the order of arrival."""
     rows = connection.execute(
         "SELECT study FROM arrivals WHERE last_stored <= ? ORDER BY last_stored, study", (before,)
     )
@@ -61,7 +62,7 @@ def quiet_arrivals(connection: sqlite3.Connection, before: float) -> list[str]:
 
 
 def forget_arrivals(connection: sqlite3.Connection, studies: Sequence[str], before: float) -> None:
-    """Somebody has looked; what came meanwhile stays. Runs on the writer's connection only."""
+    """The decision was made; studies that received images after `before` stay. Runs on the writer's connection only."""
     connection.executemany(
         "DELETE FROM arrivals WHERE study = ? AND last_stored <= ?", [(study, before) for study in studies]
     )

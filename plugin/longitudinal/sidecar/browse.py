@@ -1,4 +1,4 @@
-"""Lists of patients and studies, page by page, for those who look before they ask."""
+"""Lists of patients and studies, page by page."""
 
 import json
 import re
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from longitudinal.sidecar.patients import Owner
 
-# Of Latin, Greek and Cyrillic letters; the marks of Japanese, Thai or Hebrew tell one word from another.
+# Of Latin, Greek and Cyrillic letters; in Japanese, Thai or Hebrew such marks distinguish words.
 _ACCENTS = re.compile("[\u0300-\u036f]")
 
 
 @dataclass(frozen=True, slots=True)
 class StudyFilter:
-    """Which studies to list; dates as YYYYMMDD, inclusive, a study without a date fails either."""
+    """Which studies to list; dates are YYYYMMDD, inclusive; a study without a date passes neither date filter."""
 
     patient_key: int | None = None
     modality: str | None = None
@@ -48,7 +48,7 @@ def list_patients(
 
 
 def folded(text: str) -> str:
-    """What is compared when somebody looks for a name: without case, accents, and the width of Japanese letters.
+    """The form in which names are compared in a search: without case, accents, or the width of Japanese letters.
 
     >>> folded("MÜLLER"), folded("Mu\u0308ller"), folded("ﾔﾏﾀﾞ") == folded("ヤマダ")
     ('muller', 'muller', True)
@@ -56,14 +56,14 @@ def folded(text: str) -> str:
     if text.isascii():
         return text.lower()
     bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold())).casefold()
-    # together again, or a syllable of Korean would be found by its first letter
+    # composed again, or a Korean syllable would match its first letter
     return unicodedata.normalize("NFC", bare)
 
 
 def patients_written_as(connection: sqlite3.Connection, text: str) -> set[int]:
-    """Keys of patients whose PatientID becomes `text` in a path; none for a text that no path can hold.
+    """Keys of patients whose PatientID becomes `text` in a path; none for a text that cannot be part of a path.
 
-    Web servers drop dots and slashes at the end of a path, join slashes, and take a backslash for one.
+    Web servers drop dots and slashes at the end of a path, merge repeated slashes, and treat a backslash as a slash.
     """
     if text != as_in_a_path(text):
         return set()
@@ -83,7 +83,7 @@ def patients_written_as(connection: sqlite3.Connection, text: str) -> set[int]:
 
 
 def as_in_a_path(patient_id: str) -> str:
-    r"""What arrives of a PatientID that was written into a path.
+    r"""What a server receives of a PatientID that was written into a path.
 
     >>> as_in_a_path("A/B"), as_in_a_path("A\\\\B."), as_in_a_path("A.")
     ('A/B', 'A/B', 'A')
@@ -94,7 +94,7 @@ def as_in_a_path(patient_id: str) -> str:
 def list_studies(
     connection: sqlite3.Connection, wanted: StudyFilter, limit: int, offset: int
 ) -> tuple[int, list[sqlite3.Row]]:
-    """How many studies pass, and one page of them, newest first.
+    """How many studies pass the filter, and one page of them, newest first.
 
     Rows have study_instance_uid, orthanc_id, study_date, study_description, patient_id, modalities (joined by a
     backslash), series and instances.

@@ -41,7 +41,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
     )
     try:
         connection.execute("PRAGMA journal_mode = WAL")
-        # The sidecar is a cache: what a power cut takes is found again by the reconcile pass.
+        # The sidecar is a cache: what is lost in a power cut is found again by the reconcile pass.
         connection.execute("PRAGMA synchronous = NORMAL")
         MIGRATIONS.apply(Database(connection))
         _tune(connection)
@@ -52,7 +52,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
 
 
 def _keep_to_its_owner(path: Path) -> None:
-    """Patients' names are in the file; SQLite gives those beside it the same mode. What is wrong with it SQLite says."""
+    """The file holds patients' names; SQLite gives the files beside it the same mode. SQLite reports errors."""
     with contextlib.suppress(OSError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _OWNER_ONLY))
     for part in ("", "-wal", "-shm"):
@@ -63,7 +63,7 @@ def _keep_to_its_owner(path: Path) -> None:
 
 
 def open_reader(path: Path) -> "ReadConnection":
-    """A connection that cannot write, and does not make a file that is not there. Raises sqlite3.Error."""
+    """A connection that cannot write and does not create a missing file. Raises sqlite3.Error."""
     connection = sqlite3.connect(
         f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None,
         check_same_thread=False, factory=ReadConnection,
@@ -77,9 +77,9 @@ def open_reader(path: Path) -> "ReadConnection":
 
 
 class Readers:
-    """A read-only connection for each thread that asks, closed together.
+    """A read-only connection for each thread, all closed together.
 
-    Whatever goes wrong while one of them reads is raised as `SidecarUnavailable`.
+    Every error while one of them reads is raised as `SidecarUnavailable`.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ class _ReadCursor(sqlite3.Cursor):
         return self._guarded(super().fetchall)
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        return iter(self.fetchall())  # a guard around each row would take longer than the row
+        return iter(self.fetchall())  # guarding each row would take longer than reading it
 
     def _guarded(self, read: Callable[..., T], *args: Any) -> T:
         try:

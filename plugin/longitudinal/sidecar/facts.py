@@ -4,7 +4,7 @@ import sqlite3
 
 CURSOR = "changes.cursor"
 BACKFILL_PAUSED = "backfill.paused"
-WRITTEN = "sidecar.written"  # when the writer last tried whether a fault has passed
+WRITTEN = "sidecar.written"  # when the writer last tested whether a fault has passed
 
 
 def read_fact(connection: sqlite3.Connection, name: str) -> str | None:
@@ -22,7 +22,7 @@ def write_fact(connection: sqlite3.Connection, name: str, value: str) -> None:
 
 
 def read_counts(connection: sqlite3.Connection) -> dict[str, int]:
-    """How many instances the sidecar has ("instances"), and how many of them without a place ("notIndexable").
+    """How many instances the sidecar has ("instances"), and how many of them cannot be placed ("notIndexable").
 
     Kept by triggers: counting ten million rows takes a second.
     """

@@ -1,4 +1,4 @@
-"""What keeps the sidecar from being written or opened, with a code of the API."""
+"""Reasons why the sidecar cannot be written or opened; each has a code of the API."""
 
 import errno
 import os
@@ -34,13 +34,13 @@ _BY_ERRNO = {
     errno.ENOTDIR: FaultReason.UNWRITABLE,
     errno.EISDIR: FaultReason.UNWRITABLE,
 }
-# How Python says that a text of the database is no UTF-8. We write nothing else.
+# Python's message for text that is not UTF-8. We write UTF-8 only.
 _NO_TEXT = "Could not decode to UTF-8"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong, in a sentence that names the file, and since when."""
+    """What is wrong, in a sentence that names the file, and when it began."""
 
     reason: FaultReason
     detail: str
@@ -56,14 +56,14 @@ class Faulty(Exception):
 
 
 def fault_of(error: BaseException, path: Path) -> Fault | None:
-    """What an error says about the file; None where it is about a statement or something else of ours."""
+    """The fault of the file that an error stands for; None if the error concerns a statement or our own code."""
     if isinstance(error, Faulty):
         return error.fault
     reason = None
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         reason = _BY_CODE.get(code & _PRIMARY)
-        # A page beyond the end of the file or of the -wal, which was cut off; and text of ours that is none any more.
+        # A page beyond the end of a truncated file or -wal; or text that is no longer valid UTF-8.
         if code == sqlite3.SQLITE_IOERR_SHORT_READ or (reason is None and str(error).startswith(_NO_TEXT)):
             reason = FaultReason.DAMAGED
     elif isinstance(error, OSError):
@@ -73,7 +73,7 @@ def fault_of(error: BaseException, path: Path) -> Fault | None:
     if reason in (FaultReason.IO_ERROR, FaultReason.UNWRITABLE) and _is_full(path.parent):
         reason = (
             FaultReason.DISK_FULL
-        )  # SQLite reports a full disk so, where it is shared memory that finds no room
+        )  # SQLite reports a full disk this way when it cannot extend the shared memory file
     return Fault(reason, f"{path}: {error}")
 
 

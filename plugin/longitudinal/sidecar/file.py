@@ -1,4 +1,4 @@
-"""The sidecar's file: opened by its one owner, and set aside for a new one where it cannot be used as it is."""
+"""The sidecar's file: opened by one process, and set aside for a new one if it cannot be used."""
 
 import logging
 import os
@@ -20,26 +20,26 @@ from longitudinal.sidecar.statements import MIGRATIONS  # with the step of that 
 
 LOGGER = logging.getLogger(__name__)
 
-# Somebody may want to look at what went wrong, or go back to the version that wrote it; a disk must not fill with them.
+# Kept so that a failure can be examined, or an older version can be installed again; few, so that they do not fill the disk.
 _KEPT_ASIDE = 3
 _WAL = "-wal"
 _PARTS = ("", _WAL, "-shm")
-# Where `PRAGMA application_id`, 4 bytes, stands in the file (https://sqlite.org/fileformat2.html, 1.3).
+# The offset of `PRAGMA application_id`, 4 bytes, in the file (https://sqlite.org/fileformat2.html, 1.3).
 _APPLICATION_ID = 68
-# After a crash a file is read whole if that takes a few tenths of a second; a larger one is trusted until it is read.
+# After a crash a file up to this size is checked completely, which takes a few tenths of a second; a larger one is not.
 _CHECKED_BYTES = 128 * 1024 * 1024
 
 
 class Unfit(Exception):
-    """The file cannot be used, and nobody needs it: it is set aside."""
+    """The file cannot be used and can be replaced: it is set aside."""
 
 
 class SidecarFile:
-    """Opens the file for writing, again where need be.
+    """Opens the file for writing, repeatedly if necessary.
 
     Every file has a random number (its `application_id`, on the first page), which is noted beside the lock and written
     with each transaction, so that every -wal file has it: SQLite would write the pages of any -wal file into the database
-    it lies beside, whosever it is.
+    beside it, whichever database the -wal file belongs to.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,12 +49,12 @@ class SidecarFile:
         self._mark = ""
 
     def open(self) -> sqlite3.Connection:
-        """The write connection, to a file that is sound as far as one can see at once, with the schema of today.
+        """The write connection, to a file that has passed the quick checks, with the current schema.
 
         Raises
         ------
         Faulty
-            It cannot be opened; trying again later may help.
+            The file cannot be opened; a later attempt may succeed.
         """
         with self._faults():
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ class SidecarFile:
             return False
 
     def set_aside(self, why: str) -> None:
-        """Rename what is there, so that the next opening makes a new file. The write connection must be closed.
+        """Rename the files, so that the next opening creates a new one. The write connection must be closed.
 
         Raises
         ------
@@ -90,7 +90,7 @@ class SidecarFile:
         connection.execute(self._mark)
 
     def close(self) -> None:
-        """Let another process have it. Every connection must be closed."""
+        """Release the file for other processes. Every connection must be closed."""
         self._lock.release()
 
     @contextmanager
@@ -115,7 +115,7 @@ class SidecarFile:
         except Exception as error:
             if connection is not None:
                 connection.close()
-            if not was_there:  # half made, for want of room
+            if not was_there:  # incomplete, because the disk was full
                 _remove(str(self.path))
             fault = fault_of(error, self.path)
             is_unfit = (
@@ -127,20 +127,20 @@ class SidecarFile:
         return connection
 
     def _look(self, noted: int | None) -> None:
-        """Look at a file that is there, without changing it."""
+        """Check an existing file without changing it."""
         if not self.path.is_file():
-            raise Faulty(Fault(FaultReason.UNWRITABLE, f"{self.path} is there and is no file"))
+            raise Faulty(Fault(FaultReason.UNWRITABLE, f"{self.path} exists and is not a regular file"))
         size = self.path.stat().st_size
         if size == 0:
             raise Unfit("it is empty")
-        # Read before SQLite opens the file: closing it would take back locks of SQLite's.
+        # Read before SQLite opens the file: closing our descriptor would release SQLite's locks.
         stored = self._stored_number() if self._is_left_by_a_crash() else None
         with closing(open_reader(self.path)) as connection:
             self._check_owner(connection)
             if stored is None:
                 return
             number = _number_of(connection)
-            # 0 is a file that was made a moment before the crash.
+            # 0: the file was created a moment before the crash.
             if stored not in (0, number) or (noted is not None and number not in (0, noted)):
                 raise Unfit(f"its {_WAL} file belongs to another file")
             if size <= _CHECKED_BYTES:
@@ -149,7 +149,7 @@ class SidecarFile:
                     raise Unfit(str(found))
 
     def _check_owner(self, connection: sqlite3.Connection) -> None:
-        """Raises Faulty where the file is somebody else's, Unfit where it is one of a later version."""
+        """Raises Faulty if the file belongs to another program, Unfit if a later version has written it."""
         own = Migrations.migrations_table
         tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         names: set[str] = set()
@@ -157,7 +157,7 @@ class SidecarFile:
             rows = connection.execute(f"SELECT name FROM {own} WHERE migration_set = ?", (MIGRATIONS.name,))
             names = {row[0] for row in rows}
         if tables - {own} and not names:
-            detail = f"{self.path} is a database of something else: let SidecarPath name a file of the plugin's own"
+            detail = f"{self.path} is a database of another program: set SidecarPath to a file for this plugin alone"
             raise Faulty(Fault(FaultReason.NOT_A_SIDECAR, detail))
         unknown = sorted(names - _known_migrations())
         if unknown:
@@ -182,7 +182,7 @@ class SidecarFile:
         return not self._stamps and wal.exists() and wal.stat().st_size > 0
 
     def _stored_number(self) -> int:
-        """As it stands in the file itself, whatever the -wal says."""
+        """As stored in the file itself, whatever the -wal file holds."""
         with self.path.open("rb") as file:
             file.seek(_APPLICATION_ID)
             return int.from_bytes(file.read(4), "big")

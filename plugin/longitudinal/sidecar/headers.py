@@ -1,7 +1,7 @@
-"""What the instances of a series say of their patient, study and series, and whose word counts where they differ.
+"""What the instances of a series state about their patient, study and series, and which value counts if they differ.
 
-Instances that belong together may contradict each other. A row of `patients`, `studies` or `series` is made from all that
-its instances say, in a way that does not depend on the order in which they came: an index that is made anew is the same.
+Instances that belong together may contradict each other. A row of `patients`, `studies` or `series` is made from all
+its instances, independent of the order in which they arrived: an index that is built again is the same.
 Runs on the writer's connection, reads excepted.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 from longitudinal.sidecar.records import InstanceRecord
 
 UNKNOWN_READER = 0
-"""Key of the header of instances that were indexed before headers were kept; it says nothing."""
+"""Key of the header of instances that were indexed before headers were kept; it holds no values."""
 
 _PATIENT = ("patient_name",)
 _STUDY = (
@@ -24,10 +24,10 @@ _STUDY = (
 _SERIES = ("series_number", "series_description", "modality")
 _COLUMNS = (*_PATIENT, *_STUDY, *_SERIES, "reader")
 IDENTITY = ("patient_birth_date", "patient_sex", "issuer_of_patient_id")
-"""What tells two persons under one PatientID apart."""
+"""Attributes that distinguish two persons under one PatientID."""
 
-Said = tuple[Any, ...]
-"""What one instance says, in the order of the columns."""
+HeaderValues = tuple[Any, ...]
+"""The values of one instance, in the order of the columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ _STUDY_ROW = _Row("studies", _STUDY, "e.study_key")
 _PATIENT_ROW = _Row("patients", _PATIENT, "s.patient_key")
 
 
-def said_by(record: InstanceRecord) -> Said:
-    """What an instance says of what is above it."""
+def header_values(record: InstanceRecord) -> HeaderValues:
+    """The values that an instance states about its patient, study and series."""
     return (
         record.patient_name, record.study_date, record.study_time, record.study_description, record.accession_number,
         record.timezone_offset, record.patient_birth_date, record.patient_sex, record.issuer_of_patient_id,
@@ -53,20 +53,20 @@ def said_by(record: InstanceRecord) -> Said:
     )  # fmt: skip
 
 
-def keep_header(connection: sqlite3.Connection, said: Said) -> int:
-    """The key of a header, written if it is new."""
-    digest = hashlib.sha256(repr(said).encode()).hexdigest()
-    marks = ", ".join("?" * (len(said) + 1))
+def keep_header(connection: sqlite3.Connection, values: HeaderValues) -> int:
+    """The key of a header, which is written if it is new."""
+    digest = hashlib.sha256(repr(values).encode()).hexdigest()
+    marks = ", ".join("?" * (len(values) + 1))
     (key,) = connection.execute(
         f"""INSERT INTO headers (digest, {", ".join(_COLUMNS)}) VALUES ({marks})
         ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest RETURNING key""",
-        (digest, *said),
+        (digest, *values),
     ).fetchone()
     return int(key)
 
 
 def add_to_series(connection: sqlite3.Connection, series_key: int, header_key: int) -> bool:
-    """An instance of a series says this; whether none did before."""
+    """An instance of a series has this header; returns whether it is the first to have it."""
     added = connection.execute(
         "INSERT OR IGNORE INTO series_headers (series_key, header_key) VALUES (?, ?)",
         (series_key, header_key),
@@ -75,7 +75,7 @@ def add_to_series(connection: sqlite3.Connection, series_key: int, header_key: i
 
 
 def release(connection: sqlite3.Connection, series_key: int, header_key: int) -> bool:
-    """An instance of a series does not say this any more; whether none does."""
+    """An instance of a series no longer has this header; returns whether no other instance has it."""
     used = connection.execute(
         "SELECT 1 FROM instances WHERE series_key = ? AND header_key = ? LIMIT 1", (series_key, header_key)
     )
@@ -106,19 +106,21 @@ def _drop_if_unused(connection: sqlite3.Connection, header_key: int) -> None:
 
 
 def settle(connection: sqlite3.Connection, study_key: int, series_key: int) -> None:
-    """Make the rows of a series, its study and its patient from what is said now."""
+    """Make the rows of a series, its study and its patient from the present headers."""
     _settle_row(connection, _SERIES_ROW, series_key)
     settle_study(connection, study_key)
     settle_patient(connection, _patient_of(connection, study_key))
 
 
-def settle_added(connection: sqlite3.Connection, study_key: int, series_key: int, said: Said) -> None:
+def settle_added(
+    connection: sqlite3.Connection, study_key: int, series_key: int, values: HeaderValues
+) -> None:
     """Make the same rows after one header was added.
 
-    A row that says what the header says stays as it is, and nothing else is read: a patient may have thousands of series,
-    and nearly all of them name the patient alike.
+    A row with the same values stays, and nothing else is read: a patient may have thousands of series, and nearly all of
+    them name the patient alike.
     """
-    values = dict(zip(_COLUMNS, said, strict=True))
+    by_column = dict(zip(_COLUMNS, values, strict=True))
     keys = (
         (_SERIES_ROW, series_key),
         (_STUDY_ROW, study_key),
@@ -127,17 +129,17 @@ def settle_added(connection: sqlite3.Connection, study_key: int, series_key: int
     for row, key in keys:
         names = ", ".join(row.columns)
         present = connection.execute(f"SELECT {names} FROM {row.table} WHERE key = ?", (key,)).fetchone()
-        if tuple(present) != tuple(values[column] for column in row.columns):
+        if tuple(present) != tuple(by_column[column] for column in row.columns):
             _settle_row(connection, row, key)
 
 
 def settle_study(connection: sqlite3.Connection, study_key: int) -> None:
-    """Make the row of a study from what is said now."""
+    """Make the row of a study from the present headers."""
     _settle_row(connection, _STUDY_ROW, study_key)
 
 
 def settle_patient(connection: sqlite3.Connection, patient_key: int) -> None:
-    """Make the row of a patient from what is said now."""
+    """Make the row of a patient from the present headers."""
     _settle_row(connection, _PATIENT_ROW, patient_key)
 
 
@@ -149,25 +151,25 @@ def _patient_of(connection: sqlite3.Connection, study_key: int) -> int:
 
 
 def _settle_row(connection: sqlite3.Connection, row: _Row, key: int) -> None:
-    """Of two headers the one that says something comes first: a date before an empty one, the earlier of two dates."""
+    """Of two headers the one with a value comes first: a date before an empty one, the earlier of two dates."""
     names = ", ".join(f"h.{column}" for column in row.columns)
     order = ", ".join(f"h.{column} IS NULL OR h.{column} = '', h.{column}" for column in row.columns)
-    said = connection.execute(
+    values = connection.execute(
         f"""SELECT {names} FROM series_headers x JOIN headers h ON h.key = x.header_key
         JOIN series e ON e.key = x.series_key JOIN studies s ON s.key = e.study_key
         WHERE {row.owner} = ? AND h.key != {UNKNOWN_READER} ORDER BY {order} LIMIT 1""",
         (key,),
     ).fetchone()
-    if said is not None:
+    if values is not None:
         marks = ", ".join("?" * len(row.columns))
         connection.execute(
             f"UPDATE {row.table} SET ({', '.join(row.columns)}) = ({marks}) WHERE key = ?",
-            (*tuple(said), key),
+            (*tuple(values), key),
         )
 
 
 def read_identities(connection: sqlite3.Connection, patient_key: int) -> list[sqlite3.Row]:
-    """Each combination of birth date, sex and issuer that is said anywhere of a patient; columns as `IDENTITY`."""
+    """Each combination of birth date, sex and issuer that any instance states about a patient; columns as `IDENTITY`."""
     names = ", ".join(f"h.{column}" for column in IDENTITY)
     return connection.execute(
         f"""SELECT DISTINCT {names} FROM series_headers x JOIN headers h ON h.key = x.header_key
@@ -178,7 +180,7 @@ def read_identities(connection: sqlite3.Connection, patient_key: int) -> list[sq
 
 
 def outdated_instances(connection: sqlite3.Connection, study: str, readers: Collection[str]) -> set[str]:
-    """Orthanc ids of the instances of a study that were read by another reader than one of these."""
+    """Orthanc ids of the instances of a study that were read by none of these readers."""
     marks = ", ".join("?" * len(readers))
     series = connection.execute(
         f"""SELECT DISTINCT e.key FROM series_headers x JOIN headers h ON h.key = x.header_key

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from longitudinal.sidecar import headers
 from longitudinal.sidecar.records import InstanceRecord, TransformRecord
 
-# Upserts keep the key, so that rows below stay where they are; RETURNING gives it in the same statement. What a row says
-# beside its identifiers comes from the headers of its instances.
+# Upserts keep the key, so that rows below stay where they are; RETURNING gives it in the same statement. The other columns
+# of a row come from the headers of its instances.
 _PATIENT = """INSERT INTO patients (patient_id, orthanc_id, patient_name) VALUES (?, ?, ?)
     ON CONFLICT (patient_id) DO UPDATE SET orthanc_id = excluded.orthanc_id RETURNING key"""
 _STUDY = """INSERT INTO studies (orthanc_id, patient_key, study_instance_uid) VALUES (?, ?, ?)
@@ -52,13 +52,13 @@ class _Place:
 class InstanceWriter:
     """Stores instances, remembering the keys of what it has just written.
 
-    A study of 500 slices names its patient, study, series and frame 500 times; they are written once. Whatever removes
-    rows or rolls back must call `forget`.
+    A study of 500 slices names its patient, study, series and frame 500 times; they are written once. `forget` must be
+    called whenever rows are removed or a transaction is rolled back.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._places: dict[tuple[str, str | None, headers.Said], _Place] = {}
+        self._places: dict[tuple[str, str | None, headers.HeaderValues], _Place] = {}
 
     def forget(self) -> None:
         """Drop the remembered keys."""
@@ -90,7 +90,7 @@ class InstanceWriter:
         return place.patient, place.series
 
     def remove(self, orthanc_id: str) -> Touched | None:
-        """Remove one instance and what is empty without it; returns what `put` returned, None if it was not there."""
+        """Remove one instance and what is empty without it; returns the same keys as `put`, None if it was not indexed."""
         row = self._connection.execute(
             """SELECT i.key, i.series_key, i.frame_key, i.header_key, e.study_key, s.patient_key FROM instances i
             JOIN series e ON e.key = i.series_key JOIN studies s ON s.key = e.study_key WHERE i.orthanc_id = ?""",
@@ -125,7 +125,7 @@ class InstanceWriter:
         headers.settle_patient(self._connection, patient_key)
 
     def _release(self, study_key: int, series_key: int, frame_key: int | None, header_key: int) -> None:
-        """An instance has left a series, or lies in another frame now, or says something else."""
+        """An instance has left a series, or has another frame or header now."""
         execute = self._connection.execute
         if frame_key is not None:
             used = execute(
@@ -148,16 +148,16 @@ class InstanceWriter:
         )
 
     def _place(self, record: InstanceRecord) -> _Place:
-        said = headers.said_by(record)
-        name = (record.orthanc_series, record.frame_of_reference_uid, said)
+        stated = headers.header_values(record)
+        name = (record.orthanc_series, record.frame_of_reference_uid, stated)
         place = self._places.get(name)
         if place is None:
-            place = self._places[name] = self._write_place(record, said)
+            place = self._places[name] = self._write_place(record, stated)
             if len(self._places) > _REMEMBERED_PLACES:
                 del self._places[next(iter(self._places))]
         return place
 
-    def _write_place(self, record: InstanceRecord, said: headers.Said) -> _Place:
+    def _write_place(self, record: InstanceRecord, stated: headers.HeaderValues) -> _Place:
         execute = self._connection.execute
         (patient_key,) = execute(
             _PATIENT, (record.patient_id, record.orthanc_patient, record.patient_name)
@@ -181,9 +181,9 @@ class InstanceWriter:
                 "INSERT OR IGNORE INTO series_frames (frame_key, series_key) VALUES (?, ?)",
                 (frame_key, series_key),
             )
-        header_key = headers.keep_header(self._connection, said)
+        header_key = headers.keep_header(self._connection, stated)
         if headers.add_to_series(self._connection, series_key, header_key):
-            headers.settle_added(self._connection, study_key, series_key, said)
+            headers.settle_added(self._connection, study_key, series_key, stated)
         return _Place(int(patient_key), int(study_key), int(series_key), frame_key, header_key)
 
 
@@ -205,5 +205,5 @@ def _transform_row(record: InstanceRecord, item: TransformRecord, instance_key: 
 
 
 def _digest(item: TransformRecord) -> str:
-    """Tells two contents apart that came under one id."""
+    """Distinguishes two contents that were stored under one id."""
     return hashlib.sha256((item.matrix or b"") + (item.grid or b"")).hexdigest()

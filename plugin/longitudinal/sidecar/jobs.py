@@ -1,4 +1,4 @@
-"""The table of jobs: what is to be done, is being done and was done. Functions that change it run on the writer."""
+"""The table of jobs: queued, running and finished. Functions that change it run on the writer."""
 
 import sqlite3
 import uuid
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-# Finished jobs are told about for so long.
+# Finished jobs are kept this long.
 _KEEP = timedelta(days=7)
-# A subject that failed is left alone by the backfill for so long; a person can retry it at once.
+# The backfill does not retry a failed subject for this long; a person can retry it at once.
 _LEAVE_FAILED = timedelta(days=1)
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -27,8 +27,8 @@ class Priority:
     """Larger goes first."""
 
     BACKFILL = 0
-    HURRIED = 5  # still held by a pause
-    ARRIVED = 7  # what has just been stored; nobody asked, so a pause holds it too
+    HURRIED = 5  # a pause holds it too
+    ARRIVED = 7  # for what has just been stored; requested by nobody, so a pause holds it too
     ASKED = 10
     WAITED_FOR = 15  # a request waits for it at this moment
 
@@ -40,13 +40,13 @@ class JobRequest:
     Attributes
     ----------
     subject
-        What it is about; a second request of the same kind and subject joins the first while that is not finished.
+        What the job is about; a second request of the same kind and subject joins the first until that is finished.
     rank
-        Among jobs of one priority the greatest goes first: a StudyDate, so that the newest study does.
+        Among jobs of one priority the greatest rank goes first: a StudyDate, so that the newest study does.
     parameters
         JSON, for the kind's own use.
     owner
-        Who asked, as Orthanc authenticated them; empty where nobody did, or nobody knows.
+        The user who asked, as authenticated by Orthanc; empty if nobody asked or the user is unknown.
     """
 
     kind: str
@@ -61,7 +61,8 @@ class JobRequest:
 class Job:
     """One row. `progress` is 0..1, `result` and `parameters` JSON, times ISO 8601 in UTC; `attempts` counts starts.
 
-    `owner` is who asked, empty where nobody did; `memory` what the job found before it was interrupted, JSON of its kind.
+    `owner` is the user who asked, empty if nobody did; `memory` is what the job found before it was interrupted, JSON of its
+    kind.
     """
 
     id: str
@@ -123,7 +124,7 @@ def next_job(
     """The queued job to start next, of some kinds and at least a priority.
 
     The greatest priority; of that, a job of the owner who was `served` longest ago; of these by rank, then the oldest.
-    Each step is a seek in an index, however many wait. All see one moment: another thread may start a job between them.
+    Each step is a seek in an index, however many wait. All read one snapshot: another thread may start a job meanwhile.
     """
     connection.execute("BEGIN")
     try:
@@ -155,7 +156,7 @@ def _greatest_priority(connection: sqlite3.Connection, kind: str, lowest: int) -
 
 
 def _owners(connection: sqlite3.Connection, kind: str, priority: int) -> Iterable[str]:
-    """Whose jobs wait, from one to the next without reading those between."""
+    """The owners of waiting jobs, each found by a seek that skips the jobs of the owner before."""
     query = "SELECT min(owner) FROM jobs WHERE state = 'queued' AND kind = ? AND priority = ?"
     (owner,) = connection.execute(query, (kind, priority)).fetchone()
     while owner is not None:
@@ -173,13 +174,13 @@ def _first_of(connection: sqlite3.Connection, kind: str, priority: int, owner: s
 
 
 def is_waiting_above(connection: sqlite3.Connection, kinds: frozenset[str], priority: int) -> bool:
-    """Whether a job of some kinds waits that is more urgent."""
+    """Whether a more urgent job of these kinds waits."""
     query = "SELECT 1 FROM jobs WHERE state = 'queued' AND kind = ? AND priority > ? LIMIT 1"
     return any(connection.execute(query, (kind, priority)).fetchone() for kind in kinds)
 
 
 def count_waiting(connection: sqlite3.Connection, owner: str) -> int:
-    """How many jobs wait that an owner asked for."""
+    """How many waiting jobs an owner has asked for."""
     row = connection.execute(
         "SELECT count(*) FROM jobs WHERE state = 'queued' AND owner = ? AND priority >= ?",
         (owner, Priority.ASKED),
@@ -198,8 +199,8 @@ def count_jobs(connection: sqlite3.Connection) -> dict[str, int]:
 def enqueue(connection: sqlite3.Connection, request: JobRequest) -> str:
     """Queue a job, or join the one there is and hurry it; returns its id.
 
-    One that waits takes over the parameters of a request that is no less urgent: the last word holds. Who asks for what
-    nobody had asked for owns it.
+    A waiting job takes over the parameters of a request that is at least as urgent. The first user who asks for a job that
+    nobody had asked for becomes its owner.
     """
     row = connection.execute(
         """UPDATE jobs SET priority = max(priority, ?1),
@@ -230,7 +231,7 @@ def enqueue(connection: sqlite3.Connection, request: JobRequest) -> str:
 
 
 def hurry(connection: sqlite3.Connection, kind: str, subject: str) -> None:
-    """Let a job that waits go before the rest of the backfill."""
+    """Move a waiting job ahead of the rest of the backfill."""
     connection.execute(
         "UPDATE jobs SET priority = ? WHERE kind = ? AND subject = ? AND state = 'queued' AND priority < ?",
         (Priority.HURRIED, kind, subject, Priority.HURRIED),
@@ -238,7 +239,7 @@ def hurry(connection: sqlite3.Connection, kind: str, subject: str) -> None:
 
 
 def relax(connection: sqlite3.Connection, job_id: str) -> None:
-    """Nobody waits for a job any more; it was asked for still."""
+    """No request waits for a job any more; it keeps the priority of a job that was asked for."""
     connection.execute(
         "UPDATE jobs SET priority = ? WHERE id = ? AND priority = ? AND state IN ('queued', 'running')",
         (Priority.ASKED, job_id, Priority.WAITED_FOR),
@@ -246,7 +247,7 @@ def relax(connection: sqlite3.Connection, job_id: str) -> None:
 
 
 def has_failed_lately(connection: sqlite3.Connection, kind: str, subject: str) -> bool:
-    """Whether the newest job about a subject failed within the last day, or was cancelled by somebody."""
+    """Whether the newest job about a subject failed or was cancelled within the last day."""
     job = latest_job(connection, kind, subject)
     if job is None or job.state not in (JobState.FAILED, JobState.CANCELLED):
         return False
@@ -254,7 +255,7 @@ def has_failed_lately(connection: sqlite3.Connection, kind: str, subject: str) -
 
 
 def start(connection: sqlite3.Connection, job_id: str) -> bool:
-    """A queued job is being done; False when it is not queued any more."""
+    """Mark a queued job as running; False if it is no longer queued."""
     changed = connection.execute(
         """UPDATE jobs SET state = 'running', attempts = attempts + 1, started = ?, progress = 0, stage = 'starting',
         error = NULL WHERE id = ? AND state = 'queued'""",
@@ -263,31 +264,31 @@ def start(connection: sqlite3.Connection, job_id: str) -> bool:
     return changed.rowcount == 1
 
 
-# What follows is about one run of a job: a job that was cancelled and queued again has nothing to do with its old run.
+# The functions below concern one run of a job: a job that was cancelled and queued again ignores its earlier run.
 _RUN = "id = ? AND started = ? AND state = 'running'"
 
 
 def report(connection: sqlite3.Connection, run: Job, progress: float, stage: str) -> None:
-    """How far a running job is."""
+    """Write the progress of a running job."""
     connection.execute(
         f"UPDATE jobs SET progress = ?, stage = ? WHERE {_RUN}", (progress, stage, run.id, run.started)
     )
 
 
 def forgive(connection: sqlite3.Connection, run: Job) -> None:
-    """A running job counts as started once."""
+    """Reset the number of starts of a running job to one."""
     connection.execute(f"UPDATE jobs SET attempts = 1 WHERE {_RUN}", (run.id, run.started))
 
 
 def remember(connection: sqlite3.Connection, run: Job, memory: str) -> None:
-    """What a running job has found so far."""
+    """Write what a running job has found so far."""
     connection.execute(f"UPDATE jobs SET memory = ? WHERE {_RUN}", (memory, run.id, run.started))
 
 
 def finish(
     connection: sqlite3.Connection, run: Job, state: JobState, *, error: str | None = None, result: str | None = None
 ) -> None:  # fmt: skip
-    """A running job ended; one that was cancelled meanwhile stays so."""
+    """A running job ended; one that was cancelled meanwhile stays cancelled."""
     connection.execute(
         f"""UPDATE jobs SET state = ?, error = ?, result = ?, finished = ?, stage = ?, memory = NULL,
         progress = CASE WHEN ? = 'done' THEN 1.0 ELSE progress END WHERE {_RUN}""",
@@ -296,7 +297,7 @@ def finish(
 
 
 def postpone(connection: sqlite3.Connection, run: Job) -> None:
-    """A running job makes way; this start does not count."""
+    """Queue a running job again; this start does not count."""
     connection.execute(
         f"UPDATE jobs SET state = 'queued', attempts = attempts - 1, stage = 'waiting', started = NULL WHERE {_RUN}",
         (run.id, run.started),
@@ -304,7 +305,7 @@ def postpone(connection: sqlite3.Connection, run: Job) -> None:
 
 
 def again(connection: sqlite3.Connection, run: Job, error: str) -> None:
-    """What did a running job died: queued once more, with what is known of the death."""
+    """The worker of a running job died: queue the job again, with the error."""
     connection.execute(
         f"UPDATE jobs SET state = 'queued', stage = 'waiting', started = NULL, error = ? WHERE {_RUN}",
         (error, run.id, run.started),
@@ -324,7 +325,7 @@ def cancel(connection: sqlite3.Connection, job_id: str) -> bool:
 def retry(connection: sqlite3.Connection, job_id: str, owner: str) -> bool:
     """Queue a failed or cancelled job again, for who asks now.
 
-    False when it is neither, or its subject has another job under way.
+    False if it is neither, or another job of the same subject is active.
     """
     changed = connection.execute(
         """UPDATE jobs SET state = 'queued', stage = 'waiting', attempts = 0, progress = 0, error = NULL, result = NULL,
@@ -338,7 +339,7 @@ def retry(connection: sqlite3.Connection, job_id: str, owner: str) -> bool:
 
 
 def recover(connection: sqlite3.Connection, kinds: frozenset[str], max_attempts: int) -> None:
-    """After a start: what was running when the process died is queued again, or failed after too many starts."""
+    """After a restart: queue the jobs that were running again, or fail those that were started too often."""
     marks = ", ".join("?" * len(kinds))
     which = f"state = 'running' AND kind IN ({marks})"
     connection.execute(
@@ -353,7 +354,7 @@ def recover(connection: sqlite3.Connection, kinds: frozenset[str], max_attempts:
     )
     connection.execute(
         f"UPDATE jobs SET priority = ? WHERE state = 'queued' AND priority = ? AND kind IN ({marks})",
-        (Priority.ASKED, Priority.WAITED_FOR, *sorted(kinds)),  # who waited was cut off
+        (Priority.ASKED, Priority.WAITED_FOR, *sorted(kinds)),  # the requests that waited are gone
     )
     connection.execute("DELETE FROM jobs WHERE finished < ?", (_now(-_KEEP),))
 

@@ -1,4 +1,4 @@
-"""One process for one sidecar: a lock that the operating system takes back when its process ends, however it ends."""
+"""One process for one sidecar: a lock that the operating system releases when the process ends, however it ends."""
 
 import fcntl
 import json
@@ -13,7 +13,7 @@ from typing import Any
 from longitudinal.reasons import FaultReason
 from longitudinal.sidecar.fault import Fault, Faulty
 
-# Where a lock on one machine is not seen by another, or a map of a file is not the same memory, SQLite's WAL is not safe.
+# SQLite's WAL is not safe where another machine does not see a lock, or does not share a memory-mapped file.
 _NETWORK_FILE_SYSTEMS = frozenset(
     [
         "9p",
@@ -48,7 +48,7 @@ _LARGEST_NOTE = 4096
 
 
 def network_file_system(folder: Path, mounts: Path = _MOUNTS) -> str | None:
-    """The type of the network file system a folder lies on; None where it lies on a local one, or nobody can tell.
+    """The type of the network file system that holds a folder; None if it is local or the type is unknown.
 
     Parameters
     ----------
@@ -64,7 +64,9 @@ def network_file_system(folder: Path, mounts: Path = _MOUNTS) -> str | None:
         mount, _, rest = line.partition(" - ")
         point = _unescaped(mount.split(" ")[4])
         is_above = point == "/" or place == point or place.startswith(f"{point}/")
-        if is_above and len(point) >= len(deepest):  # of two on one place the later one covers the earlier
+        if is_above and len(point) >= len(
+            deepest
+        ):  # the later of two mounts on one directory covers the earlier
             deepest, kind = point, rest.split(" ")[0]
     return kind if kind in _NETWORK_FILE_SYSTEMS else None
 
@@ -74,9 +76,9 @@ def _unescaped(point: str) -> str:
 
 
 class FileLock:
-    """An exclusive lock on a file of its own, beside what it guards, with a note that says who has it.
+    """An exclusive lock on a separate file beside the guarded one, with a note that names the process that holds it.
 
-    The note is written by whoever has the lock and read while somebody has it, so it is never about a process that ended.
+    Only the holder writes the note, and it is read only while the lock is held, so it never names a process that has ended.
     """
 
     def __init__(self, guarded: Path) -> None:
@@ -92,7 +94,7 @@ class FileLock:
         Faulty
             Another process has it, or the folder is on a network file system.
         OSError
-            The file cannot be made.
+            The file cannot be created.
         """
         kind = network_file_system(self._guarded.parent)
         if kind is not None:
@@ -100,7 +102,7 @@ class FileLock:
                 Fault(
                     FaultReason.NETWORK_FILE_SYSTEM,
                     f"{self._guarded} is on a network file system ({kind}), where SQLite's locks cannot be relied on: "
-                    "let SidecarPath name a file on a disk of this machine",
+                    "set SidecarPath to a file on a local disk",
                 )
             )
         if not self._is_in_place():
@@ -109,7 +111,7 @@ class FileLock:
         return self._note()
 
     def note(self, **entries: Any) -> None:
-        """Say who has the lock, and what else there is to say. Where there is no room for it the note is empty."""
+        """Write which process holds the lock, and `entries`. On a full disk the note is empty."""
         assert self._descriptor is not None, "the lock is not ours"
         who = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now(), **entries}
         os.ftruncate(self._descriptor, 0)
@@ -119,7 +121,7 @@ class FileLock:
             os.ftruncate(self._descriptor, 0)
 
     def release(self) -> None:
-        """Give it back; the file stays, as removing it could take it from under somebody who has just opened it."""
+        """Release the lock; the file stays, since another process may just have opened it."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -133,7 +135,7 @@ class FileLock:
             return False
 
     def _take(self) -> None:
-        # A lock of the process (POSIX): no child of ours has it too, which could outlive us.
+        # A POSIX lock belongs to the process: a child that outlives us does not hold it.
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -147,8 +149,8 @@ class FileLock:
         if holder:
             who = f"process {holder.get('pid')} on host {holder.get('host')} since {holder.get('since')}"
         return (
-            f"{self._guarded} is in use by {who}, and one sidecar serves one Orthanc: stop that one, or let SidecarPath "
-            "name another file here"
+            f"{self._guarded} is in use by {who}, and each Orthanc needs a sidecar of its own: stop that process, or set "
+            "SidecarPath to another file"
         )
 
     def _note(self) -> Mapping[str, Any]:

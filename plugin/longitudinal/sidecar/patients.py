@@ -1,4 +1,4 @@
-"""Reading the sidecar: who a UID belongs to, and everything known of one patient."""
+"""Reading the sidecar: the patient a UID belongs to, and all rows of one patient."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ def patient_key_of(connection: sqlite3.Connection, patient: str) -> int | None:
     ).fetchall()
     if len(rows) > 1:
         named = ", ".join(str(row["patient_id"]) for row in rows)
-        raise Ambiguous(f"Orthanc's patient {patient} holds studies without a PatientID; name one of {named}")
+        raise Ambiguous(f"Orthanc's patient {patient} holds studies without a PatientID; use one of {named}")
     return int(rows[0]["key"]) if rows else None
 
 
@@ -105,7 +105,7 @@ def instances_under(connection: sqlite3.Connection, level: str, orthanc_id: str)
 
 
 def parents_of_instance(connection: sqlite3.Connection, orthanc_id: str) -> list[tuple[str, str]]:
-    """Level and Orthanc id of what is above an instance, the widest first; empty for one that is not known."""
+    """Level and Orthanc id of what is above an instance, the patient first; empty for an unknown instance."""
     row = connection.execute(
         """SELECT p.orthanc_id, s.orthanc_id, e.orthanc_id FROM instances i JOIN series e ON e.key = i.series_key
         JOIN studies s ON s.key = e.study_key JOIN patients p ON p.key = s.patient_key WHERE i.orthanc_id = ?""",

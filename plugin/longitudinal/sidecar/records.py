@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 LONGEST_METADATA = 256 * 1024
-"""Characters of user metadata that are read or kept; what is written here stays far below, and anybody may write more."""
+"""Characters of user metadata that are read or kept. The plugin writes far less, but any user may write more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """What is said about one transform beside its object: how good it is, who gave it, what a reviewer decided.
+    """The statement about one transform: how good it is, who gave it, what a reviewer decided.
 
     Attributes
     ----------
@@ -19,13 +19,13 @@ class Notes:
     given_at, decided_at
         ISO 8601.
     decision
-        accepted or rejected; None while nobody looked.
+        accepted or rejected; None before a review.
     quality
         JSON: what an automatic registration measured of itself.
     error_at_place
         JSON of `transforms.error_at_place`: what was measured of the error, place by place.
     errors_digest
-        Which error at place the rest goes with (`transforms.error_at_place.digest_of`); not kept in the sidecar.
+        Digest of the error at place that belongs to the rest (`error_at_place.digest_of`); not kept in the sidecar.
     """
 
     expected_error_mm: float | None = None
@@ -77,10 +77,10 @@ class TransformRecord:
 
 @dataclass(frozen=True, slots=True)
 class InstanceRecord:
-    """One stored instance: who and where it belongs, and its planes or the reason it has none.
+    """One stored instance: its patient, study and series, and its planes or the reason it has none.
 
     `planes` is a packed PLANE array, one element per frame; exactly one of `planes` and `reason` is not None. `reader` names
-    what has read it, with its version.
+    the reader that read it, with its version.
     """
 
     orthanc_id: str

@@ -1,4 +1,4 @@
-"""What was seen of statements before, so that an old one put back is not taken for new, and a rejection does not go away."""
+"""Statements seen before, so that an older one that is put back is not taken for a new one, and a rejection persists."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ def m100_statements(db: Database) -> None:
 
 
 def read_memories(connection: sqlite3.Connection, orthanc_id: str) -> dict[int, Row]:
-    """What was seen of the items of one object."""
+    """What was seen of the items of one object before."""
     rows = connection.execute(
         "SELECT item, given, review, rejected, unsigned, unknown_key FROM statements WHERE orthanc_id = ?",
         (orthanc_id,),
@@ -53,7 +53,7 @@ def write_memories(connection: sqlite3.Connection, orthanc_id: str, rows: Mappin
 
 
 def read_unknown_keys(connection: sqlite3.Connection) -> list[tuple[str, str]]:
-    """Objects with statements that were signed with a key that was not here, and the key's id."""
+    """Objects with statements signed with a key this node did not have, and the key's id."""
     rows = connection.execute(
         """SELECT s.orthanc_id, s.unknown_key FROM statements s JOIN instances i ON i.orthanc_id = s.orthanc_id
         WHERE s.unknown_key <> ''"""
@@ -71,7 +71,7 @@ def registrations(connection: sqlite3.Connection) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A transform that waits for a person, and whose it is."""
+    """A transform that waits for a review, and its patient."""
 
     patient_key: int
     transform: str
@@ -79,7 +79,7 @@ class Waiting:
 
 
 def read_waiting(connection: sqlite3.Connection) -> list[Waiting]:
-    """Transforms with a review that nobody here has signed, or one that newer checks found fault with after it was made."""
+    """Transforms with an unsigned review, or with one that is older than the checks that rejected the transform."""
     rows = connection.execute(
         """SELECT s.patient_key, t.id, i.orthanc_id FROM transforms t JOIN instances i ON i.key = t.instance_key
         JOIN series e ON e.key = i.series_key JOIN studies s ON s.key = e.study_key
@@ -92,7 +92,7 @@ def read_waiting(connection: sqlite3.Connection) -> list[Waiting]:
 
 
 def read_verified_with(connection: sqlite3.Connection) -> str | None:
-    """The fingerprint of the keys that what is in the sidecar was verified with."""
+    """The fingerprint of the keys with which the statements in the sidecar were verified."""
     return read_fact(connection, _KEYS)
 
 

@@ -1,4 +1,4 @@
-"""Studies the archive has and the sidecar has not read yet, and which instances it knows of those it has."""
+"""Studies that the archive has and the sidecar has not read yet, and the instances that are indexed."""
 
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
@@ -9,7 +9,7 @@ from longitudinal.sidecar.records import LONGEST_METADATA
 
 # A study without series touches its patient and no series; keys begin at 1.
 NO_SERIES = 0
-# Stands for LastUpdate of a series of which something that was overwritten could not be read: no time is like it.
+# In place of LastUpdate of a series of which an overwritten instance could not be read: it differs from every time.
 UNREAD = "unread"
 # SQLite took no more than 999 variables for years; some builds still do not.
 _VARIABLES = 900
@@ -25,13 +25,13 @@ def announce_study(
     study_instance_uid: str,
     columns: dict[str, str],
 ) -> Touched:
-    """Give a study a row before any of its instances is read, so that answers can say it is not indexed.
+    """Give a study a row before any of its instances is read, so that answers can list it as not indexed.
 
     Parameters
     ----------
     columns
-        Of `studies`, what the archive knows: study_date, study_time, study_description, accession_number,
-        patient_birth_date, patient_sex. What is known already stays.
+        Columns of `studies` that the archive knows: study_date, study_time, study_description, accession_number,
+        patient_birth_date, patient_sex. Values that are already there stay.
     """
     (patient_key,) = connection.execute(
         """INSERT INTO patients (patient_id, orthanc_id, patient_name) VALUES (?, ?, ?)
@@ -80,12 +80,12 @@ def all_studies(connection: sqlite3.Connection) -> list[str]:
 
 
 def known_studies(connection: sqlite3.Connection, orthanc_ids: Sequence[str]) -> set[str]:
-    """Those of the studies that have a row."""
+    """The given studies that have a row."""
     return _known(connection, "studies", orthanc_ids)
 
 
 def known_instances(connection: sqlite3.Connection, orthanc_ids: Sequence[str]) -> set[str]:
-    """Those of the instances that are indexed."""
+    """The given instances that are indexed."""
     return _known(connection, "instances", orthanc_ids)
 
 
@@ -93,8 +93,8 @@ def known_instances(connection: sqlite3.Connection, orthanc_ids: Sequence[str]) 
 class SeriesState:
     """What is indexed of a series.
 
-    `last_update` is the archive's when all that was stored till then had been read; None where nobody has looked yet.
-    `is_outdated` where instances of it were read by a reader that is none of today's.
+    `last_update` is the archive's LastUpdate when everything stored until then had been read; None before the first
+    comparison. `is_outdated` tells whether instances were read by an outdated reader.
     """
 
     instances: int = 0
@@ -105,7 +105,7 @@ class SeriesState:
 def series_states(
     connection: sqlite3.Connection, study: str, readers: Collection[str]
 ) -> dict[str, SeriesState]:
-    """The series of a study, by Orthanc id; `readers` are those of today."""
+    """The series of a study, by Orthanc id; `readers` are the current ones."""
     marks = ", ".join("?" * len(readers))
     rows = connection.execute(
         f"""SELECT e.orthanc_id, (SELECT count(*) FROM instances WHERE series_key = e.key), e.last_update,
@@ -171,7 +171,7 @@ def find_studies(connection: sqlite3.Connection, study: str) -> list[FoundStudy]
 def content_of_study(
     connection: sqlite3.Connection, study: str
 ) -> tuple[int, dict[tuple[str, str], int], int]:
-    """What is indexed of a study: bytes of packed planes, instances without a place by reason and detail, all instances."""
+    """What is indexed of a study: bytes of packed planes, instances without planes by reason and detail, all instances."""
     rows = connection.execute(
         """SELECT i.reason, CASE WHEN i.reason IS NULL THEN '' ELSE coalesce(i.detail, '') END AS why, count(*),
         coalesce(sum(length(i.planes)), 0) FROM instances i
@@ -184,9 +184,9 @@ def content_of_study(
 
 
 def write_attempts(connection: sqlite3.Connection, study: str, attempts: str | None) -> list[Touched]:
-    """Replace what is said about a study's failed alignments. Runs on the writer's connection only.
+    """Replace the failed alignments of a study. Runs on the writer's connection only.
 
-    What is longer than anything written here is left out: it would be read with the patient each time, to say nothing.
+    A text longer than the plugin writes is left out: it would be read with the patient each time, for nothing.
     """
     if attempts is not None and len(attempts) > LONGEST_METADATA:
         attempts = None

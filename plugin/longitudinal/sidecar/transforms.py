@@ -1,4 +1,4 @@
-"""Transforms of registration objects in the sidecar, and what is said about them beside their objects."""
+"""Transforms of registration objects in the sidecar, and the statements about them."""
 
 import sqlite3
 from collections.abc import Collection, Mapping
@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from longitudinal.sidecar.instances import Touched
 from longitudinal.sidecar.records import Notes
 
-# All but `grid`, which can be megabytes and is read only by whoever has not unpacked it yet.
+# All but `grid`, which can take megabytes and is read only if it is not unpacked yet.
 _COLUMNS = """t.key, t.id, t.item, t.source_frame, t.source_references, t.target_frame, t.target_references, t.kind,
     t.matrix, t.grid IS NOT NULL AS has_grid, t.digest, t.refusal, t.detail, t.origin, t.label, t.created, t.creator,
     t.maker, t.expected_error_mm, t.error_source, t.given_origin, t.given_by, t.given_at, t.decision, t.decided_by,
@@ -48,10 +48,10 @@ def read_grid_of(connection: sqlite3.Connection, transform: str, orthanc_id: str
 def read_unchecked(
     connection: sqlite3.Connection, checks: int, maker: str, given_labels: Collection[str]
 ) -> list[str]:
-    """Ids of the transforms made here by themselves that did not have checks of this version, unless a person rejected them.
+    """Ids of the automatic transforms of the plugin that lack the checks of this version, unless a person rejected them.
 
-    `maker` and labels are what objects say of themselves: ours, and not given by a person. What is rejected without a person
-    is what older checks rejected: the decision bears the name of what made them.
+    `maker` and `given_labels` are as the objects state them: made by the plugin, and not given by a person. A rejection by
+    older checks is recognised by its `decided_by`, the name of what made the checks.
     """
     marks = ", ".join("?" * len(given_labels))
     rows = connection.execute(
@@ -109,7 +109,7 @@ def has_transforms(connection: sqlite3.Connection, orthanc_id: str) -> bool:
 
 
 def write_notes(connection: sqlite3.Connection, orthanc_id: str, notes: Mapping[int, Notes]) -> list[Touched]:
-    """Replace what is said about the items of a registration object. Runs on the writer's connection only."""
+    """Replace the statements about the items of a registration object. Runs on the writer's connection only."""
     rows = connection.execute(
         """SELECT t.key, t.item, s.patient_key, i.series_key FROM transforms t JOIN instances i ON i.key = t.instance_key
         JOIN series e ON e.key = i.series_key JOIN studies s ON s.key = e.study_key WHERE i.orthanc_id = ?""",
@@ -130,7 +130,7 @@ def write_notes(connection: sqlite3.Connection, orthanc_id: str, notes: Mapping[
 def registrations_of_study(connection: sqlite3.Connection, study: str) -> list[str]:
     """Orthanc ids of a study's registration objects with items.
 
-    Looked for in the series of which an instance calls itself one: a study has few of these and thousands of images.
+    Only series with a registration object are searched: a study has few of these and thousands of images.
     """
     rows = connection.execute(
         """SELECT DISTINCT i.orthanc_id FROM studies s JOIN series e ON e.study_key = s.key

@@ -31,17 +31,17 @@ Command = Callable[[sqlite3.Connection, InstanceWriter], Iterable[Touched]]
 Task = Callable[[sqlite3.Connection], T]
 
 _BATCH = 200
-# What nobody waits for lies this long, so that a stream of stores is written some at a time: a thread that wakes for each
-# instance takes Python's lock from the storing threads just when they need it.
+# Commands that nobody waits for are collected for this long, so that a stream of stores is written in batches: a thread
+# that wakes for each instance takes Python's lock from the storing threads when they need it.
 _LINGER_SECONDS = 0.05
-# How often somebody looks whether the file is still there while nothing is written, and whether a fault has passed.
+# How often the writer checks, while nothing is written, whether the file is in place and whether a fault has passed.
 _IDLE_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
 # While a fault lasts, those who wait are told this soon.
 _FAULTY_TIMEOUT_MS = 100
-# A second new file in so short a time would not be the last.
+# A second new file within this time would not be the last one.
 _REBUILD_SECONDS = 60.0
-# A disk that hangs must not fill the memory with what waits for it; the rest is found again.
+# Limits the memory of waiting commands while a disk hangs; what is given up is found again.
 _MOST_WAITING = 20_000
 _STOP_SECONDS = 10.0
 
@@ -56,7 +56,7 @@ class _Entry(Generic[T]):
 
 
 class _CommandFailed(Exception):
-    """A command raised something of its own; the file is sound, and nothing else is lost."""
+    """A command raised an error of its own; the file is sound, and nothing else is lost."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
@@ -73,11 +73,11 @@ class Writer:
     Parameters
     ----------
     readers
-        Of the file that is written. They are refused while there is none, and tell when they find it damaged.
+        Of the file that is written. They are refused while it cannot be read, and report damage.
     on_commit
         Called after every commit with what it touched, on the writer's thread.
     on_opened
-        Called when the file was opened again, and may be another one; no key of before means anything.
+        Called when the file was opened and may be another one; earlier keys are invalid.
 
     Attributes
     ----------
@@ -110,7 +110,7 @@ class Writer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Write what is queued, then end the thread and let go of the file."""
+        """Write what is queued, then end the thread and close the file."""
         self._queue.put(None)
         self._hurry.set()
         self._thread.join(_STOP_SECONDS)
@@ -121,7 +121,7 @@ class Writer:
     def submit(self, command: Command, *, is_awaited: bool = True) -> Future[None]:
         """Queue a command; the future is done once it is committed, or carries what the command raised.
 
-        Where nobody waits for it (`is_awaited` False) it may lie a moment, until there are more to write with it.
+        If nobody waits for it (`is_awaited` False), it may be delayed a moment, to be written together with others.
         """
         return self._queue_entry(
             _Entry(
@@ -191,7 +191,7 @@ class Writer:
             elif len(batch) == 1:
                 LOGGER.error("A change could not be written to the sidecar", exc_info=failed)
                 batch[0].done.set_exception(failed)
-            else:  # one bad command must not take its neighbours with it
+            else:  # the other commands of the batch must not fail with it
                 for entry in batch:
                     self._write([entry])
 
@@ -212,7 +212,7 @@ class Writer:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-        if touched:  # a job's progress or the cursor changes no answer
+        if touched:  # a job's progress or the cursor affects no answer
             self._on_commit(frozenset(touched))
         for entry, result in zip(batch, results, strict=True):
             entry.done.set_result(result)
@@ -226,7 +226,7 @@ class Writer:
     # The file
 
     def _look(self) -> None:
-        """See whether commands can be run; put right what can be, once a second at most."""
+        """Check whether commands can be run, and repair what can be repaired, once a second at most."""
         is_sound = self._connection is not None and self.health.fault is None and self._trouble() is None
         if is_sound or time.monotonic() < self._tried_at + _RETRY_SECONDS:
             return
@@ -247,7 +247,7 @@ class Writer:
         return self._damage or self._readers.damage
 
     def _put_right(self) -> None:
-        """Replace the file, open it, or see whether it can be written. Raises whatever keeps it from that."""
+        """Replace the file, open it, or test whether it can be written. Raises the error that prevents it."""
         trouble = self._trouble()
         if trouble is not None:
             self._shut()

@@ -197,7 +197,7 @@ def test_one_that_computes_says_nothing_and_lives_until_its_stage_has_had_what_i
     said = '{"type": "progress", "stage": "deform", "progress": 0.5, "longest": 2}'
     began = time.monotonic()
     with pytest.raises(
-        JobCrashed, match="more than 2 s of processor time without getting on in the stage deform"
+        JobCrashed, match="more than 2 s of processor time without progress in the stage deform"
     ):
         hire(f"read task; echo '{said}'; while :; do :; done").run(TASK, context)
     assert time.monotonic() - began > 1.5
