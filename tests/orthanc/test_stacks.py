@@ -161,6 +161,18 @@ def test_an_enhanced_image_has_values_by_frame(shared_server: OrthancServer) -> 
         assert np.all(frame_at(shared_server, plane["links"]) == 10 * number)
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+def test_headers_are_read_in_whatever_way_the_files_are_kept(start_orthanc: Any, compressed: bool) -> None:
+    server = start_orthanc(configuration={"StorageCompression": compressed})
+    scan = volume("STACKS-KEPT", [0.0, 2.0, 4.0], **CT, RescaleIntercept=-1000)
+    for number, ds in enumerate(scan):
+        ds.RescaleSlope = 1 + number
+    store(server, scan)
+    (stack,) = stacks_of(server, scan[0].SeriesInstanceUID)["stacks"]
+    assert [plane["rescaleSlope"] for plane in stack["planes"]] == [1, 2, 3]
+    assert {plane["unit"] for plane in stack["planes"]} == {"HU"}
+
+
 def test_a_single_slice_is_a_stack(shared_server: OrthancServer) -> None:
     (one,) = volume("STACKS-SINGLE", [7.0], **CT, RescaleSlope=1, RescaleIntercept=-1000, SliceThickness=5)
     store(shared_server, [one])

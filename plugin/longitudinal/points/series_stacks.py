@@ -31,8 +31,8 @@ from longitudinal.reasons import NotIndexableReason
 from longitudinal.sidecar.browse import owners_of_series
 from longitudinal.sidecar.connection import Readers
 
-HeaderReader = Callable[[Sequence[str]], Iterator[Tags | None]]
-"""Reads the headers of stored instances with `STORED_VALUE_TAGS`, in their order; None where one is gone."""
+HeaderReader = Callable[[str, Sequence[str]], Iterator[Tags | None]]
+"""Reads the headers of instances of a series (Orthanc ids) with `STORED_VALUE_TAGS`, in order; None where one is gone."""
 
 PixelLink = Callable[[str, int], str]
 """The path of the stored values of a frame (1-based) of an instance by its Orthanc id."""
@@ -121,7 +121,7 @@ class StackReader:
                 return kept
             values = [
                 None if tags is None else read_stored_values(tags)
-                for tags in self._headers(found.orthanc_ids)
+                for tags in self._headers(found.orthanc_id, found.orthanc_ids)
             ]
             unread = [name for name, known in zip(found.orthanc_ids, values, strict=True) if known is None]
             gone = [orthanc_id for orthanc_id in unread if not self._has_instance(orthanc_id)]

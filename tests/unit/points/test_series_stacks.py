@@ -32,7 +32,7 @@ class Headers:
         self.of: dict[str, Tags | None] = {}
         self.read: list[str] = []
 
-    def __call__(self, orthanc_ids: Sequence[str]) -> Iterator[Tags | None]:
+    def __call__(self, series: str, orthanc_ids: Sequence[str]) -> Iterator[Tags | None]:
         for orthanc_id in orthanc_ids:
             self.read.append(orthanc_id)
             yield self.of.get(orthanc_id, HEADER)
