@@ -57,6 +57,8 @@ from longitudinal.sidecar.writer import Writer
 LOGGER = logging.getLogger(__name__)
 
 _DEFAULT_HTTP_THREADS = 50
+# What is told of again between being read and being written is left for a next reading; under load that happens.
+_SETTLE_ROUNDS = 8
 _LEVELS = {
     orthanc.ResourceType.PATIENT: "patients",
     orthanc.ResourceType.STUDY: "studies",
@@ -107,7 +109,9 @@ class _Plugin:
         queue, completeness = self._background.queue, self._background.completeness
         self._ohif = OhifHost(settings, configuration)
         links = link_builder(settings.root, self._ohif.root)
-        resolver = Resolver(readers, catalogue, archive, self._heal_answer, links, self._background.hurry)
+        resolver = Resolver(
+            readers, catalogue, archive, self._heal_answer, links, self._background.hurry, statements.unsigned
+        )
         objects = RegistrationObjects(
             readers, archive, loopback, self._settle_registration, statements, settings.uid_root
         )
@@ -181,10 +185,13 @@ class _Plugin:
     def _settle_registration(self, orthanc_id: str) -> None:
         """Return when the sidecar has a registration object as it is now, with what is said about it."""
         self._annotations.refresh(orthanc_id).result()
-        if not has_transforms(self._readers.connection(), orthanc_id):
+        for _ in range(_SETTLE_ROUNDS):
+            if has_transforms(self._readers.connection(), orthanc_id):
+                return
             done = self._ingest.index(orthanc_id)  # no callback told of it
-            if done is not None:
-                done.result()
+            if done is None:
+                return
+            done.result()
 
     def _stop(self) -> None:
         self._rest.stop()
