@@ -32,7 +32,8 @@ fi
 exec 9>"$cache/$suite.lock"
 flock 9
 
-read -r -a packages <<<"ca-certificates $(scripts/setup.sh packages)"
+# libatomic1 is for what drives the browser beside it
+read -r -a packages <<<"ca-certificates libatomic1 $(scripts/setup.sh packages)"
 # a Python as new as that has no wheel of every library yet
 [ "$suite" != forky ] || packages+=(g++ python3-dev)
 root=$cache/$suite-$(sha256sum <<<"${packages[*]}" | cut -c 1-16)

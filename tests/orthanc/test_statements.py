@@ -165,6 +165,7 @@ def test_a_backup_restored_with_its_key_says_what_it_said(start_orthanc: StartOr
     copy = restored(server, start_orthanc, with_key=True)
     assert listed(copy) == before
     assert waiting(copy) == []
+    assert match_in(resolve(copy, SECOND, (10, 5, 0)), FIRST)["flags"] == []
     assert copy.health()["signingProblem"] is None
 
 
@@ -176,7 +177,9 @@ def test_a_backup_restored_without_its_key_has_all_and_believes_nothing(start_or
     words = said(copy, transform)
     assert trust(copy) == ("usable", None, None, ["given", "review"])
     copy.wait_until(lambda: waiting(copy) == [transform["id"]], WITHIN)
-    assert match_in(resolve(copy, SECOND, (10, 5, 0)), FIRST)["grade"] == "unknown"
+    answer = resolve(copy, SECOND, (10, 5, 0))
+    assert match_in(answer, FIRST)["grade"] == "unknown"
+    assert [match_in(answer, study)["flags"] for study in (FIRST, SECOND)] == [["unsigned"], []]
     # It might be a node without the cluster's key: it signs nothing, and says so, until somebody says that the key is lost.
     problem = copy.health()["signingProblem"]
     assert key in problem
@@ -191,11 +194,13 @@ def test_a_backup_restored_without_its_key_has_all_and_believes_nothing(start_or
     assert trust(copy)[:3] == ("usable", None, None)
     assert review(copy, transform, "accepted") == 200
     assert trust(copy) == ("usable", None, "accepted", ["given"])
+    assert match_in(resolve(copy, SECOND, (10, 5, 0)), FIRST)["flags"] == ["unsigned"]
     copy.wait_until(lambda: waiting(copy) == [], WITHIN)
     # And the key, found again, beside the new one.
     path.write_text(json.dumps({"keys": [*file["keys"], *json.loads(keys(server).read_text())["keys"]]}))
     copy.restart()
     copy.wait_until(lambda: trust(copy) == ("usable", 1.0, "accepted", []), WITHIN)
+    assert match_in(resolve(copy, SECOND, (10, 5, 0)), FIRST)["flags"] == []
 
 
 def test_a_node_without_the_key_signs_nothing_but_still_rejects(start_orthanc: StartOrthanc) -> None:

@@ -157,7 +157,9 @@ def _services(
     """What the routes need, and what does registrations."""
     repair = Repair(of.readers, of.ingest, of.annotations)
     links = link_builder(settings.root, ohif_root)
-    resolver = Resolver(of.readers, of.catalogue, of.archive, repair.answer, links, indexing.hurry)
+    resolver = Resolver(
+        of.readers, of.catalogue, of.archive, repair.answer, links, indexing.hurry, of.statements.unsigned
+    )
     objects = RegistrationObjects(
         of.readers, of.archive, of.loopback, repair.registration, of.statements, settings.uid_root
     )

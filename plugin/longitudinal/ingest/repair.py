@@ -11,8 +11,8 @@ from longitudinal.sidecar.transforms import has_transforms
 
 LOGGER = logging.getLogger(__name__)
 
-# The change log announces an instance once, and a callback once more.
-_ROUNDS = 4
+# The change log announces an instance once and a callback once more; under load either comes late.
+_ROUNDS = 8
 
 
 class Repair:

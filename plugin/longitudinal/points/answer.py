@@ -12,6 +12,8 @@ Grade = Literal["green", "amber", "red", "unknown"]
 # What 95 % of places stay under, for a match to be green, and amber: one scale for alignments, landmarks and refined points.
 GREEN_MM = 2.5
 AMBER_MM = 5.0
+UNSIGNED = "unsigned"
+"""Flag of a match: something is said of a transform of its path that no node has signed, and that counts for nothing."""
 
 
 class Point(msgspec.Struct, rename="camel", frozen=True):
@@ -37,7 +39,9 @@ class Match(msgspec.Struct, rename="camel", frozen=True):
 
     `x, y, z` is the point in the match's frame (LPS mm), `row, column` its orthogonal projection on the plane, `distance_mm`
     signed along the plane's normal. `uncertainty_mm` is what the error at 95 % of places like this one stays under, null
-    when nothing was measured there.
+    when nothing was measured there. `flags`: `oneFramePerSlice`, each slice came with a FrameOfReferenceUID of its own;
+    `contrastUnknown`, of a refined match; `unsigned`, the archive says something of a transform of the path that no node of
+    it has signed, and that counts for nothing.
     """
 
     study_instance_uid: str

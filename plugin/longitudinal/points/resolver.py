@@ -1,17 +1,18 @@
 """From a question as it was asked to an answer that holds at this moment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from msgspec.structs import replace
 
 from longitudinal.archive import Archive
 from longitudinal.errors import Ambiguous, FieldError, NotFound, NotIndexable, OutsideImage
 from longitudinal.geometry.image_plane import patient_from_pixel
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_index import PatientIndex
-from longitudinal.points.answer import Answer, Match
+from longitudinal.points.answer import UNSIGNED, Answer, Match
 from longitudinal.points.resolve import Filters, LinkBuilder, Source, count_answers, resolve
 from longitudinal.points.stale import Stale, find_stale
 from longitudinal.reasons import NotIndexableReason, UnresolvedReason
@@ -80,6 +81,8 @@ class Resolver:
         Builds the links of a match.
     miss
         Told the Orthanc id of each study an answer had to leave out because it is not indexed yet; must not wait.
+    unsigned
+        Which statements about an item of a registration object (Orthanc id, item number) nobody here has signed.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class Resolver:
         heal: Callable[[Stale], None],
         links: LinkBuilder,
         miss: Callable[[str], None] = lambda study: None,
+        unsigned: Callable[[str, int], Sequence[str]] = lambda orthanc_id, item: (),
     ) -> None:
         self._readers = readers
         self._catalogue = catalogue
@@ -97,6 +101,7 @@ class Resolver:
         self._heal = heal
         self._links = links
         self._miss = miss
+        self._unsigned = unsigned
 
     def resolve(self, question: PixelQuestion | PointQuestion, wanted: QuestionFilters) -> Answer:
         """Answer one question; raises as `find` does."""
@@ -125,7 +130,7 @@ class Resolver:
             stale = find_stale(self._archive, index, answer)
             if not stale:
                 self._tell_missed(index, answer)
-                return ResolvedQuestion(index, source, answer)
+                return ResolvedQuestion(index, source, self._flagged(index, answer))
             self._heal(stale)
         raise NotFound("the images are being deleted at this moment; ask again")
 
@@ -144,6 +149,24 @@ class Resolver:
         """Whether a match still holds: what it names is in the archive, and no transform of its path was rejected."""
         answer = Answer(found.answer.point, [match], [])
         return not find_stale(self._archive, found.index, answer)
+
+    def _flagged(self, index: PatientIndex, answer: Answer) -> Answer:
+        """The answer, with the matches flagged to whose path somebody says something that counts for nothing."""
+        used = {transform for match in answer.matches for transform in match.path}
+        if not used:
+            return answer
+        doubtful = {
+            stored.id
+            for stored in index.transforms
+            if stored.id in used and self._unsigned(stored.orthanc_id, stored.item)
+        }
+        if not doubtful:
+            return answer
+        matches = [
+            match if doubtful.isdisjoint(match.path) else replace(match, flags=(*match.flags, UNSIGNED))
+            for match in answer.matches
+        ]
+        return replace(answer, matches=matches)
 
     def _tell_missed(self, index: PatientIndex, answer: Answer) -> None:
         missed = {

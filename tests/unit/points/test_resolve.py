@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longitudinal.errors import Ambiguous, NotFound, NotIndexable, OutsideImage
-from longitudinal.points.resolver import PointQuestion, QuestionFilters
+from longitudinal.points.answer import Links
+from longitudinal.points.resolver import PointQuestion, QuestionFilters, Resolver
 from longitudinal.points.stale import Stale
 from tests.annotations import decide
 from tests.unit.patients.ward import (
@@ -243,6 +244,30 @@ def test_a_rotated_transform_keeps_the_clicked_plane(tmp_path: Path) -> None:
     match = ward.click("1.1.1.3").matches[1]
     assert (match.series_instance_uid, match.chosen_by) == ("1.2.1", "plane")
     assert (match.x, match.y, match.z) == pytest.approx((40, 4, 50))
+
+
+def test_a_match_whose_path_has_an_unsigned_statement_says_so(tmp_path: Path) -> None:
+    unsigned: set[tuple[str, int]] = set()
+    one = registration(2, "1.2.8", FRAME, shift(0, 0, 0))
+    other = registration(3, "1.2.7", "1.2.8", shift(0, 0, 0))
+    ward = Ward(tmp_path, volume(1), volume(2, frame_of_reference_uid="1.2.8"))
+    ward.put(volume(3, frame_of_reference_uid="1.2.7"), one, other)
+    ward.resolver = Resolver(
+        ward.readers, ward.catalogue, ward.archive, ward.heal, links=lambda *_: Links("", "", None),
+        unsigned=lambda orthanc_id, item: ["review"] if (orthanc_id, item) in unsigned else [],
+    )  # fmt: skip
+
+    def flags() -> list[tuple[str, ...]]:
+        return [match.flags for match in ward.click("1.1.1.3").matches]
+
+    assert flags() == [(), (), ()]
+    unsigned.add((other.orthanc_id, 1))
+    assert flags() == [(), (), ("unsigned",)]
+    unsigned.add((one.orthanc_id, 1))
+    assert flags() == [(), ("unsigned",), ("unsigned",)]
+    unsigned.clear()
+    unsigned.add((one.orthanc_id, 2))  # another item of it
+    assert flags() == [(), (), ()]
 
 
 def test_alternatives_stand_beside_the_path(tmp_path: Path) -> None:
