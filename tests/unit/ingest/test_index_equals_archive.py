@@ -31,6 +31,8 @@ from tests.annotations import decide
 from tests.fake_archive import FakeArchive, orthanc_ids
 from tests.index_dump import differences, dump
 
+pytestmark = pytest.mark.slow
+
 pytestmark = pytest.mark.timeout(3_600)
 
 EXAMPLES = int(os.environ.get("LONGITUDINAL_EXAMPLES", "200"))
