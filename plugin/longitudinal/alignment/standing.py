@@ -1,4 +1,4 @@
-"""How a study stands to the others of its patient, as far as the index knows."""
+"""The alignment state of a study within its patient, as far as the index knows."""
 
 from typing import Literal
 
@@ -8,10 +8,10 @@ Standing = Literal["reference", "aligned", "needsAlignment", "failed"]
 
 
 def standing_of(index: PatientIndex, study: StudyEntry) -> Standing | None:
-    """Where a study stands; None where it has no images with a place.
+    """The state of a study; None if it has no images with geometry.
 
     reference: it has the patient's first images, or shares their frame; aligned: transforms join it with others; failed:
-    none does, and one was tried and refused; needsAlignment: none does.
+    none does, and an alignment was tried and refused; needsAlignment: none does.
     """
     frames = frames_of(index, study)
     if not frames:

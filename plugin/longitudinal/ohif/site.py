@@ -1,4 +1,4 @@
-"""A path under OHIF's root -> bytes, content type, cache headers. Knows nothing of any server."""
+"""A path under OHIF's root -> bytes, content type, cache headers. Independent of any server."""
 
 import gzip
 from collections.abc import Mapping
@@ -14,15 +14,15 @@ from longitudinal.ohif.patches import RELATIVE, RELATIVE_TEXT
 INDEX = "index.html"
 CONFIGURATION = "app-config.js"
 
-# Asked for again each time, and answered 304 while unchanged: after an upgrade nobody sees a mixture of versions.
+# Requested again each time, and answered 304 while unchanged: after an upgrade nobody sees a mixture of versions.
 _REVALIDATE = "no-cache"
 _IMMUTABLE = "max-age=31536000, immutable"
-# OHIF's own routes have two; a longer path is no page of it, and would make an endless number of different pages.
+# OHIF's own routes have two; a longer path is not a page, and would create any number of different pages.
 _MAX_SEGMENTS = 8
 
 
 class Roots(msgspec.Struct, frozen=True, rename="camel"):
-    """Where things are on this server, as Orthanc itself sees it: without any proxy's prefix.
+    """The paths on this server as Orthanc itself sees them: without any proxy's prefix.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Roots(msgspec.Struct, frozen=True, rename="camel"):
 
 @dataclass(frozen=True)
 class SiteAnswer:
-    """What to send."""
+    """The answer to send."""
 
     body: bytes = b""
     status: int = 200
@@ -53,15 +53,15 @@ class Site:
     app
         The folder that `app.unpack` made.
     roots
-        Handed to the viewer's configuration.
+        Passed to the viewer's configuration.
     sends_compressed
-        Whether bodies may go out as stored, by gzip. False where the server itself compresses every answer
-        (Orthanc's HttpCompressionEnabled): they would be compressed twice.
+        Whether bodies may be sent as stored, by gzip. False where the server itself compresses every answer
+        (Orthanc's HttpCompressionEnabled): they would then be compressed twice.
 
     Raises
     ------
     FileNotFoundError, msgspec.DecodeError
-        There is no unpacked app.
+        The app is not unpacked.
     """
 
     def __init__(self, app: Path, roots: Roots, *, sends_compressed: bool = True) -> None:
@@ -118,13 +118,13 @@ class Site:
 
 
 def _configuration(roots: Roots) -> bytes:
-    """Our app-config.js, with the server's addresses before it."""
+    """Our app-config.js, preceded by the server's addresses."""
     script = Path(__file__).with_name(CONFIGURATION).read_bytes()
     return b"window.longitudinalRoots = " + msgspec.json.encode(roots) + b";\n" + script
 
 
 def _own(body: bytes, content_type: str, headers: Mapping[str, str]) -> SiteAnswer:
-    """What is not a file of the app: small, and asked for anew each time."""
+    """Anything that is not a file of the app: small, and requested again each time."""
     etag = f'W/"{sha256(body).hexdigest()[:32]}"'
     answered = {"ETag": etag, "Cache-Control": _REVALIDATE}
     if _is_known(etag, headers):

@@ -31,8 +31,6 @@ from tests.annotations import decide
 from tests.fake_archive import FakeArchive, orthanc_ids
 from tests.index_dump import differences, dump
 
-pytestmark = pytest.mark.slow
-
 pytestmark = pytest.mark.timeout(3_600)
 
 EXAMPLES = int(os.environ.get("LONGITUDINAL_EXAMPLES", "200"))
@@ -321,7 +319,7 @@ class ArchiveAndIndex(RuleBasedStateMachine):
         assert self.index.writer.fault is None
 
 
-TestArchiveAndIndex = ArchiveAndIndex.TestCase
+TestArchiveAndIndex = pytest.mark.slow(ArchiveAndIndex.TestCase)
 TestArchiveAndIndex.settings = settings(
     max_examples=EXAMPLES,
     stateful_step_count=STEPS,
