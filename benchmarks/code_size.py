@@ -1,4 +1,4 @@
-"""The largest modules, functions and route handlers of a revision, read with `ast`:
+"""The largest modules, functions and route handlers of a revision, and a cycle of imports if it has one, read with `ast`:
 
     .venv/bin/python -m benchmarks.code_size [REV] [--most 5]
 
@@ -11,6 +11,7 @@ import ast
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -98,6 +99,40 @@ def measure(revision: str | None) -> dict[str, list[Size]]:
     return {kind: sorted(found, reverse=True) for kind, found in sizes.items()}
 
 
+def imports(tree: ast.Module) -> set[str]:
+    """The names that a module imports anywhere in it, dotted; of `from a import b` both `a` and `a.b`.
+
+    >>> sorted(imports(ast.parse("import os.path\\nfrom a.b import c")))
+    ['a.b', 'a.b.c', 'os.path']
+    """
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def cycle(modules: dict[str, set[str]]) -> list[str]:
+    """A cycle among modules and what they import, empty if there is none. A package is not its modules.
+
+    >>> cycle({"a": {"b"}, "b": {"c", "os"}, "c": set()})
+    []
+    >>> sorted(set(cycle({"a": {"b"}, "b": {"a"}})))
+    ['a', 'b']
+    """
+    try:
+        TopologicalSorter({name: found & modules.keys() for name, found in modules.items()}).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def module_name(path: str) -> str:
+    return path.removeprefix("plugin/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -107,8 +142,12 @@ def main() -> None:
     arguments = parser.parse_args()
     sizes = measure(arguments.revision)
     total = sum(size.lines for size in sizes["modules"])
+    found_cycle = cycle(
+        {module_name(path): imports(ast.parse(text)) for path, text in sources(arguments.revision)}
+    )
     counts = ", ".join(f"{len(found)} {kind}" for kind, found in sizes.items())
-    print(f"{arguments.revision or 'working tree'}: {counts}, {total} lines\n")
+    print(f"{arguments.revision or 'working tree'}: {counts}, {total} lines")
+    print(f"A cycle of imports: {' -> '.join(found_cycle) or 'none'}\n")
     print("| | lines | |\n|---|---|---|")
     for kind, found in sizes.items():
         for size in found[: arguments.most]:

@@ -2,7 +2,7 @@
 
 import ast
 
-from benchmarks.code_size import functions, handlers, lines_of, measure
+from benchmarks.code_size import cycle, functions, handlers, imports, lines_of, measure
 
 SOURCE = '''
 def routes():
@@ -33,3 +33,9 @@ def test_the_working_tree_is_measured() -> None:
     assert "geometry/affine.py" in {size.name for size in sizes["modules"]}
     assert "http/routes/points.py" in {size.name.partition(" ")[0] for size in sizes["handlers"]}
     assert all(found == sorted(found, reverse=True) for found in sizes.values())
+
+
+def test_a_cycle_of_imports_is_found() -> None:
+    assert imports(ast.parse("from a import b")) == {"a", "a.b"}
+    assert set(cycle({"a": {"b", "os"}, "b": {"c"}, "c": {"a"}, "d": {"a"}})) == {"a", "b", "c"}
+    assert cycle({"a": {"b"}, "b": set()}) == []
