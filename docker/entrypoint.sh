@@ -1,6 +1,6 @@
 #!/bin/sh
-# Secrets out of files into the environment, where Orthanc's configuration reads them; then Orthanc, as this very process, so
-# that it gets the signal to stop.
+# Reads secrets from files into the environment, where Orthanc's configuration expects them; then replaces itself by Orthanc,
+# so that Orthanc receives the signal to stop.
 set -eu
 
 fail() { echo "entrypoint: $*" >&2; exit 1; }
@@ -14,8 +14,8 @@ for name in ORTHANC_USERS POSTGRES_PASSWORD; do
 done
 
 [ -n "${ORTHANC_USERS:-}" ] ||
-    fail 'nobody could log in: set ORTHANC_USERS_FILE to a file with {"name": "password"}, or ORTHANC_USERS to its content'
-# it stands between quotes in the configuration
-case ${POSTGRES_PASSWORD:-} in *[\"\\]*) fail 'POSTGRES_PASSWORD may hold neither " nor \' ;; esac
+    fail 'no user could log in: set ORTHANC_USERS_FILE to a file with {"name": "password"}, or ORTHANC_USERS to its content'
+# the configuration has it between quotes
+case ${POSTGRES_PASSWORD:-} in *[\"\\]*) fail 'POSTGRES_PASSWORD may contain neither " nor \' ;; esac
 
 exec "$@"

@@ -1,6 +1,6 @@
 """The PythonScript of Orthanc: finds the Python environment, then calls `longitudinal.host.start()`.
 
-Whatever goes wrong here is said in Orthanc's log, and Orthanc goes on without the plugin.
+Any error here is written to Orthanc's log, and Orthanc runs without the plugin.
 """
 
 import json
@@ -15,11 +15,11 @@ PLUGIN = Path(__file__).resolve().parent
 
 
 class NoEnvironmentError(Exception):
-    """There is no environment for the Python that Orthanc runs; the message says how to make one."""
+    """No environment exists for the Python that Orthanc runs; the message says how to make one."""
 
 
 def environment() -> Path:
-    """Return where the libraries are: `Longitudinal.Environment` if set, else `.venv` beside `plugin/`."""
+    """Return where the libraries are: `Longitudinal.Environment` if set, otherwise `.venv` beside `plugin/`."""
     section = json.loads(orthanc.GetConfiguration()).get("Longitudinal")
     named = section.get("Environment") if isinstance(section, dict) else None
     return PLUGIN.parent / (named if isinstance(named, str) and named else ".venv")
@@ -36,7 +36,7 @@ def add_libraries(folder: Path) -> None:
             "which this Orthanc runs"
         )
     site.addsitedir(str(packages))
-    # Debian's own numpy or pydicom, where installed, are older than the ones the plugin is tested with
+    # Debian's own numpy or pydicom, if installed, are older than the ones the plugin is tested with
     sys.path.sort(key=lambda entry: entry.endswith("dist-packages"))
 
 
@@ -47,7 +47,7 @@ try:
     from longitudinal import host
 
     host.start()
-except Exception as error:  # Orthanc must go on, whatever it is
+except Exception as error:  # Orthanc must keep running, whatever it is
     if not isinstance(error, NoEnvironmentError):
         orthanc.LogError(traceback.format_exc())
     orthanc.LogError(f"orthanc-longitudinal is NOT running: {error}")

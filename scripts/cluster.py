@@ -1,6 +1,6 @@
-"""Starts two Orthanc on one PostgreSQL and one storage folder, to look at: `make cluster`. Ctrl-C ends all of it.
+"""Starts two Orthanc servers on one PostgreSQL and one storage folder, to try out: `make cluster`. Ctrl-C stops everything.
 
-Free ports are taken, from 8042 and 4242 on; images and database lie in a folder that is gone at the end.
+It uses free ports from 8042 and 4242 on; images and database are in a folder that is deleted at the end.
 """
 
 import contextlib
@@ -25,19 +25,19 @@ from run import DEFAULT_PORTS, ROOT, USER, is_free, password
 CONFIGURATION = ROOT / "orthanc-config" / "cluster.json"
 NODES = ("a", "b")
 POSTGRES_PORT = 5433
-"""The first that is tried: 5432 is the machine's own PostgreSQL, if it has one."""
+"""The first port that is tried: 5432 belongs to the machine's own PostgreSQL, if it has one."""
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.1
 
 
 def free_from(port: int) -> Iterator[int]:
-    """Yield the ports from `port` on that nobody listens on."""
+    """Yield the free ports from `port` on."""
     return (candidate for candidate in range(port, 65536) if is_free(candidate))
 
 
 def node_environment(folder: Path, name: str, postgres: Postgres, ports: dict[str, int]) -> dict[str, str]:
-    """Return what the configuration asks for."""
+    """Return the variables that the configuration needs."""
     settings = {
         "ORTHANC_NAME": name,
         "ORTHANC_STORAGE": str(folder / "storage"),
@@ -57,7 +57,7 @@ def node_environment(folder: Path, name: str, postgres: Postgres, ports: dict[st
 def start(orthanc: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     """Start one node; return once it answers."""
     node = subprocess.Popen(
-        # ended when this process dies; Ctrl-C is for this process, which then stops the nodes in order
+        # it ends when this process dies; Ctrl-C goes to this process only, which then stops the nodes in order
         ["setpriv", "--pdeathsig", "TERM", orthanc, str(CONFIGURATION)],
         env=environment,
         cwd=ROOT,
@@ -73,7 +73,7 @@ def start(orthanc: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
 
 
 def stop(node: subprocess.Popen[bytes]) -> None:
-    """Ask a node to stop; kill it when it does not."""
+    """Ask a node to stop; kill it if it does not."""
     if node.poll() is None:
         node.terminate()
     try:
@@ -85,13 +85,13 @@ def stop(node: subprocess.Popen[bytes]) -> None:
 
 def _answers(port: str) -> bool:
     with contextlib.suppress(requests.RequestException), requests.Session() as session:
-        session.trust_env = False  # no proxy stands between this machine and itself
+        session.trust_env = False  # no proxy between this machine and itself
         return session.get(f"http://127.0.0.1:{port}/system", auth=(USER, password()), timeout=2).ok
     return False
 
 
 def interrupted(number: int, frame: FrameType | None) -> None:
-    """Leave by the same way as on Ctrl-C."""
+    """End in the same way as on Ctrl-C."""
     raise KeyboardInterrupt
 
 
@@ -99,8 +99,8 @@ def main() -> None:
     """Start both, print how to reach them, wait."""
     orthanc = shutil.which("Orthanc", path=os.environ.get("PATH", "") + ":/usr/sbin")
     if orthanc is None:
-        sys.exit("make cluster: there is no Orthanc here. Run `make setup` first")
-    # SIGINT too: a shell that runs this in the background has it ignored
+        sys.exit("make cluster: Orthanc is not installed. Run `make setup` first")
+    # SIGINT too: a shell that runs this in the background makes it ignored
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupted)
     with contextlib.suppress(KeyboardInterrupt), ExitStack() as stack:
@@ -116,10 +116,10 @@ def main() -> None:
             stack.callback(stop, nodes[-1])
             print(f"Node {name}:  http://localhost:{ports['HTTP_PORT']}  (DICOM port {ports['DICOM_PORT']})")
         print(f"User:      {USER}\nPassword:  {password()}")
-        print("Stop with Ctrl-C; the images go with it.", flush=True)
+        print("Stop with Ctrl-C; this also deletes the images.", flush=True)
         while all(node.poll() is None for node in nodes):
             time.sleep(1)
-        sys.exit("make cluster: a node has ended by itself; its log is above")
+        sys.exit("make cluster: a node has ended unexpectedly; its log is above")
 
 
 if __name__ == "__main__":

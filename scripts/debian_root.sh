@@ -2,8 +2,8 @@
 # Runs a command in another release of Debian, in this checkout: scripts/debian_root.sh SUITE COMMAND...
 #
 # The release is made once by debootstrap, with the packages that scripts/setup.sh names, and kept in COMPAT_CACHE by the
-# hash of their list. The command sees it, and the checkout at /src, through overlays in memory: what it writes is gone
-# afterwards, and no mount and no process outlives it. Only its Python environment stays.
+# hash of their list. The command sees it, and the checkout at /src, through overlays in memory: all it writes is discarded
+# afterwards, and no mount and no process outlives it. Only its Python environment is kept.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,9 +26,9 @@ if [ "${DEBIAN_ROOT_NAMESPACE:-}" != inside ]; then
     DEBIAN_ROOT_NAMESPACE=inside exec unshare --mount --pid --fork --kill-child --mount-proc "$0" "$suite" "$@"
 fi
 
-# From here on in namespaces of our own.
+# From here on in separate namespaces.
 
-# One run a release at a time: they share its Python environment.
+# One run of a release at a time: they share its Python environment.
 exec 9>"$cache/$suite.lock"
 flock 9
 
@@ -38,7 +38,7 @@ read -r -a packages <<<"ca-certificates libatomic1 $(scripts/setup.sh packages)"
 [ "$suite" != forky ] || packages+=(g++ python3-dev)
 root=$cache/$suite-$(sha256sum <<<"${packages[*]}" | cut -c 1-16)
 
-# Whatever mirror this machine uses; debootstrap's own default where it is no Debian.
+# The mirror of this machine; debootstrap's default if it is not a Debian.
 mirror() {
     local uri
     # shellcheck disable=SC2016  # for apt to expand
@@ -48,7 +48,7 @@ mirror() {
 
 make_root() {
     local script=/usr/share/debootstrap/scripts/$suite part=$root.part
-    # every release since etch is made in the same way; an older debootstrap does not know the name of a newer one
+    # every release since etch is made in the same way, but an older debootstrap does not know newer names
     [ -e "$script" ] || script=/usr/share/debootstrap/scripts/sid
     echo "debian_root: making $root"
     rm -rf "$part" "$cache/$suite"-*
@@ -56,7 +56,7 @@ make_root() {
         { tail -n 20 "$cache/$suite.log" "$part/debootstrap/debootstrap.log" >&2; exit 1; }
     printf '#!/bin/sh\nexit 101\n' >"$part/usr/sbin/policy-rc.d"
     chmod +x "$part/usr/sbin/policy-rc.d"
-    # its proxy, and what it thinks of a mirror that stands still
+    # its proxy, and its tolerance of an outdated mirror
     apt-config dump 2>/dev/null | grep --extended-regexp '^Acquire::(https?::Proxy|Check-)' >"$part/etc/apt/apt.conf.d/99here" || true
     mount -t proc proc "$part/proc"
     chroot "$part" apt-get update -qq
@@ -74,7 +74,7 @@ overlay() { # lower, where
     mount -t overlay -o "lowerdir=$1,upperdir=$layer/upper,workdir=$layer/work" overlay "$2"
 }
 
-# What pip is told on this machine (index, certificates) holds in there, too.
+# The settings of pip on this machine (index, certificates) apply in the root too.
 hand_over_pip() {
     local file
     for file in /etc/pip.conf "$HOME/.pip/pip.conf" "$HOME/.config/pip/pip.conf"; do
@@ -116,7 +116,7 @@ while IFS= read -r line; do
     kept+=("$line")
 done < <(env | grep --extended-regexp --ignore-case '^(CI|LONGITUDINAL_(STEPS|EXAMPLES|CHROMIUM)|PIP_[a-z_]+|https?_proxy|no_proxy)=' || true)
 
-# not by exec: this shell is process 1 in there, and has to reap what loses its parent
+# not by exec: this shell is process 1 there, and has to reap orphaned processes
 status=0
 env --ignore-environment "${kept[@]}" chroot "$system" sh -c 'cd /src && exec "$@"' sh "$@" || status=$?
 exit "$status"

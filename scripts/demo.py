@@ -1,7 +1,7 @@
 """A demo patient on the running server, and the one question asked about it: `make demo`.
 
-Three examinations of one brain, each with a Frame of Reference of its own, and the transforms between them as Spatial
-Registration objects. The motion is known, so the answer can be checked. Run again, it stores nothing twice.
+Three examinations of one brain, each with its own Frame of Reference, and the transforms between them as Spatial
+Registration objects. The motion is known, so the answer can be checked. If it runs again, it stores nothing twice.
 """
 
 import itertools
@@ -47,7 +47,7 @@ WHEEL_FOLDER = ROOT / "var" / "demo"
 REQUIREMENTS = ROOT / "scripts" / "demo-requirements.txt"
 INDEXED_SECONDS = 30.0
 TOLERANCE_MM = 0.01
-"""What is left of the truth after decimal strings of 16 characters, and a row and column rounded for the curl line."""
+"""Allows for decimal strings of 16 characters, and for row and column rounded in the curl line."""
 
 
 def fetch_wheel() -> Path:
@@ -118,7 +118,7 @@ def store_all(server: RunningServer, images: dict[int, list[Dataset]]) -> dict[i
     refused = [answer.status for answer in answers if not answer.is_there]
     if refused:
         sys.exit(
-            f"make demo: the server took {len(answers) - len(refused)} of {len(answers)} objects: {refused[0]}"
+            f"make demo: the server stored {len(answers) - len(refused)} of {len(answers)} objects: {refused[0]}"
         )
     new = sum(answer.is_new for answer in answers)
     print(f"{len(answers)} objects: {new} stored, {len(answers) - new} there already.")
@@ -157,7 +157,7 @@ def ask(server: RunningServer, question: dict[str, Any]) -> dict[str, Any]:
 
 
 def check(answer: dict[str, Any], clicked: NDArray[np.float64], images: dict[int, list[Dataset]]) -> float:
-    """Print each match beside the truth; return the largest error, mm."""
+    """Print each match with its error; return the largest error, mm."""
     template = moved(np.linalg.inv(TIME_POINTS[0].patient_from_template), clicked)
     by_uid = {image.SOPInstanceUID: image for some in images.values() for image in some}
     errors = []
@@ -181,9 +181,9 @@ def check(answer: dict[str, Any], clicked: NDArray[np.float64], images: dict[int
 
 
 def print_links(server: RunningServer, answer: dict[str, Any], ids: dict[int, str]) -> None:
-    """Print where to look; OHIF opens all three examinations in one window."""
+    """Print the links; OHIF opens all three examinations in one window."""
     patient = server.session.get(f"{server.url}/instances/{ids[1]}/patient", timeout=10).json()["ID"]
-    print("\nLook at it:")
+    print("\nView it:")
     for match in answer["matches"]:
         print(f"  {match['studyDate']}  {server.url}{match['links']['frame']}")
     print(f"  Orthanc     {server.url}/app/explorer.html#patient?uuid={patient}")

@@ -28,7 +28,7 @@ LESION = np.array([26.0, -18.0, 24.0])
 
 _NAMESPACE = uuid.UUID("6f2d5b3e-3f0e-5b9a-9d57-0c2f7a3c41d1")
 _HEAD = np.array([[-88.0, 88.0], [-88.0, 122.0], [-66.0, 92.0]])
-"""What is imaged, in template coordinates: x, y and z from and to, mm."""
+"""The imaged region in template coordinates: x, y and z from and to, mm."""
 _NOISE = 2.0
 _EDGE_MM = 1.5
 
@@ -44,7 +44,7 @@ class TimePoint:
     rotation_deg
         About the x, y and z axis, in this order, round the template's origin.
     shift_mm
-        Applied after the rotation. Together they map the template to where the patient lay.
+        Applied after the rotation. Together they map the template to the position of the patient.
     slice_mm
         Distance and thickness of the slices; pixels are 2 mm.
     lesion_radius_mm
@@ -82,7 +82,7 @@ class TimePoint:
 
     @property
     def frame_of_reference_uid(self) -> str:
-        """FrameOfReferenceUID: one of its own, as every real follow-up has."""
+        """FrameOfReferenceUID: its own, as in every real follow-up."""
         return uid("frame of reference", self.number)
 
 
@@ -145,7 +145,7 @@ def _pixels(
     value = sample(template, points)
     lesion_value = 70.0
     if time_point.contrast == "T2":
-        # water bright, fat and bone as dark as they were: enough for another look, and no more than that
+        # water bright, fat and bone unchanged: enough for a different appearance, and no more than that
         value = np.where(value > 25, 265 - value, value * 0.6).astype(np.float32)
         lesion_value = 235.0
     depth = time_point.lesion_radius_mm - np.linalg.norm(points - LESION, axis=-1)

@@ -1,10 +1,10 @@
-"""What scripts/install.sh writes into Orthanc's folder of configuration files, and takes out again.
+"""Adds the plugin to Orthanc's folder of configuration files for scripts/install.sh, and removes it again.
 
     scripts/etc_orthanc.py add /etc/orthanc /opt/orthanc-longitudinal/plugin/main.py
     scripts/etc_orthanc.py remove /etc/orthanc /opt/orthanc-longitudinal/plugin/main.py
 
-Orthanc merges all `*.json` of the folder and refuses a section that stands in two of them, so PythonScript is changed
-where it is. Text is edited, not parsed: the files have comments and ${NAME:-default}, which no JSON parser takes.
+Orthanc merges all `*.json` of the folder and refuses a section that two of them contain, so PythonScript is changed
+where it is. The text is edited, not parsed: the files have comments and ${NAME:-default}, which no JSON parser accepts.
 """
 
 import re
@@ -15,26 +15,26 @@ from pathlib import Path
 OURS = "longitudinal.json"
 KEPT = "longitudinal.json.removed"
 DEBIANS_SAMPLE = "import orthanc\northanc.LogWarning('Hello world from Python!')"
-"""What Debian's package orthanc-python names in python.json; worth nothing to anybody."""
+"""The sample script in the python.json of Debian's package orthanc-python; it can be replaced."""
 
 _TEXT_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _STRING = r'\s*:\s*"((?:\\.|[^"\\])*)"'
 _WAS = re.compile(r' /\* orthanc-longitudinal; was "([^"]*)" \*/')
 
 SETTINGS = """{{
-  // orthanc-longitudinal. docs/configuration.md lists what can stand in this section; the defaults are good ones.
+  // orthanc-longitudinal. docs/configuration.md lists the settings of this section; all of them are optional.
   "Longitudinal": {{
   }}{more}
 }}
 """
 THREADS = """,
-  // From Python plugin 4.3 on: a slow call of a script does not freeze Orthanc. Older ones do not know it.
+  // From Python plugin 4.3 on: a slow call of a script does not freeze Orthanc. Older versions ignore it.
   "Python": { "AllowThreads": true }"""
 
 
 @dataclass(frozen=True)
 class Script:
-    """Where PythonScript is set: the file, and where its value stands in the text (without the quotes)."""
+    """Where PythonScript is set: the file, and the place of its value in the text (without the quotes)."""
 
     file: Path
     value: str
@@ -67,7 +67,7 @@ def has_section(etc: Path, name: str) -> bool:
 
 
 def find_script(etc: Path) -> Script | None:
-    """Return where PythonScript is set, None where it is not."""
+    """Return where PythonScript is set, None if it is not."""
     for file in files(etc):
         found = re.search(rf'"PythonScript"{_STRING}', without_comments(file.read_text()))
         if found:
@@ -76,7 +76,7 @@ def find_script(etc: Path) -> Script | None:
 
 
 def is_replaceable(script: str) -> bool:
-    """Tell whether nothing is lost without this script: it is not there, or Debian's sample, or this plugin elsewhere."""
+    """Tell whether this script can be replaced: it does not exist, is Debian's sample, or this plugin elsewhere."""
     path = Path(script)
     return (
         not path.is_file()
@@ -86,21 +86,21 @@ def is_replaceable(script: str) -> bool:
 
 
 def write(file: Path, text: str) -> None:
-    """Replace the text of a file in place, which keeps owner and mode."""
+    """Replace the text of a file in place, keeping its owner and mode."""
     with file.open("r+") as opened:
         opened.write(text)
         opened.truncate()
 
 
 def add(etc: Path, main: Path) -> None:
-    """Make Orthanc run `main`; a script that is somebody's own stays, and what to add to it is said."""
+    """Make Orthanc run `main`; a script of the administrator is kept, and a message says what to add to it."""
     script = find_script(etc)
     ours = etc / OURS
     if not ours.exists() and (etc / KEPT).exists():
         (etc / KEPT).rename(ours)
-        say(f"brought back {ours} from {KEPT}")
+        say(f"restored {ours} from {KEPT}")
     if has_section(etc, "Longitudinal"):
-        say("the section Longitudinal is there already and stays as it is")
+        say("the section Longitudinal exists already and was not changed")
     else:
         more = "" if has_section(etc, "Python") else THREADS
         if script is None:
@@ -116,15 +116,15 @@ def add(etc: Path, main: Path) -> None:
         text = script.file.read_text()
         was = "" if _WAS.match(text, script.end + 1) else f' /* orthanc-longitudinal; was "{script.value}" */'
         write(script.file, f'{text[: script.start]}{main}"{was}{text[script.end + 1 :]}')
-        say(f"PythonScript in {script.file} is {main} now; it was {script.value}")
+        say(f"PythonScript in {script.file} is now {main}; it was {script.value}")
     else:
-        say(f"PythonScript in {script.file} is {script.value}, and Orthanc runs one script only.")
-        say("It was left alone, and the plugin does not run yet. Add these two lines at the end of it:")
+        say(f"PythonScript in {script.file} is {script.value}, and Orthanc runs only one script.")
+        say("It was left alone, and the plugin does not run yet. Add these two lines at its end:")
         print(f'\n    import runpy\n    runpy.run_path("{main}")\n')
 
 
 def remove(etc: Path, main: Path) -> None:
-    """Take out what `add` put in; settings that somebody wrote are kept under a name that Orthanc does not read."""
+    """Undo `add`; settings are kept under a name that Orthanc does not read."""
     script = find_script(etc)
     ours = etc / OURS
     if script is not None and script.value == str(main) and script.file != ours:
@@ -134,10 +134,10 @@ def remove(etc: Path, main: Path) -> None:
         write(script.file, f'{text[: script.start]}{old}"{rest}')
         say(f'PythonScript in {script.file} is "{old}" again')
     elif script is not None and str(main) in _text(Path(script.value)):
-        say(f"take the two lines that run {main} out of {script.value}: without the plugin they fail")
+        say(f"remove the two lines that run {main} from {script.value}: without the plugin they fail")
     if ours.exists():
         ours.rename(etc / KEPT)
-        say(f"{ours} is {KEPT} now, which Orthanc does not read")
+        say(f"{ours} is now {KEPT}, which Orthanc does not read")
 
 
 def _text(path: Path) -> str:
@@ -145,7 +145,7 @@ def _text(path: Path) -> str:
 
 
 def say(line: str) -> None:
-    """Say a line as scripts/install.sh does."""
+    """Print a line as scripts/install.sh does."""
     print(f"install: {line}")
 
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Adds the plugin to an Orthanc that is there already, or takes it away again:
+# Adds the plugin to an existing Orthanc, or removes it again:
 #
 #     scripts/install.sh [--prefix /opt/orthanc-longitudinal] [--etc /etc/orthanc]
 #     scripts/install.sh --uninstall [--prefix ...] [--etc ...]
 #
-# Needs no network but pip's, no init system, and no root where both folders can be written. Run again, it brings what is
-# there up to date. It never starts or stops Orthanc, and touches neither its images nor its index.
+# It needs a network only for pip and npm, no init system, and no root if both folders are writable. If it is run again, it
+# updates the plugin. It never starts or stops Orthanc, and touches neither its images nor its index.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,15 +23,15 @@ while [ $# -gt 0 ]; do
         --prefix) prefix=${2:?install: --prefix needs a folder}; shift 2 ;;
         --etc) etc=${2:?install: --etc needs a folder}; shift 2 ;;
         --uninstall) purpose=uninstall; shift ;;
-        *) sed -n '2,7s/^# \{0,1\}//p' scripts/install.sh; exit 2 ;;
+        *) sed -n '2,8s/^# \{0,1\}//p' scripts/install.sh; exit 2 ;;
     esac
 done
 
 check() {
-    case $prefix in /*) ;; *) fail "--prefix must begin with /, and is $prefix" ;; esac
-    [ "$prefix" != "$PWD" ] || fail "--prefix is this checkout; name a folder of its own"
-    [ -d "$etc" ] || fail "there is no folder $etc. Install Debian's package orthanc first, or name another one by --etc"
-    [ -x "$python" ] || fail "there is no $python: apt-get install python3"
+    case $prefix in /*) ;; *) fail "--prefix must begin with /, but is $prefix" ;; esac
+    [ "$prefix" != "$PWD" ] || fail "--prefix is this checkout; choose another folder"
+    [ -d "$etc" ] || fail "the folder $etc does not exist. Install Debian's package orthanc first, or choose another folder with --etc"
+    [ -x "$python" ] || fail "$python does not exist: apt-get install python3"
     [ "$purpose" = uninstall ] || "$python" -c 'import ensurepip, venv' 2>/dev/null || fail "apt-get install python3-venv first"
     local folder
     for folder in "$etc" "$(existing "$prefix")"; do
@@ -39,7 +39,7 @@ check() {
     done
 }
 
-existing() { # the folder itself, or the nearest one above it that is there
+existing() { # the folder itself, or the nearest existing one above it
     local folder=$1
     while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
     echo "$folder"
@@ -53,7 +53,7 @@ copy_plugin() {
     rm -rf "$prefix/plugin"
     mv "$prefix/plugin.new" "$prefix/plugin"
     cp LICENSE THIRD_PARTY.md "$prefix/"
-    # Orthanc's user cannot write there, and would compile everything anew at each start
+    # Orthanc's user cannot write there, and would compile everything again at each start
     "$python" -m compileall -q "$prefix/plugin"
     say "the plugin is in $prefix/plugin"
 }
@@ -66,7 +66,7 @@ make_environment() {
         "$python" -m venv --clear "$venv"
     fi
     if cmp --silent requirements.lock "$stamp"; then
-        say "its libraries are those of requirements.lock already"
+        say "the libraries of requirements.lock are installed already"
         return
     fi
     say "installing the libraries of requirements.lock"
@@ -75,7 +75,7 @@ make_environment() {
     cp requirements.lock "$stamp"
 }
 
-# A viewer is no reason to fail: without it, all the rest works. OHIF=no leaves it out.
+# A missing viewer must not stop the installation: everything else works without it. OHIF=no leaves it out.
 copy_ohif() {
     [ "${OHIF:-yes}" != no ] || return 0
     if "$prefix/.venv/bin/python" scripts/ohif.py; then
@@ -83,7 +83,7 @@ copy_ohif() {
         cp -r .ohif "$prefix/.ohif"
         say "OHIF is in $prefix/.ohif"
     else
-        say "going on without OHIF; with npm installed, run this again"
+        say "continuing without OHIF; install npm and run this again to add it"
     fi
 }
 
@@ -97,9 +97,9 @@ check_readable() {
 remove() {
     rm -rf "$prefix/plugin" "$prefix/plugin.new" "$prefix/.venv" "$prefix/.ohif" "$prefix/LICENSE" "$prefix/THIRD_PARTY.md"
     if [ -d "$prefix" ]; then
-        rmdir "$prefix" 2>/dev/null || say "left $prefix: there is something in it that this did not put there"
+        rmdir "$prefix" 2>/dev/null || say "kept $prefix, because it contains other files"
     fi
-    say "removed from $prefix; images, registration objects and the index file are as they were"
+    say "removed from $prefix; images, registration objects and the index file are unchanged"
 }
 
 check
@@ -116,4 +116,4 @@ else
     "$python" scripts/etc_orthanc.py add "$etc" "$prefix/plugin/main.py"
     check_readable
 fi
-say "Orthanc itself was left alone. Where systemd runs it, next: systemctl restart orthanc"
+say "Orthanc itself was left alone. If systemd runs it, restart it now: systemctl restart orthanc"

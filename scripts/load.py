@@ -16,12 +16,12 @@ PROGRESS_SECONDS = 5.0
 
 
 def main() -> None:
-    """Send, count, and name what was refused."""
+    """Send, count, and list what was refused."""
     if len(sys.argv) != 2 or not sys.argv[1]:
-        sys.exit("which folder? make load DIR=path/to/images")
+        sys.exit("name a folder: make load DIR=path/to/images")
     folder = Path(sys.argv[1])
     if not folder.exists():
-        sys.exit(f"there is no {folder}")
+        sys.exit(f"{folder} does not exist")
     RunningServer().check()
     files = [folder] if folder.is_file() else [path for path in sorted(folder.rglob("*")) if path.is_file()]
     counts: Counter[str] = Counter()
@@ -37,7 +37,7 @@ def main() -> None:
                 print(f"{number} of {len(files)}", flush=True)
     print(
         f"{len(files)} files: {counts['Success']} stored, {counts['AlreadyStored']} there already, "
-        f"{counts['refused']} refused (no DICOM, or damaged)"
+        f"{counts['refused']} refused (not DICOM, or damaged)"
     )
     for line in refused[:SHOWN]:
         print(f"  {line}")

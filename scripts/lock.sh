@@ -7,6 +7,6 @@ cd "$(dirname "$0")/.."
 options=(--universal --python-version 3.11 --generate-hashes --upgrade --no-header
          --no-emit-package pip)
 .venv/bin/uv pip compile --quiet "${options[@]}" pyproject.toml --output-file requirements.lock
-# pydicomrt asks for OpenCV and SciPy, but the part we use (its REG reader, an oracle) imports neither
+# pydicomrt requires OpenCV and SciPy, but the part we use (its REG reader, an oracle) imports neither
 .venv/bin/uv pip compile --quiet "${options[@]}" --no-emit-package opencv-python --no-emit-package scipy \
     --constraints requirements.lock pyproject.toml --group test --output-file requirements-test.lock

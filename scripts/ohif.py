@@ -1,9 +1,9 @@
 """Fetches OHIF's built app from npm, checks it, patches and compresses it once: a part of `make setup`.
 
     scripts/ohif.py             fetch and unpack into .ohif/app, unless it is there
-    scripts/ohif.py --check     only tell whether it is there (exit status 1 when not)
+    scripts/ohif.py --check     only check whether it is there (exit status 1 if not)
 
-OHIF_TARBALL=file.tgz takes a file that is already on this machine, for one without a network.
+OHIF_TARBALL=file.tgz uses a file on this machine, for a machine without a network.
 """
 
 import base64
@@ -24,7 +24,7 @@ from longitudinal.ohif.app import is_current, unpack  # noqa: E402
 PACKAGE = "@ohif/app"
 VERSION = "3.13.2"
 INTEGRITY = "sha512-WZdxmpmG7rqFgW9ZJLcbgr3XCtLi1KDNPoMaeY5PPe6j4G4fjEjjkycZM6C6Zk2F87BKxFfpq+jd5xXZB9E8EA=="
-"""As npm writes it (Subresource Integrity); a file with another one is refused."""
+"""In npm's notation (Subresource Integrity); a file with another one is refused."""
 
 FOLDER = ROOT / ".ohif"
 APP = FOLDER / "app"
@@ -32,19 +32,19 @@ FETCH_SECONDS = 900
 
 
 def integrity(file: Path) -> str:
-    """Return the integrity of a file as npm writes it."""
+    """Return the integrity of a file in npm's notation."""
     with file.open("rb") as opened:
         return "sha512-" + base64.b64encode(hashlib.file_digest(opened, "sha512").digest()).decode()
 
 
 def fetch(folder: Path) -> Path:
-    """Return the package's tarball: the one named by OHIF_TARBALL, else fetched by npm into `folder`."""
+    """Return the package's tarball: the one named by OHIF_TARBALL, otherwise fetched by npm into `folder`."""
     given = os.environ.get("OHIF_TARBALL")
     if given:
         return Path(given)
     npm = shutil.which("npm")
     if npm is None:
-        sys.exit("there is no npm to fetch it with (Debian: apt-get install npm)")
+        sys.exit("npm is missing, which fetches it (Debian: apt-get install npm)")
     command = [
         npm,
         "pack",
@@ -62,7 +62,7 @@ def fetch(folder: Path) -> Path:
 
 
 def main() -> None:
-    """Fetch, check, unpack; say what it did and which patches found nothing."""
+    """Fetch, check, unpack; report patches that matched nothing."""
     if is_current(APP, VERSION):
         return
     if "--check" in sys.argv:
@@ -81,7 +81,7 @@ def main() -> None:
         table = unpack(folder / "package" / "dist", APP, VERSION)
         shutil.copy(folder / "package" / "LICENSE", FOLDER / "LICENSE")
     for name in table.unmatched:
-        print(f"make setup: WARNING: OHIF patch without a match: {name}", file=sys.stderr)
+        print(f"make setup: WARNING: this OHIF patch matched nothing: {name}", file=sys.stderr)
 
 
 if __name__ == "__main__":

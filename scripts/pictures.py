@@ -1,4 +1,4 @@
-"""Takes the pictures of docs/ anew, in a real browser, from the running server: after `make demo`.
+"""Takes the pictures of docs/ again, in a real browser, from the running server: after `make demo`.
 
 .venv/bin/python scripts/pictures.py
 """
@@ -23,7 +23,7 @@ SETTLING_MS = 2000
 
 
 def take(page: Page, name: str) -> None:
-    """Write docs/<name>.png, with few colours where pngquant is here: they stay small."""
+    """Write docs/<name>.png, with few colours if pngquant is installed, to keep them small."""
     page.wait_for_timeout(SETTLING_MS)
     path = ROOT / "docs" / f"{name}.png"
     path.parent.mkdir(exist_ok=True)
@@ -41,7 +41,7 @@ def main() -> None:
     ).stdout
     link, explorer = re.search(r"OHIF +(\S+)", printed), re.search(r"Orthanc +(\S+)", printed)
     if link is None or explorer is None:
-        sys.exit("there is no OHIF on this server")
+        sys.exit("this server has no OHIF")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         with Viewer(browser, server.url, server.login) as viewer:

@@ -1,6 +1,6 @@
-"""A PostgreSQL of one's own: on loopback, as a user without rights, in a folder that is gone when it is left.
+"""A separate PostgreSQL: on loopback, as a user without rights, in a folder that is deleted afterwards.
 
-It takes Debian's binaries and nothing of a PostgreSQL that the machine may run already.
+It uses Debian's binaries and does not touch a PostgreSQL that the machine may run already.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from typing import Any, Self
 
 BINARIES = Path("/usr/lib/postgresql")
 SYSTEM_USER = "postgres"
-"""Whom it runs as where we are root, which PostgreSQL refuses."""
+"""The user it runs as if we are root, which PostgreSQL refuses."""
 DATABASE = USER = "orthanc"
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
@@ -26,7 +26,7 @@ POLL_SECONDS = 0.05
 
 
 class PostgresFailed(Exception):
-    """PostgreSQL is missing or does not run; the message holds its log."""
+    """PostgreSQL is missing or does not run; the message has its log."""
 
 
 class Postgres:
@@ -46,7 +46,7 @@ class Postgres:
 
     @property
     def orthanc_settings(self) -> dict[str, Any]:
-        """What Orthanc's section "PostgreSQL" has to say; several nodes may use the database at once."""
+        """The content of Orthanc's section "PostgreSQL"; several nodes may use the database at once."""
         return {
             "EnableIndex": True,
             "EnableStorage": False,
@@ -96,13 +96,13 @@ class Postgres:
                    "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}"]  # fmt: skip
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                # ended when the starting thread dies
+                # it ends when the starting thread dies
                 ["setpriv", *_as_user(), "--pdeathsig", "INT", *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
-                start_new_session=True,  # Ctrl-C is for whoever started it, who then ends it
+                start_new_session=True,  # Ctrl-C goes only to the process that started it, which then ends it
             )
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
@@ -134,15 +134,17 @@ class Postgres:
 def _binary(name: str) -> Path:
     versions = sorted(BINARIES.glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
     if not versions:
-        raise PostgresFailed(f"there is no {name} under {BINARIES}: install Debian's package postgresql")
+        raise PostgresFailed(f"{name} is not in {BINARIES}: install Debian's package postgresql")
     return versions[-1]
 
 
 def _as_user() -> list[str]:
-    """Options of setpriv that give root's rights away; none for anybody else."""
+    """Options of setpriv that drop root's rights; none for other users."""
     if os.geteuid() != 0:
         return ["--no-new-privs"]
     with contextlib.suppress(KeyError):
         user = pwd.getpwnam(SYSTEM_USER)
         return ["--reuid", str(user.pw_uid), "--regid", str(user.pw_gid), "--clear-groups"]
-    raise PostgresFailed(f"there is no user {SYSTEM_USER} to run it as: install Debian's package postgresql")
+    raise PostgresFailed(
+        f"the user {SYSTEM_USER} that runs it does not exist: install Debian's package postgresql"
+    )

@@ -1,6 +1,6 @@
 """Starts Orthanc in the foreground with the plugin: what `make run` does after `make setup`.
 
-Nothing that already runs is ever stopped: a port that is taken is named with its owner.
+It never stops anything that is already running: if a port is in use, the message names the process that holds it.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ def listening_inodes(port: int) -> dict[str, int]:
 
 
 def user_name(uid: int) -> str:
-    """Return the login name of `uid`, or the number where there is none."""
+    """Return the login name of `uid`, or the number if it has none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -44,7 +44,7 @@ def user_name(uid: int) -> str:
 
 
 def holds_any(process: Path, files: set[str]) -> bool:
-    """Tell whether the process with this /proc folder has one of `files` open; False where that is hidden."""
+    """Tell whether the process with this /proc folder has one of `files` open; False if that is hidden."""
     try:
         links = list((process / "fd").iterdir())
     except OSError:  # ended meanwhile, or another user's
@@ -57,7 +57,7 @@ def holds_any(process: Path, files: set[str]) -> bool:
 
 
 def port_owners(port: int) -> list[str]:
-    """Return who listens on `port`: "pid 123 (command line)", or the user where that is hidden from us."""
+    """Return who listens on `port`: "pid 123 (command line)", or the user if the process is hidden from us."""
     inodes = listening_inodes(port)
     sockets = {f"socket:[{inode}]" for inode in inodes}
     owners = []
@@ -80,16 +80,16 @@ def is_free(port: int) -> bool:
 
 
 def chosen_port(name: str) -> int:
-    """Return the port in the environment variable `name`, or its default; stop when it is wrong or taken."""
+    """Return the port in the environment variable `name`, or its default; stop if it is wrong or in use."""
     text = os.environ.get(name) or str(DEFAULT_PORTS[name])
     if not text.isdecimal() or not 0 < int(text) < 65536:
-        sys.exit(f"make run: {name}={text} is no port number (1 to 65535)")
+        sys.exit(f"make run: {name}={text} is not a port number (1 to 65535)")
     port = int(text)
     if not is_free(port):
-        owners = ", ".join(port_owners(port)) or "a process that cannot be seen from here"
+        owners = ", ".join(port_owners(port)) or "a process that is not visible here"
         sys.exit(
-            f"make run: port {port} ({name}) is taken by {owners}.\n"
-            f"          Nothing was stopped. Choose another one: {name}={port + 1} make run"
+            f"make run: port {port} ({name}) is used by {owners}.\n"
+            f"          Nothing was stopped. Use another port: {name}={port + 1} make run"
         )
     return port
 
@@ -110,7 +110,7 @@ def main() -> None:
     # /usr/sbin is not on the PATH of an ordinary user of Debian
     orthanc = shutil.which("Orthanc", path=os.environ.get("PATH", "") + ":/usr/sbin")
     if orthanc is None:
-        sys.exit("make run: there is no Orthanc here. Run `make setup` first")
+        sys.exit("make run: Orthanc is not installed. Run `make setup` first")
     ports = {name: chosen_port(name) for name in DEFAULT_PORTS}
     secret = password()
     print(f"Orthanc:   http://localhost:{ports['HTTP_PORT']}  (DICOM port {ports['DICOM_PORT']})")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing and nothing else: scripts/setup.sh runtime|test|compat
-# On a machine that has everything this takes a few milliseconds. `compat` is `test` without a browser and OHIF;
+# Installs only what is missing: scripts/setup.sh runtime|test|compat
+# On a machine that has everything it takes a few milliseconds. `compat` is `test` without a browser and OHIF;
 # `scripts/setup.sh packages` lists the packages it needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,9 +12,9 @@ lock=requirements-test.lock
 # Orthanc embeds the system's interpreter, so the environment must be made by that one, not by one on PATH.
 python=/usr/bin/python3
 packages=(orthanc orthanc-python orthanc-dicomweb orthanc-gdcm dcmtk dicom3tools python3-venv)
-# in tests two nodes share a PostgreSQL, an nginx stands before Orthanc, and the command that `make demo` prints is run
+# tests run two nodes on one PostgreSQL, an nginx in front of Orthanc, and the command that `make demo` prints
 [ "$purpose" = runtime ] || packages+=(orthanc-postgresql postgresql nginx curl)
-# tests look at pages in a real browser
+# tests open pages in a real browser
 [ "$purpose" = test ] && packages+=(chromium)
 [ "$purpose" = packages ] && { echo "${packages[*]}"; exit; }
 
@@ -24,7 +24,7 @@ as_root() {
     elif command -v sudo >/dev/null; then
         sudo "$@"
     else
-        echo "make setup: this needs root, and there is no sudo. As root, run: $*" >&2
+        echo "make setup: this needs root, and sudo is not installed. As root, run: $*" >&2
         exit 1
     fi
 }
@@ -36,13 +36,13 @@ missing_packages() {
     done
 }
 
-# Debian's orthanc package starts a service of its own where there is an init system. It is the system's:
-# it is named, never stopped.
+# Debian's orthanc package starts a service if there is an init system. The service belongs to the system:
+# it is reported, never stopped.
 warn_about_service() {
     if command -v systemctl >/dev/null && systemctl is-active --quiet orthanc 2>/dev/null; then
         echo "make setup: Debian's own orthanc service is running (usually on ports 8042 and 4242)."
         echo "            It was left alone. To free the ports: sudo systemctl disable --now orthanc"
-        echo "            Or run beside it:             HTTP_PORT=8043 DICOM_PORT=4243 make run"
+        echo "            Or use other ports:           HTTP_PORT=8043 DICOM_PORT=4243 make run"
     fi
 }
 
@@ -71,23 +71,23 @@ make_environment() {
     cp "$lock" "$stamp"
 }
 
-# A viewer is no reason to fail: without it, all the rest works.
+# A missing viewer must not stop the set-up: everything else works without it.
 fetch_ohif() {
     [ "${OHIF:-yes}" != no ] || return 0
     .venv/bin/python scripts/ohif.py --check && return 0
     if [ -z "${OHIF_TARBALL:-}" ] && ! command -v npm >/dev/null && command -v apt-get >/dev/null; then
-        echo "make setup: installing npm, to fetch OHIF with (OHIF=no make setup leaves both out)"
+        echo "make setup: installing npm, which fetches OHIF (OHIF=no make setup leaves both out)"
         # in a subshell, which as_root may end
         (as_root apt-get update -qq && as_root env DEBIAN_FRONTEND=noninteractive \
             apt-get install --yes -qq --no-install-recommends npm >/dev/null) || true
     fi
-    .venv/bin/python scripts/ohif.py || echo "make setup: going on without OHIF; run it again to try again"
+    .venv/bin/python scripts/ohif.py || echo "make setup: continuing without OHIF; run make setup again to try again"
 }
 
 if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
     install_packages
 elif ! command -v Orthanc >/dev/null; then
-    echo "make setup: this is not a Debian system. Install by hand: ${packages[*]}" >&2
+    echo "make setup: this is not a Debian system. Install these by hand: ${packages[*]}" >&2
     exit 1
 fi
 make_environment

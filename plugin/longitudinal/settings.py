@@ -1,6 +1,6 @@
-"""The "Longitudinal" section of Orthanc's configuration: typed, with defaults, refused when wrong.
+"""The "Longitudinal" section of Orthanc's configuration: typed, with defaults, refused if wrong.
 
-An unknown or wrong setting stops the plugin at start with a message that names it; Orthanc itself goes on.
+If a setting is unknown or wrong, the plugin does not start, and a message names the setting; Orthanc itself keeps running.
 """
 
 from typing import Annotated, Any
@@ -18,24 +18,24 @@ _Positive = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
 
 class Acceptance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="pascal"):
-    """What an alignment must show to be used; one that does not is kept as failed, with its figures.
+    """The limits for accepting an alignment; one outside them is recorded as failed, with its figures.
 
-    docs/registration.md has the measurements behind each.
+    docs/registration.md has the measurements for each.
 
     Attributes
     ----------
     most_forward_backward_mm
-        Mean over the tissue: how far points end from where they began, aligned there and back.
+        Mean over the tissue: how far points end from their start, mapped forward and backward.
     least_overlap
         Part of the smaller scan that the other one covers.
     least_blocks
-        How many blocks with structure must be there to look at.
+        How many blocks with structure are needed.
     most_block_spread_mm
-        How far the displacement a block asks for lies from that of its neighbours, as the median over the blocks;
-        less is allowed where the mirror image fits nearly as well.
+        How far the displacement of a block differs from that of its neighbours, as the median over the blocks;
+        less is allowed if the mirror image fits nearly as well.
     least_mirror_ratio
         How much better (mutual information) the scan must fit than its mirror image. Another person's head, or one
-        whose left and right are swapped, does not fit better.
+        with left and right swapped, does not fit better.
     """
 
     most_forward_backward_mm: Annotated[float, msgspec.Meta(gt=0, le=20)] = msgspec.field(
@@ -50,55 +50,55 @@ class Acceptance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="pascal"):
-    """What an administrator can set; docs/configuration.md has a line for each (a test holds that).
+    """The settings of an administrator; docs/configuration.md has a row for each (a test checks that).
 
     Attributes
     ----------
     root
-        Where the routes live.
+        Path of the routes.
     sidecar_path
         The index file. Default: `longitudinal-<Name>.sqlite` in Orthanc's IndexDirectory.
     environment
         The virtual environment with the plugin's libraries. Read by main.py. Default: found beside the plugin.
     ohif_path
-        OHIF's app as `make setup` unpacks it, relative to the folder above `plugin/`. Default: `.ohif/app`, if any.
+        The OHIF app that `make setup` has unpacked, relative to the folder above `plugin/`. Default: `.ohif/app`, if any.
     ohif_root
-        Where OHIF is served; null where it should not be.
+        Where OHIF is served; null if it should not be.
     max_body
-        Largest JSON body taken, in MiB.
+        Largest JSON body that is accepted, in MiB.
     max_upload
-        Largest upload taken, in MiB, and what a zip may unpack to. Orthanc holds the whole body in memory, and we a copy.
+        Largest upload, and largest size its zips may unpack to, in MiB. Orthanc and the plugin each hold the whole body.
     reconcile_seconds
         How often the whole archive is compared with the index.
     backfill_on_start
-        Whether studies the archive had before the plugin are indexed without being asked for.
+        Whether studies that are stored but not indexed are indexed automatically.
     metadata_base
-        First number of the user metadata in which Orthanc keeps what we say about registration objects.
+        First number of the user metadata in which Orthanc keeps the statements about registration objects.
     uid_root
         Root of the UIDs of new objects. Default: 2.25 and a random number.
     worker_processes
-        How many studies are aligned, or points refined, at once, each in a process of its own.
+        How many studies are aligned, or points refined, at once, each in its own process.
     worker_threads
-        How many processors each of those uses.
+        How many processors each of these processes uses.
     worker_memory
-        Memory each of those may take, in MiB; a registration that needs more fails. Half of it may hold scans for the
-        next point.
+        Memory that each of these processes may use, in MiB; a registration that needs more fails. Half of it may hold
+        scans for the next point.
     align_on_arrival
-        Whether a study that is stored is aligned with the patient's others without being asked for.
+        Whether a stored study is aligned with the patient's others automatically.
     quiet_seconds
-        How long nothing of a study must have been stored before it counts as arrived.
+        A study counts as arrived when nothing of it was stored for this long.
     takeover_seconds
-        How much longer a study that another node of a cluster has received is left to that node.
+        How much longer a study that another node of a cluster received is left to that node.
     acceptance
-        What an alignment must show to be used.
+        The limits for accepting an alignment.
     key_path
-        The keys that statements are signed with. Default: beside the sidecar.
+        The file with the keys that sign statements. Default: beside the sidecar.
     allowed_origins
-        Origins of pages of other sites that may write here.
+        Origins of other sites whose pages may write here.
     allowed_hosts
-        Other names of this machine, where no password is asked for.
+        Other names of this machine, needed if Orthanc does not ask for a password.
     allowed_frame_ancestors
-        Origins of pages of other sites that may show the plugin's pages, OHIF among them, in a frame.
+        Origins of other sites whose pages may show the plugin's pages, including OHIF, in a frame.
     """
 
     root: _Root = "/imaging"
@@ -146,7 +146,7 @@ def read_settings(configuration: dict[str, Any]) -> Settings:
     known = {field.encode_name: field for field in msgspec.structs.fields(Settings)}
     for name, value in section.items():
         if name not in known:
-            wrong.append(f'"{SECTION}.{name}" is no setting; the settings are {", ".join(sorted(known))}')
+            wrong.append(f'"{SECTION}.{name}" is not a setting; valid settings: {", ".join(sorted(known))}')
             continue
         try:
             msgspec.convert(value, known[name].type)

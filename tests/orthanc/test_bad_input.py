@@ -410,7 +410,7 @@ def test_images_without_a_place_are_stored_and_say_why(
 @pytest.mark.parametrize(
     ("section", "named"),
     [
-        ({"Rooot": "/x"}, ['"Longitudinal.Rooot" is no setting']),
+        ({"Rooot": "/x"}, ['"Longitudinal.Rooot" is not a setting']),
         ({"Root": 7}, ['"Longitudinal.Root"', "Expected `str`"]),
         ({"Root": "imaging", "MaxBodyMiB": 0, "QuietSecond": 1}, ["Longitudinal.Root", "MaxBodyMiB", "QuietSecond"]),
         ([], ['"Longitudinal" must be a JSON object']),

@@ -120,9 +120,9 @@ def test_secrets_come_from_files_and_from_nowhere_else(image: Image) -> None:
     missing = enter(image, "true", ORTHANC_USERS_FILE="/nowhere")
     assert (missing.returncode, "/nowhere cannot be read" in missing.stderr) == (1, True)
     nobody = enter(image, "true", ORTHANC_USERS_FILE="")
-    assert (nobody.returncode, "nobody could log in" in nobody.stderr) == (1, True)
+    assert (nobody.returncode, "no user could log in" in nobody.stderr) == (1, True)
     quoted = enter(image, "true", POSTGRES_PASSWORD='a"b')
-    assert (quoted.returncode, "POSTGRES_PASSWORD may hold neither" in quoted.stderr) == (1, True)
+    assert (quoted.returncode, "POSTGRES_PASSWORD may contain neither" in quoted.stderr) == (1, True)
     assert enter(image, "sh", "-c", "exit 7").returncode == 7
 
 

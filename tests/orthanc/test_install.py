@@ -225,7 +225,7 @@ def test_a_script_of_ones_own_stays_and_can_run_the_plugin(debian: Installed) ->
     assert debian.session.get("/own").text == "mine"
     assert debian.health()["state"] == "ok"
     debian.stop()
-    assert "take the two lines" in debian.install("--uninstall")
+    assert "remove the two lines" in debian.install("--uninstall")
 
 
 def test_by_hand_the_page_names_all_that_orthanc_needs(debian: Installed) -> None:
@@ -336,4 +336,4 @@ def test_the_commands_are_shell_and_the_installer_knows_its_options(tmp_path: Pa
         assert option in PAGE
     nowhere = subprocess.run([SCRIPT, "--etc", tmp_path / "none"], capture_output=True, text=True)
     assert nowhere.returncode == 1
-    assert "there is no folder" in nowhere.stderr
+    assert "does not exist" in nowhere.stderr

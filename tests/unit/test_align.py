@@ -15,6 +15,8 @@ from tests.builders import as_file, classic
 from tests.data import data
 from tests.unit.registration.phantoms import BODY, MOTION, NEAR_MOTION, Body, mean_error, scan
 
+pytestmark = pytest.mark.slow
+
 WITHIN_MM = 0.5
 
 

@@ -43,7 +43,7 @@ def test_the_pinned_package_is_unpacked_once(
     assert read_table(tmp_path / ".ohif" / "app").version == ohif.VERSION
     assert (tmp_path / ".ohif" / "LICENSE").read_text() == "MIT"
     printed = capsys.readouterr()
-    assert "patch without a match: public path of the bundles" in printed.err
+    assert "this OHIF patch matched nothing: public path of the bundles" in printed.err
     tarball.unlink()
     ohif.main()  # needs nothing any more
     assert capsys.readouterr() == ("", "")
@@ -71,5 +71,5 @@ def test_without_npm_it_says_how_to_get_it(tarball: Path, monkeypatch: pytest.Mo
     assert tarball.exists()
     monkeypatch.delenv("OHIF_TARBALL")
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(SystemExit, match="there is no npm"):
+    with pytest.raises(SystemExit, match="npm is missing"):
         ohif.main()

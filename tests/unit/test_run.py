@@ -35,7 +35,7 @@ def test_a_taken_port_is_named_with_its_owner(name: str, taken_port: int) -> Non
         timeout=20,
     )
     assert ended.returncode == 1
-    assert f"port {taken_port} ({name}) is taken by pid {os.getpid()} (" in ended.stderr
+    assert f"port {taken_port} ({name}) is used by pid {os.getpid()} (" in ended.stderr
     assert f"{name}={taken_port + 1} make run" in ended.stderr
 
 
@@ -47,7 +47,7 @@ def test_every_owner_of_a_port_is_listed(taken_port: int) -> None:
 @pytest.mark.parametrize("text", ["zero", "0", "65536", "-1", "80.5"])
 def test_a_wrong_port_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("HTTP_PORT", text)
-    with pytest.raises(SystemExit, match=f"HTTP_PORT={text} is no port number"):
+    with pytest.raises(SystemExit, match=f"HTTP_PORT={text} is not a port number"):
         run.chosen_port("HTTP_PORT")
 
 

@@ -1,1 +1,1 @@
-"""What to align with what, and when: choices over the index alone; the pixels are somebody else's business."""
+"""What to align with what, and when: decisions from the index alone, without pixels."""

@@ -1,4 +1,4 @@
-"""How a series was acquired: what its grey values stand for and which part of the body it shows."""
+"""How a series was acquired: its contrast, and which part of the body it shows."""
 
 import math
 from dataclasses import dataclass
@@ -27,18 +27,18 @@ _REGIONS: dict[str, tuple[str, ...]] = {
     "ELBOW": (_ARM,), "WRIST": (_ARM,), "HAND": (_ARM,), "LEG": (_LEG,), "KNEE": (_LEG,), "ANKLE": (_LEG,),
     "FOOT": (_LEG,), "SPINE": (_NECK, *_TRUNK), "WHOLEBODY": (_HEAD, _NECK, *_TRUNK, _ARM, _LEG), "BODY": _TRUNK,
 }  # fmt: skip
-"""Body Part Examined (PS3.16 annex L) by region; a term that joins several, as CHESTABDPELVIS, is taken apart."""
+"""Body Part Examined (PS3.16 annex L) by region; a term that joins several, such as CHESTABDPELVIS, is split."""
 _ABBREVIATIONS = {"ABD": "ABDOMEN"}
 
 
 @dataclass(frozen=True, slots=True)
 class Acquisition:
-    """What tells whether two series can be compared.
+    """The data that decide whether two series can be compared.
 
     Attributes
     ----------
     regions
-        Parts of the body; empty when the object does not say.
+        Parts of the body; empty if the object does not state them.
     description
         Series Description in capitals: one protocol keeps its name.
     """
@@ -52,7 +52,7 @@ class Acquisition:
         return not self.regions or not other.regions or bool(self.regions & other.regions)
 
     def looks_like(self, other: "Acquisition") -> bool:
-        """Whether equal tissue is equally bright in both: by timing, else by the name of the protocol."""
+        """Whether equal tissue is equally bright in both: by timing, otherwise by the name of the protocol."""
         if self.contrast.modality != other.contrast.modality:
             return False
         return self.contrast.is_like(other.contrast) or (
@@ -61,7 +61,7 @@ class Acquisition:
 
 
 def read_acquisition(tags: Tags) -> Acquisition:
-    """Read it off the tags of one instance; never raises for what the object holds."""
+    """Read it from the tags of one instance; never raises because of its content."""
     return Acquisition(
         Contrast.from_tags(tags),
         regions_of(text(tags, tag.BODY_PART_EXAMINED)),
@@ -70,7 +70,7 @@ def read_acquisition(tags: Tags) -> Acquisition:
 
 
 def regions_of(body_part: str) -> frozenset[str]:
-    """The regions a Body Part Examined names; empty for none and for a word that is no known one.
+    """The regions that Body Part Examined names; empty if it is absent or unknown.
 
     >>> sorted(regions_of("BRAIN")), sorted(regions_of("CHESTABDPELVIS")), sorted(regions_of("MISC"))
     (['head'], ['abdomen', 'chest', 'pelvis'], [])

@@ -1,4 +1,4 @@
-"""The stacks of a patient that could be registered at all, and how well one of each would go together."""
+"""The stacks of a patient that could be registered at all, and how well two of them fit together."""
 
 import math
 from collections.abc import Callable
@@ -12,13 +12,13 @@ from longitudinal.geometry.image_plane import patient_from_pixel
 from longitudinal.patients.patient_index import PatientIndex
 
 VOLUME_MODALITIES = frozenset({"CT", "MR", "PT", "NM"})
-"""What comes as a stack of slices with contrast of its own; ultrasound has no place in the patient."""
+"""Modalities of slices with their own contrast; ultrasound has no geometry."""
 
 LEAST_PLANES = 4
-"""Fewer planes have no extent along their normal that a search could use."""
+"""With fewer planes the extent along their normal is too small for a search."""
 
 LEAST_EXTENT_MM = 20.0
-"""Less of a body is no part of it that could be told from another."""
+"""A smaller part of a body cannot be distinguished from another."""
 
 AcquisitionOf = Callable[[str], Acquisition]
 """The acquisition of a series, by the Orthanc id of one of its instances."""
@@ -26,14 +26,14 @@ AcquisitionOf = Callable[[str], Acquisition]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class StackCandidate:
-    """A stack of images that may stand for its study.
+    """A stack of images that may represent its study.
 
     Attributes
     ----------
     stack, series, study
         Its numbers in the `PatientIndex`.
     extent_mm
-        (3,) of the box round it along the axes of the patient.
+        (3,) of its bounding box along the axes of the patient.
     instance
         Orthanc id of its first instance.
     """
@@ -83,7 +83,7 @@ def _candidate(index: PatientIndex, stack: int) -> StackCandidate | None:
 
 
 def _extent(ends: NDArray[np.void]) -> NDArray[np.float64]:
-    """The box round the first and the last plane."""
+    """The bounding box of the first and the last plane."""
     last_row, last_column = ends["rows"] - 1.0, ends["columns"] - 1.0
     corners = [
         patient_from_pixel(ends, row, column)
@@ -101,13 +101,13 @@ def are_comparable(first: StackCandidate, second: StackCandidate, acquisition_of
 
 
 Fit = tuple[bool, int, int, bool]
-"""How well two stacks go together, smaller is better: contrast, coverage, voxel, original."""
+"""How well two stacks fit together, smaller is better: contrast, coverage, voxel, original."""
 
 
 def fit_of(first: StackCandidate, second: StackCandidate, acquisition_of: AcquisitionOf) -> Fit:
-    """Judge a pair: one contrast first, then what both may show of the body, then the coarser voxel.
+    """Rank a pair: by equal contrast, then by what both may show of the body, then by the coarser voxel.
 
-    Coverage and voxel count in steps of a factor of two: less is no reason to prefer another series.
+    Coverage and voxel count in steps of a factor of two: smaller differences do not matter.
     """
     looks_alike = acquisition_of(first.instance).looks_like(acquisition_of(second.instance))
     common = float(np.minimum(first.extent_mm, second.extent_mm).prod())

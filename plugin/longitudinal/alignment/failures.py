@@ -1,4 +1,4 @@
-"""What is known to have failed: which pairs of frames are not tried again, and which series are of no use to anybody."""
+"""Known failures: which pairs of frames are not tried again, and which series cannot be used at all."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,27 +7,27 @@ from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.reasons import AlignmentFailure
 
 LastUpdateOf = Callable[[str], str]
-"""When something was last stored in a series, by the Orthanc id of one of its instances; "" where it is gone."""
+"""When something was last stored in a series, by the Orthanc id of one of its instances; "" if it no longer exists."""
 
 _BEFORE_CHECKS = frozenset(AlignmentFailure)
 
 MOST_PARTNERS = 2
-"""When the best partner does not fit, the next best may; a third has never been better than either."""
+"""If the best partner does not fit, the next best may; a third was never better than these two."""
 
 MOST_TRIES = 6
-"""With pairs that failed for another reason than their checks: each may take the time of three crashes."""
+"""Including pairs that failed for other reasons than their checks: each may take the time of three crashes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What a job has tried so far, and need not try again.
+    """What a job has tried so far, and does not try again.
 
     Attributes
     ----------
     frames
-        Those that are dealt with.
+        Frames that are done.
     pairs
-        Two frames each, which failed together.
+        Pairs of frames that failed together.
     scans
         Orthanc ids of the first instance of each stack that cannot be used.
     """
@@ -38,12 +38,12 @@ class Tried:
 
 
 class Failures:
-    """Failed attempts of a patient that still say something.
+    """Failed attempts of a patient that still apply.
 
     Parameters
     ----------
     method
-        rigid, affine or deformable. What makes a series unusable does so for every method.
+        rigid, affine or deformable. A series that is unusable is so for every method.
     """
 
     def __init__(self, index: PatientIndex, method: str, last_update_of: LastUpdateOf) -> None:
@@ -63,7 +63,7 @@ class Failures:
         ]
 
     def has_had_enough(self, frame: str) -> bool:
-        """Whether a frame's own study was tried in vain often enough."""
+        """Whether a frame's own study has failed often enough."""
         own = [attempt.rejection for attempt in self._pairs if attempt.frame_of_reference_uid == frame]
         return is_enough(own)
 
@@ -82,7 +82,7 @@ def failed_before_checks(code: str | None) -> bool:
 
 
 def is_enough(rejections: list[str]) -> bool:
-    """Whether a frame has failed with enough partners, by the codes of what was wrong with each.
+    """Whether a frame has failed with enough partners, by the code of each failure.
 
     >>> is_enough(["noOverlap"]), is_enough(["noOverlap", "inconsistent"]), is_enough(["workerCrashed"] * 2)
     (False, True, False)

@@ -1,4 +1,4 @@
-"""How well the transforms of a patient agree: what comes back from a walk round a loop of frames."""
+"""How well the transforms of a patient agree: points mapped round loops of frames."""
 
 from dataclasses import dataclass
 
@@ -9,15 +9,15 @@ from longitudinal.geometry.image_plane import patient_from_pixel
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.transforms.closure import closure_errors
 
-# Within the scan, where the patient is rather than the air round him.
+# Within the scan, where the patient is and not the surrounding air.
 _PARTS = np.array([0.3, 0.5, 0.7])
 
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """A loop of transforms, the one that is judged first, and how far points are from themselves after it, mm.
+    """A loop of transforms, the one that is judged first, and how far points end from their start, mm.
 
-    The errors are None where no point came back at all.
+    The errors are None if no point could be mapped round it.
     """
 
     transforms: tuple[str, ...]
@@ -27,7 +27,7 @@ class Loop:
 
 
 def find_loops(index: PatientIndex) -> list[Loop]:
-    """Every loop of the patient's transforms, walked by 27 points of its first frame's largest stack."""
+    """Every loop of the patient's transforms, with 27 points of its first frame's largest stack."""
     joined = {edge.source_frame for edge in index.graph.edges}
     points = {frame: _points(index, number) for number, frame in enumerate(index.frames) if frame in joined}
     loops = []

@@ -1,4 +1,4 @@
-"""What an alignment leaves behind: a registration object where it is used, a note beside the later study where not."""
+"""The outcome of an alignment: a registration object if it is accepted, otherwise a record beside the later study."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,15 +33,15 @@ class Outcome:
     quality
         Its figures.
     expected_error_mm
-        Half of the places that were seen have a smaller bound; None when unknown.
+        The median of the bounds at its measured places; None if unknown.
     rejection, reason
-        Code and words; None where it may be used.
+        Code and description; None if it may be used.
     initial
-        What the search began with, if somebody said so: a part of what makes the object.
+        The starting point, if somebody gave one: part of the object's identity.
     unusable
-        The scan that cannot be used at all; None where it is the two together that failed, or nothing did.
+        The scan that cannot be used at all; None if the two failed together, or nothing failed.
     errors
-        What was measured of the error place by place, in the fixed frame.
+        The error measured place by place, in the fixed frame.
     """
 
     transform: affine.Matrix | DisplacementField
@@ -57,12 +57,12 @@ class Outcome:
 
 
 class Outcomes:
-    """Keeps outcomes in the archive.
+    """Stores outcomes in the archive.
 
     Parameters
     ----------
     settle_study
-        Returns when the sidecar has what is said about a study (Orthanc id).
+        Returns once the sidecar has the metadata of a study (Orthanc id).
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Outcomes:
         self._settle_study = settle_study
 
     def keep(self, index: PatientIndex, pair: Pair, outcome: Outcome, user: str) -> StoredObject:
-        """Store the transform; made twice of the same images it is the same object. Raises ArchiveFailed."""
+        """Store the transform; made twice from the same images it is the same object. Raises ArchiveFailed."""
         now = datetime.now(UTC)
         notes = Notes(
             expected_error_mm=outcome.expected_error_mm,
@@ -101,17 +101,17 @@ class Outcomes:
     def refuse(
         self, index: PatientIndex, pair: Pair, outcome: Outcome, user: str, last_updates: Sequence[str]
     ) -> None:
-        """Note beside the later study that it was tried, and what was wrong.
+        """Record beside the later study that it was tried, and why it failed.
 
         Parameters
         ----------
         last_updates
-            Those of the fixed and the moving scan's series, as they were before the pixels were read.
+            Those of the fixed and the moving scan's series, from before the pixels were read.
 
         Raises
         ------
         ArchiveFailed
-            Orthanc did not take the note, or the study is gone.
+            Orthanc did not store the record, or the study no longer exists.
         """
         later = index.studies[pair.moving.study].orthanc_id
         series = [index.series[scan.series].series_instance_uid for scan in (pair.fixed, pair.moving)]
@@ -137,7 +137,7 @@ class Outcomes:
 
 
 def entropy_of(index: PatientIndex, pair: Pair, outcome: Outcome) -> list[str]:
-    """What makes two objects the same: frames, method, engine, and the images with what the search began with."""
+    """What makes two objects the same: frames, method, engine, images and starting point."""
     return [
         pair.moving.frame,
         pair.fixed.frame,

@@ -1,6 +1,6 @@
-"""Which study a study is aligned with: its best partner, not all of them.
+"""Which study a study is aligned with: its best partner, not all others.
 
-Frames that transforms join already are one group. One alignment joins two groups, so n studies in n frames need n - 1.
+Frames that are joined by transforms form a group. An alignment joins two groups, so n studies in n frames need n - 1.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,22 +21,22 @@ from longitudinal.transforms.graph import FrameGraph, freedom
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is wanted for one study.
+    """The request for one study.
 
     Attributes
     ----------
     study
         Its Orthanc id.
     method
-        rigid, affine or deformable: a transform that is at least as free joins two frames already.
+        rigid, affine or deformable: an existing transform joins two frames if it has at least this freedom.
     partners
         Orthanc ids of the studies to choose from; None for all of the patient.
     series
-        SeriesInstanceUIDs, one or more of which stand for their study; the others of that study do not.
+        SeriesInstanceUIDs that represent their studies instead of the other series.
     frames
-        Two frames that are to be aligned with each other, whatever joins them already; empty for any.
+        Two frames to align with each other even if they are joined already; empty for any.
     is_asked
-        Somebody asked: what failed or was rejected before is tried again.
+        Somebody asked: pairs that failed or were rejected before are tried again.
     """
 
     study: str
@@ -49,7 +49,7 @@ class Wish:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Pair:
-    """Two stacks to align: the fixed one lies in the earlier frame."""
+    """Two stacks to align: the fixed one is in the earlier frame."""
 
     fixed: StackCandidate
     moving: StackCandidate
@@ -72,7 +72,7 @@ def choose(
 ) -> Choice | None:
     """What to do for the first frame of a study that is not joined yet, and was not `tried`; None for nothing.
 
-    There is nothing to do for a frame whose group has others in it and holds the earliest comparable study.
+    A frame needs nothing if its group has other frames and contains the earliest comparable study.
     """
     failures = None if wish.is_asked else Failures(index, wish.method, last_update_of)
     candidates = _allowed(index, wish, tried, frozenset() if failures is None else failures.unusable)
@@ -96,7 +96,7 @@ def choose(
 
 
 class Groups:
-    """Frames with candidates, and which of them transforms of at least some freedom join."""
+    """Frames with candidates, and which of them are joined by transforms of at least some freedom."""
 
     def __init__(self, index: PatientIndex, candidates: Sequence[StackCandidate], method: str) -> None:
         graph = FrameGraph(edge for edge in index.graph.edges if freedom(edge.method) >= freedom(method))
@@ -111,9 +111,9 @@ class Groups:
 
 
 def _allowed(index: PatientIndex, wish: Wish, tried: Tried, unusable: frozenset[str]) -> list[StackCandidate]:
-    """Candidates of the study and of those to choose from, where some series are wanted those alone.
+    """Candidates of the study and of its possible partners; if series are given, only these.
 
-    `unusable` are SeriesInstanceUIDs of what nothing can be aligned with.
+    `unusable` are SeriesInstanceUIDs of series that cannot be aligned with anything.
     """
     told = {index.study_of_series[number] for number, series in enumerate(index.series)
             if series.series_instance_uid in wish.series}  # fmt: skip
@@ -179,7 +179,7 @@ def _rank(
 ) -> tuple[object, ...]:
     """Smaller is better: modality, the larger group, contrast, coverage, voxel, the earlier frame.
 
-    All joining the largest group by its earliest frame keeps paths short, and errors add along them.
+    If all join the largest group at its earliest frame, paths stay short, and errors add along them.
     """
     return (
         first.modality != other.modality,
@@ -192,7 +192,7 @@ def _rank(
 
 
 def _was_refused(index: PatientIndex, pair: Pair, failures: Failures) -> bool:
-    """Whether an alignment of two frames failed before, or a person rejected what we made of it."""
+    """Whether an alignment of two frames failed before, or a person rejected its result."""
     frames = {pair.fixed.frame, pair.moving.frame}
     return failures.were_refused(*frames) or any(
         {stored.source_frame, stored.target_frame} == frames

@@ -35,7 +35,7 @@ _CODECS = {
 """By ISO-IR number, or the whole term (PS3.3 tables C.12-2 to C.12-5); each holds ASCII in its lower half."""
 
 _LEFT_ONLY = {"87": "ascii", "159": "ascii"}
-"""Kanji of two bytes below 0x80: they stand behind an escape sequence only."""
+"""Kanji of two bytes below 0x80: only after an escape sequence."""
 
 _WHOLE = {"utf_8", "gb18030", "gbk"}
 """Sets that are used without escape sequences."""
@@ -63,7 +63,7 @@ _LEFT = {b"(B": b"", b"(J": b"", b"$@": b"\x1b$@", b"$B": b"\x1b$B", b"$(D": b"\
 
 _ESCAPE = re.compile(b"\x1b(" + b"|".join(re.escape(code) for code in (*_RIGHT, *_LEFT)) + b")")
 _HALVES = re.compile(rb"[\x00-\x7f]+|[\x80-\xff]+")
-# At these a switch ends (PS3.5 6.1.2.5.3).
+# A switch ends at these (PS3.5 6.1.2.5.3).
 _DELIMITERS = re.compile(rb"([\t\n\f\r\\])")
 _NAME_DELIMITERS = re.compile(rb"([\t\n\f\r\\^=])")
 
@@ -91,7 +91,7 @@ _DEFAULT_ENCODINGS = {
 
 @dataclass(frozen=True, slots=True)
 class CharacterSet:
-    """How an object's text is to be read.
+    """How the text of an object is encoded.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class CharacterSet:
     switches: bool = False
 
     def decode(self, value: bytes, *, is_name: bool = False) -> str:
-        r"""Read a value; what its set does not have is left out, as Orthanc does.
+        r"""Decode a value; characters that its set does not contain are left out, as Orthanc does.
 
         Parameters
         ----------
@@ -137,11 +137,11 @@ class CharacterSet:
 
 
 LATIN_1 = CharacterSet("iso8859_1")
-"""What Orthanc takes for an object that names none, unless DefaultEncoding says otherwise."""
+"""What Orthanc assumes for an object that names none, unless DefaultEncoding is set."""
 
 
 def default_encoding(name: str) -> CharacterSet:
-    """Give what Orthanc's setting DefaultEncoding means; Latin-1 for a name that is not known."""
+    """The set that Orthanc's setting DefaultEncoding names; Latin-1 for an unknown name."""
     codec = _DEFAULT_ENCODINGS.get(name)
     return CharacterSet(codec) if codec else LATIN_1
 
@@ -154,7 +154,7 @@ def character_set(terms: str, default: CharacterSet = LATIN_1) -> CharacterSet:
     terms : str
         Defined terms with backslashes between; misspelt ones such as ``ISO-IR 100`` are understood.
     default : CharacterSet
-        For objects that name none, or none that exists.
+        For objects that name none, or one that does not exist.
 
     >>> character_set("ISO_IR 192"), character_set("").codec
     (CharacterSet(codec='utf_8', switches=False), 'iso8859_1')

@@ -1,4 +1,4 @@
-"""DICOM dates and times (PS3.5 6.2: DA, TM, DT) to Python; what cannot be read is None, never a guess."""
+"""DICOM dates and times (PS3.5 6.2: DA, TM, DT) to Python; an unreadable value is None, never a guess."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_date(value: str) -> date | None:
 
 
 def plain_date(value: str) -> str:
-    """The date of a DA as YYYYMMDD; "" for what is no date. What the index keeps, and orders by.
+    """The date of a DA as YYYYMMDD; "" if it is not a date. The form in which the index keeps and orders dates.
 
     >>> plain_date("2024.01.02"), plain_date("20243419")
     ('20240102', '')
@@ -38,7 +38,7 @@ def plain_date(value: str) -> str:
 
 
 def dashed_date(value: str) -> str:
-    """The date of a DA as YYYY-MM-DD; "" for what is no date. What the API says.
+    """The date of a DA as YYYY-MM-DD; "" if it is not a date. The form of the API.
 
     >>> dashed_date("20240102")
     '2024-01-02'
@@ -76,7 +76,7 @@ def read_timezone(value: str) -> timezone | None:
 
 
 def read_date_time(value: str, zone: timezone | None = None) -> datetime | None:
-    """Read a DT that holds a whole date and at least the hour; an offset of its own beats ``zone``.
+    """Read a DT with a whole date and at least the hour; its own offset takes precedence over ``zone``.
 
     >>> read_date_time("20240102133000.5+0100").isoformat()
     '2024-01-02T13:30:00.500000+01:00'

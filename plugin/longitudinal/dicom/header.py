@@ -1,4 +1,4 @@
-"""Who, what and when of one instance: what every object says about itself, image or not."""
+"""Who, what and when of one instance: what every object states about itself, image or not."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ TimeSource = Literal["acquisition", "content", "series", "study"]
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What an instance says about its patient, study, series and itself.
+    """What an instance states about its patient, study, series and itself.
 
-    Strings are "" and numbers None where absent or malformed. Dates are YYYYMMDD, "" for what is no date; times stand as
-    in the object. A Frame of Reference UID that is no UID names no frame and is "".
+    Strings are "" and numbers None if absent or malformed. Dates are YYYYMMDD, "" if they are not dates; times are as
+    stored. A Frame of Reference UID that is not a UID names no frame and is "".
 
     Attributes
     ----------
     image_type : tuple of str
         ImageType (0008,0008), () where absent.
     number_of_frames : int or None
-        NumberOfFrames (0028,0008); None when the object does not say.
+        NumberOfFrames (0028,0008); None if the object does not state it.
     acquisition_date_time : str or None
-        ISO 8601, with offset where the object states one; a date alone where no time is known.
+        ISO 8601, with offset if the object states one; only a date if no time is known.
     time_source : str or None
-        Where it was found: acquisition, else content, series, study.
+        Where it was found: acquisition, otherwise content, series, study.
     """
 
     patient_id: str
@@ -62,7 +62,7 @@ class Header:
 
 
 def read_header(tags: Tags) -> Header:
-    """Read the header of an instance; never raises for what the object holds."""
+    """Read the header of an instance; never raises because of its content."""
     moment, source = _find_time(tags)
     return Header(
         patient_id=text(tags, tag.PATIENT_ID),
@@ -125,7 +125,7 @@ def _find_time(tags: Tags) -> tuple[str | None, TimeSource | None]:
 
 
 def _first_frame_moment(tags: Tags, zone: timezone | None) -> datetime | None:
-    """Read when the first frame was acquired; enhanced objects need not say it elsewhere."""
+    """Read when the first frame was acquired; enhanced objects need not state it elsewhere."""
     for frame in sequence(tags, tag.PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE)[:1]:
         content = item(frame, tag.FRAME_CONTENT_SEQUENCE)
         return read_date_time(text(content, tag.FRAME_ACQUISITION_DATE_TIME), zone)

@@ -1,8 +1,8 @@
-"""The elements at the top of a plain DICOM file, found without reading what lies between them.
+"""The elements at the top of a plain DICOM file, found without reading the elements between them.
 
-pydicom makes an object of every element it passes; of a slice the readers of this package ask for a third of them. What is
-found here are pydicom's own raw elements, so that all values are read by the same code. Files that are not plain are left
-to pydicom: without preamble, deflated, big endian, out of order, cut off, with a wanted sequence or anything unusual.
+pydicom makes an object of every element it passes; the readers of this package need a third of those of a slice. The result
+consists of pydicom's own raw elements, so that all values are read by the same code. Files that are not plain are left
+to pydicom: without preamble, deflated, big endian, out of order, truncated, with a wanted sequence or anything unusual.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SHORT: Final = frozenset(
 )  # fmt: skip
 _SEQUENCE: Final = b"SQ"
 _IMPLICIT: Final = "1.2.840.10008.1.2"
-# Deflated; big endian; and what has no pixels at all but a reference to them.
+# Deflated; big endian; and objects that only reference their pixels.
 _NOT_PLAIN: Final = (
     "1.2.840.10008.1.2.1.99",
     "1.2.840.10008.1.2.2",
@@ -42,7 +42,7 @@ _FIRST_PIXELS: Final = min(_PIXELS)
 _ITEM, _ITEM_ENDS, _SEQUENCE_ENDS = 0xFFFE_E000, 0xFFFE_E00D, 0xFFFE_E0DD
 _UNDEFINED: Final = 0xFFFF_FFFF
 _DEEPEST: Final = 12
-# The header of most slices is in the first bytes; in others there are a hundred kilobytes of private ones.
+# The header of most slices is in the first bytes; others have a hundred kilobytes of private elements.
 _HEAD: Final = 1 << 14
 _LONGEST: Final = 1 << 20
 
@@ -51,7 +51,7 @@ _IMPLICIT_HEADER = Struct("<HHL")
 _LENGTH = Struct("<L")
 
 _PRIVATE_GROUPS: Final = frozenset(int(wanted.group, 16) for wanted in READ_PRIVATE_TAGS)
-# Headers of a hundred kilobytes are kept there, too; what is asked for is a number or a word.
+# Headers of a hundred kilobytes are kept there, too; wanted values are a number or a word.
 _LONGEST_PRIVATE: Final = 1_024
 
 _Wanted = dict[int, BaseTag]
@@ -67,7 +67,7 @@ _WANTED: Final = _wanted(READ_TAGS)
 
 
 class _NotPlain(Exception):
-    """The file is not one of those that are read here."""
+    """The file is not one that this module reads."""
 
 
 def read_plain_file(path: str | PathLike[str], keep: frozenset[str] = READ_TAGS) -> Dataset | None:
@@ -76,8 +76,8 @@ def read_plain_file(path: str | PathLike[str], keep: frozenset[str] = READ_TAGS)
     Returns
     -------
     Dataset or None
-        Raw elements as `pydicom.dcmread` makes them; an element of its pixels, without a value, where it has them. None
-        where pydicom must read the file.
+        Raw elements as `pydicom.dcmread` makes them; if it has pixels, also their element, without a value. None
+        if pydicom must read the file.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def read_plain_file(path: str | PathLike[str], keep: frozenset[str] = READ_TAGS)
 
 
 class _Scan:
-    """One walk over the elements of a file, of which so much is read as it comes to."""
+    """One pass over the elements of a file, which is read only as far as the pass gets."""
 
     def __init__(self, file: FileIO, wanted: _Wanted) -> None:
         self._file = file
@@ -211,7 +211,7 @@ class _Scan:
         return position == len(self._data)
 
     def _reach(self, end: int) -> None:
-        """Have so many bytes of the file. Raises _NotPlain where it is shorter, or its header very long."""
+        """Read so many bytes of the file. Raises _NotPlain if it is shorter, or its header very long."""
         while len(self._data) < end:
             more = self._file.read(max(_HEAD, end - len(self._data))) if end <= _LONGEST else b""
             if not more:
@@ -220,12 +220,12 @@ class _Scan:
 
     def _with_pixels(self, found: _Elements, tag: int) -> _Elements:
         if tag not in _PIXELS:
-            raise _NotPlain  # what comes after the place of pixels is padding, or no element at all
+            raise _NotPlain  # after the place of the pixels there is padding, or nothing at all
         found[Tag(tag)] = RawDataElement(Tag(tag), "OW", 0, None, 0, False, True)
         return found
 
     def _skip(self, position: int, *, is_explicit: bool, depth: int) -> int:
-        """Where a sequence of undefined length ends, whose items begin at a position (PS3.5 7.5)."""
+        """Where a sequence of undefined length ends that has items from a position on (PS3.5 7.5)."""
         if depth > _DEEPEST:
             raise _NotPlain
         while True:

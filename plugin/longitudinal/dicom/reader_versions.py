@@ -1,7 +1,7 @@
-"""Which reader an instance is read by, with its version: what an older one has read is read again.
+"""The reader of each instance, with its version: what an older version has read is read again.
 
-Whoever changes what is read of a family of objects, be it a header, planes or a reason, raises its number here. The index
-then reads these instances once more, after everything that somebody waits for.
+Raise the number of a family if anything changes in what is read from its objects: header, planes or reasons. The index
+then reads these instances again, after everything that somebody waits for.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""SOP classes whose geometry is read in a way of their own, or not at all (PS3.4 B.5)."""
+"""SOP classes with a reader of their own, or without geometry (PS3.4 B.5)."""
 
 from typing import Final
 
@@ -59,7 +59,7 @@ NO_IMAGES: Final = frozenset(
         "481.9",  # RT Ion Beams Treatment Record
     )
 )
-"""Objects that are no images whatever their header says; of every other class pixels decide."""
+"""Objects that are never images, whatever their header says; for every other class pixels decide."""
 
 CT_IMAGES: Final = frozenset(_STORAGE + suffix for suffix in ("2", "2.1", "2.2"))
 """CT, enhanced CT and legacy converted enhanced CT."""

@@ -109,11 +109,11 @@ READ_TAGS: Final = frozenset(
 """Every tag above: what `tags_from_dataset` copies."""
 
 PIXELS: Final = ("7fe0,0010", "7fe0,0008", "7fe0,0009")
-"""Pixel Data, as integers, floats or doubles: whether an object has pixels, never what they are."""
+"""Pixel Data, as integers, floats or doubles: only to know whether an object has pixels."""
 
 
 class PrivateTag(NamedTuple):
-    """An element of a private block, whose number depends on where its creator reserved room (PS3.5 7.8.1).
+    """An element of a private block; its number depends on the block that its creator reserved (PS3.5 7.8.1).
 
     `group` and `element` (the last two digits) are lower-case hexadecimal.
     """
@@ -137,4 +137,4 @@ READ_PRIVATE_TAGS: Final = frozenset(
 """Every private tag above; `tags_from_dataset` copies them and their creators."""
 
 PRIVATE_BLOCKS: Final = tuple(f"{block:02x}" for block in range(0x10, 0x20))
-"""Blocks in which creators are looked for: writers begin at the first."""
+"""Blocks that are searched for creators: writers begin at the first."""

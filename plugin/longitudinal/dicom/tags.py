@@ -2,7 +2,7 @@ r"""The tags of one instance in Orthanc's short JSON form, and the same form rea
 
 ``{"0020,0032": "a\\b\\c", "5200,9230": [{...}, {...}], ...}``: keys are lower-case hexadecimal. Values are
 strings with backslashes between multiple values, None where Orthanc cuts a long or binary value, and lists of
-such mappings for sequences. Of pixels only their tag is there, with None: an object without it is no image.
+such mappings for sequences. Of the pixels only their tag is present, with None: an object without it is not an image.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def number(tags: Tags, key: str) -> float:
 
 
 def number_if_valid(tags: Tags, key: str) -> float:
-    """Read the first number of a value that geometry can do without; NaN when absent or malformed."""
+    """Read the first number of a value that geometry does not need; NaN when absent or malformed."""
     value = tags.get(key)
     if not isinstance(value, str) or not value or "_" in value:
         return math.nan
@@ -132,7 +132,7 @@ def integer(tags: Tags, key: str) -> int | None:
 
 
 def integer_if_valid(tags: Tags, key: str) -> int | None:
-    """Read a whole number that geometry can do without; None when absent or malformed."""
+    """Read a whole number that geometry does not need; None when absent or malformed."""
     value = tags.get(key)
     if isinstance(value, str) and len(value) < _SHORT and value.isascii() and value.isdigit():
         return int(value)  # nearly always
@@ -143,13 +143,13 @@ def integer_if_valid(tags: Tags, key: str) -> int | None:
 
 
 def sequence(tags: Tags, key: str) -> Sequence[Tags]:
-    """Give the items of a sequence; [] when absent or no sequence."""
+    """Give the items of a sequence; [] if absent or not a sequence."""
     value = tags.get(key)
     return value if isinstance(value, list) else []
 
 
 def item(tags: Tags, key: str) -> Tags:
-    """Give the first item of a sequence; {} when there is none."""
+    """Give the first item of a sequence; {} if it has none."""
     value = tags.get(key)
     return value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else _NO_TAGS
 
@@ -167,7 +167,7 @@ def name_of(key: str) -> str:
 
 
 def private_key(tags: Tags, wanted: PrivateTag) -> str | None:
-    """The key of a private element in these tags; None where its creator has no block, or the block no such element."""
+    """The key of a private element in these tags; None if its creator has no block, or the block no such element."""
     for creator_key in sorted(_CREATOR_KEYS[wanted.group] & tags.keys()):
         key = f"{wanted.group},{creator_key[-2:]}{wanted.element}"
         if key in tags and text(tags, creator_key).upper() == wanted.creator:
@@ -194,7 +194,7 @@ def tags_from_dataset(
     Parameters
     ----------
     dataset : pydicom.Dataset
-        Read with ``stop_before_pixels``; malformed values may stand in it.
+        Read with ``stop_before_pixels``; it may have malformed values.
     keep : frozenset of str
         The tags to copy, at any depth; by default those the readers of this package ask for.
     default : CharacterSet
@@ -203,7 +203,7 @@ def tags_from_dataset(
     Returns
     -------
     dict
-        Values that are malformed stand as they are written, for the typed getters to refuse.
+        Malformed values are kept as written, for the typed getters to refuse.
     """
     wanted = _KEYS if keep is READ_TAGS else _keys_of(keep)
     characters = character_set(_named_character_set(dataset), default)
@@ -213,10 +213,10 @@ def tags_from_dataset(
         if creators := dataset.keys() & _CREATORS.keys():
             wanted = wanted | _private_keys(dataset, creators)
     for element_tag in dataset.keys() & wanted.keys():
-        element: Any = dataset.get_item(element_tag)  # still raw where nobody has asked for it
+        element: Any = dataset.get_item(element_tag)  # still raw if nobody has asked for it
         vr = _vr(element) if isinstance(element, RawDataElement) else None
         if vr in _WRITTEN_AS_ASCII:
-            # as it stands: pydicom raises on malformed numbers
+            # as written: pydicom raises on malformed numbers
             found[wanted[element_tag]] = (element.value or b"").decode("latin-1").strip(_PADDING)
         elif vr in _TEXT:
             written = characters.decode(element.value or b"", is_name=vr == "PN")
@@ -233,8 +233,8 @@ def read_file_tags(
 ) -> dict[str, Any]:
     """Read the short JSON form from a DICOM file, an open one or its bytes: the tags of `keep`, up to the pixels.
 
-    Files without preamble are read too, because Orthanc stores them. So ask only for what it has stored: of
-    other bytes pydicom makes an empty or a senseless dataset, or raises whatever it met.
+    Files without preamble are read too, because Orthanc stores them. Use it only for files that Orthanc has stored: from
+    other bytes pydicom makes an empty or a senseless dataset, or raises anything.
 
     Raises
     ------
@@ -265,7 +265,7 @@ def with_unicode(dataset: pydicom.Dataset, default: CharacterSet = LATIN_1) -> p
     Returns
     -------
     pydicom.Dataset
-        The same one, to be read, not to be written: it still names the character set it was written in.
+        The same one, for reading only: it still names the character set it was written in.
     """
     characters = character_set(_named_character_set(dataset), default)
     for element_tag in list(dataset.keys()):
@@ -332,7 +332,7 @@ def _short_value(
     """Turn one element into a string, a list of items or None."""
     try:
         element = dataset[element_tag]
-    except Exception:  # pydicom raises many kinds; what it cannot read is as good as cut
+    except Exception:  # pydicom raises many kinds; an unreadable value is treated like one that was cut
         return None
     if element.tag.is_private and isinstance(element.value, bytes):
         return _private_text(element.value)
@@ -342,7 +342,7 @@ def _short_value(
 
 
 def _private_text(value: bytes) -> str:
-    """A private value that pydicom has no VR for; those asked for are text then, and numbers written as text."""
+    """A private value for which pydicom has no VR; the wanted ones are then text, and numbers written as text."""
     written = value.decode("latin-1").strip(_PADDING)
     return written if written.isascii() and written.isprintable() else ""
 

@@ -1,11 +1,11 @@
-"""What is a unique identifier, and what only stands in the place of one (PS3.5 9.1)."""
+"""Which values are unique identifiers (PS3.5 9.1)."""
 
 import re
 from typing import Final
 
 LONGEST_UID: Final = 64
 SERIES_FRAME: Final = "series:"
-"""Prefix of the frame of a series whose images have no Frame of Reference UID."""
+"""Prefix of the frame of a series with images that have no Frame of Reference UID."""
 
 _UID: Final = re.compile(r"[0-2](?:\.[0-9]+){2,}")
 _DICOM_ROOT: Final = "1.2.840.10008."
@@ -25,7 +25,7 @@ def is_uid(value: str) -> bool:
 
 
 def series_frame(series_instance_uid: str, orthanc_series: str) -> str:
-    """The frame of a series whose images name none: by its UID, or, where that is no UID, by its Orthanc id.
+    """The frame of a series that names none: by its UID or, if that is not a UID, by its Orthanc id.
 
     >>> series_frame("1.2.3.4", "0a-1b"), series_frame("1", "0a-1b")
     ('series:1.2.3.4', 'series:0a-1b')
@@ -34,7 +34,7 @@ def series_frame(series_instance_uid: str, orthanc_series: str) -> str:
 
 
 def frame_uid(value: str) -> str:
-    """A Frame of Reference UID; "" for what names no frame, as what DICOM itself has given to something else.
+    """A Frame of Reference UID; "" if it names no frame, such as a UID that DICOM itself assigned to something else.
 
     >>> frame_uid("1.2.3.4"), frame_uid("1.2.840.10008.1.2.1")
     ('1.2.3.4', '')

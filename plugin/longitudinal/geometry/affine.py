@@ -31,14 +31,14 @@ Both frames are in millimetres of the same patient: a map that folds a metre int
 
 
 FARTHEST_MM = 1e7
-"""No scanner is ten kilometres long: a coordinate beyond is a mistake, and overflows somewhere."""
+"""No scanner is ten kilometres long: a coordinate beyond it is an error, and could overflow later."""
 
 _ROUNDING = 1 + 1e-6
-"""So that what was written at the limit is read back as within it."""
+"""Tolerance that lets a value written at the limit be read back as within it."""
 
 
 class MatrixFault(StrEnum):
-    """Why a 4x4 array is no usable point map."""
+    """Why a 4x4 array is not a usable point map."""
 
     SHAPE = "shape"
     NOT_FINITE = "notFinite"
@@ -99,8 +99,8 @@ def is_rigid(matrix: Matrix, tolerance: float = RIGID_TOLERANCE) -> bool:
 def is_rigid_scale(matrix: Matrix, tolerance: float = RIGID_TOLERANCE) -> bool:
     """Whether the map is a rotation and scales along three perpendicular axes (type RIGID_SCALE).
 
-    PS3.3 C.20.2.1.2 says no more than that, so the scales may stand on either side of the rotation: the rows
-    are perpendicular then, or the columns.
+    PS3.3 C.20.2.1.2 says no more than that, so the scales may be on either side of the rotation: then the rows
+    are perpendicular, or the columns.
     """
     linear = matrix[:3, :3]
     return _has_perpendicular_rows(linear, tolerance) or _has_perpendicular_rows(linear.T, tolerance)
@@ -121,9 +121,9 @@ def is_identity(matrix: Matrix, tolerance: float = LAST_ROW_TOLERANCE) -> bool:
 
 
 def find_fault(matrix: NDArray[np.float64]) -> MatrixFault | None:
-    """Tell why an array is no usable point map, or None when it is one.
+    """Tell why an array is not a usable point map; None if it is one.
 
-    A map whose translation, or that of its inverse, is beyond `FARTHEST_MM` is none either: it is walked both ways.
+    A map is also unusable if its translation, or that of its inverse, is beyond `FARTHEST_MM`: paths use it both ways.
 
     >>> find_fault(np.diag([1.0, 1.0, -1.0, 1.0]))
     <MatrixFault.MIRRORED: 'mirrored'>
@@ -137,7 +137,7 @@ def find_fault(matrix: NDArray[np.float64]) -> MatrixFault | None:
     if np.abs(matrix[3] - (0.0, 0.0, 0.0, 1.0)).max() > LAST_ROW_TOLERANCE:
         return MatrixFault.LAST_ROW
     linear = matrix[:3, :3]
-    # No entry is larger than the largest stretch; looked at first, since squares of huge numbers overflow.
+    # No entry is larger than the largest stretch; checked first, since squares of huge numbers overflow.
     if np.abs(linear).max() > 1 / MIN_STRETCH:
         return MatrixFault.SINGULAR
     stretches = np.linalg.svd(linear, compute_uv=False)

@@ -51,7 +51,7 @@ def patient_from_pixel(planes: Planes, row: ArrayLike, column: ArrayLike) -> NDA
 
     Notes
     -----
-    PS3.3 C.7.6.2.1.1, equation C.7.6.2.1-1. The cosines are used as they stand, never normalised.
+    PS3.3 C.7.6.2.1.1, equation C.7.6.2.1-1. The cosines are used as stored, never normalised.
 
     >>> plane = np.zeros(1, PLANE)
     >>> plane["orientation"], plane["spacing"] = (1, 0, 0, 0, 1, 0), (2.0, 0.5)
@@ -99,7 +99,7 @@ def projections(planes: Planes) -> NDArray[np.float64]:
     -------
     ndarray, shape (..., 3, 3)
         Rows 0 and 1 are the least-squares inverse of the two in-plane axes, so that the point's orthogonal
-        projection is found even where the cosines are not quite perpendicular; row 2 is the unit normal.
+        projection is found even if the cosines are not quite perpendicular; row 2 is the unit normal.
     """
     along_row, down_column = _axes(planes)
     rr = np.einsum("...i,...i->...", down_column, down_column)[..., np.newaxis]

@@ -1,4 +1,4 @@
-"""Stacks: the planes of a series that lie one behind the other, each position once.
+"""Stacks: the planes of a series that follow each other along their normal, each position once.
 
 One affine for a whole series would be wrong under gantry tilt, gaps and variable spacing, so a stack is a
 list of planes in the order of their offset along the common normal, and each plane keeps its own geometry.
@@ -18,16 +18,16 @@ Ints = NDArray[np.intp]
 Floats = NDArray[np.float64]
 
 ORIENTATION_TOLERANCE = 1e-3
-"""Cosines nearer than this are one orientation: four decimals are usual, 0.06 degrees no turn."""
+"""Cosines that differ by less are one orientation: four decimals are usual, and 0.06 degrees is not a rotation."""
 
 NOISE_TOLERANCE = 0.035
-"""Planes turned against each other by less (2 degrees) are one stack where their positions say so."""
+"""Planes rotated against each other by less (2 degrees) are one stack if their positions support it."""
 
 PARALLEL_TOLERANCE = 1e-4
 """Largest difference of a direction cosine between planes that are parallel: 0.03 mm over 300 mm."""
 
 CLEAN_GAP = 0.1
-"""The smallest gap of one stack as a part of its median gap; a smaller one is a repeat that noise has moved."""
+"""The smallest gap of one stack as a part of its median gap; a smaller gap is a repeated position with noise."""
 
 SAME_POSITION_MM = 0.01
 """Planes nearer than this along the normal repeat a position: above rounding, below any increment in use."""
@@ -39,7 +39,7 @@ SAME_STATION_MM = 1.0
 """Planes shifted in plane by less than this belong to the same station of a scan in several stations."""
 
 DEFAULT_THICKNESS_MM = 1.0
-"""Thickness of a lone slice that states none: small, so that it does not answer for its surroundings."""
+"""Thickness of a single slice that states none: small, so that it does not match points around it."""
 
 GAP_FACTOR = 1.5
 """A gap of more than this many median gaps is a hole: between real jitter (1) and one missing slice (2)."""
@@ -52,12 +52,12 @@ SPLITTING_KEYS = (
     "trigger_time",
     "image_type",
 )
-"""What may tell apart planes at one position, in the order in which it is asked."""
+"""Properties that may distinguish planes at one position, in the order in which they are tried."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Planes in order along their normal, no position twice: parallel, or turned a little against each other.
+    """Planes in order along their normal, no position twice: parallel, or slightly rotated against each other.
 
     Attributes
     ----------
@@ -69,11 +69,11 @@ class Stack:
         mm along ``normal`` from the origin of the frame of reference, strictly ascending; of planes that are not parallel
         those of their centres.
     reach : ndarray, shape (n, 2)
-        mm below and above each plane for which it answers.
+        mm below and above each plane in which it matches points.
     median_gap : float
         mm between neighbours, NaN for one plane.
     is_parallel : bool
-        Whether the planes are parallel; where they are not, which one is nearest depends on the place in the plane.
+        Whether the planes are parallel; if not, which one is nearest depends on the position in the plane.
     """
 
     order: Ints
@@ -85,13 +85,13 @@ class Stack:
 
 
 def split_into_stacks(planes: Planes) -> list[Stack]:
-    """Sort the planes of a series into stacks; every plane lands in exactly one.
+    """Sort the planes of a series into stacks; every plane is in exactly one.
 
-    What belongs together by position is one stack: planes are separated by orientation only where they are turned by more
-    than noise, or where positions repeat. Where positions repeat, then also by station (shift in plane), by each of
-    `SPLITTING_KEYS`, at last by ordinal: the first plane at each position, the second, ... by instance and frame number. A
-    key splits only when it takes no more stacks than the position that repeats most often needs; a key that is constant,
-    or different for each slice (the acquisition time of axial CT), therefore shatters nothing.
+    Planes that belong together by position are one stack: planes are separated by orientation only if they are rotated
+    by more than noise, or if positions repeat. If positions repeat, they are also separated by station (shift in plane),
+    by each of `SPLITTING_KEYS`, and finally by ordinal: the first plane at each position, the second, ... by instance and
+    frame number. A key splits only if it yields no more stacks than the most often repeated position needs; a key that is
+    constant, or different for each slice (the acquisition time of axial CT), therefore splits nothing.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def _by_orientation(planes: Planes, members: Ints, tolerance: float) -> Iterator
 
 
 def _stacks_of_family(planes: Planes, members: Ints) -> Iterator[Stack]:
-    """Sort planes that are turned by no more than noise."""
+    """Sort planes that are rotated by no more than noise."""
     orientation = planes["orientation"][members]
     spread = float(np.abs(orientation - orientation[0]).max())
     if spread <= PARALLEL_TOLERANCE:
@@ -157,14 +157,14 @@ def _centres(planes: Planes) -> Floats:
 
 
 def _is_clean(planes: Planes, offsets: Floats) -> bool:
-    """Whether offsets are those of one stack: no position occurs twice, not even nearly."""
+    """Whether offsets are those of one stack: no position occurs twice, even approximately."""
     gaps = np.diff(np.sort(offsets))
     smallest = float(gaps.min(initial=np.inf))
     return len(gaps) == 0 or smallest > max(_same_position_mm(planes), CLEAN_GAP * float(np.median(gaps)))
 
 
 def _is_labelled(planes: Planes, turns: list[Ints]) -> bool:
-    """Whether each orientation is a volume of its own, told by one of `SPLITTING_KEYS`: the scanner followed the patient."""
+    """Whether each orientation is its own volume, by one of `SPLITTING_KEYS`: the scanner followed the patient."""
     if min(map(len, turns)) < 2:
         return False
     for key in SPLITTING_KEYS:
@@ -175,7 +175,7 @@ def _is_labelled(planes: Planes, turns: list[Ints]) -> bool:
 
 
 def _clean_parts(planes: Planes, members: Ints, offsets: Floats) -> list[Ints] | None:
-    """Parts by the first of `SPLITTING_KEYS` that leaves each of them one stack; None where none does."""
+    """Parts by the first of `SPLITTING_KEYS` with which each of them is one stack; None if no key does that."""
     for key in SPLITTING_KEYS:
         values = np.unique(planes[key][members], return_inverse=True)[1]
         distinct = int(values.max()) + 1
@@ -208,7 +208,7 @@ def _without_repeats(planes: Planes, members: Ints, offsets: Floats) -> Iterator
 
 
 def _separating_values(planes: Planes, positions: Ints, count: int, most: int) -> Ints | None:
-    """Find the values (n,) of the first key that separates repeats and shatters nothing, or None."""
+    """Find the values (n,) of the first key that separates repeats and splits nothing else, or None."""
     for key in ("station", *SPLITTING_KEYS):
         values = _stations(planes) if key == "station" else np.unique(planes[key], return_inverse=True)[1]
         distinct = int(values.max()) + 1

@@ -1,4 +1,4 @@
-"""All stacks of many series, flattened, to be asked at once where a point lies in each."""
+"""All stacks of many series, flattened, to locate a point in all of them at once."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from longitudinal.geometry.stack import GAP_FACTOR, SAME_POSITION_MM, Floats, In
 Bools = NDArray[np.bool_]
 
 NO_HOLE_MM = 1e6
-"""Farther than any two planes of a patient are apart; finite, because an interval needs a centre."""
+"""Larger than the distance of any two planes of a patient; finite, because an interval needs a centre."""
 
 REACH_TOLERANCE_MM = 1e-6
-"""A point half way between two planes must not fall between their reaches by rounding."""
+"""Prevents a point half way between two planes from falling between their reaches by rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Located:
     distance_mm : ndarray
         Signed, along the normal of that plane.
     within_reach : ndarray of bool
-        The plane answers for the point; False for NaN.
+        The plane matches the point; False for NaN.
     inside : ndarray of bool
         ``-0.5 <= row <= rows - 0.5`` and the same for columns.
     in_gap : ndarray of bool
@@ -54,7 +54,7 @@ class Located:
 
 
 class StackSet:
-    """The stacks of many series, to be asked at once.
+    """The stacks of many series, to be searched at once.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class StackSet:
         Parameters
         ----------
         points : array_like, shape (s, 3)
-            LPS, mm, each already in the frame of its stack; NaN where there is no way into that frame.
+            LPS, mm, each already in the frame of its stack; NaN if no path leads into that frame.
         """
         return self._locate(self._search, points)
 
@@ -103,7 +103,7 @@ class StackSet:
         ----------
         stack_index : array_like of int, shape (k,)
         points : array_like, shape (k, 3)
-            LPS, mm, each in the frame of its stack; NaN is answered by ``within_reach`` False.
+            LPS, mm, each in the frame of its stack; for NaN ``within_reach`` is False.
         """
         search = self._search.take(np.asarray(stack_index, np.intp), axis=1)
         return self._locate(search, points)
@@ -112,7 +112,7 @@ class StackSet:
         """Locate points, given the columns of ``_search`` of their stacks; the hot path."""
         point = np.asarray(points, np.float64).T
         along = np.einsum("ik,ik->k", search[0:3], point) + search[3]
-        # fmin and fmax drop NaN, which then means the last plane
+        # fmin and fmax drop NaN, which then selects the last plane
         clipped = np.fmax(np.fmin(along, search[5]), search[4])
         plane = self._bounds.searchsorted(clipped, side="right") - 1
         if self._window:
@@ -133,7 +133,7 @@ class StackSet:
         )
 
     def _look_around(self, plane: Ints, search: Floats, point: Floats) -> None:
-        """Where planes are not parallel, replace each by the nearest of its neighbours, in place."""
+        """In stacks whose planes are not parallel, replace each plane by the nearest of its neighbours, in place."""
         turned = np.flatnonzero(search[7])
         steps = np.arange(-self._window, self._window + 1)
         first, last = search[6, turned].astype(np.intp), search[8, turned].astype(np.intp)
@@ -156,15 +156,15 @@ class StackSet:
         return window
 
     def _prepare_search(self, stacks: Sequence[Stack]) -> None:
-        """Lay the stacks one behind the other on one axis, each plane beginning half way to the one before.
+        """Concatenate the stacks on one axis, each plane beginning half way to the one before.
 
-        Per stack: normal, shift of an offset onto the axis, where its planes begin and end there, first plane, whether its
+        Per stack: normal, shift of an offset onto the axis, where its planes begin and end on it, first plane, whether its
         planes are not parallel, last plane.
         """
         first, last = self.start[:-1], self.start[1:] - 1
         offsets = _joined([stack.offsets for stack in stacks], np.float64)
         extents = offsets[last] - offsets[first]
-        # one mm between the stacks, so that rounding cannot lead into the neighbour
+        # one mm between the stacks, so that rounding cannot select a plane of the next stack
         places = np.concatenate(([0.0], np.cumsum(extents + 1.0)))[:-1]
         search = np.empty((9, len(stacks)))
         search[0:3] = np.array([stack.normal for stack in stacks], np.float64).reshape(-1, 3).T
@@ -180,11 +180,11 @@ class StackSet:
         self._search, self._bounds = search, bounds
 
     def _pack(self, stacks: Sequence[Stack]) -> Floats:
-        """Put what an answer needs of each plane in one row, so that one gather fetches it.
+        """Put the data of each plane that an answer needs into one row, so that one gather fetches them.
 
         Position; a 5x3 matrix that takes ``point - position`` to distance along the plane's normal, row,
         column and twice the offset along the stack's normal; then centre (4) and half width (4) of the
-        intervals in which the last four of these must be: rows, columns, reach, and what is not a hole.
+        intervals in which the last four of these must be: rows, columns, reach, and the part without holes.
         """
         sizes = np.diff(self.start)
         packed = np.empty((len(self.planes), 26))
@@ -217,9 +217,9 @@ class StackSet:
 
 
 def _answered(stack: Stack) -> Floats:
-    """How far (n, 2) below and above each plane it answers, where it is the nearest one.
+    """How far (n, 2) below and above each plane it matches points, if it is the nearest one.
 
-    Between planes that are not parallel there is no half way: the whole gap to the neighbour, so that one always answers.
+    Planes that are not parallel have no boundary half way: they reach the whole gap, so that one always matches.
     """
     if stack.is_parallel:
         return stack.reach

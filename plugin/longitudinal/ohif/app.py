@@ -19,7 +19,7 @@ from longitudinal.ohif.patches import LEFT_OUT, PATCHES, digest, patch
 TABLE = "files.json"
 FILES = "files"
 
-# RFC 9239 prefers text/javascript, but where Orthanc (1.12.7) is to compress, it knows the older name only.
+# RFC 9239 prefers text/javascript, but to compress, Orthanc (1.12.7) knows only the older name.
 _JAVASCRIPT = "application/javascript; charset=utf-8"
 CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -37,9 +37,9 @@ CONTENT_TYPES = {
     ".woff2": "font/woff2",
     ".xml": "text/xml; charset=utf-8",
 }
-"""What is an asset: a missing one is a 404, while any other path is a page of the app."""
+"""Assets: a missing one is a 404, while any other path is a page of the app."""
 
-# Part of `AppTable.recipe`: to be raised when what this module writes changes.
+# Part of `AppTable.recipe`: raise it when the files that this module writes change.
 _FORMAT = 2
 _COMPRESSED_ALREADY = {".ico", ".onnx", ".png", ".woff2"}
 # level 9 takes twice the time of 6 and saves 0.7 %
@@ -55,11 +55,11 @@ class AppFile(msgspec.Struct, frozen=True):
     path
         Relative to the app's root, with slashes.
     etag
-        Entity tag (RFC 9110 8.8.3), quotes included; weak, for it goes out compressed or not.
+        Entity tag (RFC 9110 8.8.3), quotes included; weak, because the file is sent compressed or not.
     compressed
         Whether it is stored by gzip.
     immutable
-        Whether the name changes with the content. A patched file does not count: its name is the original's.
+        Whether the name changes with the content. Not for a patched file: it keeps the name of the original.
     """
 
     path: str
@@ -77,7 +77,7 @@ class AppTable(msgspec.Struct, frozen=True):
     version
         OHIF's.
     recipe
-        How it was made; see `recipe`.
+        The version of patches and module; see `recipe`.
     unmatched
         Names of the patches that matched nothing; the app may show black images then.
     """
@@ -94,20 +94,20 @@ def read_table(app: Path) -> AppTable:
     Raises
     ------
     FileNotFoundError
-        There is none.
+        The app has no table.
     msgspec.DecodeError
-        It is no such table.
+        The file is not such a table.
     """
     return msgspec.json.decode((app / TABLE).read_bytes(), type=AppTable)
 
 
 def recipe() -> str:
-    """What the patches and this module make now; an app made by another plugin is unpacked anew."""
+    """The present version of patches and module; an app made by another one is unpacked again."""
     return f"{digest()}-{_FORMAT}"
 
 
 def is_current(app: Path, version: str) -> bool:
-    """Tell whether this version, patched as now, is unpacked there."""
+    """Whether this version, with the present patches, is unpacked there."""
     try:
         table = read_table(app)
     except (OSError, msgspec.DecodeError):
@@ -123,7 +123,7 @@ def unpack(dist: Path, app: Path, version: str) -> AppTable:
     dist
         The folder with the build's index.html.
     app
-        Where to; its parent must exist.
+        The target; its parent must exist.
     """
     new = app.with_name(app.name + ".new")
     shutil.rmtree(new, ignore_errors=True)
@@ -151,7 +151,7 @@ def _write(folder: Path, path: str, content: bytes, *, patched: bool) -> AppFile
     target = folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
     compressed = suffix not in _COMPRESSED_ALREADY
-    # without a time stamp the same content gives the same bytes
+    # without a time stamp the same content yields the same bytes
     target.write_bytes(gzip.compress(content, _GZIP_LEVEL, mtime=0) if compressed else content)
     return AppFile(
         path=path,

@@ -1,8 +1,8 @@
-"""What is changed in OHIF's built app, so that it runs under any path.
+"""The changes in OHIF's built app that let it run under any path.
 
 The build has the public path "/" in a dozen places. Each is made relative: to the page's own base
-(`window.PUBLIC_URL`, which the page computes from its address), or to the file it stands in. So the same
-files serve any root and any prefix a reverse proxy puts before it, and nothing needs to know that prefix.
+(`window.PUBLIC_URL`, which the page computes from its address), or to the file that contains it. The same
+files therefore work under any root and any prefix of a reverse proxy, and nothing needs to know that prefix.
 """
 
 import re
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 RELATIVE = b"%RELATIVE%"
-"""Stands in index.html for the way from the page up to the app's root: "./", "../", ..."""
+"""Placeholder in index.html for the path from the page up to the app's root: "./", "../", ..."""
 
 _CANONICAL_ADDRESS = (
     b"(function(){var l=location,p=l.pathname,r=%RELATIVE_TEXT%;"
@@ -21,7 +21,7 @@ _CANONICAL_ADDRESS = (
     b"window.PUBLIC_URL=new URL(r.up,l.href).pathname})()"
 )
 RELATIVE_TEXT = b"%RELATIVE_TEXT%"
-"""Stands in index.html for {up, home}: the same as a JavaScript object, and whether this is the root itself."""
+"""Placeholder in index.html for {up, home}: the same path as a JavaScript object, and whether this is the root itself."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def _patch(name: str, files: str, pattern: bytes, replacement: bytes) -> Patch:
 
 
 PATCHES = (
-    # in a page PUBLIC_URL is set; a worker has none, and lies at the root itself
+    # in a page PUBLIC_URL is set; a worker has none, and is at the root itself
     _patch(
         "public path of the bundles",
         r"[^/]*\.js",
@@ -87,8 +87,8 @@ PATCHES = (
 )
 
 LEFT_OUT = re.compile(r".*\.map|sw\.js|_headers|_redirects|serve\.json|app-config\.js|ort/.*")
-"""Not served: source maps, a service worker nobody registers, other hosts' settings, a configuration that ours
-replaces, and the runtime of an AI tool whose model would come from a server outside."""
+"""Not served: source maps, a service worker that nobody registers, settings of other hosts, a configuration that ours
+replaces, and the runtime of an AI tool that would download its model from an external server."""
 
 
 def patch(path: str, content: bytes) -> tuple[bytes, Mapping[str, int]]:
@@ -113,6 +113,6 @@ def patch(path: str, content: bytes) -> tuple[bytes, Mapping[str, int]]:
 
 
 def digest() -> str:
-    """Tell one set of patches from another: an app patched by an older plugin is patched anew."""
+    """Identifies a set of patches: an app patched by an older plugin is patched again."""
     parts = [(each.name, each.files.pattern, each.pattern.pattern, each.replacement) for each in PATCHES]
     return sha256(repr((parts, LEFT_OUT.pattern)).encode()).hexdigest()[:16]

@@ -19,7 +19,7 @@ _MAX_SEGMENTS = 8
 
 
 class Roots(msgspec.Struct, frozen=True, rename="camel"):
-    """Where things are on this server, as Orthanc itself sees it: without any proxy's prefix.
+    """The paths on this server as Orthanc itself sees them: without any proxy's prefix.
 
     Attributes
     ----------
@@ -40,15 +40,15 @@ class Site:
     app
         The folder that `app.unpack` made.
     roots
-        Handed to the viewer's configuration.
+        Passed to the viewer's configuration.
     sends_compressed
-        Whether bodies may go out as stored, by gzip. False where the server itself compresses every answer
-        (Orthanc's HttpCompressionEnabled): they would be compressed twice.
+        Whether bodies may be sent as stored, by gzip. False where the server itself compresses every answer
+        (Orthanc's HttpCompressionEnabled): they would then be compressed twice.
 
     Raises
     ------
     FileNotFoundError, msgspec.DecodeError
-        There is no unpacked app.
+        The app is not unpacked.
     """
 
     def __init__(self, app: Path, roots: Roots, *, sends_compressed: bool = True) -> None:
@@ -95,6 +95,6 @@ def _static(folder: Path, file: AppFile) -> StaticFile:
 
 
 def _configuration(roots: Roots) -> bytes:
-    """Our app-config.js, with the server's addresses before it."""
+    """Our app-config.js, preceded by the server's addresses."""
     script = Path(__file__).with_name(CONFIGURATION).read_bytes()
     return b"window.longitudinalRoots = " + msgspec.json.encode(roots) + b";\n" + script

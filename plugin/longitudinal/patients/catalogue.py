@@ -1,4 +1,4 @@
-"""The patients in memory: read from the sidecar when first asked for, read again where something changed."""
+"""The patients in memory: read from the sidecar on first use, and again after a change."""
 
 import threading
 from collections import OrderedDict
@@ -29,10 +29,10 @@ class _Held:
 
 
 class Catalogue:
-    """Patients by key, each an immutable `PatientIndex`; the least recently used leave when memory is full.
+    """Patients by key, each an immutable `PatientIndex`; the least recently used are dropped when memory is full.
 
     Freshness: the writer calls `invalidate` after each commit. A reader that began before the commit may finish with the
-    index of that moment, never with half of a commit.
+    index of that moment, but never with half of a commit.
     """
 
     def __init__(self, readers: Readers) -> None:
@@ -45,7 +45,7 @@ class Catalogue:
         self._planes = 0
 
     def patient(self, key: int) -> PatientIndex | None:
-        """The patient as of now; None when the sidecar has no such patient."""
+        """The current patient; None if the sidecar has no such patient."""
         with self._lock:
             held = self._held.get(key)
             if held is not None and not held.is_stale:
@@ -61,7 +61,7 @@ class Catalogue:
                 self._drop(key)
             elif self._commits == commits:
                 self._keep(key, index)
-            # Else something was committed while we read: one consistent moment all the same, but not kept.
+            # Otherwise something was committed during the read: the result is consistent, but not kept.
         return index
 
     def owners_of_instance(self, sop_instance_uid: str) -> list[patients.Owner]:

@@ -1,4 +1,4 @@
-"""One patient in memory, immutable: studies in time order, stacks ready to be asked, frames joined by transforms."""
+"""One patient in memory, immutable: studies in time order, stacks ready to be searched, frames joined by transforms."""
 
 import dataclasses
 import sqlite3
@@ -32,7 +32,7 @@ _MOST_VIEWS = 4
 class StudyEntry:
     """A study in time order; `study_date` as YYYY-MM-DD; `series` are indices into `PatientIndex.series`.
 
-    Its planes stand together in `PatientIndex.stack_set.planes`, from `first_plane`. `attempts` are alignments that failed.
+    Its planes are contiguous in `PatientIndex.stack_set.planes`, from `first_plane`. `attempts` are failed alignments.
     """
 
     key: int
@@ -53,13 +53,13 @@ class FramePoints:
     Attributes
     ----------
     points
-        (f, 3) LPS mm, in the order of `PatientIndex.frames`; NaN where there is no path or the path does not reach.
+        (f, 3) LPS mm, in the order of `PatientIndex.frames`; NaN if there is no path or the path does not reach.
     ways
-        For each frame how it was reached, None where it was not.
+        For each frame how it was reached, None if it was not.
     source
         (3,) LPS mm: the point itself.
     trails
-        The point in each frame on the way, (s + 1, 3), of ways that are no matrix: those are known already.
+        The point in each frame on the path, (s + 1, 3), for paths that are not linear: it is known already.
     """
 
     points: NDArray[np.float64]
@@ -68,7 +68,7 @@ class FramePoints:
     trails: Mapping[int, NDArray[np.float64]]
 
     def uncertainty(self, frame: int) -> tuple[float | None, UncertaintySource]:
-        """What 95 % of places like this one stay under in a frame that was reached, mm, and where it comes from."""
+        """The bound that 95 % of errors at places like this one stay below in a reached frame, mm, and its source."""
         way = self.ways[frame]
         assert way is not None
         if not way.depends_on_place:
@@ -81,9 +81,9 @@ class FramePoints:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A path between two frames as an answer tells it.
+    """A path between two frames, as needed for an answer.
 
-    `uncertainty_mm` is that of every place where it does not depend on the place, else None.
+    `uncertainty_mm` is that of every place if it does not depend on the place, otherwise None.
     """
 
     path: Path
@@ -109,7 +109,7 @@ _Route = tuple[NDArray[np.float64], tuple[Way | None, ...], tuple[int, ...]]
 
 
 class PatientIndex:
-    """Everything resolve asks of one patient.
+    """Everything that resolve needs to know about one patient.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ class PatientIndex:
     transforms
         The transforms of the patient's registration objects, refused ones included.
     identities
-        What is said of who the patient is (`read_identities`), by any instance of any series.
+        The statements on the patient's identity (`read_identities`), in any instance of any series.
     """
 
     def __init__(
@@ -168,13 +168,13 @@ class PatientIndex:
             [self.study_of_series[i] for i in range(len(self.series))], dtype=np.intp
         )
         instances = [series.plane_instance for series in self.series] or [np.empty(0, np.intp)]
-        # Index in its series of the instance each plane of the stack set is a frame of.
+        # For each plane of the stack set: the index of its instance within the series.
         self.plane_instance = np.concatenate(instances)[self.stack_set.source_index]
         self.stack_modality = np.array([self.series[i].modality for i, _ in entries], dtype="U16")
         self.stack_modality_code = np.unique(self.stack_modality, return_inverse=True)[1]
         self.stack_is_original = np.array([entry.is_original for _, entry in entries], dtype=bool)
         self.stack_is_image = self.stack_role == "image"
-        # Voxel volumes equal to three digits are the same: spacings are decimal strings.
+        # Voxel volumes that agree to three digits count as equal: spacings are decimal strings.
         self.stack_voxel = np.array(
             [float(f"{entry.voxel_mm3:.3g}") for _, entry in entries], dtype=np.float64
         )
@@ -184,7 +184,7 @@ class PatientIndex:
 
     @cached_property
     def instances(self) -> Mapping[str, list[tuple[int, int]]]:
-        """SOP Instance UID -> (index of the series, index of the instance in it), each place it is stored."""
+        """SOP Instance UID -> (index of the series, index of the instance in it), wherever it is stored."""
         found: dict[str, list[tuple[int, int]]] = {}
         for series_number, series in enumerate(self.series):
             for number, uid in enumerate(series.sop_instance_uids):
@@ -198,7 +198,7 @@ class PatientIndex:
 
     @cached_property
     def newest_attempts(self) -> Mapping[str, Attempt]:
-        """The newest failed alignment of each frame that one was tried with."""
+        """The newest failed alignment of each frame."""
         newest: dict[str, Attempt] = {}
         for study in self.studies:
             for attempt in study.attempts:
@@ -220,7 +220,7 @@ class PatientIndex:
         return {study.study_instance_uid: study.study_date for study in self.studies}
 
     def canonical_frame(self, frame_of_reference_uid: str) -> str:
-        """The frame a FrameOfReferenceUID stands for."""
+        """The frame of a FrameOfReferenceUID."""
         return self.aliases.get(frame_of_reference_uid, frame_of_reference_uid)
 
     def knows_frame(self, frame: str) -> bool:
@@ -297,7 +297,7 @@ class PatientIndex:
             assert way is not None
             trails[number] = way.path.trail(point)
             points[number] = trails[number][-1]
-        # A long chain of transforms can lead out of all bounds; there is no place there.
+        # A long chain of transforms can lead beyond all bounds; no position exists there.
         points[~(np.abs(points) <= FARTHEST_MM).all(axis=1)] = np.nan
         return FramePoints(points, ways, point, trails)
 
@@ -382,7 +382,7 @@ def _series_order(series: SeriesPlanes) -> tuple[bool, int, str, str]:
 
 
 def _time_of(study: sqlite3.Row, series: Sequence[SeriesPlanes]) -> str | None:
-    """Of the images with a place if there are any: a report made years later must not date the scan."""
+    """The time of the images with geometry, if any: a report made years later must not date the scan."""
     with_place = [entry for entry in series if len(entry.planes)] or series
     times = (
         pair for entry in with_place for pair in zip(entry.instance_times, entry.time_sources, strict=True)

@@ -1,4 +1,4 @@
-"""One series as resolve needs it: its instances, its planes sorted into stacks, and the frames they lie in."""
+"""One series as resolve needs it: its instances, its planes sorted into stacks, and their frames."""
 
 import sqlite3
 from collections import Counter
@@ -12,7 +12,7 @@ from longitudinal.dicom.uids import series_frame
 from longitudinal.geometry.image_plane import PLANE, normals
 from longitudinal.geometry.stack import Stack, split_into_stacks
 
-# Cosine of about 0.6 degrees: rounding of direction cosines, not another orientation.
+# Cosine of about 0.6 degrees: a rounding of direction cosines, not another orientation.
 _ONE_ORIENTATION_COSINE = 0.99995
 _ONE_FRAME_PER_SLICE = ("oneFramePerSlice",)
 
@@ -35,13 +35,13 @@ class SeriesPlanes:
     Attributes
     ----------
     planes
-        (n,) PLANE, all frames of all its instances that have a place.
+        (n,) PLANE, all frames of all its instances that have geometry.
     plane_instance
         (n,) index into `orthanc_ids` and `sop_instance_uids`.
     reasons
         How many instances cannot be indexed, by reason code and detail.
     aliases
-        FrameOfReferenceUID -> frame, where a scanner gave each slice a UID of its own.
+        FrameOfReferenceUID -> frame, if a scanner gave each slice its own UID.
     """
 
     key: int
@@ -67,7 +67,7 @@ class SeriesPlanes:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """What a match in this series is flagged with."""
+        """The flags of a match in this series."""
         return _ONE_FRAME_PER_SLICE if self.aliases else ()
 
 
@@ -136,8 +136,8 @@ def _voxel_mm3(plane: np.void, stack: Stack) -> float:
 def _aliases(frame: str, instances: Sequence[sqlite3.Row], planes: NDArray[np.void]) -> dict[str, str]:
     """Collapse one FrameOfReferenceUID per slice, which real CT has, to one frame.
 
-    Only when no two slices share a UID and the orientation is constant: then nothing says that the slices were taken at
-    different times, and their positions are in one coordinate system.
+    Only if no two slices share a UID and the orientation is constant: then nothing indicates that the slices were taken
+    at different times, and their positions are in one coordinate system.
     """
     uids = [row["frame_uid"] for row in instances if row["planes"]]
     if len(uids) < 2 or len(set(uids)) != len(uids) or len(planes) != len(uids):

@@ -14,7 +14,7 @@ def standing_of(index: PatientIndex, study: StudyEntry) -> Standing | None:
     """How transforms join a study with the others; None where it has no images with a place.
 
     reference: it has the patient's first images, or shares their frame; aligned: transforms join it with others; failed:
-    none does, and one was tried and refused; needsAlignment: none does.
+    none does, and an alignment was tried and refused; needsAlignment: none does.
     """
     frames = frames_of(index, study)
     if not frames:

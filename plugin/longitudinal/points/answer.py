@@ -9,7 +9,7 @@ from longitudinal.transforms.graph import UncertaintySource
 
 ChosenBy = Literal["clicked", "only", "modality", "plane", "original", "voxel", "distance", "order"]
 Grade = Literal["green", "amber", "red", "unknown"]
-# What 95 % of places stay under, for a match to be green, and amber: one scale for alignments, landmarks and refined points.
+# The largest bound of a green and of an amber match: one scale for alignments, landmarks and refined points.
 GREEN_MM = 2.5
 AMBER_MM = 5.0
 UNSIGNED = "unsigned"
@@ -27,7 +27,7 @@ class Point(msgspec.Struct, rename="camel", frozen=True):
 
 
 class Links(msgspec.Struct, rename="camel", frozen=True):
-    """Where to look at the match; absolute paths on this server, null where it does not serve that."""
+    """Where to view the match; absolute paths on this server, null for what it does not serve."""
 
     preview: str
     frame: str
@@ -87,12 +87,12 @@ class Unresolved(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True
 
 
 class RefinedMatch(msgspec.Struct, rename="camel", frozen=True):
-    """What came of refining one match: `match` is the one to go by, the refined one only where `is_refined`.
+    """The result of refining one match: `match` is the one to use, the refined one only if `is_refined`.
 
-    `reason` is a code and `detail` its words where it is not; `match` is null where the answer has changed since it was
-    given. `disagreement_mm` tells how far the local estimates differ, null where there were none; `grade` is that of the
-    match; `moved_mm` is how far they found it from the unrefined place, 0 where that is kept. `frames_read` counts the
-    frames that had to be read for it.
+    If not, `reason` is a code and `detail` its description; `match` is null if the answer has changed since it was
+    given. `disagreement_mm` is how far the local estimates differ, null if there were none; `grade` is that of the
+    match; `moved_mm` is their distance from the unrefined position, 0 if that is kept. `frames_read` counts the frames
+    that had to be read.
     """
 
     study_instance_uid: str
@@ -109,9 +109,9 @@ class RefinedMatch(msgspec.Struct, rename="camel", frozen=True):
 
 
 class Refinement(msgspec.Struct, rename="camel", frozen=True):
-    """Where to ask for the refined matches: the id of a job, null where there is nothing to refine.
+    """Where to get the refined matches: the id of a job, null if there is nothing to refine.
 
-    `results` has what is known by now: at first the matches that are not refined at all.
+    `results` has the results so far: at first the matches that are not refined at all.
     """
 
     job: str | None
@@ -121,7 +121,7 @@ class Refinement(msgspec.Struct, rename="camel", frozen=True):
 class Answer(msgspec.Struct, rename="camel", frozen=True):
     """Every study of the patient that passes the filters, in exactly one of the two lists, in time order.
 
-    `refinement` is there where it was asked for.
+    `refinement` is present if it was requested.
     """
 
     point: Point
@@ -132,7 +132,7 @@ class Answer(msgspec.Struct, rename="camel", frozen=True):
 
 
 def grade_of(uncertainty_mm: float | None, *, is_claimed: bool = False) -> Grade:
-    """Green, amber or red by the uncertainty; not measured is never green, and what is only claimed amber at best.
+    """Green, amber or red by the uncertainty; not measured is never green, and a declared error is amber at best.
 
     >>> grade_of(1.0), grade_of(3.0), grade_of(9.0), grade_of(None)
     ('green', 'amber', 'red', 'unknown')

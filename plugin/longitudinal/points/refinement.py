@@ -1,4 +1,4 @@
-"""A match looked at again: in which scans a point is refined, and what becomes of the match."""
+"""Refinement of a match: in which scans a point is refined, and the resulting match."""
 
 from collections.abc import Set
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from longitudinal.reasons import RefinementReason, UnusableScan
 from longitudinal.transforms.local_affine import local_affine
 
 CONTRAST_UNKNOWN = "contrastUnknown"
-"""Flag of a match that was refined by mutual information, as nobody knows that equal tissue is equally bright in both."""
+"""Flag of a match that was refined by mutual information, because the contrasts are not known to be equal."""
 
 Verdict = Literal["confirmed", "moved", "contradicted", "unsure", "tooLittleInCommon"]
 
@@ -44,7 +44,7 @@ class Surroundings:
     fixed, moving
         Stacks of the `PatientIndex`: the clicked one, and that of the match.
     moving_from_fixed
-        (4, 4) LPS mm: what the path of the match is round the point.
+        (4, 4) LPS mm: the path of the match around the point.
     point
         (3,) LPS mm in the frame of `fixed`.
     """
@@ -57,18 +57,18 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class LocalEstimate:
-    """What registering the surroundings has found.
+    """The result of registering the surroundings.
 
     Attributes
     ----------
     point
         (3,) LPS mm in the frame of the match.
     verdict
-        What the local estimates say of the place that was known.
+        What the local estimates say about the known position.
     uncertainty_mm
-        What 95 % of errors stay under; None where they tell nothing.
+        The bound that 95 % of errors stay below; None if the estimates are inconclusive.
     disagreement_mm
-        How far they differ; None where there were none.
+        How far they differ; None if there were none.
     """
 
     point: tuple[float, float, float]
@@ -81,12 +81,12 @@ class LocalEstimate:
 
 
 def refinable(answer: Answer) -> list[Match]:
-    """The matches that transforms lead to; geometry alone needs no refinement."""
+    """The matches that were reached through transforms; geometry alone needs no refinement."""
     return [match for match in answer.matches if match.path]
 
 
 def same_frame(answer: Answer) -> list[RefinedMatch]:
-    """What is said of the other matches, but for the clicked one."""
+    """The results for the other matches, except the clicked one."""
     others = [match for match in answer.matches if not match.path and not match.is_source]
     return [unrefined(match, NotRefined(RefinementReason.SAME_FRAME)) for match in others]
 
@@ -100,7 +100,7 @@ def unrefined(match: Match, why: NotRefined) -> RefinedMatch:
 
 
 def changed(study_instance_uid: str, series_instance_uid: str) -> RefinedMatch:
-    """What is said where the answer is not what it was: there is no match to go by."""
+    """The result if the answer has changed: it has no match."""
     return RefinedMatch(
         study_instance_uid, series_instance_uid, is_refined=False, reason=RefinementReason.CHANGED,
         detail=RefinementReason.CHANGED.explanation,
@@ -110,12 +110,12 @@ def changed(study_instance_uid: str, series_instance_uid: str) -> RefinedMatch:
 def find_surroundings(
     index: PatientIndex, source: Source, match: Match, modalities: Set[str]
 ) -> Surroundings:
-    """The two stacks, and what is known between them.
+    """The two stacks, and the known map between them.
 
     Parameters
     ----------
     modalities
-        Those whose stacks can be registered.
+        Those with stacks that can be registered.
 
     Raises
     ------
@@ -145,14 +145,14 @@ def refined(
     links: LinkBuilder,
     most_mm: float | None,
 ) -> RefinedMatch:
-    """The match at the place that was found or confirmed, or as it was, without a measure where nothing speaks for it.
+    """The match at the position that was found or confirmed, or unrefined, and then not measured unless contradicted.
 
     Parameters
     ----------
     stack
         That of the match.
     most_mm
-        How far from the nearest plane the place may be, where the question said so.
+        The largest distance from the nearest plane, if the question has one.
     """
     moved = float(np.linalg.norm(np.subtract(look.point, (match.x, match.y, match.z))))
     reason, new = _KEPT.get(look.verdict), None
@@ -173,10 +173,10 @@ def refined(
 
 
 def _measured(match: Match, look: LocalEstimate) -> Match:
-    """The match with what the local estimates measured of it."""
+    """The match with the uncertainty that the local estimates measured."""
     return msgspec.structs.replace(
         match, uncertainty_mm=look.uncertainty_mm, uncertainty_source="local", grade=grade_of(look.uncertainty_mm),
-        reviewed=False,  # a person has looked at the transforms, not at this place
+        reviewed=False,  # a person has reviewed the transforms, not this position
         flags=match.flags if look.contrast_is_known else (*match.flags, CONTRAST_UNKNOWN),
     )  # fmt: skip
 
@@ -189,7 +189,7 @@ def _placed(
     links: LinkBuilder,
     most_mm: float | None,
 ) -> Match | None:
-    """The match at the new place; None where that is beside the images."""
+    """The match at the new position; None if that is outside the images."""
     located = index.stack_set.locate_many([stack], [look.point])
     distance = float(located.distance_mm[0])
     if not (located.within_reach[0] and located.inside[0]) or (
@@ -212,16 +212,16 @@ def _placed(
 
 
 def _doubted(match: Match, seen_mm: float | None) -> Match:
-    """The unrefined match: a good figure of the whole alignment must not speak for a place that was not confirmed.
+    """The unrefined match: a good figure of the whole alignment must not vouch for a position that was not confirmed.
 
-    Amber or red by what speaks against it, and not measured where nothing is known.
+    Amber or red by the distance that contradicts it, and not measured if nothing is known.
     """
     if seen_mm is None:
         return msgspec.structs.replace(
             match, uncertainty_mm=None, uncertainty_source="unknown", grade="unknown", reviewed=False
         )
     worst = max(seen_mm, match.uncertainty_mm or 0.0)
-    grade = grade_of(worst, is_claimed=True)  # whatever its size, the place was not found again
+    grade = grade_of(worst, is_claimed=True)  # whatever its size, the position was not confirmed
     return msgspec.structs.replace(
         match, uncertainty_mm=worst, uncertainty_source="local", grade=grade, reviewed=False
     )
@@ -237,7 +237,7 @@ def _stack_of(index: PatientIndex, match: Match) -> int:
 
 
 def _stack_at(index: PatientIndex, source: Source, is_scan: NDArray[np.bool_], moving: int) -> int:
-    """The scan that shows a point nobody clicked at: of the match's modality, then of the finest voxel."""
+    """The scan for a point that was given without a click: of the match's modality, then with the finest voxel."""
     here = np.array([index.frames[frame] == source.frame for frame in index.stack_frame.tolist()], dtype=bool)
     located = index.stack_set.locate(np.where(here[:, None], source.point, np.nan))
     shown = np.flatnonzero(here & is_scan & located.within_reach & located.inside)

@@ -1,4 +1,4 @@
-"""Where a point of a patient lies in every other study: one pure function over a `PatientIndex`."""
+"""Where a point of a patient is in every other study: one pure function over a `PatientIndex`."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,14 +15,14 @@ from longitudinal.points.answer import Answer, ChosenBy, Links, Match, Point, Un
 from longitudinal.reasons import UnresolvedReason
 from longitudinal.transforms.attempts import Attempt
 
-# PS3.3 C.7.6.2 names no planes; 30 degrees tells axial, coronal and sagittal apart and joins oblique ones to theirs.
+# PS3.3 C.7.6.2 names no planes; 30 degrees separates axial, coronal and sagittal, and assigns oblique ones to theirs.
 _SAME_PLANE_COSINE = np.cos(np.radians(30.0))
-# The rules of a choice in order; without a clicked image the first three fall away.
+# The rules of choice in order; without a clicked image the first three do not apply.
 _RULES: tuple[ChosenBy, ...] = ("clicked", "modality", "plane", "original", "voxel", "distance", "order")
 
 _DISTANCE_RULE = _RULES.index("distance")
 _IMAGE = frozenset({"image"})
-# Of a failed alignment, which everybody may write into metadata; ours are some hundred characters.
+# For the text of a failed alignment, which anybody may write into metadata; the plugin's have some hundred characters.
 _LONGEST_DETAIL = 2_000
 
 OUTSIDE_TRANSFORM = "the point is outside the region the deformable transform covers"
@@ -32,7 +32,7 @@ LinkBuilder = Callable[[StudyEntry, SeriesPlanes, int, int, int], Links]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What was asked about: a point in a frame, and the clicked pixel where there is one.
+    """The source of a question: a point in a frame, and the clicked pixel if there is one.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which studies are asked, and how.
+    """Which studies are searched, and how.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Filters:
     first_date, last_date
         StudyDate as YYYY-MM-DD, inclusive; a study without a date fails either.
     max_distance_mm
-        Narrows the reach of planes, never widens it.
+        Reduces the reach of planes, never increases it.
     """
 
     studies: frozenset[int] | None = None
@@ -74,7 +74,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class _Reached:
-    """The stacks of a patient and where the point lies in each; arrays with one element per stack."""
+    """The stacks of a patient and the position of the point in each; arrays with one element per stack."""
 
     located: Located
     frame_points: FramePoints
@@ -102,7 +102,7 @@ def resolve(index: PatientIndex, source: Source, filters: Filters, links: LinkBu
     source
         The point; `source.frame` is canonical.
     filters
-        Which studies, series and planes may answer.
+        Which studies, series and planes may match.
     links
         Builds the links of a match from study, series, number of the instance in it, frame number, index in the stack set.
     """
@@ -152,20 +152,20 @@ def _reach(index: PatientIndex, source: Source, filters: Filters, passes: Sequen
         wanted = wanted & np.isin(index.stack_modality, list(filters.modalities))
     answers = wanted & located.within_reach & located.inside
     if not all(passes):
-        # What nobody asked for costs no match: a batch in a few studies of thousands takes no longer than it is large.
+        # Studies that were filtered out cost nothing: a batch in a few of thousands of studies is as fast as in a few.
         answers &= np.array(passes, dtype=bool)[index.stack_study]
     if filters.max_distance_mm is not None:
         answers &= np.abs(located.distance_mm) <= filters.max_distance_mm
     clicked = None
     if source.plane is not None:
-        # The clicked pixel is on its plane by definition, whatever another plane at the same place would say.
+        # The clicked pixel is on its plane by definition, even if another plane is at the same place.
         clicked = index.stack_of_plane(source.plane)
         answers[clicked] = True
     return _Reached(located, frame_points, wanted, answers, clicked)
 
 
 def _choose(index: PatientIndex, source: Source, reached: _Reached, per: str) -> _Winners:
-    """The best answering stack of each group, after the rules in their order; the clicked stack before all."""
+    """The best matching stack of each group by the rules in their order; the clicked stack comes first."""
     group = index.stack_study if per == "study" else index.stack_series
     answering = np.flatnonzero(reached.answers)
     ranks = _ranks(index, source, reached)[:, answering]
@@ -197,7 +197,7 @@ def _ranks(index: PatientIndex, source: Source, reached: _Reached) -> NDArray[np
         source.frame, reached.clicked, lambda: _standing_ranks(index, source, reached.clicked)
     )
     ranks = known.copy()
-    # A nanometre is rounding, not a distance.
+    # Differences below a nanometre are rounding.
     np.round(np.abs(reached.located.distance_mm), 6, out=ranks[_DISTANCE_RULE])
     return ranks
 
@@ -255,7 +255,7 @@ def _matches(
             slice_index = plane - int(index.stack_set.start[stack])
         study, series = index.studies[study_number], index.series[series_number]
         way = reached.frame_points.ways[frame]
-        assert way is not None  # a frame without a path gives NaN, and NaN is within no reach
+        assert way is not None  # a frame without a path yields NaN, and NaN is within no reach
         orthanc_id = series.orthanc_ids[instance]
         uncertainty, uncertainty_source = reached.frame_points.uncertainty(frame)
         x, y, z = points[frame]
@@ -289,7 +289,7 @@ def _reason(index: PatientIndex, members: tuple[int, ...], reached: _Reached) ->
     if not len(mine):
         return UnresolvedReason.NOT_INDEXABLE, _listed_reasons(
             index, members
-        ) or "no images of the roles and modalities asked for"
+        ) or "no images of the requested roles and modalities"
     frames = index.stack_frame[mine]
     reachable = mine[[reached.frame_points.ways[frame] is not None for frame in frames]]
     if not len(reachable):
@@ -319,7 +319,7 @@ def why_unreached(index: PatientIndex, frames: set[str]) -> tuple[UnresolvedReas
 
 
 def _listed_reasons(index: PatientIndex, members: tuple[int, ...]) -> str:
-    """How often each reason occurs, with the attribute and value that is most often at fault."""
+    """How often each reason occurs, with the attribute and value most often at fault."""
     counts = sum((index.series[number].reasons for number in members), start=Counter[tuple[str, str]]())
     details: dict[str, list[str]] = {}
     by_reason: Counter[str] = Counter()
@@ -335,13 +335,13 @@ def _listed_reasons(index: PatientIndex, members: tuple[int, ...]) -> str:
 
 
 def _failed_alignment(index: PatientIndex, frames: set[str]) -> Attempt | None:
-    """The newest alignment that was tried with one of these frames, and refused."""
+    """The newest failed alignment with one of these frames."""
     tried = [index.newest_attempts[frame] for frame in frames if frame in index.newest_attempts]
     return max(tried, key=lambda attempt: attempt.at, default=None)
 
 
 def _figures_of(index: PatientIndex, failed: Attempt) -> str:
-    """What was tried, what was wrong with it and by which figures."""
+    """What was tried, why it was refused, and its figures."""
     dates = index.study_dates
     partner = failed.partner_study_instance_uid
     figures = ", ".join(f"{name} {value}" for name, value in failed.quality.items() if value is not None)

@@ -1,4 +1,4 @@
-"""From a question as it was asked to an answer that holds at this moment."""
+"""From a question to an answer that is valid at this moment."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,10 +21,10 @@ from longitudinal.sidecar.patients import patient_key_of
 
 # The centre of the first pixel is 0, so its edge is half a pixel before.
 _EDGE = 0.5
-# Each round removes what turned out to be gone, and what is gone around it; an answer that is still stale after these is
-# refused as gone.
+# Each round removes what no longer exists; an answer that is still stale after these rounds is
+# refused.
 _HEAL_ROUNDS = 4
-# Unknown studies that one problem names.
+# The most unknown studies that one problem names.
 _MOST_NAMED = 100
 
 
@@ -49,7 +49,7 @@ class PointQuestion:
 
 @dataclass(frozen=True, slots=True)
 class QuestionFilters:
-    """The filters as asked; studies by StudyInstanceUID or Orthanc id. `pointer` names the request in errors."""
+    """The filters of the request; studies by StudyInstanceUID or Orthanc id. `pointer` names the request in errors."""
 
     studies: tuple[str, ...] | None = None
     modalities: frozenset[str] | None = None
@@ -63,7 +63,7 @@ class QuestionFilters:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ResolvedQuestion:
-    """An answer, with the patient as of that moment and the point that was asked about."""
+    """An answer, with the patient at that moment and the point of the question."""
 
     index: PatientIndex
     source: Source
@@ -71,12 +71,12 @@ class ResolvedQuestion:
 
 
 class Resolver:
-    """Answers questions, and checks that what an answer names is still in the archive.
+    """Answers questions, and checks that everything an answer names is still in the archive.
 
     Parameters
     ----------
     heal
-        Takes what no longer holds and returns when the sidecar knows.
+        Takes what is out of date and returns once the sidecar is updated.
     links
         Builds the links of a match.
     miss
@@ -108,7 +108,7 @@ class Resolver:
         return self.find(question, wanted).answer
 
     def find(self, question: PixelQuestion | PointQuestion, wanted: QuestionFilters) -> ResolvedQuestion:
-        """Answer one question, and keep what the answer was made from.
+        """Answer one question, and keep its patient and its source.
 
         Raises
         ------
@@ -119,7 +119,7 @@ class Resolver:
         OutsideImage
             The pixel is not on the image.
         NotIndexable
-            The image has no place in the patient.
+            The image has no geometry.
         """
         for _ in range(_HEAL_ROUNDS):
             if isinstance(question, PixelQuestion):
@@ -137,7 +137,7 @@ class Resolver:
     def count(self, question: PixelQuestion | PointQuestion, wanted: QuestionFilters) -> int:
         """How many matches and unresolved studies (with `per: series`, series) the answer would have, at most.
 
-        Raises as `find` does where the patient or a study is unknown; much cheaper than an answer.
+        Raises as `find` does if the patient or a study is unknown; much cheaper than an answer.
         """
         if isinstance(question, PixelQuestion):
             index = self._patient_of_pixel(question, wanted.pointer)
@@ -146,7 +146,7 @@ class Resolver:
         return count_answers(index, _filters(index, wanted))
 
     def holds(self, found: ResolvedQuestion, match: Match) -> bool:
-        """Whether a match still holds: what it names is in the archive, and no transform of its path was rejected."""
+        """Whether a match is still valid: all it names is in the archive, and no transform of its path was rejected."""
         answer = Answer(found.answer.point, [match], [])
         return not find_stale(self._archive, found.index, answer)
 
@@ -203,7 +203,7 @@ class Resolver:
             raise _not_indexable(uid, f"{pointer}/sopInstanceUid", reason, series.instance_details[instance])
         found = index.plane_of_frame(series_number, instance, question.frame_number)
         if found is None and question.frame_number <= series.frame_counts[instance]:
-            detail = f"frame {question.frame_number} is a projection"  # slices beside it have places
+            detail = f"frame {question.frame_number} is a projection"  # other frames of it are slices
             raise _not_indexable(uid, f"{pointer}/frameNumber", NotIndexableReason.PROJECTION, detail)
         if found is None:
             raise _unknown(f"{pointer}/frameNumber", f"the instance has no frame {question.frame_number}")
@@ -238,7 +238,7 @@ def _filters(index: PatientIndex, wanted: QuestionFilters) -> Filters:
         missing = [number for number, name in enumerate(wanted.studies) if name not in names]
         if missing:
             errors = [
-                FieldError(f"{wanted.pointer}/studyInstanceUids/{number}", "is no study of this patient")
+                FieldError(f"{wanted.pointer}/studyInstanceUids/{number}", "is not a study of this patient")
                 for number in missing[:_MOST_NAMED]
             ]
             raise NotFound("; ".join(f"{error.field} {error.detail}" for error in errors), errors)
@@ -261,7 +261,7 @@ def _check_inside(question: PixelQuestion, rows: int, columns: int, pointer: str
 
 
 def _not_indexable(uid: str, pointer: str, reason: str, detail: str) -> NotIndexable:
-    """The error for an image without a place: the reason code, and the attribute and value at fault."""
+    """The error for an image without geometry: the reason code, and the attribute and value at fault."""
     why = f"{reason}: {detail}" if detail else reason
     return NotIndexable(f"instance {uid} cannot be placed in the patient: {why}", [FieldError(pointer, why)])
 

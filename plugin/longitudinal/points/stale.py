@@ -1,7 +1,7 @@
-"""What an answer rests on that no longer holds.
+"""Which parts of an answer are out of date.
 
-This node's callbacks tell the sidecar at once. What another node deleted or rejected a moment ago, and what no callback told
-of, is found here: an answer names few things, and each is looked up in the archive before the answer goes out.
+This node's callbacks update the sidecar at once. What another node deleted or rejected a moment ago, or what no callback
+reported, is found here: an answer names few things, and each is checked in the archive before the answer is sent.
 """
 
 from collections.abc import Collection
@@ -16,7 +16,7 @@ from longitudinal.transforms.stored import StoredTransform
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """Orthanc ids: `instances` and `studies` that are gone, `rejected` registration objects that are still used here."""
+    """Orthanc ids: `instances` and `studies` that no longer exist, `rejected` registration objects still used here."""
 
     instances: tuple[str, ...] = ()
     studies: tuple[str, ...] = ()
@@ -27,7 +27,7 @@ class Stale:
 
 
 def find_stale(archive: Archive, index: PatientIndex, answer: Answer) -> Stale:
-    """Look up the instances, the registration objects and the studies without a match that an answer names."""
+    """Check the instances, the registration objects and the studies without a match that an answer names."""
     named = {match.orthanc_instance_id for match in answer.matches}
     used = {transform for match in answer.matches for transform in match.path}
     transforms = find_stale_transforms(archive, index, used)

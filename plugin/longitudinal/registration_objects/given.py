@@ -1,6 +1,6 @@
-"""Transforms between the frames of a patient: given by a person, looked at, judged, taken away.
+"""Transforms between the frames of a patient: given by a person, listed, reviewed, deleted.
 
-The archive is the record: a transform is the registration object it becomes, and is served as read back from there.
+The archive is the record: a transform is a registration object, and is returned as read back from there.
 """
 
 import sqlite3
@@ -54,14 +54,14 @@ _NO_NAME = str.maketrans("\\^=\r\n\t", "      ")
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """The two frames of a transform that is asked for, as the patient has them.
+    """The two frames of a requested transform, as the patient has them.
 
     Attributes
     ----------
     pixel_mm
-        The coarser of the two frames' finest pixels: nobody clicks better.
+        The coarser of the two frames' finest pixels: nobody clicks more exactly.
     is_backwards
-        Whether the source is the earlier frame: the object then holds the inverse, as it lies in the later study.
+        Whether the source is the earlier frame: the object then has the inverse, because it is stored in the later study.
     """
 
     index: PatientIndex
@@ -73,7 +73,7 @@ class Ends:
 
 @dataclass(frozen=True, slots=True)
 class UnreadRegistration:
-    """A registration object without one item that could be read, and why."""
+    """A registration object without a readable item, and the reason."""
 
     sop_instance_uid: str
     orthanc_id: str
@@ -82,16 +82,16 @@ class UnreadRegistration:
 
 
 class GivenTransforms:
-    """What the routes of transforms do.
+    """The operations of the routes for transforms.
 
     Parameters
     ----------
     store
         Where objects are stored and deleted.
     forget
-        Takes Orthanc ids of instances that are gone and returns when the sidecar knows.
+        Takes Orthanc ids of deleted instances and returns once the sidecar is updated.
     settle
-        Returns when the sidecar has a registration object as the archive has it now.
+        Returns once the sidecar has a registration object as it is in the archive now.
     objects
         Writes new ones.
     statements
@@ -117,7 +117,7 @@ class GivenTransforms:
         self._settle = settle
         self._objects = objects
         self._statements = statements
-        # Where Orthanc checks no revisions, two reviews at once would each write what they had read before.
+        # If Orthanc does not check revisions, two simultaneous reviews would overwrite each other.
         self._annotating = threading.Lock()
 
     # Which frames
@@ -152,7 +152,7 @@ class GivenTransforms:
         Raises
         ------
         ArchiveFailed
-            Orthanc did not take it; nothing is left behind.
+            Orthanc did not store it; nothing is left behind.
         """
         now = datetime.now(UTC)
         later, earlier = (ends.target, ends.source) if ends.is_backwards else (ends.source, ends.target)
@@ -175,16 +175,16 @@ class GivenTransforms:
         NotFound, Ambiguous
             No transform, or more than one, has this id.
         Conflict
-            The transform is refused, so there is nothing to decide; or this node may not sign that it is accepted.
+            The transform is refused, so nothing can be decided; or this node cannot sign an acceptance.
         """
         stored = self.get(transform)
         if stored.refusal is not None:
-            raise Conflict(f"the transform is not used anyway: {stored.refusal}")
+            raise Conflict(f"the transform is not used in any case: {stored.refusal}")
         self._decide(stored, decision, user)
         return self.get(transform)
 
     def remove(self, transform: str, user: str) -> bool:
-        """Delete one of ours, object and all (True); reject anybody else's, which stays (False)."""
+        """Delete a transform made by the plugin with its object (True); reject any other, which stays (False)."""
         stored = self.get(transform)
         if not stored.is_own:
             self._decide(stored, "rejected", user)
@@ -208,7 +208,7 @@ class GivenTransforms:
             raise NotFound(f"there is no transform {stored.id} any more") from None
         self._settle(stored.orthanc_id)
 
-    # Looking
+    # Reading
 
     def get(self, transform: str) -> StoredTransform:
         """One transform by its id.
@@ -237,7 +237,7 @@ class GivenTransforms:
         return found
 
     def unsigned(self, stored: StoredTransform) -> tuple[str, ...]:
-        """Which statements about a transform are there and do not count: "given", "review"."""
+        """Which statements about a transform exist but do not count: "given", "review"."""
         return self._statements.unsigned(stored.orthanc_id, stored.item)
 
     def waiting(self, limit: int, offset: int) -> tuple[int, list[StoredTransform]]:
@@ -255,7 +255,7 @@ class GivenTransforms:
         return len(waiting), found
 
     def of_patient(self, patient: str) -> tuple[tuple[StoredTransform, ...], list[UnreadRegistration]]:
-        """Every transform of a patient, refused and rejected ones too, and objects of which nothing could be read."""
+        """Every transform of a patient, including refused and rejected ones, and objects that could not be read at all."""
         connection = self._readers.connection()
         key = patient_key_of(connection, patient)
         index = None if key is None else self._catalogue.patient(key)

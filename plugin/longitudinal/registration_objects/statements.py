@@ -1,4 +1,4 @@
-"""Statements about stored objects: signed when this node makes them, believed when they verify."""
+"""Statements about stored objects: signed if this node makes them, counted if their signature verifies."""
 
 import hashlib
 import logging
@@ -31,12 +31,12 @@ Submit = Callable[[Callable[[sqlite3.Connection, InstanceWriter], Iterable[Touch
 
 
 class Memories:
-    """What was seen of each object's statements: here at once, in the sidecar a moment later.
+    """What this node has seen of each object's statements: in memory at once, in the sidecar a moment later.
 
     Parameters
     ----------
     submit
-        Has the sidecar's writer do something; nobody waits for it.
+        Submits a command to the sidecar's writer; nobody waits for it.
     """
 
     def __init__(self, readers: Readers, submit: Submit) -> None:
@@ -47,7 +47,7 @@ class Memories:
         self._unknown: dict[str, set[str]] = {}
 
     def of(self, orthanc_id: str) -> dict[int, Memory]:
-        """By item number. Empty where the sidecar cannot be read just now."""
+        """By item number. Empty while the sidecar cannot be read."""
         with self._lock:
             if (known := self._known.get(orthanc_id)) is not None:
                 return known
@@ -95,7 +95,7 @@ class Memories:
             self._unknown[orthanc_id] = unknown
 
     def unknown_keys(self) -> list[str]:
-        """Ids of keys that this archive's statements name and that were not here."""
+        """Ids of keys that statements of this archive name and this node does not have."""
         try:
             rows = read_unknown_keys(self._readers.connection())
         except SidecarUnavailable:
@@ -106,12 +106,12 @@ class Memories:
 
 
 class Statements:
-    """Signs and believes.
+    """Signs statements, and decides which ones count.
 
     Parameters
     ----------
     archive
-        Where annotations are as anybody may have written them.
+        Has the annotations as stored, whoever wrote them.
     """
 
     def __init__(self, archive: Archive, keyring: Keyring, memories: Memories) -> None:
@@ -119,12 +119,12 @@ class Statements:
         self._keyring = keyring
         self._memories = memories
 
-    # By others, such as values of other metadata: bytes about an item
+    # For others, such as values of other metadata: bytes about an item
 
     def sign(
         self, orthanc_id: str, item: int, kind: str, content: bytes, newer_than: int = 0
     ) -> Signature | None:
-        """Sign a statement about a stored object; None where this node may not sign, or the object is gone."""
+        """Sign a statement about a stored object; None if this node cannot sign, or the object no longer exists."""
         subject = self._subject(orthanc_id)
         if subject is None or self.problem is not None:
             return None
@@ -132,7 +132,7 @@ class Statements:
         return sign(self._keyring.keys[0], kind, replace(subject, item=item), content, counter)
 
     def verifies(self, orthanc_id: str, item: int, kind: str, content: bytes, signature: Signature) -> bool:
-        """Whether a node of this archive signed just this, about the object as it is stored."""
+        """Whether a node of this archive signed exactly this about the stored object."""
         subject = self._subject(orthanc_id)
         return subject is not None and verifies(
             self._keyring.keys, signature, kind, replace(subject, item=item), content
@@ -140,7 +140,7 @@ class Statements:
 
     @property
     def problem(self) -> str | None:
-        """Why this node signs nothing; None where it does."""
+        """Why this node signs nothing; None if it does."""
         if self._keyring.problem is not None:
             return self._keyring.problem
         strange = self._keyring.strange(self._memories.unknown_keys())
@@ -154,12 +154,12 @@ class Statements:
     # Annotations of registration objects
 
     def is_stored(self, orthanc_id: str, file: bytes) -> bool:
-        """Whether this very file is what is stored; it is another where somebody was first with its UID."""
+        """Whether exactly this file is stored; another one is if somebody has used its UID before."""
         stored = self._subject(orthanc_id)
         return stored is not None and stored.digest == _digest(file)
 
     def give(self, orthanc_id: str, text: str | None, item: int, notes: Notes) -> str:
-        """The annotation with what is said about a new object."""
+        """The annotation with the statement about a new object."""
         return statements.give(text, item, notes, self._seal(orthanc_id), self._known(orthanc_id, item))
 
     def decide(self, orthanc_id: str, text: str | None, item: int, decision: str, user: str, at: str) -> str:
@@ -168,21 +168,21 @@ class Statements:
         Raises
         ------
         Conflict
-            This node may not sign, so nothing can be accepted here; a rejection needs no signature.
+            This node cannot sign, so nothing can be accepted here; a rejection needs no signature.
         """
         if decision == "accepted" and (problem := self.problem) is not None:
-            raise Conflict(f"this node signs nothing, so that nothing can be accepted here: {problem}")
+            raise Conflict(f"this node cannot sign, so nothing can be accepted here: {problem}")
         known = self._known(orthanc_id, item)
         return statements.decide(text, item, decision, user, at, self._seal(orthanc_id), known)
 
     def restate(self, orthanc_id: str, text: str | None, item: int, change: Callable[[Notes], Notes]) -> str:
-        """The annotation with what counts of an item changed, as newer checks found it, and signed anew."""
+        """The annotation with the findings of newer checks about an item, signed again."""
         notes = self._believe(orthanc_id, text).get(item, Notes())
         known = self._known(orthanc_id, item)
         return statements.restate(text, item, notes, change(notes), self._seal(orthanc_id), known)
 
     def believed(self, orthanc_id: str) -> str | None:
-        """What counts of the annotation of an object, in the same form; None where nothing does."""
+        """The part of an object's annotation that counts, in the same form; None if nothing does."""
         text = self._archive.annotation(orthanc_id)
         if not self._memories.of(orthanc_id) and not read_items(text):
             return None
@@ -190,7 +190,7 @@ class Statements:
         return write_annotation(notes) if notes else None
 
     def _believe(self, orthanc_id: str, text: str | None) -> dict[int, Notes]:
-        """What counts of a text, by item number; remembered."""
+        """The part of a text that counts, by item number; cached."""
         known = self._memories.of(orthanc_id)
         subject = self._subject(orthanc_id)
         if subject is None:
@@ -204,7 +204,7 @@ class Statements:
         return notes
 
     def unsigned(self, orthanc_id: str, item: int) -> tuple[str, ...]:
-        """Which statements about an item are there and were not believed: "given", "review"."""
+        """Which statements about an item exist but do not count: "given", "review"."""
         return self._memories.of(orthanc_id).get(item, Memory()).unsigned
 
     def _known(self, orthanc_id: str, item: int) -> Memory:
@@ -226,13 +226,13 @@ def _digest(file: bytes) -> bytes:
 
 
 def _sop_instance_uid(file: bytes) -> str:
-    """Read no further than that."""
+    """Stop reading there."""
 
     def is_behind(tag: BaseTag, *_: object) -> bool:
         return bool(tag > _SOP_INSTANCE_UID)
 
     try:
         return str(read_partial(BytesIO(file), stop_when=is_behind, force=True).get("SOPInstanceUID", ""))
-    except Exception:  # what pydicom cannot read has a digest all the same
+    except Exception:  # a file that pydicom cannot read still has a digest
         LOGGER.warning("The SOP Instance UID of a stored object cannot be read", exc_info=True)
         return ""

@@ -1,4 +1,4 @@
-"""Transforms as registration objects in the archive: written there with what is said about them, and used at once."""
+"""Transforms as registration objects in the archive: written together with their statements, and used at once."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -30,13 +30,13 @@ from longitudinal.sidecar.records import Notes
 from longitudinal.sidecar.transforms import sop_class_of
 from longitudinal.transforms.error_at_place import ErrorAtPlace, digest_of, encode_error, put_error
 
-# Enough to know a frame by when some of its images are deleted.
+# Enough to identify a frame after some of its images are deleted.
 _MOST_REFERENCES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """What was stored: the id of its transform, and how large its file is."""
+    """A stored object: the id of its transform, and the size of its file."""
 
     transform: str
     orthanc_id: str
@@ -44,16 +44,16 @@ class StoredObject:
 
 
 class RegistrationObjects:
-    """Stores one transform as one object, in the study of its later frame.
+    """Stores each transform as one object, in the study of its later frame.
 
     Parameters
     ----------
     store
         Where objects are stored and deleted.
     settle
-        Returns when the sidecar has a registration object as the archive has it now.
+        Returns once the sidecar has a registration object as it is in the archive now.
     statements
-        Signs what is said about it.
+        Signs the statements about it.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class RegistrationObjects:
         self._uid_root = uid_root
 
     def uid(self, entropy: Sequence[str]) -> str:
-        """The SOP Instance UID of an object that is made from these inputs."""
+        """The SOP Instance UID of an object made from these inputs."""
         return registration_uid(self._uid_root, entropy)
 
     def write(
@@ -95,16 +95,16 @@ class RegistrationObjects:
         transform
             (4, 4) earlier from later, mm; or a field, later from earlier.
         later, earlier
-            The frames; the object lies in the later one's study.
+            The frames; the object is stored in the study of the later one.
         entropy
-            What makes it the same object when it is written twice: what is said about it then stays.
+            The same entropy yields the same object when it is written twice; existing statements are then kept.
         errors
-            What is known of its error place by place, in the earlier frame.
+            Its error place by place, in the earlier frame.
 
         Raises
         ------
         ArchiveFailed
-            Orthanc did not take it; nothing is left behind.
+            Orthanc did not store it; nothing is left behind.
         """
         dataset = write_registration(
             transform,
@@ -118,7 +118,7 @@ class RegistrationObjects:
         file = file_bytes(dataset)
         orthanc_id = self._store.store(file)
         try:
-            # Of another object with this UID nothing is known here; whoever stored it says what it is worth.
+            # Another object has this UID; statements about it are up to whoever stored it.
             if self._statements.is_stored(orthanc_id, file):
                 self._say(orthanc_id, notes, errors)
         except ArchiveFailed:
@@ -128,7 +128,7 @@ class RegistrationObjects:
         return StoredObject(f"{dataset.SOPInstanceUID}.{TRANSFORM_ITEM}", orthanc_id, len(file))
 
     def _say(self, orthanc_id: str, notes: Notes, errors: ErrorAtPlace | None) -> None:
-        """What is said about a new object; the statement last, as an object without one is checked again."""
+        """The statements about a new object; the signed one last, because an object without it is checked again."""
         if errors is not None:
             item = encode_error(errors)
             notes = replace(notes, errors_digest=digest_of(item))
@@ -153,7 +153,7 @@ class RegistrationObjects:
         return RegisteredFrame(frame, images)
 
     def _reference(self, index: PatientIndex, frame: str) -> Dataset:
-        """An image of the study the object goes to: patient and study are copied from it."""
+        """An image of the study that the object goes to: patient and study are copied from it."""
         series = index.series[first_series(index, frame)]
         number = series.instance_frames.index(frame)
         try:
@@ -163,7 +163,7 @@ class RegistrationObjects:
         default = default_encoding(self._archive.default_encoding())
         reference = with_unicode(pydicom.dcmread(BytesIO(file), stop_before_pixels=True), default)
         if reference.get("PatientID"):
-            # as Orthanc has it, or the object would be another patient's
+            # as Orthanc has it, or the object would belong to another patient
             reference.PatientID = index.patient_id
         return reference
 

@@ -1,8 +1,8 @@
-"""What we say about the items of a registration object: JSON, kept as user metadata beside the object.
+"""The statements about the items of a registration object: JSON, kept as user metadata beside the object.
 
-The object itself says who made it and what the numbers are, and never changes; quality and review come later and are seen
-by every node through the archive. The form is `{"items": {"2": {"expectedErrorMm": 1.1, ...}}}`. This is what stands there;
-what of it counts, `longitudinal.transforms.statements` says.
+The object itself states who made it and what the numbers are, and never changes; quality and review come later, and every
+node sees them through the archive. The form is `{"items": {"2": {"expectedErrorMm": 1.1, ...}}}`. This module reads what is
+stored; `longitudinal.transforms.statements` decides what of it counts.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from longitudinal.transforms.metadata_json import are_figures, read_metadata
 
 
 class StatedItem(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
-    """What is said about one item, as it stands in metadata; the signatures are of any form, as anybody may write there."""
+    """The statements about one item, as stored in metadata; signatures may have any form, as anybody may write there."""
 
     expected_error_mm: float | None = None
     error_source: str | None = None
@@ -41,9 +41,9 @@ class _Annotation(msgspec.Struct, frozen=True):
 _FIELDS = tuple(
     name for name in StatedItem.__struct_fields__ if name != "quality" and "signature" not in name
 )
-# A registration says a dozen numbers of itself; what is longer is nothing of ours.
+# A registration states a dozen figures; longer texts are not the plugin's.
 _LONGEST_QUALITY = 10_000
-# Of a name, a time, a code; DICOM's longest name has 3 times 64 characters and separators.
+# For a name, a time, a code; DICOM's longest name has 3 times 64 characters and separators.
 _LONGEST_TEXT = 1_000
 _LARGEST_ERROR_MM = 1e4
 # No object has a million items, and Python refuses to read numbers of thousands of digits.
@@ -54,7 +54,7 @@ _DECISIONS = frozenset({"accepted", "rejected"})
 
 
 def read_items(text: str | None) -> dict[int, StatedItem]:
-    """What stands there, by item number. What anybody else wrote there is nothing: it never raises."""
+    """What is stored, by item number. Foreign content counts as nothing: it never raises."""
     annotation = read_metadata(text, _Annotation)
     raw = {} if annotation is None else annotation.items
     read = {
@@ -86,7 +86,7 @@ def read_annotation(text: str | None) -> dict[int, Notes]:
 def read_statement(annotation: str | None, errors_at_place: str | None) -> dict[int, Notes]:
     """Notes by item number with what was measured place by place, which the archive keeps as a value of its own.
 
-    Of an item without an annotation nothing is believed, and beside one only what it names by its digest.
+    Without an annotation of the item nothing counts, and with one only what its digest names.
     """
     errors = split_errors(errors_at_place)
     return {
@@ -96,7 +96,7 @@ def read_statement(annotation: str | None, errors_at_place: str | None) -> dict[
 
 
 def _named(error: bytes | None, notes: Notes) -> bytes | None:
-    """The error at place, where it is the one that the notes were written with."""
+    """The error at place, if it is the one that the notes were written with."""
     return error if error is not None and digest_of(error) == notes.errors_digest else None
 
 
@@ -114,7 +114,7 @@ def write_annotation(notes: Mapping[int, Notes]) -> str:
 
 
 def note_of(item: StatedItem) -> Notes:
-    """The notes with what makes no sense left out: an edge must not fail on what stands in metadata."""
+    """The notes without impossible values: an edge must not fail because of metadata."""
     error = item.expected_error_mm
     is_known = error is not None and 0 <= error <= _LARGEST_ERROR_MM and item.error_source in _ERROR_SOURCES
     return Notes(
@@ -132,7 +132,7 @@ def note_of(item: StatedItem) -> Notes:
 
 
 def _is_number(key: str) -> bool:
-    """Whether a key is the number of an item, written as it is written here."""
+    """Whether a key is the number of an item in the plugin's own notation."""
     return key.isascii() and key.isdecimal() and len(key) <= _LONGEST_NUMBER and str(int(key)) == key
 
 
@@ -141,7 +141,7 @@ def _short(text: str | None) -> str | None:
 
 
 def _quality(said: Any) -> str | None:
-    """The JSON of an object of plain values; anything else is nothing."""
+    """The JSON of an object of plain values; None for anything else."""
     try:
         figures = msgspec.convert(said, dict[str, Figure])
     except msgspec.ValidationError:

@@ -1,6 +1,6 @@
 """Alignments that were tried and failed: JSON, kept as user metadata beside the later study.
 
-So that nobody tries them again and again, that every node knows, and that an answer can say with figures why there is no
+They prevent repeated attempts, inform every node, and let an answer state with figures why there is no
 transform. The form is `{"attempts": [{"method": "rigid", "reason": "...", "quality": {...}, ...}]}`, the newest first.
 """
 
@@ -11,10 +11,10 @@ import msgspec
 
 from longitudinal.transforms.metadata_json import are_figures, read_metadata
 
-# Of one study: partners are tried one after the other, two or three, each with at most three methods.
+# For one study: two or three partners are tried one after the other, each with at most three methods.
 _MOST = 20
 _PAIR = 2
-# Of an identifier or a code, and of a sentence: what is longer is nothing of ours, and is not served.
+# For an identifier or a code, and for a sentence: longer ones are not the plugin's, and are not served.
 _LONGEST_NAME = 200
 _LONGEST_SENTENCE = 2_000
 
@@ -24,7 +24,7 @@ Figure = float | int | str | bool | None
 class TriedSeries(msgspec.Struct, rename="camel", frozen=True):
     """One of the two series, and when something was last stored in it (Orthanc's LastUpdate), before it was read.
 
-    Empty where the failure says nothing of what is stored, or nobody knows.
+    Empty if the failure does not depend on what is stored, or if that is unknown.
     """
 
     series_instance_uid: str
@@ -34,10 +34,10 @@ class TriedSeries(msgspec.Struct, rename="camel", frozen=True):
 class Attempt(msgspec.Struct, rename="camel", frozen=True):
     """One alignment that failed.
 
-    `rejection` is the code of what was wrong with it and `reason` its words, `quality` are the figures behind that (mm
-    where the name says so), `at` is ISO 8601, `by` the user who asked, empty where nobody did. `series` are the two that
-    were tried; `unusableSeriesInstanceUid` is the one of them that cannot be aligned with anything, empty where the two
-    together failed.
+    `rejection` is the code of the fault and `reason` its description, `quality` are the figures (mm if the name says
+    so), `at` is ISO 8601, `by` the user who asked, empty if nobody did. `series` are the two that
+    were tried; `unusableSeriesInstanceUid` is the one of them that cannot be aligned with anything, empty if the two
+    failed together.
     """
 
     frame_of_reference_uid: str
@@ -54,16 +54,16 @@ class Attempt(msgspec.Struct, rename="camel", frozen=True):
     unusable_series_instance_uid: str = ""
 
     def is_about(self, frame: str, other: str) -> bool:
-        """Whether it was about these two frames, in either direction."""
+        """Whether it concerned these two frames, in either direction."""
         return {frame, other} == {self.frame_of_reference_uid, self.partner_frame_of_reference_uid}
 
     def holds(self, last_updates: Mapping[str, str]) -> bool:
-        """Whether it still says something: nothing was stored since in the series it is about, and they are there.
+        """Whether it still applies: its series exist, and nothing was stored in them since.
 
         Parameters
         ----------
         last_updates
-            LastUpdate of the patient's series, by SeriesInstanceUID. Of attempts that name no series nobody can tell.
+            LastUpdate of the patient's series, by SeriesInstanceUID. Attempts that name no series never expire.
         """
         uid = self.unusable_series_instance_uid
         about = [one for one in self.series if not uid or one.series_instance_uid == uid]
@@ -81,7 +81,7 @@ class _Stored(msgspec.Struct, frozen=True):
 
 
 def read_attempts(text: str | None) -> tuple[Attempt, ...]:
-    """The attempts of a study, the newest first. What anybody else wrote there is nothing: it never raises.
+    """The attempts of a study, the newest first. Foreign content counts as nothing: it never raises.
 
     >>> read_attempts("something else")
     ()
@@ -93,7 +93,7 @@ def read_attempts(text: str | None) -> tuple[Attempt, ...]:
 
 
 def _is_ours(attempt: Attempt) -> bool:
-    """Whether every value is of a length that is written here."""
+    """Whether no value is longer than those that the plugin writes."""
     names = (
         attempt.frame_of_reference_uid, attempt.partner_frame_of_reference_uid, attempt.partner_study_instance_uid,
         attempt.method, attempt.engine, attempt.rejection, attempt.at, attempt.by, attempt.unusable_series_instance_uid,

@@ -1,7 +1,7 @@
-"""The checks an automatic alignment has passed: which version of them, what came of it, and who decided what since.
+"""The checks of an automatic alignment: which version it has passed, with what result, and who has decided what since.
 
-Kept among the figures (`quality`) of the transform. What passed older checks is not measured: its figures say nothing until
-the present ones were made (`longitudinal.jobs.recheck`).
+Kept among the figures (`quality`) of the transform. A transform that has only passed older checks counts as not measured
+until it passes the present ones (`longitudinal.jobs.recheck`).
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from longitudinal.sidecar.records import Notes
 from longitudinal.transforms.attempts import Figure
 
 CHECKS = 2
-"""To be raised with every change of what an alignment must show. 1: the mirror control of heads that lie straight."""
+"""Raise it with every change of the checks. 1: the mirror control only of heads in straight position."""
 
 VERSION, REJECTION, REASON, AT, ENGINE = "checks", "rejection", "reason", "checkedAt", "checkedBy"
 
@@ -22,14 +22,14 @@ REJECTED = "rejected"
 
 
 def figures_of(notes: Notes) -> dict[str, Figure]:
-    """What an alignment measured of itself; nothing where nothing is known."""
+    """The figures of an alignment; empty if nothing is known."""
     return {} if notes.quality is None else msgspec.json.decode(notes.quality, type=dict[str, Figure])
 
 
 def is_outdated(notes: Notes, origin: str) -> bool:
-    """Whether a transform was made here by itself, as its object says, and has not passed the present checks.
+    """Whether its object says that a transform was made automatically, and it has not passed the present checks.
 
-    What nobody has signed says nothing of any checks.
+    Unsigned statements about checks do not count.
     """
     if origin != AUTOMATIC:
         return False
@@ -38,7 +38,7 @@ def is_outdated(notes: Notes, origin: str) -> bool:
 
 
 def is_rejected_by_checks(notes: Notes) -> bool:
-    """Whether it is the checks that rejected it, and nobody has decided since."""
+    """Whether the checks rejected it, and nobody has decided since."""
     figures = figures_of(notes)
     return (
         notes.decision == REJECTED
@@ -53,7 +53,7 @@ def is_for_checks(notes: Notes) -> bool:
 
 
 def needs_review(notes: Notes) -> bool:
-    """Whether a person accepted it before the checks found fault with it: the decision stands, and wants another look."""
+    """Whether a person accepted it before the checks rejected it: the decision still counts, but needs a new review."""
     figures = figures_of(notes)
     if notes.decision != "accepted" or not figures.get(REJECTION):
         return False
@@ -70,9 +70,9 @@ def checked(
     notes: Notes, figures: Mapping[str, Figure], expected_error_mm: float | None, rejection: str | None, reason: str | None,
     engine: str, at: str,
 ) -> Notes:  # fmt: skip
-    """What is said about a transform after it was checked again.
+    """The statement about a transform after it was checked again.
 
-    One that fails is not measured, and rejected by the engine, unless a person has decided: a person's word stays.
+    If it fails, it is not measured, and the engine rejects it unless a person has decided: a person's decision is kept.
     """
     measured = expected_error_mm if rejection is None else None
     said = {

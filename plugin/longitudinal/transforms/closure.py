@@ -1,7 +1,7 @@
-"""How well transforms agree: a point taken round a loop of frames should come back to where it started.
+"""How well transforms agree: a point mapped round a loop of frames should return to where it started.
 
-Nobody has to know the truth for that. A loop that does not close holds at least one wrong transform; a loop
-that closes proves nothing, since errors can cancel.
+This needs no ground truth. A loop that does not close contains at least one wrong transform; a loop
+that closes proves nothing, because errors can cancel.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class Closure:
     Attributes
     ----------
     edge_ids
-        The transforms in the order they are walked, the one that is judged first.
+        The transforms in the order of the path, the one that is judged first.
     frame
         Where the loop starts and ends.
     errors_mm
@@ -33,15 +33,15 @@ class Closure:
 
 
 def closure_errors(graph: FrameGraph, points_of_frame: Mapping[str, ArrayLike]) -> list[Closure]:
-    """Walk a basis of the loops of a graph.
+    """Follow a basis of the loops of a graph.
 
-    The preferred transforms that join all frames without a loop are the measure; every other transform, the
-    alternatives among them, closes exactly one loop with those and is judged by it.
+    The preferred transforms that join all frames without a loop are the reference; every other transform, including
+    alternatives, closes exactly one loop with them and is judged by it.
 
     Parameters
     ----------
     points_of_frame
-        (n, 3) points in mm by frame, where agreement matters; a frame without points is skipped.
+        (n, 3) points in mm by frame, at which agreement matters; a frame without points is skipped.
     """
     tree, rest = _span(graph.edges)
     measure = FrameGraph(tree)
@@ -58,7 +58,7 @@ def closure_errors(graph: FrameGraph, points_of_frame: Mapping[str, ArrayLike]) 
 
 
 def _span(edges: tuple[Edge, ...]) -> tuple[list[Edge], list[Edge]]:
-    """Kruskal in the order of preference: transforms that join what was apart, and the rest."""
+    """Kruskal in the order of preference: transforms that join separate groups, and the others."""
     group_of = {frame: frame for edge in edges for frame in (edge.source_frame, edge.target_frame)}
     tree: list[Edge] = []
     rest: list[Edge] = []

@@ -21,10 +21,10 @@ INDEX_TOLERANCE = 1e-6
 """Grid voxels; a point this close to a voxel centre or to the border is on it: rounding, not geometry."""
 
 HALF_VOXEL = 0.5
-"""A vector stands for its whole voxel: the outer half voxel is inside and takes the nearest vector."""
+"""A vector applies to its whole voxel: the outer half voxel is inside and has the nearest vector."""
 
 INVERSE_TOLERANCE_MM = 1e-5
-"""An inverse is found when its image is this close to the point asked for: far below any error of a field."""
+"""An inverse is accepted if its image is this close to the given point: far below any error of a field."""
 
 FIXED_POINT_ROUNDS = 30
 """Rounds of ``x <- Pre^-1 (q - D(x))``; a field that shrinks by half each round needs 22 from 35 mm away."""
@@ -42,7 +42,7 @@ _CORNERS = np.array(list(product((0, 1), repeat=3)))
 class DisplacementGrid:
     """The map of a deformable REG item: points of the REG's frame into the item's frame.
 
-    As an edge from the item's frame to the REG's frame its `inverse` is used.
+    An edge from the item's frame to the REG's frame uses its `inverse`.
     """
 
     field: DisplacementField
@@ -65,8 +65,8 @@ class DisplacementGrid:
     def to_bytes(self, largest_exact: int = LARGEST_EXACT_BYTES) -> bytes:
         """Pack for the sidecar: float32 as read while that takes at most `largest_exact` bytes.
 
-        Beyond it int16 of 0.01 mm, which moves no vector component by more than 0.005 mm; a field that int16
-        cannot hold stays float32. Pass 0 for a field of our own making: its last digits say nothing.
+        Beyond it int16 of 0.01 mm, which changes no vector component by more than 0.005 mm; a field that int16
+        cannot hold stays float32. Pass 0 for a field made by the plugin: its last digits are meaningless.
         """
         return encode_field(self.field, largest_exact)
 
@@ -97,7 +97,7 @@ class DisplacementGrid:
 
     @cached_property
     def _filled(self) -> NDArray[np.float32]:
-        """Vectors without NaN, for the search alone: its answers are checked against the real ones."""
+        """Vectors without NaN, only for the search: its results are checked against the real ones."""
         return _fill_undefined(self.field.vectors)
 
     @cached_property
@@ -130,9 +130,9 @@ class InverseDisplacementGrid:
         return self.forward
 
     def map_points(self, points: ArrayLike) -> affine.Points:
-        """Map (n, 3) points in mm; a row is NaN where no point of the grid maps there, or none was found.
+        """Map (n, 3) points in mm; a row is NaN if no point of the grid maps there, or none was found.
 
-        Where a field folds, several points map to one; the answer is one of them.
+        Where a field folds, several points map to one; the result is one of them.
         """
         source = np.asarray(points, dtype=np.float64).reshape(-1, 3)
         field = self.forward.field
@@ -144,14 +144,14 @@ class InverseDisplacementGrid:
         registered = self._fixed_point(before_post)
         missed = self._misses(registered, before_post)
         if missed.any():
-            # the fixed point can settle on the field's continuation past the border: that is no answer either
+            # the fixed point can converge on the field's continuation past the border: that is not a solution either
             registered[missed] = self._newton(before_post[missed])
             registered[self._misses(registered, before_post)] = np.nan
         found[asked] = registered
         return found
 
     def _misses(self, registered: affine.Points, before_post: affine.Points) -> NDArray[np.bool_]:
-        """Which points the field itself, without any continuation, does not map onto the points asked for."""
+        """Which points the field itself, without any continuation, does not map onto the given points."""
         reached = affine.apply(self.forward.field.pre, registered) + self.forward._displacements(registered)
         missed: NDArray[np.bool_] = ~(np.linalg.norm(reached - before_post, axis=1) <= INVERSE_TOLERANCE_MM)
         return missed
@@ -178,7 +178,7 @@ class InverseDisplacementGrid:
         open_ = np.arange(len(best))
         for _ in range(NEWTON_ROUNDS):
             jacobian = self.forward.field.pre[:3, :3] + self.forward._derivative(best[open_])
-            # where numbers have overflowed there is no step
+            # no step after an overflow
             is_number = np.isfinite(jacobian).all(axis=(1, 2)) & np.isfinite(residual[open_]).all(axis=1)
             open_, jacobian = open_[is_number], jacobian[is_number]
             if open_.size == 0:
@@ -239,12 +239,12 @@ class InverseDisplacementGrid:
 def _cells(
     vectors: NDArray[np.float32], index: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Look up the eight vectors round fractional 0-based (i, j, k), (n, 3), clamped to the outermost centres.
+    """Look up the eight vectors around fractional 0-based (i, j, k), (n, 3), clamped to the outermost centres.
 
     Returns
     -------
     at_corner
-        (n, 8, 3) vectors; NaN where the index is no number, which is nowhere in the grid.
+        (n, 8, 3) vectors; NaN if the index is NaN, which is outside the grid.
     parts
         (n, 8, 3) weight of each corner along each axis; their product is its weight.
     free
@@ -285,7 +285,7 @@ def _slope(vectors: NDArray[np.float32], index: NDArray[np.float64]) -> NDArray[
 
 
 def _fill_undefined(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Grow the field some voxels into its holes by the mean of neighbours; the rest takes the mean of all."""
+    """Extend the field some voxels into its holes by the mean of neighbours; the rest gets the mean of all."""
     undefined = np.isnan(vectors[..., 0])
     if not undefined.any():
         return vectors

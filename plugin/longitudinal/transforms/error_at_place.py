@@ -1,8 +1,8 @@
-"""How far off a transform is at one place: what 95 % of places like it stay under, in mm, or nothing where nobody measured.
+"""The error of a transform at one place: the bound that 95 % of places like it stay below, in mm, or None if not measured.
 
 There are two forms, both in the frame of the registration object, which is the target frame of its transforms: a coarse
 grid of bounds that a registration measured, and the formula of a fit to landmarks. They are kept beside the object as
-JSON, in user metadata of their own: an annotation is read for every answer, this only when it has changed.
+JSON, in their own user metadata: an annotation is read for every answer, this only when it has changed.
 
 The form is `{"version": 1, "items": {"2": {"kind": "grid", "grid": "<base64>"}}}`.
 """
@@ -28,7 +28,7 @@ P95_OF_RMS = 1.61
 """95 % of errors that are normal and alike along three axes are below this many root mean squares: sqrt(7.815 / 3)."""
 
 LONGEST_TEXT = 64 * 1024
-"""Of what is kept beside one object, in bytes."""
+"""The most that is kept beside one object, in bytes."""
 
 VERSION = 1
 STEP_MM = 0.1
@@ -45,7 +45,7 @@ class ErrorAtPlace(Protocol):
     """What is known of the error of a transform, place by place."""
 
     def bound_mm(self, x: float, y: float, z: float) -> float | None:
-        """What 95 % of places like this one stay under, mm; None where nothing was measured.
+        """The bound that 95 % of errors at places like this one stay below, mm; None if nothing was measured.
 
         The place is in LPS mm of the transform's target frame.
         """
@@ -53,7 +53,7 @@ class ErrorAtPlace(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ErrorGrid:
-    """Bounds on a coarse grid; each counts for the whole of its voxel.
+    """Bounds on a coarse grid; each applies to its whole voxel.
 
     Attributes
     ----------
@@ -77,11 +77,11 @@ class ErrorGrid:
     @cached_property
     def _index_from_point(self) -> tuple[float, ...]:
         rows = affine.invert(self.point_from_index)[:3]
-        rows[:, 3] += 0.5  # floor then finds the voxel whose centre is nearest
+        rows[:, 3] += 0.5  # floor then finds the voxel with the nearest centre
         return tuple(rows.ravel().tolist())
 
     def bound_mm(self, x: float, y: float, z: float) -> float | None:
-        """The bound of the voxel that the place lies in: asked for each match of an answer, so without numpy."""
+        """The bound of the voxel that contains the place: used for each match of an answer, hence without numpy."""
         xi, yi, zi, ti, xj, yj, zj, tj, xk, yk, zk, tk = self._index_from_point
         i, j, k = (
             xi * x + yi * y + zi * z + ti, xj * x + yj * y + zj * z + tj, xk * x + yk * y + zk * z + tk,
@@ -93,7 +93,7 @@ class ErrorGrid:
         return None if steps == _UNKNOWN else round(steps * STEP_MM, 1)
 
     def to_bytes(self) -> bytes:
-        """Pack it: whole steps, rounded up, so that no bound shrinks; what is above the largest counts as unknown."""
+        """Pack it: whole steps, rounded up, so that no bound decreases; bounds above the largest count as unknown."""
         depth, height, width = self.bounds.shape
         header = _HEADER.pack(_MAGIC, width, height, depth, *self.point_from_index[:3].ravel().tolist())
         return header + zlib.compress(self._steps, _LEVEL)
@@ -127,7 +127,7 @@ class ErrorGrid:
 
 
 def _quantised(bounds: NDArray[np.float64]) -> NDArray[np.uint8]:
-    # a rounding error of the last bit is no step of its own
+    # a rounding error of the last bit must not add a step
     steps = np.ceil(np.round(bounds / STEP_MM, 6))
     return np.where(np.isfinite(steps) & (steps <= _MOST_STEPS), steps, _UNKNOWN).astype(np.uint8)
 
@@ -159,7 +159,7 @@ class LandmarkError:
         return P95_OF_RMS * self.fle_mm * math.sqrt(1 / self.pairs + float(offset @ self.leverage @ offset))
 
     def seen_from(self, other_from_target: Matrix) -> Self:
-        """The same in another frame, by a map (4, 4) of the target frame's points into it."""
+        """The same in another frame, by a (4, 4) map of the target frame's points into it."""
         inverse = np.linalg.inv(other_from_target[:3, :3])
         return type(self)(
             self.fle_mm,
@@ -186,7 +186,7 @@ class _Document(msgspec.Struct, frozen=True):
 
 
 def split_errors(text: str | None) -> dict[int, bytes]:
-    """The JSON of each item by its number, unread. What anybody else wrote there is nothing: it never raises.
+    """The JSON of each item by its number, unread. Foreign content counts as nothing: it never raises.
 
     >>> split_errors("something else"), split_errors('{"version": 99, "items": {"2": {}}}')
     ({}, {})
@@ -200,17 +200,17 @@ def split_errors(text: str | None) -> dict[int, bytes]:
 
 
 def join_errors(items: Mapping[int, ErrorAtPlace]) -> str:
-    """What is kept beside an object: the inverse of `split_errors`."""
+    """The text to keep beside an object: the inverse of `split_errors`."""
     return _join({number: encode_error(error) for number, error in items.items()})
 
 
 def put_error(text: str | None, number: int, item: bytes) -> str:
-    """What is kept beside an object, with the JSON of one item in place of what was there of it."""
+    """The text kept beside an object, with the JSON of one item replaced."""
     return _join({**split_errors(text), number: item})
 
 
 def digest_of(item: bytes) -> str:
-    """What a signed statement names the JSON of an item by: nothing else that stands beside the object counts then."""
+    """The digest by which a signed statement names the JSON of an item: no other JSON beside the object then counts."""
     return hashlib.sha256(item).hexdigest()
 
 
@@ -220,7 +220,7 @@ def _join(items: Mapping[int, bytes]) -> str:
 
 
 def _is_number(key: str) -> bool:
-    """Whether a key is the number of an item, written as it is written here."""
+    """Whether a key is the number of an item in the plugin's own notation."""
     return key.isascii() and key.isdecimal() and len(key) <= _LONGEST_NUMBER and str(int(key)) == key
 
 
@@ -238,7 +238,7 @@ def encode_error(error: ErrorAtPlace) -> bytes:
 
 @lru_cache(maxsize=256)
 def read_error(item: bytes | None) -> ErrorAtPlace | None:
-    """What one item says, unpacked once however often its patient is read again; None where it says nothing."""
+    """The error that one item states, unpacked only once however often its patient is read again; None if it states none."""
     if item is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""A transform somebody gives, as a matrix or as pairs of landmarks, checked before anything is made of it."""
+"""A transform that somebody gives, as a matrix or as pairs of landmarks, checked before it is used."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _DETAILS = {
     affine.MatrixFault.SINGULAR: "shrinks or stretches a direction more than 1,000 times",
     affine.MatrixFault.MIRRORED: "has a negative determinant: left would become right",
     affine.MatrixFault.LAST_ROW: "must end in the row 0, 0, 0, 1",
-    affine.MatrixFault.TOO_FAR: f"moves the origin, one way or the other, by more than {affine.FARTHEST_MM:.0f} mm",
+    affine.MatrixFault.TOO_FAR: f"moves the origin, in one direction or the other, by more than {affine.FARTHEST_MM:.0f} mm",
 }
 GIVEN_REFUSALS = (GivenTransformRefusal.BAD_MATRIX, *_CODES.values(), *(fault for fault in LandmarkFault))
 """Every code that a matrix or landmarks can be refused with."""
@@ -36,14 +36,14 @@ GIVEN_REFUSALS = (GivenTransformRefusal.BAD_MATRIX, *_CODES.values(), *(fault fo
 
 @dataclass(frozen=True, eq=False)
 class GivenTransform:
-    """A checked transform, and how far off it is expected to be.
+    """A checked transform, and its expected error.
 
     Attributes
     ----------
     matrix
         (4, 4) target from source, mm.
     expected_error_mm
-        Of landmarks: what 95 % of errors stay under at their centroid. None when unknown.
+        For landmarks: the bound that 95 % of errors stay below at their centroid. None if unknown.
     error_source
         landmarks or declared; None beside an unknown error.
     fit
@@ -99,7 +99,7 @@ def from_landmarks(
     method
         rigid or affine.
     least_fle_mm
-        Localisation error to assume at least: nobody clicks better than to a pixel, however well few pairs fit.
+        Smallest localisation error to assume: nobody clicks more exactly than a pixel, however well few pairs fit.
 
     Raises
     ------

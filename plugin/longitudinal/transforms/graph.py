@@ -1,7 +1,7 @@
-"""Frames of Reference joined by transforms, and the best way from one frame to every other.
+"""Frames of Reference joined by transforms, and the best path from one frame to every other.
 
 Between two frames one transform is preferred and the rest are alternatives; a path uses preferred transforms
-only, forwards or backwards, and its expected error is the sum along it - unknown when one of them is.
+only, forward or backward, and its expected error is the sum along it, which is unknown if one of them is.
 """
 
 import heapq
@@ -39,7 +39,7 @@ class Edge:
     transform
         Maps points of `source_frame` into `target_frame`.
     expected_error_mm
-        One figure for the whole transform, mm, by which transforms are chosen; None when nobody measured it.
+        One figure for the whole transform, mm, by which transforms are chosen; None if not measured.
     error_source
         declared, forwardBackward, landmarks, local or unknown.
     origin
@@ -49,7 +49,7 @@ class Edge:
     method
         rigid, affine, deformable or landmarks.
     error_at_place
-        What was measured of the error place by place, in the target frame; None where nothing was.
+        The error measured place by place, in the target frame; None if not measured.
 
     Raises
     ------
@@ -79,13 +79,13 @@ class Edge:
 
     @property
     def is_claimed(self) -> bool:
-        """Whether its error is what somebody said, and no person has accepted the transform."""
+        """Whether its error is only declared, and no person has accepted the transform."""
         return self.error_source == DECLARED and not self.reviewed
 
     def bound_mm(self, place: Sequence[float]) -> float | None:
-        """What 95 % of places like this one stay under, mm; None where nothing was measured there.
+        """The bound that 95 % of errors at places like this one stay below, mm; None if nothing was measured there.
 
-        `place` is (x, y, z) of the target frame. Of an error that somebody declared it is that, at every place.
+        `place` is (x, y, z) of the target frame. A declared error is the same at every place.
         """
         if self.error_at_place is not None:
             return self.error_at_place.bound_mm(*place)
@@ -117,7 +117,7 @@ def preference(edge: Edge) -> tuple[bool, float, bool, float, str]:
 
 @dataclass(frozen=True)
 class Step:
-    """An edge as a path walks it."""
+    """An edge as a path uses it, forward or backward."""
 
     edge: Edge
     forward: bool
@@ -140,7 +140,7 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Path:
-    """The way from one frame to another; no steps at all within one frame."""
+    """The path from one frame to another; without steps within one frame."""
 
     source_frame: str
     steps: tuple[Step, ...] = ()
@@ -157,14 +157,14 @@ class Path:
 
     @cached_property
     def expected_error_mm(self) -> float | None:
-        """Sum along the path in mm; None when one is unknown, and within one frame: nobody measured that."""
+        """Sum along the path in mm; None if one is unknown, and within one frame, which nobody has measured."""
         errors = [step.edge.expected_error_mm for step in self.steps]
         known = [error for error in errors if error is not None]
         return sum(known) if errors and len(known) == len(errors) else None
 
     @property
     def is_claimed(self) -> bool:
-        """Whether a part of the error is only what somebody said."""
+        """Whether a part of the error is only declared."""
         return any(step.edge.is_claimed for step in self.steps)
 
     @property
@@ -173,9 +173,9 @@ class Path:
         return any(step.edge.error_at_place is not None for step in self.steps)
 
     def bound_mm(self, trail: affine.Points) -> float | None:
-        """What 95 % of places like this one stay under, mm: the sum of each transform's at its own place.
+        """The bound that 95 % of errors at such places stay below, mm: the sum of the transforms' bounds at their places.
 
-        `trail` is what `trail` gives. None within one frame, and when one transform has no measure at its place.
+        `trail` is the result of `trail`. None within one frame, and if one transform has no bound at its place.
         """
         total = 0.0
         places = trail.tolist()
@@ -188,7 +188,7 @@ class Path:
 
     @property
     def error_source(self) -> str:
-        """Where the expected error comes from; of several, the source of the largest part."""
+        """The source of the expected error; if there are several, that of the largest part."""
         if not self.steps:
             return SHARED_FRAME
         if self.expected_error_mm is None:
@@ -219,7 +219,7 @@ class Path:
 
     @cached_property
     def _matrices(self) -> affine.Matrix | None:
-        """(s + 1, 3, 4): into each frame on the way, the first one included; None when a step is not linear."""
+        """(s + 1, 3, 4): into each frame on the path, the first one included; None if a step is not linear."""
         if self.matrix is None:
             return None
         products = [np.eye(4)]
@@ -229,7 +229,7 @@ class Path:
         return np.stack(products)[:, :3]
 
     def trail(self, point: affine.Points) -> affine.Points:
-        """The point (3,) in each frame on the way, mm: (s + 1, 3), the first one itself; NaN from where it gets lost."""
+        """The point (3,) in each frame on the path, mm: (s + 1, 3), beginning with itself; NaN where it cannot be mapped."""
         if self._matrices is not None:
             return np.asarray(self._matrices[:, :, :3] @ point + self._matrices[:, :, 3])
         return self.trails(point[None])[:, 0]
@@ -256,7 +256,7 @@ class Path:
 
 
 def freedom(method: str) -> int:
-    """How free a method is, rigid 0; one nobody knows is the freest."""
+    """The freedom of a method, rigid 0; an unknown one counts as the freest."""
     known = method in _METHODS_BY_FREEDOM
     return _METHODS_BY_FREEDOM.index(method) if known else len(_METHODS_BY_FREEDOM)
 
@@ -272,7 +272,7 @@ def _extend(cost: Cost, edge: Edge) -> Cost:
 
 
 class FrameGraph:
-    """All transforms of a patient; immutable, and free to be shared between threads.
+    """All transforms of a patient; immutable, and can be shared between threads.
 
     Parameters
     ----------
@@ -306,14 +306,14 @@ class FrameGraph:
         return next(iter(self.between(frame, other)), None)
 
     def alternatives(self, frame: str, other: str) -> tuple[Edge, ...]:
-        """The transforms between two frames that stand back for the preferred one."""
+        """The transforms between two frames that are not preferred."""
         return self.between(frame, other)[1:]
 
     def paths_from(self, source_frame: str) -> Mapping[str, Path]:
         """The best path to every frame that can be reached, `source_frame` itself among them.
 
         Best is the fewest unknown errors, then the smallest sum of known ones, then the fewest transforms,
-        then the ids: the answer does not depend on the order of the edges.
+        then the ids: the result does not depend on the order of the edges.
         """
         paths = self._paths.get(source_frame)
         if paths is None:

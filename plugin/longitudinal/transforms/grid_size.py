@@ -1,4 +1,4 @@
-"""A displacement field made to fit into so many bytes of the sidecar, by a coarser grid where it does not."""
+"""A displacement field reduced to a limited number of bytes in the sidecar, by a coarser grid if necessary."""
 
 from dataclasses import replace
 
@@ -9,14 +9,14 @@ from longitudinal.transforms.displacement_grid import interpolate
 from longitudinal.transforms.grid_storage import decode_field, encode_field
 
 MOST_BYTES = 1_000_000
-"""Of a field of our own making, packed."""
+"""The packed size of a field made by the plugin."""
 
 _MARGIN = 1.05
-"""Packed bytes fall a little slower than vectors: neighbours on a coarser grid are less alike."""
+"""The packed size decreases a little more slowly than the number of vectors: on a coarser grid, neighbours differ more."""
 
 
 def fit_field(field: DisplacementField, most_bytes: int = MOST_BYTES) -> DisplacementField:
-    """The field in steps of 0.01 mm, on its own grid where that packs into so many bytes, else on a coarser one.
+    """The field in steps of 0.01 mm, on its own grid if that packs into so many bytes, otherwise on a coarser one.
 
     The grid spans the same box. Smooth fields lose little: at 5 mm a chest's is off by 0.006 mm.
     """
@@ -29,7 +29,7 @@ def fit_field(field: DisplacementField, most_bytes: int = MOST_BYTES) -> Displac
 
 
 def _coarser(field: DisplacementField, factor: float) -> DisplacementField:
-    """The field interpolated on a grid whose steps are so many times as long."""
+    """The field interpolated on a grid with steps that are longer by this factor."""
     counts = np.array(field.dimensions)
     fewer = np.maximum(np.minimum(np.ceil((counts - 1) / factor).astype(int) + 1, counts), 1)
     i, j, k = (np.linspace(0, count - 1, few) for count, few in zip(counts, fewer, strict=True))

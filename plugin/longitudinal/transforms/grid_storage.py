@@ -1,8 +1,8 @@
 """A displacement field as compact bytes, for a BLOB of the sidecar.
 
 Layout, little-endian: magic, encoding, dimensions, geometry and matrices as float64, then one zlib stream. In
-the stream the components stand apart, each value is the difference to its neighbour along i, and low and high
-bytes stand apart: neighbours differ little, so most high bytes are alike.
+the stream the components are separate, each value is the difference from its neighbour along i, and low and high
+bytes are separate: neighbours differ little, so most high bytes are equal.
 """
 
 import struct
@@ -15,10 +15,10 @@ from longitudinal.dicom.registration.deformable_registration import Displacement
 from longitudinal.geometry import affine
 
 LARGEST_EXACT_BYTES = 4 << 20
-"""Up to 4 MiB an imported field is kept exactly as it came."""
+"""Up to this size an imported field is kept exactly as it came."""
 
 QUANTUM_MM = 0.01
-"""Step of the int16 encoding: half of it, 0.005 mm, is the most a component moves."""
+"""Step of the int16 encoding: half of it, 0.005 mm, is the most that a component changes."""
 
 _MAGIC = b"LDG1"
 _EXACT, _QUANTISED = 0, 1
@@ -28,7 +28,7 @@ _COMPRESSION_LEVEL = 6
 
 
 def encode_field(field: DisplacementField, largest_exact: int = LARGEST_EXACT_BYTES) -> bytes:
-    """Pack a field: float32 where that takes at most `largest_exact` bytes or int16 cannot hold it."""
+    """Pack a field: as float32 if that takes at most `largest_exact` bytes or int16 cannot hold it."""
     if largest_exact > 0 or not _is_quantisable(field.vectors):
         exact = _pack(field, _EXACT, field.vectors.astype("<f4").view("<u4"))
         if len(exact) <= largest_exact or not _is_quantisable(field.vectors):

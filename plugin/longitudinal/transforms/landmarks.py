@@ -1,9 +1,9 @@
-"""Transforms from pairs of landmarks, in closed form, and how far off they are expected to be elsewhere.
+"""Transforms from pairs of landmarks, in closed form, and their expected error at other points.
 
 Vocabulary of Fitzpatrick, West and Maurer, IEEE Trans Med Imaging 17 (1998) 694: FLE, the error of localising
-one landmark (both images together); FRE, the distance left between the pairs after the fit; TRE, the error at
-any other point. All are root mean squares in mm. FRE says nothing about TRE by itself: it gives FLE, and FLE
-with the arrangement of the landmarks gives TRE.
+one landmark (both images together); FRE, the remaining distance of the pairs after the fit; TRE, the error at
+any other point. All are root mean squares in mm. FRE alone says nothing about TRE: FLE follows from FRE, and
+TRE from FLE and the arrangement of the landmarks.
 """
 
 from collections.abc import Sequence
@@ -24,22 +24,22 @@ DUPLICATE_MM = 0.01
 """Landmarks of one image closer than this are one landmark entered twice: no image has such pixels."""
 
 LEAST_SPREAD_MM = 1.0
-"""RMS distance from the best line (plane); less is collinear (coplanar). About the error of a click."""
+"""RMS distance from the best line (plane); less is collinear (coplanar). About as large as the error of a click."""
 
 LEAST_SPREAD_RATIO = 0.01
-"""A longer row of landmarks needs as much more breadth: a hundredth of its RMS length."""
+"""A longer row of landmarks needs more breadth: a hundredth of its RMS length."""
 
 MIRROR_RATIO = 2.0
 MIRROR_MM = 0.5
-"""A reflection fits better when the rotation leaves more than twice its FRE, and half a millimetre more.
+"""A reflection fits better if the rotation leaves more than twice its FRE, and half a millimetre more.
 
-Nearly flat landmarks fit both ways within noise; that alone is no mirror image.
+Nearly flat landmarks fit both ways within noise; that alone does not indicate a mirror image.
 """
 
 
 @dataclass(frozen=True)
 class LandmarkProblem:
-    """One thing wrong with the landmarks.
+    """One fault of the landmarks.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class LandmarkProblem:
 
 
 class LandmarksRefusedError(ValueError):
-    """The landmarks give no transform; every problem found is named."""
+    """The landmarks do not yield a transform; every problem found is named."""
 
     def __init__(self, problems: Sequence[LandmarkProblem]) -> None:
         super().__init__(
@@ -65,7 +65,7 @@ class LandmarksRefusedError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class LandmarkFit:
-    """A fitted transform and what the landmarks say about it.
+    """A fitted transform and its errors at the landmarks.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class LandmarkFit:
     fre_mm
         Their root mean square.
     fle_mm
-        RMS localisation error that FRE points to; None when the fit leaves no residual (affine from 4 pairs).
+        RMS localisation error that follows from FRE; None if the fit leaves no residual (affine from 4 pairs).
     """
 
     transform: Affine
@@ -102,7 +102,7 @@ class LandmarkFit:
         points
             (m, 3) in mm, LPS of the source frame.
         least_fle_mm
-            Localisation error to assume at least: few pairs fit well by chance.
+            Smallest localisation error to assume: few pairs fit well by chance.
 
         Returns
         -------
@@ -265,7 +265,7 @@ def _bad_arrangement(name: str, points: affine.Points, flat_allowed: bool) -> li
     same = np.triu(distances < DUPLICATE_MM, k=1)
     repeated = np.flatnonzero(same.any(axis=0))
     if len(repeated):
-        # each with the first it repeats: all pairs of a thousand equal landmarks would be half a million
+        # each with the first one it repeats: a thousand equal landmarks have half a million pairs
         return [
             LandmarkProblem(f"{name}/{second}", LandmarkFault.DUPLICATE, f"the same point as {name}/{first}")
             for second, first in zip(repeated, same[:, repeated].argmax(axis=0), strict=True)

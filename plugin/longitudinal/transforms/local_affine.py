@@ -1,4 +1,4 @@
-"""What a point map is like around one point: a matrix, also where the map itself is none."""
+"""A point map around one point: a matrix, even if the map itself is not linear."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ _STEP_MM = 5.0
 
 
 def local_affine(target_from_source: Transform | Path, point: Points) -> Matrix:
-    """The (4, 4) map that a transform is around a point (3,) of its source frame, LPS mm.
+    """The (4, 4) map that approximates a transform around a point (3,) of its source frame, LPS mm.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""JSON in the archive's user metadata, which anybody may write: read within limits, or taken as nothing."""
+"""JSON in the archive's user metadata, which anybody may write: read within limits, otherwise ignored."""
 
 import logging
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ LOGGER = logging.getLogger(__name__)
 Kind = TypeVar("Kind")
 
 MAX_DEPTH = 16
-"""What is written here nests 4 deep; parsers recurse."""
+"""The plugin's own JSON nests 4 deep; parsers recurse."""
 
 MOST_FIGURES = 100
-"""Numbers that a registration says of itself; there are a dozen."""
+"""The most figures of a registration; it has a dozen."""
 
 LARGEST_INTEGER = 2**53
-"""Larger ones are no figure of ours, and not every reader of JSON can hold them."""
+"""Larger numbers are not the plugin's, and not every reader of JSON can hold them."""
 
 _SHOWN = 80
 _MOST_LOGGED = 1_000
@@ -27,9 +27,9 @@ _logged: set[int] = set()
 
 
 def read_metadata(text: str | None, kind: type[Kind]) -> Kind | None:
-    """The value of a metadata text; None where there is none, or what stands there is not what is written here.
+    """The value of a metadata text; None if there is none, or if it does not have the plugin's own form.
 
-    It never raises: a bad value is logged once and says nothing.
+    It never raises: a bad value is logged once and ignored.
     """
     if not text:
         return None
@@ -42,14 +42,14 @@ def read_metadata(text: str | None, kind: type[Kind]) -> Kind | None:
             _log(text, f"nested {depth} deep; the limit is {MAX_DEPTH}")
             return None
         return msgspec.json.decode(raw, type=kind)
-    # msgspec's own, a number that Python refuses to read, half a surrogate pair
+    # msgspec's own errors, a number that Python refuses to read, half of a surrogate pair
     except (ValueError, RecursionError, OverflowError) as error:
         _log(text, str(error))
         return None
 
 
 def are_figures(said: Mapping[str, object], longest_text: int) -> bool:
-    """Whether these are figures as a registration writes them: not too many, no longer or larger than makes sense."""
+    """Whether these are figures as a registration writes them: limited in number, length and size."""
     return len(said) <= MOST_FIGURES and all(
         len(name) <= longest_text and _is_figure(value, longest_text) for name, value in said.items()
     )
@@ -67,4 +67,4 @@ def _log(text: str, why: str) -> None:
         if len(_logged) >= _MOST_LOGGED:
             _logged.clear()
         _logged.add(digest)
-        LOGGER.warning("Metadata that says nothing readable is ignored (%s): %r", why, text[:_SHOWN])
+        LOGGER.warning("Unreadable metadata is ignored (%s): %r", why, text[:_SHOWN])

@@ -1,6 +1,6 @@
 """Point maps between two frames, all behind one small protocol.
 
-A transform knows nothing of frames: the edge that holds it does. Points are LPS, mm, float64.
+A transform does not know its frames; its edge does. Points are LPS, mm, float64.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Affine:
     Raises
     ------
     ValueError
-        The matrix is no usable point map; the message is a `MatrixFault`.
+        The matrix is not a usable point map; the message is a `MatrixFault`.
 
     >>> Affine(np.diag([2.0, 1.0, 1.0, 1.0])).inverse().map_points([[4.0, 1.0, 1.0]]).tolist()
     [[2.0, 1.0, 1.0]]
@@ -60,7 +60,7 @@ class Affine:
 
     def inverse(self) -> Self:
         """The map from target to source."""
-        # Not checked again: at the very limits rounding would refuse the inverse of what was accepted.
+        # Not checked again: at the limits rounding could refuse the inverse of an accepted matrix.
         inverse = object.__new__(type(self))
         matrix = affine.invert(self.target_from_source)
         matrix.setflags(write=False)
@@ -84,6 +84,6 @@ class Rigid(Affine):
 
 
 def linear(target_from_source: affine.Matrix) -> Affine:
-    """A `Rigid` where the matrix is rigid, an `Affine` otherwise."""
+    """A `Rigid` if the matrix is rigid, otherwise an `Affine`."""
     rigid = np.shape(target_from_source) == (4, 4) and affine.is_rigid(np.asarray(target_from_source))
     return Rigid(target_from_source) if rigid else Affine(target_from_source)

@@ -1,9 +1,9 @@
-"""Signed statements: what this plugin says about an object is told from what anybody else writes beside it.
+"""Signed statements: they distinguish what this plugin states about an object from what anybody else writes beside it.
 
 A statement of any kind is bytes about one item of one object. Its signature is an HMAC (RFC 2104, SHA-256) over the kind,
 the object's SOP Instance UID and digest, the item, a counter and those bytes, with a key that only the nodes of one archive
-have. It cannot be moved to another item or object, nor survive a change of the object; of two, the one with the larger
-counter is the later one.
+have. It is invalid for any other item or object, and after any change of the object; of two signatures, the one with the
+larger counter is the later one.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One secret; its id is shown, the secret never.
+    """One secret; its id is shown, the secret itself never.
 
     >>> Key(b"0" * 32)
     Key(id='bba18d6b7927594f')
@@ -67,7 +67,7 @@ def sign(key: Key, kind: str, subject: Subject, content: bytes, counter: int) ->
 def verifies(
     keys: "list[Key] | tuple[Key, ...]", signature: Signature, kind: str, subject: Subject, content: bytes
 ) -> bool:
-    """Whether one of the keys signed just this."""
+    """Whether one of the keys signed exactly this."""
     for key in keys:
         if key.id == signature.key:
             mac = _mac(key, kind, subject, content, signature.counter)
@@ -85,6 +85,6 @@ def _mac(key: Key, kind: str, subject: Subject, content: bytes, counter: int) ->
         str(counter).encode(),
         content,
     )
-    # each with its length, so that no two lists of parts read the same
+    # each with its length, so that no two lists of parts have the same bytes
     message = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
     return hmac.new(key.secret, message, hashlib.sha256).hexdigest()

@@ -1,9 +1,9 @@
-"""What is said about an item of a registration object, as two signed statements: `given` and `review`.
+"""The two signed statements about an item of a registration object: `given` and `review`.
 
-`given` is how good the transform is, who gave it and when, what it measured of itself, and which error at place it goes
-with; `review` what a person decided. Each is signed by itself: a review does not vouch for an error that nobody signed.
-What is unsigned cannot raise trust: no error, no review. It can lower it: an unsigned rejection rejects, and what was once
-rejected stays so until something newer is signed.
+`given` states the accuracy of the transform, who gave it and when, its figures, and the error at place that belongs to
+it; `review` what a person decided. Each is signed separately: a review does not vouch for an error that nobody signed.
+An unsigned statement cannot raise trust: no error, no review. It can lower it: an unsigned rejection rejects, and a
+rejected transform stays rejected until something newer is signed.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,25 +18,25 @@ from longitudinal.transforms.signature import Signature
 GIVEN, REVIEW = "given", "review"
 
 Seal = Callable[[str, int, bytes, int], Signature | None]
-"""Signs: kind, item, content, and the counter to be larger than; None where this node may not."""
+"""Signs: kind, item, content, and the counter to exceed; None if this node may not sign."""
 Check = Callable[[Signature, str, int, bytes], bool]
 """Verifies: signature, kind, item, content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What was seen of one item before; it outlives the metadata.
+    """What this node has seen of one item; it outlives the metadata.
 
     Attributes
     ----------
     given, review
-        The largest counters of signed statements; 0 where there were none. A smaller one is an old statement put back.
+        The largest counters of signed statements; 0 if there were none. A smaller one is of an older, restored statement.
     rejected
-        The largest counter when it was rejected; None while it is not.
+        The largest counter when it was rejected; None if it is not.
     unsigned
-        Which statements are there and were not believed.
+        Which statements exist but do not count.
     unknown_key
-        The id of the key that one of those names; "" where it names one of ours, or none.
+        The id of the key that one of those names; "" if it names one of this node's keys, or none.
     """
 
     given: int = 0
@@ -47,7 +47,7 @@ class Memory:
 
 
 def give(text: str | None, number: int, notes: Notes, seal: Seal, known: Memory) -> str:
-    """The annotation with who gave an item and how good it is; where that was said already, it stays as it is."""
+    """The annotation with who gave an item and its accuracy; if that is stated already, it is unchanged."""
     items = read_items(text)
     if number in items and items[number].given_at is not None:
         return text or ""
@@ -62,7 +62,7 @@ def give(text: str | None, number: int, notes: Notes, seal: Seal, known: Memory)
 def decide(
     text: str | None, number: int, decision: str, user: str, at: str, seal: Seal, known: Memory
 ) -> str:  # fmt: skip
-    """The annotation with a reviewer's decision on one item; everything else stays, signed or not."""
+    """The annotation with a reviewer's decision on one item; everything else is unchanged, signed or not."""
     items = read_items(text)
     said = items.get(number, StatedItem())
     item = msgspec.structs.replace(said, decision=decision, decided_by=user, decided_at=at)
@@ -74,9 +74,9 @@ def decide(
 def restate(
     text: str | None, number: int, before: Notes, notes: Notes, seal: Seal, known: Memory
 ) -> str:  # fmt: skip
-    """The annotation with what was found out about an item since it was given, and what that decides.
+    """The annotation with later findings about an item, and the decision that follows from them.
 
-    `before` is what counted of it. A decision that did not count is left to a person, as it stands.
+    `before` is the part of it that counted. A decision that did not count is left unchanged, for a person.
     """
     items = read_items(text)
     said = items.get(number, StatedItem())
@@ -99,7 +99,7 @@ def restate(
 def believe(
     text: str | None, check: Check, known: Mapping[int, Memory], has_key: Callable[[str], bool]
 ) -> tuple[dict[int, Notes], dict[int, Memory]]:
-    """What of an annotation counts, by item number, and what is to be remembered of each item."""
+    """The part of an annotation that counts, by item number, and what to remember of each item."""
     items = read_items(text)
     notes, memories = {}, {}
     for number in sorted({*items, *known}):
@@ -173,7 +173,7 @@ def _replace_given(item: StatedItem, notes: Notes) -> StatedItem:
 
 
 def _newest(item: StatedItem, known: Memory) -> int:
-    """The largest counter that was seen, here or in what stands there now."""
+    """The largest counter seen so far, here or in the stored annotation."""
     signatures = [_signature(item.given_signature), _signature(item.review_signature)]
     return max(
         [
@@ -197,7 +197,7 @@ def _plain(signature: Signature | None) -> object:
 
 
 def _given(item: StatedItem) -> bytes:
-    """What a signature of `given` is over: the values, in this order for good; the digest only where there is one."""
+    """The content that a signature of `given` covers: these values, always in this order; the digest if there is one."""
     digest = () if item.errors_digest is None else (item.errors_digest,)
     values = (
         item.expected_error_mm,

@@ -43,9 +43,9 @@ class StoredTransform:
     refusal
         Why it is not used; None when `edge` is.
     is_own
-        Whether it was made here: the object says that we made it, and so does what this archive's nodes have signed.
+        Whether the plugin made it: both the object and a statement signed by a node of this archive say so.
     origin
-        person, automatic or vendor, as the object itself says.
+        person, automatic or vendor, according to the object itself.
     """
 
     id: str
@@ -75,7 +75,7 @@ class StoredTransform:
 
 
 class GridCache:
-    """Displacement grids unpacked once, however often a patient is read again; the least recently used leave.
+    """Displacement grids, unpacked only once however often a patient is read again; the least recently used are dropped.
 
     The key is the transform's id and a digest of its content: an object can be overwritten under its UID.
     """
@@ -85,13 +85,13 @@ class GridCache:
         self._grids: OrderedDict[tuple[str, str], Transform] = OrderedDict()
 
     def unpack(self, transform: str, digest: str | None, read: Callable[[], bytes]) -> Transform:
-        """The transform of a grid; `read` gives its bytes where they are needed."""
+        """The transform of a grid; `read` returns its bytes if they are needed."""
         key = (transform, digest or "")
         with self._lock:
             if digest is not None and (known := self._grids.get(key)) is not None:
                 self._grids.move_to_end(key)
                 return known
-        # The item's frame is the grid's target: a deformable REG runs the other way (PS3.3 C.20.3.1.1).
+        # The item's frame is the grid's target: a deformable REG runs the opposite way (PS3.3 C.20.3.1.1).
         made = DisplacementGrid.from_bytes(read()).inverse()
         with self._lock:
             self._grids[key] = made
@@ -109,7 +109,7 @@ def read_stored_transforms(
     grids: GridCache,
     read_grid: Callable[[int], bytes],
 ) -> list[StoredTransform]:
-    """Give every item its two frames and an edge, or the reason it has none.
+    """Give every item its two frames and an edge, or the reason why it has none.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def read_stored_transforms(
     frame_of_image
         The frame of an image of this patient by SOP Instance UID, for items that name images instead of a frame.
     canonical
-        The frame an aliased FrameOfReferenceUID stands for.
+        The frame that an aliased FrameOfReferenceUID belongs to.
     is_own
         Whether the patient has images in a frame.
     is_foreign
@@ -147,7 +147,7 @@ def read_stored_transforms(
 
 @dataclass(frozen=True, slots=True)
 class _Frames:
-    """What is known of the frames of a patient: see `read_stored_transforms`."""
+    """The frames of a patient: see `read_stored_transforms`."""
 
     frame_of_image: Callable[[str], str | None]
     canonical: Callable[[str], str]
@@ -155,10 +155,10 @@ class _Frames:
     is_foreign: Callable[[str], bool]
 
     def find(self, uid: str | None, references: str) -> tuple[str | None, str]:
-        """The frame of one end of an item, and how UID and images disagree; "" where they do not.
+        """The frame of one end of an item, and how UID and images disagree; "" if they do not.
 
-        The UID where an image of the patient bears it, else the frame of the images named, else the UID all the same. An
-        image without FrameOfReferenceUID is named by reference; a UID beside it is only a placeholder (type 1).
+        The UID if an image of the patient has it, otherwise the frame of the referenced images, otherwise the UID. Images
+        without FrameOfReferenceUID are identified by reference; a UID beside them is only a placeholder (type 1).
         """
         lying = {frame for image in json.loads(references) if (frame := self.frame_of_image(image))}
         own = self.known(uid)
@@ -171,7 +171,7 @@ class _Frames:
         return only, _disagreement(uid, lying) if disagrees else ""
 
     def known(self, uid: str | None) -> str | None:
-        """The patient's frame of a UID; None where no image of the patient bears it."""
+        """The patient's frame of a UID; None if no image of the patient has it."""
         frame = None if uid is None else self.canonical(uid)
         return frame if frame is not None and self.is_own(frame) else None
 
@@ -184,7 +184,7 @@ def _disagreement(uid: str | None, lying: set[str]) -> str:
 def _read(
     row: sqlite3.Row, frames: _Frames, is_named: bool, transform: Callable[[sqlite3.Row], Transform]
 ) -> StoredTransform:
-    """One item. `is_named`: the images of the object's own frame come with its UID, and must lie in it."""
+    """One item. `is_named`: the images of the object's own frame come with its UID, and must be in it."""
     source, conflict = frames.find(row["source_frame"], row["source_references"])
     target = frames.known(row["target_frame"])
     if target is None or is_named:
@@ -212,7 +212,7 @@ def _read(
         if refusal is None and source and target:
             edge = _edge(row, source, target, transform(row), notes)
     except (ValueError, OverflowError, np.linalg.LinAlgError) as error:
-        # It was indexed before what it holds was refused, or the sidecar is damaged: the patient is answered without it.
+        # It was indexed before such content was refused, or the sidecar is damaged: answers for the patient do without it.
         LOGGER.warning("Transform %s cannot be used: %s", row["id"], error)
         refusal, detail = (
             str(RegistrationRefusal.BAD_GRID if row["has_grid"] else RegistrationRefusal.BAD_MATRIX),
@@ -226,7 +226,7 @@ def _read(
 
 
 def _names_own_frame(row: sqlite3.Row) -> bool:
-    """Whether an item says by UID that its images are those of the object's own frame."""
+    """Whether an item declares by UID that its images are those of the object's own frame."""
     return (
         row["source_frame"] is not None
         and row["source_frame"] == row["target_frame"]
@@ -253,7 +253,7 @@ def _is_own_frame(row: sqlite3.Row, stored: StoredTransform, frames: _Frames) ->
 
 
 def _is_identity(row: sqlite3.Row) -> bool:
-    """False also of what is no matrix, in a damaged sidecar."""
+    """False also if the matrix is unreadable, in a damaged sidecar."""
     packed = row["matrix"]
     if packed is None or len(packed) != _MATRIX_BYTES:
         return False
@@ -287,27 +287,27 @@ def _edge(row: sqlite3.Row, source: str, target: str, transform: Transform, note
 
 
 def _origin(row: sqlite3.Row) -> str:
-    """As the object says: nothing that stands beside it makes a person's or a vendor's of what we made."""
+    """As the object states: nothing beside it turns the plugin's own transform into a person's or a vendor's."""
     if row["maker"] != Equipment().manufacturer:
         return str(row["origin"])
     return "person" if row["label"] in GIVEN_LABELS else "automatic"
 
 
 def _error_at_place(notes: Notes) -> ErrorAtPlace | None:
-    """What was measured; beside a declared error, or where nothing is said of the object any more, it counts for nothing."""
+    """The measured errors; they do not count with a declared error, or if the object has no statements any more."""
     return None if notes.error_source in (None, DECLARED) else read_error(notes.error_at_place)
 
 
 def _is_own(row: sqlite3.Row, notes: Notes) -> bool:
-    """Whether we made the object: it says so, and so does what we keep beside it in this archive."""
+    """Whether the plugin made the object: both the object and the statements beside it in this archive say so."""
     return row["maker"] == Equipment().manufacturer and notes.given_origin is not None
 
 
 def _notes(row: sqlite3.Row) -> Notes:
-    """What is said of a transform.
+    """The statements about a transform.
 
-    What passed older checks is not measured until the present ones were made, and neither is what an older version measured
-    as a whole.
+    A transform that has only passed older checks counts as not measured, and so does one that an older version measured
+    only as a whole.
     """
     notes = Notes(
         row["expected_error_mm"], row["error_source"], row["given_origin"], row["given_by"] or "", row["given_at"],

@@ -350,7 +350,7 @@ class ArchiveAndIndex(RuleBasedStateMachine):
         assert self.index.writer.health.fault is None
 
 
-TestArchiveAndIndex = ArchiveAndIndex.TestCase
+TestArchiveAndIndex = pytest.mark.slow(ArchiveAndIndex.TestCase)
 TestArchiveAndIndex.settings = settings(
     max_examples=EXAMPLES,
     stateful_step_count=STEPS,

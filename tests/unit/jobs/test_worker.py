@@ -198,6 +198,7 @@ CENTRES = _RANDOM.uniform(0, 3.0 * SIZE, (60, 3))
 WIDTHS = _RANDOM.uniform(4, 9, 60)
 
 
+@pytest.mark.slow
 def test_a_point_is_refined_and_the_next_one_reads_nothing(queue: JobQueue) -> None:
     orthanc = Orthanc(blobs)
     worker = WorkerProcess(Workplace(Path(sys.executable), orthanc.url, lambda: TOKEN, 1, 1024))

@@ -8,6 +8,8 @@ from longitudinal.registration.block_match import BlockMatches, match_blocks
 from longitudinal.registration.pyramid import Pyramid, as_transform
 from tests.unit.registration.phantoms import BODY, Body, motion, scan
 
+pytestmark = pytest.mark.slow
+
 WITHIN_MM = 0.4
 """A fifth of the blocks' voxel."""
 

@@ -12,6 +12,8 @@ from longitudinal.registration.engine import ENGINE, align, recheck
 from longitudinal.registration.volume import Volume
 from tests.unit.registration.phantoms import BODY, MOTION, NEAR_MOTION, Body, mean_error, mirrored, scan
 
+pytestmark = pytest.mark.slow
+
 WITHIN_MM = 0.4
 """A tenth of the voxel; the noise-free optimum is the truth itself."""
 

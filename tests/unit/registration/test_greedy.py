@@ -17,6 +17,8 @@ from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.grid_storage import encode_field
 from tests.unit.registration.phantoms import BODY, BODY_MM, MOTION, mean_error, scan
 
+pytestmark = pytest.mark.slow
+
 STRETCH = np.diag([1.05, 0.97, 1.0, 1.0])
 MEGABYTE = 1 << 20
 FIXED = Pyramid(scan(BODY))

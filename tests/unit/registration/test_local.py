@@ -12,6 +12,8 @@ from longitudinal.registration.pyramid import Pyramid
 from longitudinal.transforms.model import linear
 from tests.unit.registration.phantoms import BODY, MOTION, motion, scan
 
+pytestmark = pytest.mark.slow
+
 POINT = np.array([12.0, -20.0, 8.0])
 FIXED = Pyramid(scan(BODY))
 

@@ -13,6 +13,8 @@ from longitudinal.registration.quality import MIRROR_IMAGE_RATIO, tissue_points
 from longitudinal.registration.volume import Volume
 from tests.unit.registration.phantoms import Body, motion, scan
 
+pytestmark = pytest.mark.slow
+
 ODD = 0.35
 """How much higher the blobs of one side are: what left and right of a head differ by is small."""
 

@@ -14,6 +14,8 @@ from longitudinal.transforms.error_at_place import LONGEST_TEXT, ErrorGrid, join
 from longitudinal.transforms.model import Affine, Rigid, linear
 from tests.unit.registration.phantoms import BODY, Body, motion, scan
 
+pytestmark = pytest.mark.slow
+
 GRID = {"spacing": (2.5, 2.5, 3.0), "size": (72, 80, 54)}
 PULLED, BY = np.array([0.0, 40.0, 0.0]), np.array([0.0, 1.0, 8.0])
 STILL = Rigid(np.eye(4))

@@ -9,6 +9,8 @@ from longitudinal.registration.rigid import COARSE, refine_start
 from longitudinal.registration.search import rotation_grid, search
 from tests.unit.registration.phantoms import BODY, MOTION, mean_error, motion, scan
 
+pytestmark = pytest.mark.slow
+
 FARTHEST_DEGREES = 18.0
 """How far a rotation within 45 degrees is from the grid at the most; the refinement bridges 20."""
 

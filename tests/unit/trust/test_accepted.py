@@ -13,6 +13,8 @@ from benchmarks.registration.trust.scans import PERSONS
 from benchmarks.registration.trust.ways import Ways
 from tests.data import data
 
+pytestmark = pytest.mark.slow
+
 WRONG = [
     next(pair for pair in wrong_pairs() if pair.kind == kind and pair.person == person and is_turned(pair))
     for kind, person in (

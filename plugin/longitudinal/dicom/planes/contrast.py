@@ -1,4 +1,4 @@
-"""What the grey values of a scan stand for: two scans of one contrast can be compared voxel by voxel."""
+"""The contrast of a scan: two scans of the same contrast can be compared voxel by voxel."""
 
 import math
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from longitudinal.dicom.tags import Tags, number_if_valid, text
 SAME_TIMING_RATIO = 1.5
 """Echo, repetition and inversion time may differ by this factor and weight the tissues alike.
 
-T1 and T2 weighted, FLAIR and proton density lie factors of three and more apart.
+T1 and T2 weighted, FLAIR and proton density differ by factors of three and more.
 """
 
 NO_INVERSION_MS = 1.0
-"""An inversion time below is a way of writing that there is none."""
+"""A smaller inversion time means that there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Contrast:
     modality
         Modality (0008,0060), such as CT; "" when unknown.
     repetition_time, echo_time, inversion_time
-        ms, NaN where the object does not say (0018,0080), (0018,0081), (0018,0082).
+        ms, NaN if the object does not state it (0018,0080), (0018,0081), (0018,0082).
     """
 
     modality: str
@@ -36,7 +36,7 @@ class Contrast:
 
     @classmethod
     def from_tags(cls, tags: Tags) -> Self:
-        """Read the contrast of an instance; never raises for what the object holds."""
+        """Read the contrast of an instance; never raises because of its content."""
         return cls(
             text(tags, tag.MODALITY),
             number_if_valid(tags, tag.REPETITION_TIME),
@@ -45,9 +45,9 @@ class Contrast:
         )
 
     def is_like(self, other: "Contrast") -> bool:
-        """Whether equal tissue is equally bright in both: local correlation is a catastrophe where it is not.
+        """Whether equal tissue is equally bright in both: if not, local correlation fails badly.
 
-        Only where that is known: CT, whose numbers are calibrated, and MR of about the same timing.
+        True only if that is known: for CT, which has calibrated values, and for MR of about the same timing.
 
         >>> Contrast("CT").is_like(Contrast("CT")), Contrast("CT").is_like(Contrast("PT"))
         (True, False)

@@ -73,7 +73,7 @@ def read_planes(tags: Tags) -> ImagePlanes | NoPlanes:
     Returns
     -------
     ImagePlanes or NoPlanes
-        Never raises for what the object holds.
+        Never raises because of the object's content.
     """
     try:
         return ImagePlanes(find_role(tags), _reader(tags)(tags))
@@ -84,12 +84,12 @@ def read_planes(tags: Tags) -> ImagePlanes | NoPlanes:
 
 
 def _reader(tags: Tags) -> Callable[[Tags], Planes]:
-    """Choose how the geometry of this object is written.
+    """Choose the reader for the geometry of this object.
 
     Raises
     ------
     NotIndexableError
-        It is of a kind that has none.
+        Objects of its kind have none.
     """
     sop_class = text(tags, tag.SOP_CLASS_UID)
     name = f"SOPClassUID is {sop_class or 'absent'}"

@@ -1,6 +1,6 @@
 """Planes of multi-frame objects with functional groups: enhanced CT, MR, PET, X-ray 3D, segmentation.
 
-An attribute stands either in the functional group of its frame or in the shared one; the frame's comes first
+An attribute is either in the functional group of its frame or in the shared one; the frame's takes precedence
 (PS3.3 C.7.6.16.1.1 and C.7.6.16.1.2).
 """
 
@@ -52,12 +52,12 @@ _NO_TAGS: Tags = {}
 
 
 def multi_frame_planes(tags: Tags) -> Planes:
-    """Read one plane per frame; frames that are projections are left out where others are slices.
+    """Read one plane per frame; frames that are projections are left out if others are slices.
 
     Raises
     ------
     NotIndexableError, BadValueError
-        One frame without a place, and the object has none.
+        If one frame has no geometry, the object has none.
     """
     frames = sequence(tags, tag.PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE)
     count = frame_count(tags)
@@ -70,14 +70,14 @@ def multi_frame_planes(tags: Tags) -> Planes:
     slices = _slices(tags, frames, shared)
     reader = _FrameReader(tags, shared)
     planes = build_planes([_read(reader, frame, number) for number, frame in slices])
-    # One position for each slice: the frames are no tiles. A series of tiled volumes has one for all of them.
+    # One position for each slice: the frames are not tiled. A series of tiled volumes has one for all of them.
     if len(np.unique(planes["position"], axis=0)) == 1 and (tiles := tiles_of(tags, frames[0], shared)):
         raise NotIndexableError(NotIndexableReason.MOSAIC, tiles)
     return planes
 
 
 def _slices(tags: Tags, frames: Sequence[Tags], shared: Tags) -> list[tuple[int, Tags]]:
-    """The frames that are no projections, with their 1-based numbers."""
+    """The frames that are not projections, with their 1-based numbers."""
     numbered = list(enumerate(frames, start=1))
     if text(tags, tag.SOP_CLASS_UID) in SEGMENTATIONS:
         return numbered
@@ -97,7 +97,7 @@ def _slices(tags: Tags, frames: Sequence[Tags], shared: Tags) -> list[tuple[int,
 
 
 def _read(reader: _FrameReader, frame: Tags, number: int) -> PlaneValues:
-    """Read one frame; what is wrong with it says of which frame it is."""
+    """Read one frame; an error names the frame."""
     try:
         return reader.read(frame, number)
     except NotIndexableError as error:
@@ -107,10 +107,10 @@ def _read(reader: _FrameReader, frame: Tags, number: int) -> PlaneValues:
 
 
 class _FrameReader:
-    """Reads one frame after the other; what is the same for all of them is read once.
+    """Reads one frame after the other; values common to all of them are read once.
 
-    Each attribute is looked up by itself: in the group of the frame, in the shared group, and, where a writer left it
-    there, at the root. A group of the frame may state one attribute and leave the others to the shared one.
+    Each attribute is looked up separately: in the group of the frame, in the shared group, and, if a writer left it
+    there, at the root. A group of the frame may state one attribute and leave the others to the shared group.
     """
 
     def __init__(self, tags: Tags, shared: Tags) -> None:
@@ -130,7 +130,7 @@ class _FrameReader:
         """Read the `PLANE` fields of the frame with this 1-based number."""
         moment = self._find(frame, tag.FRAME_CONTENT_SEQUENCE, tag.FRAME_ACQUISITION_DATE_TIME, text)
         return (
-            # a position at the root is that of one frame at most
+            # a position at the root is that of at most one frame
             self._find(frame, tag.PLANE_POSITION_SEQUENCE, tag.IMAGE_POSITION_PATIENT, _position, self._is_single),
             self._find(frame, tag.PLANE_ORIENTATION_SEQUENCE, tag.IMAGE_ORIENTATION_PATIENT, _orientation, True),
             self._find(frame, tag.PIXEL_MEASURES_SEQUENCE, tag.PIXEL_SPACING, _spacing, True),
@@ -151,7 +151,7 @@ class _FrameReader:
     def _find(
         self, frame: Tags, group: str, key: str, read: Callable[[Tags, str], T], is_at_root: bool = False
     ) -> T:
-        """Read one attribute of a functional group: the frame's own, else the shared one, else that of the root."""
+        """Read one attribute of a functional group: the frame's own, otherwise the shared one or that of the root."""
         if group in frame and (own := item(frame, group)) and own.get(key, "") != "":
             return read(own, key)
         if (group, key) not in self._of_shared:
@@ -163,7 +163,7 @@ class _FrameReader:
         return value
 
     def _fingerprint(self, frame: Tags) -> int:
-        """Tell frames apart by frame type, complex component and segment."""
+        """Distinguish frames by frame type, complex component and segment."""
         telling = tuple(
             [
                 self._find(frame, group, key, _joined) if group in frame or group in self._shared else ""

@@ -35,10 +35,10 @@ OTHER_VECTORS = (
     tag.ROTATION_VECTOR,
     tag.RR_INTERVAL_VECTOR,
 )
-"""What tells frames of one slice apart, beside the time slot."""
+"""What distinguishes frames of one slice, apart from the time slot."""
 
 MAX_SLICE_SPACING_MM = 1e3
-"""1 m: farther apart are no slices of a patient."""
+"""1 m: slices of a patient are never farther apart."""
 
 
 def nuclear_medicine_planes(tags: Tags) -> Planes:
@@ -50,8 +50,8 @@ def nuclear_medicine_planes(tags: Tags) -> Planes:
     Raises
     ------
     NotIndexableError, BadValueError
-        ``projection`` for every other kind; ``ambiguousOffsets`` where detectors differ or slices are not
-        told.
+        ``projection`` for every other kind; ``ambiguousOffsets`` if detectors differ or slices are
+        unknown.
     """
     kind = texts(tags, tag.IMAGE_TYPE)[2:3]
     if not RECONSTRUCTIONS.intersection(kind):
@@ -80,7 +80,7 @@ def nuclear_medicine_planes(tags: Tags) -> Planes:
 def _first_plane(tags: Tags) -> PlaneValues:
     """Read position and orientation of the first slice, which all detectors must agree on.
 
-    They stand in DetectorInformationSequence (PS3.3 C.8.4.11); some writers put both or one of them at the root.
+    They are in DetectorInformationSequence (PS3.3 C.8.4.11); some writers put both or one of them at the root.
     """
     detectors = [
         detector
@@ -113,7 +113,7 @@ def _slice_numbers(tags: Tags, count: int) -> Sequence[int]:
     slices = integer(tags, tag.NUMBER_OF_SLICES)
     vectors = (*OTHER_VECTORS, tag.TIME_SLOT_VECTOR)
     if slices not in (None, count) or any(len(set(numbers(tags, key))) > 1 for key in vectors):
-        detail = f"SliceVector is absent, NumberOfFrames is {count}, NumberOfSlices is {slices}: frames are not slices alone"
+        detail = f"SliceVector is absent, NumberOfFrames is {count}, NumberOfSlices is {slices}: frames are not only slices"
         raise NotIndexableError(NotIndexableReason.AMBIGUOUS_OFFSETS, detail)
     return range(1, count + 1)
 
@@ -143,7 +143,7 @@ def _vector(tags: Tags, key: str, count: int) -> list[int] | None:
 
 
 def _fingerprints(tags: Tags, count: int, common: int) -> Sequence[int]:
-    """Tell frames of one slice apart by energy window, detector, phase, rotation and heart beat."""
+    """Distinguish frames of one slice by energy window, detector, phase, rotation and heart beat."""
     vectors = [vector for key in OTHER_VECTORS if (vector := _vector(tags, key, count)) is not None]
     if not vectors:
         return np.full(count, common, np.uint32).tolist()

@@ -1,4 +1,4 @@
-"""Which instances Orthanc can be asked to draw: some kinds end the server in its decoders, others have nothing to show."""
+"""Which instances Orthanc can draw: some kinds crash the server in its decoders, others have nothing to show."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _INTEGERS, *_FLOATS = tag.PIXELS
 _DRAWN_BITS: Final = (8, 16)
 
 LARGEST_PIXELS: Final = 50_000_000
-"""Of one frame: a mammogram has 20 million; decoders copy a frame several times."""
+"""In one frame: a mammogram has 20 million; decoders copy a frame several times."""
 
 _OVERLAYS: Final = tuple(f"60{number:02x}" for number in range(0, 0x20, 2))
 _OVERLAY_DATA: Final = "3000"
@@ -22,25 +22,25 @@ _OVERLAY_NEEDS: Final = ("0010", "0011", "0040", "0050", "0100", "0102")
 
 
 def no_picture_of_class(sop_class: str) -> str:
-    """Why nothing of a SOP class is drawn; "" where it may be."""
+    """Why instances of a SOP class are not drawn; "" if they may be."""
     if sop_class in NO_IMAGES:
         return "it is no image"
     if sop_class == RT_DOSE:
-        return "it is a dose grid: values to be laid over an image, not a picture"
+        return "it is a dose grid: values to overlay on an image, not a picture"
     if sop_class in SEGMENTATIONS:
-        return "it is a segmentation: it is laid over an image, not a picture"
+        return "it is a segmentation: an overlay on an image, not a picture"
     if sop_class in WHOLE_SLIDE:
         return "it is a tile of a microscope slide"
     return ""
 
 
 def no_picture(tags: Tags) -> str:
-    """Why an instance is not drawn, by its whole header in Orthanc's short JSON; "" where it is."""
+    """Why an instance is not drawn, by its whole header in Orthanc's short JSON; "" if it is."""
     found = no_picture_of_class(text(tags, tag.SOP_CLASS_UID))
     if found:
         return found
     if not has_pixels(tags):
-        return "it is no image: PixelData is absent"
+        return "it is not an image: PixelData is absent"
     if any(key in tags for key in _FLOATS):
         return "its pixels are floating-point numbers"
     bits = integer_if_valid(tags, _BITS_ALLOCATED)

@@ -33,16 +33,16 @@ PlaneValues = tuple[Any, ...]
 """The fields of `PLANE` in their order."""
 
 MAX_POSITION_MM = 1e5
-"""100 m: farther from the origin of its frame no scanner puts a patient, and float64 still holds 1e-11 mm."""
+"""100 m: no scanner places a patient farther from the origin of its frame, and float64 still resolves 1e-11 mm."""
 
 MIN_SPACING_MM = 1e-5
-"""10 nm: finer than any microscope for tissue; below stands a mistake of unit or an underflow."""
+"""10 nm: finer than any microscope for tissue; a smaller value is a wrong unit or an underflow."""
 
 MAX_SPACING_MM = 1e3
 """1 m: coarser than any patient."""
 
 MAX_LENGTH_ERROR = 0.1
-"""Real cosines are off the unit length by their rounding, 1e-2 at the worst; a tenth is something else."""
+"""Real cosines deviate from unit length by their rounding, at most 1e-2; a tenth has another cause."""
 
 MAX_SKEW = 0.1
 """Cosine between row and column direction; 0.1 is 5.7 degrees off the perpendicular."""
@@ -54,7 +54,7 @@ MAX_FRAMES = 100_000
 """More frames than the largest dynamic scan; a bound on the memory one object can ask for."""
 
 MAX_OPTIONAL = 1e30
-"""Beyond the range of float32 (3e38) a value that geometry can do without counts as absent."""
+"""A value that geometry does not need counts as absent beyond the range of float32 (3e38)."""
 
 TELLING_APART = (
     tag.IMAGE_TYPE,
@@ -65,7 +65,7 @@ TELLING_APART = (
     tag.KVP,
     tag.CONVOLUTION_KERNEL,
 )
-"""What tells images at one position apart beside the fields of `PLANE` that have a name of their own."""
+"""What distinguishes images at one position, apart from the named fields of `PLANE`."""
 
 
 class NotIndexableError(Exception):
@@ -83,7 +83,7 @@ def build_planes(rows: Sequence[PlaneValues]) -> Planes:
 
 
 def geometry_values(tags: Tags) -> PlaneValues:
-    """Read position, orientation, spacing, rows, columns of an image whose geometry stands at the root.
+    """Read position, orientation, spacing, rows, columns of an image with geometry at the root.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def geometry_values(tags: Tags) -> PlaneValues:
 
 
 def common_values(tags: Tags, frame_number: int = 1) -> PlaneValues:
-    """Read what follows in a `PLANE` from the attributes of a classic image; malformed values are absent."""
+    """Read the other fields of a `PLANE` from the attributes of a classic image; malformed values are absent."""
     moment = acquisition_moment(tags)
     return (
         optional(tags, tag.SLICE_THICKNESS),
@@ -132,7 +132,7 @@ def checked_position(position: Triplet) -> Triplet:
 
 
 def read_orientation(tags: Tags) -> Sextet:
-    """Read ImageOrientationPatient, as it stands (PS3.3 C.7.6.2.1.1)."""
+    """Read ImageOrientationPatient, exactly as stored (PS3.3 C.7.6.2.1.1)."""
     value = tags.get(tag.IMAGE_ORIENTATION_PATIENT)
     if value is None and tag.IMAGE_ORIENTATION_PATIENT in tags:
         raise BadValueError("ImageOrientationPatient is too long or binary")
@@ -178,19 +178,19 @@ def frame_count(tags: Tags) -> int:
 
 
 def optional(tags: Tags, key: str) -> float:
-    """Read a number that geometry can do without; NaN when absent, malformed or beyond float32."""
+    """Read a number that geometry does not need; NaN when absent, malformed or beyond float32."""
     value = number_if_valid(tags, key)
     return value if -MAX_OPTIONAL < value < MAX_OPTIONAL else math.nan
 
 
 def optional_integer(tags: Tags, key: str) -> int:
-    """Read a whole number that geometry can do without; -1 when absent or malformed."""
+    """Read a whole number that geometry does not need; -1 when absent or malformed."""
     value = integer_if_valid(tags, key)
     return -1 if value is None else value
 
 
 def fingerprint(values: Sequence[str]) -> int:
-    """Reduce values that tell images apart to 32 bits.
+    """Reduce values that distinguish images to 32 bits.
 
     >>> fingerprint(["ORIGINAL"]) == fingerprint(["DERIVED"])
     False

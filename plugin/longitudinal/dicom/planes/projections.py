@@ -1,7 +1,7 @@
-"""Pictures without one place: CT localizers, intensity projections, rendered volumes and curved reformats.
+"""Images without geometry of their own: CT localizers, intensity projections, rendered volumes and curved reformats.
 
-Such a picture has a position and an orientation like any slice, but a pixel of it is a ray through the patient, or lies on
-no plane at all. What MR calls a localizer is made of slices and is none of these.
+Such an image has a position and an orientation like any slice, but each of its pixels is a ray through the patient, or
+lies on no plane at all. A localizer of MR consists of slices and is not one of these.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _CONSTANT_ANGLE = "CONSTANT_ANGLE"
 
 
 def projection_of_image(tags: Tags) -> str:
-    """Why a classic image, or a multi-frame object as a whole, has no one place; "" where nothing says so."""
+    """Why a classic image, or a multi-frame object as a whole, is a projection; "" if nothing says so."""
     values = texts(tags, tag.IMAGE_TYPE)
     found = _of_type("ImageType", values) or _of_calculation(tags)
     if _REPROJECTION in (series_type := texts(tags, tag.SERIES_TYPE)):
@@ -58,12 +58,12 @@ def projection_of_image(tags: Tags) -> str:
     if _matches(_CT_LOCALIZERS, options):
         return f"ScanOptions is {_joined(options)}: a localizer of CT is a projection"
     if thickness > THICKEST_CT_SLICE_MM:
-        return f"SliceThickness is {thickness:g} mm: no CT slice, but a projection"
+        return f"SliceThickness is {thickness:g} mm: a projection, not a CT slice"
     return ""
 
 
 def projection_of_frame(tags: Tags, frame: Tags, shared: Tags) -> str:
-    """Why one frame of a multi-frame object has no one place; what it does not say itself, the object says."""
+    """Why one frame of a multi-frame object is a projection; what it does not state, the object states."""
     values: tuple[str, ...] = ()
     for key in FRAME_TYPE_SEQUENCES:
         for groups in (frame, shared):
@@ -86,7 +86,7 @@ def projection_of_frame(tags: Tags, frame: Tags, shared: Tags) -> str:
 
 
 def says_of_frames(tags: Tags) -> bool:
-    """Whether frames may differ in what they are, or say it in groups of their own."""
+    """Whether frames may differ in kind, or state it in their own groups."""
     for groups in (*sequence(tags, tag.SHARED_FUNCTIONAL_GROUPS_SEQUENCE)[:1], *_frames(tags)):
         if any(key in groups for key in (*FRAME_TYPE_SEQUENCES, tag.CT_ACQUISITION_TYPE_SEQUENCE)):
             return True

@@ -1,4 +1,4 @@
-"""What an image is for: a scan to look at, or something laid over or beside one."""
+"""The purpose of an image: a scan, or something that accompanies one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SCREEN_TYPES = frozenset({"SCREEN SAVE", "SCREENSAVE", "SCREEN_SAVE"})
 
 
 class Role(StrEnum):
-    """Resolve answers with images; with the others only when asked for them."""
+    """Resolve returns images; the others only on request."""
 
     IMAGE = "image"
     LOCALIZER = "localizer"
@@ -26,7 +26,7 @@ class Role(StrEnum):
 def find_role(tags: Tags) -> Role:
     """Find the role of an instance.
 
-    ``derived`` is a secondary thing that is no scan: a Secondary Capture with geometry, a screen save, a
+    ``derived`` is a secondary object that is not a scan: a Secondary Capture with geometry, a screen save, a
     colour picture, a parametric map. An MR image of type DERIVED, SECONDARY is still an image: that a
     reformat comes after its original is a rule of choice, not a role. Localizers of CT never get here: they are
     projections (`longitudinal.dicom.planes.projections`).

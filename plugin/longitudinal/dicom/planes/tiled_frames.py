@@ -1,8 +1,8 @@
 r"""Frames into which many slices are tiled: Siemens' mosaic, United Imaging's grid.
 
 The position of such a frame is that of none of its slices. A word in ImageType proves nothing: scanners leave MOSAIC there
-when they write slices. What counts is how many images the scanner says there are in the frame, and whether the frame is
-larger than what was acquired.
+when they write slices. The criteria are the number of images in the frame according to the scanner, and whether the frame is
+larger than the acquired matrix.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from longitudinal.dicom.tags import (
 )
 
 WIDEST_MR_MM = 600.0
-"""No magnet shows more of a patient, in both directions at once; a frame that does is more than one slice."""
+"""No magnet covers more of a patient in both directions at once; a larger frame is more than one slice."""
 
 FEWEST_TILES_A_SIDE = 2
-"""A frame less than twice as wide as what was acquired cannot be tiles."""
+"""A frame less than twice as wide as the acquired matrix cannot have tiles."""
 
 FEWEST_UNNAMED_TILES_A_SIDE = 3
-"""Where nothing but sizes speaks for tiles: interpolation to twice the matrix is common."""
+"""If only sizes indicate tiles: interpolation to twice the matrix is common."""
 
 _WORDS = frozenset({"MOSAIC", "GRID"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Evidence:
-    """What an object says about tiles: `count` images in a frame, the acquired `base` (its longer side), `word`."""
+    """What an object states about tiles: `count` images in a frame, the acquired `base` (its longer side), `word`."""
 
     rows: int
     columns: int
@@ -71,9 +71,9 @@ def tiles_of(tags: Tags, frame: Tags, shared: Tags) -> str:
     if found is None:
         return ""
     size = f"a frame of {found.rows} x {found.columns}"
-    acquired = f"{found.base_name} says {found.base}" if found.base else "nothing says what was acquired"
+    acquired = f"{found.base_name} says {found.base}" if found.base else "the acquired matrix is not stated"
     if found.count > 1:
-        # a count that was left behind where the frame is as large as one slice
+        # a leftover count, if the frame is as large as one slice
         fits = not found.tiles_a_side < FEWEST_TILES_A_SIDE
         return f"{found.count_name} is {found.count}, in {size}; {acquired}" if fits else ""
     if found.count == 1:
@@ -89,7 +89,7 @@ def tiles_of(tags: Tags, frame: Tags, shared: Tags) -> str:
 
 
 def _read(tags: Tags, frame: Tags, shared: Tags) -> _Evidence | None:
-    """What there is to judge by; None where nothing at all speaks for tiles."""
+    """The evidence; None if nothing at all indicates tiles."""
     rows, columns = integer_if_valid(tags, tag.ROWS) or 0, integer_if_valid(tags, tag.COLUMNS) or 0
     count, count_name = _images_in_frame(tags)
     word = _word(tags, frame, shared)

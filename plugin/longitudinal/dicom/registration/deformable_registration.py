@@ -1,6 +1,6 @@
 """The displacement field of a Deformable Spatial Registration item (PS3.3 C.20.3).
 
-The map runs from the REG's frame into the item's, the other way round than a matrix REG:
+The map runs from the REG's frame into the item's, opposite to a matrix REG:
 ``source = Post . (Pre . x + D(x))``. The grid lies in the Registered RCS: D is looked up at the registered
 point x itself, not at ``Pre . x`` (C.20.3.1.1).
 """
@@ -18,11 +18,11 @@ from longitudinal.reasons import RegistrationRefusal
 COSINE_TOLERANCE = 1e-2
 """How far the direction cosines of a grid may be from perpendicular unit vectors.
 
-They are used raw; past one per cent a 300 mm grid is 3 mm off, which is no rounding any more.
+They are used as stored; beyond one per cent a 300 mm grid is 3 mm off, which is more than rounding.
 """
 
 LONGEST_VECTOR_MM = 1e4
-"""No part of a patient is moved by ten metres; float32 goes to 3e38, whose square is no number any more."""
+"""No part of a patient moves by ten metres; float32 goes to 3e38, and its square overflows."""
 
 LEAST_STEP_MM, LARGEST_STEP_MM = 1e-3, 1e4
 """Between grid voxels: finer than any image, and longer than any patient."""
@@ -67,9 +67,9 @@ class DisplacementField:
 
 
 def find_field_fault(field: DisplacementField) -> str | None:
-    """Why a field is none that a patient can have; None when it is one.
+    """Why a field is impossible for a patient; None if it is possible.
 
-    Without these limits sums and squares of its numbers overflow, and what looks a point up cannot tell where it is.
+    Without these limits sums and squares of its numbers overflow, and points cannot be looked up.
     """
     if not (field.resolution > 0).all():
         return "GridResolution is not positive"
@@ -109,7 +109,7 @@ def read_displacement_field(item: Dataset) -> DisplacementField | None:
 
     Returns
     -------
-    The field, or None when the item has no grid: D is zero then and the matrices are all there is.
+    The field, or None if the item has no grid: then D is zero, and only the matrices count.
 
     Raises
     ------

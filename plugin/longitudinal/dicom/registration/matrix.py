@@ -1,7 +1,7 @@
 """The Frame of Reference Transformation Matrix (3006,00C6) of a registration object.
 
-A matrix is sixteen decimal strings in row-major order (PS3.3 C.20.2.1.1). What other software wrote there is
-read from the bytes: no rounding, and no exception on text that is no number.
+A matrix is sixteen decimal strings in row-major order (PS3.3 C.20.2.1.1). Values of other software are
+read from the bytes: no rounding, and no exception for text that is not a number.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ from longitudinal.reasons import RegistrationRefusal
 MATRIX_TYPES = ("RIGID", "RIGID_SCALE", "AFFINE")
 
 _REFUSAL_OF_FAULT = {
-    affine.MatrixFault.SHAPE: (RegistrationRefusal.BAD_MATRIX, "the matrix has not 16 values"),
+    affine.MatrixFault.SHAPE: (RegistrationRefusal.BAD_MATRIX, "the matrix does not have 16 values"),
     affine.MatrixFault.NOT_FINITE: (
         RegistrationRefusal.BAD_MATRIX,
         "the matrix has a value that is not finite",
@@ -49,7 +49,7 @@ def value_of(dataset: Dataset, keyword: str) -> Any:
     """The value of an attribute; None when it is absent or pydicom cannot read it."""
     try:
         return dataset.get(keyword)
-    except Exception:  # pydicom reads lazily, and what it raises on damaged bytes is no closed list
+    except Exception:  # pydicom reads lazily, and can raise almost anything on damaged bytes
         return None
 
 
@@ -69,7 +69,7 @@ def text(dataset: Dataset, keyword: str) -> str | None:
 
 
 def numbers(dataset: Dataset, keyword: str) -> NDArray[np.float64]:
-    """Numbers of an attribute, (n,) float64; those of a DS as written, text that is no number as NaN."""
+    """Numbers of an attribute, (n,) float64; those of a DS as written, text that is not a number as NaN."""
     return np.array([_number(value) for value in _raw_values(dataset, keyword)], dtype=np.float64)
 
 
@@ -119,7 +119,7 @@ def read_matrix(item: Dataset) -> affine.Matrix:
 
 
 def check_matrix(matrix: affine.Matrix) -> None:
-    """Refuse what is no usable point map.
+    """Refuse a matrix that is not a usable point map.
 
     Raises
     ------
@@ -170,12 +170,12 @@ def _loosest(declared: Sequence[str | None]) -> str | None:
 
 
 def declared_type_mismatch(matrix: affine.Matrix, declared: str | None) -> str:
-    """Say how a matrix breaks the type it declares; empty when it keeps it (PS3.3 C.20.2.1.2).
+    """How a matrix contradicts its declared type; empty if it does not (PS3.3 C.20.2.1.2).
 
-    The numbers are what was registered, so such a matrix is used as the affine map it is, and says so.
+    The numbers are the result of the registration, so such a matrix is used as an affine map, with this remark.
     """
     if declared == "RIGID" and not affine.is_rigid(matrix):
-        return "declared RIGID, but it does not keep distances: used as affine"
+        return "declared RIGID, but it does not preserve distances: used as affine"
     if declared == "RIGID_SCALE" and not affine.is_rigid_scale(matrix):
         return "declared RIGID_SCALE, but it shears: used as affine"
     return ""

@@ -23,7 +23,7 @@ class ReferencedImage:
 class RegisteredFrame:
     """One end of a transform: a Frame of Reference UID or ``series:<SeriesInstanceUID>``, and images in it.
 
-    The images of a frame without a UID are what names it; those of any other frame are for the reader.
+    The images identify a frame without a UID; for any other frame they are only informative.
 
     Raises
     ------
@@ -40,7 +40,7 @@ class RegisteredFrame:
         series = self.frame.removeprefix(SERIES_FRAME)
         others = is_uid(series) and any(image.series_instance_uid != series for image in self.images)
         if not self.images or others:
-            raise ValueError(f"the frame {self.frame} is named by images of its series, and by them alone")
+            raise ValueError(f"the frame {self.frame} is identified only by images of its series")
 
     @property
     def has_uid(self) -> bool:
@@ -49,7 +49,7 @@ class RegisteredFrame:
 
 
 def reference_images(item: Dataset, frame: RegisteredFrame) -> None:
-    """Name the images of a frame in an item (Referenced Image Sequence, PS3.3 table 10-3)."""
+    """Reference the images of a frame in an item (Referenced Image Sequence, PS3.3 table 10-3)."""
     if frame.images:
         item.ReferencedImageSequence = DicomSequence([_reference(image) for image in frame.images])
 
@@ -62,7 +62,7 @@ def _reference(image: ReferencedImage) -> Dataset:
 
 
 def list_references(dataset: Dataset, images: Sequence[ReferencedImage]) -> None:
-    """Common Instance Reference (PS3.3 C.12.2): the own study by series, other studies apart."""
+    """Common Instance Reference (PS3.3 C.12.2): the object's own study by series, other studies separately."""
     own = dataset.StudyInstanceUID
     here = _by_series([image for image in images if image.study_instance_uid == own])
     if here:

@@ -2,7 +2,7 @@
 
 A REG establishes a Registered RCS, "the REG's frame". Each item of a *Spatial* Registration maps points of
 the item's frame into it (PS3.3 C.20.2.1.1); each item of a *Deformable* one maps points of the REG's frame
-into the item's (PS3.3 C.20.3.1.1). Nothing here raises on what a file holds: what cannot be used is refused
+into the item's (PS3.3 C.20.3.1.1). Nothing here raises because of a file's content: what cannot be used is refused
 with a reason.
 """
 
@@ -53,7 +53,7 @@ class RegistrationItem:
     number
         1-based over the sequence; with the SOP Instance UID it names the transform.
     frame_of_reference_uid
-        Frame of the item; None when only `referenced_sop_instance_uids` tell it.
+        Frame of the item; None if only `referenced_sop_instance_uids` identify it.
     referenced_sop_instance_uids
         Images the item is about, in the order of the file.
     matrix
@@ -61,10 +61,10 @@ class RegistrationItem:
     field
         Of a deformable item with a grid, *item's frame from REG's frame*; None where refused or linear.
     matrix_type
-        As declared: RIGID, RIGID_SCALE or AFFINE; None when the file says nothing known.
+        As declared: RIGID, RIGID_SCALE or AFFINE; None if the file states no known type.
     own_frame
-        It names the REG's own frame, and images in it, and is no transform. Frames decide, not the matrix: an identity
-        whose images lie elsewhere says that the two frames coincide.
+        It names the REG's own frame, and images in it, and is not a transform. Frames decide, not the matrix: an identity
+        with images in another frame declares that the two frames coincide.
     refusal, detail
         Why the item is not used; `detail` alone is a remark on an item that is used.
     """
@@ -81,7 +81,7 @@ class RegistrationItem:
 
     @property
     def method(self) -> str:
-        """What the numbers are, whatever is declared: rigid, affine or deformable."""
+        """The actual type, whatever is declared: rigid, affine or deformable."""
         if self.matrix is None:
             return "deformable"
         return "rigid" if affine.is_rigid(self.matrix) else "affine"
@@ -94,10 +94,10 @@ class Registration:
     Attributes
     ----------
     frame_of_reference_uid
-        The REG's own frame as the object calls it; None when only `referenced_sop_instance_uids` tell it.
+        The REG's own frame as the object names it; None if only `referenced_sop_instance_uids` identify it.
     referenced_sop_instance_uids
-        Images of its identity item. They name the REG's own frame where no image bears the UID above, which is then a
-        mere name; where images do bear it, they may lie in another frame, and the item is a transform from there.
+        Images of its identity item. They identify the REG's own frame if no image has the UID above, which is then only a
+        name. If images have it, the referenced ones may be in another frame, and the item is a transform from there.
     created
         ISO 8601, with the offset when the file has one; None when unknown.
     refusal, detail
@@ -137,7 +137,7 @@ def read_registration(dataset: Dataset) -> Registration:
     Returns
     -------
     Registration
-        With a reason where the object or an item of it cannot be used.
+        With a reason if the object or one of its items cannot be used.
     """
     registration = _read_header(dataset)
     if registration.sop_class_uid not in REGISTRATION_SOP_CLASSES:
@@ -170,7 +170,7 @@ def _read_header(dataset: Dataset) -> Registration:
 
 
 def _frame(dataset: Dataset, keyword: str) -> str | None:
-    """A Frame of Reference UID; None where the value names no frame."""
+    """A Frame of Reference UID; None if the value names no frame."""
     return frame_uid(text(dataset, keyword) or "") or None
 
 
@@ -227,8 +227,8 @@ def _referenced_images(item: Dataset) -> tuple[str, ...]:
 def _judge_frames(registration: Registration, read: list[RegistrationItem]) -> Registration:
     """Find the identity item that names the REG's own frame; refuse items that name no frame, or the same one.
 
-    Where images lie is not known here: an unnamed identity of an object with a frame of its own is a transform, and only
-    if its images turn out to lie in that very frame it is none (`longitudinal.transforms.stored`).
+    The frames of images are not known here: an identity item without a UID, in an object with its own frame, is a transform
+    unless its images turn out to be in that same frame (`longitudinal.transforms.stored`).
     """
     own = registration.frame_of_reference_uid
     identities = [item for item in read if _is_identity(item)]

@@ -1,8 +1,8 @@
-"""Registration objects of our own: what a transform becomes in the archive.
+"""Registration objects made by the plugin: the form of a transform in the archive.
 
-One object holds one transform. Its Frame of Reference is the target's (the earlier study), item 1 is the
+One object has one transform. Its Frame of Reference is the target's (the earlier study), item 1 is the
 identity of that frame, item 2 the transform, and it is stored in the source's study (the later one). It is
-read back like anybody else's: what is served is what stands in the object, rounding included.
+read back like any other object: the API returns what is stored, rounding included.
 """
 
 import hashlib
@@ -62,16 +62,16 @@ WRITTEN_RIGID_TOLERANCE = 1e-4
 
 LANDMARKS, MATRIX = "LANDMARKS", "MATRIX"
 GIVEN_LABELS = frozenset({LANDMARKS, MATRIX})
-"""Content Labels of what a person gave."""
+"""Content Labels of transforms given by a person."""
 
 NOT_REVIEWED = "automatic, not reviewed"
-"""Content Description of what no person has looked at."""
+"""Content Description of transforms that no person has reviewed."""
 
 TRANSFORM_ITEM = 2
 """Number of the item that holds the transform; with the SOP Instance UID it is the transform's id."""
 
 SERIES_NUMBER = 9000
-"""Behind the scanner's own series in every list; a DICOMDIR needs a number."""
+"""After the scanner's own series in every list; a DICOMDIR needs a number."""
 
 _PATIENT_AND_STUDY = (
     "PatientName",
@@ -118,7 +118,7 @@ class Equipment:
 
 @dataclass(frozen=True)
 class Authorship:
-    """What the object says about itself.
+    """What the object states about itself.
 
     Attributes
     ----------
@@ -129,7 +129,7 @@ class Authorship:
     creator_name
         PN of the person, empty when there is none.
     registration_type
-        None when nobody said what the transform was made from.
+        None if it is not known what the transform was made from.
     created
         Local time where the later study has no Timezone Offset From UTC, else converted to that zone.
     """
@@ -165,7 +165,7 @@ def write_registration(
     uid_root
         Root for new UIDs; 2.25 when None.
     entropy
-        What makes the object the same object when it is written twice; random UIDs when None.
+        The same entropy yields the same object when it is written twice; random UIDs if None.
 
     Returns
     -------
@@ -175,7 +175,7 @@ def write_registration(
     Raises
     ------
     ValueError
-        The frames are the same, or the matrix is no usable point map.
+        The frames are the same, or the matrix is not a usable point map.
     """
     if source.frame == target.frame:
         raise ValueError("source and target are the same frame")
@@ -221,7 +221,7 @@ def file_bytes(dataset: Dataset) -> bytes:
 
 
 def _copy_patient_and_study(dataset: Dataset, reference: Dataset) -> None:
-    """Copy as they are: a value of another's making that breaks its VR is no reason to fail."""
+    """Copy unchanged: a value that violates its VR must not prevent the object."""
     for keyword in (*_PATIENT_AND_STUDY, *_PATIENT_AND_STUDY_OPTIONAL):
         value = value_of(reference, keyword)
         if value is None and keyword in _PATIENT_AND_STUDY_OPTIONAL:
@@ -243,7 +243,7 @@ def _describe(dataset: Dataset, authorship: Authorship, timezone_offset: str | N
         setattr(dataset, f"{prefix}Time", created.strftime("%H%M%S.%f"))
     dataset.Modality = "REG"
     dataset.SeriesNumber = SERIES_NUMBER
-    dataset.Laterality = ""  # type 2C: nobody knows whether the body part is one of a pair
+    dataset.Laterality = ""  # type 2C: it is unknown whether the body part is paired
     dataset.SeriesDescription = authorship.content_description
     equipment = authorship.equipment
     dataset.Manufacturer = equipment.manufacturer
@@ -308,7 +308,7 @@ def _matrix(matrix: affine.Matrix) -> Dataset:
     """An item with a Frame of Reference Transformation Matrix, row-major (PS3.3 C.20.2.1.1)."""
     fault = affine.find_fault(np.asarray(matrix, dtype=np.float64))
     if fault is not None:
-        raise ValueError(f"the matrix is no usable point map: {fault}")
+        raise ValueError(f"the matrix is not a usable point map: {fault}")
     item = Dataset()
     rigid = affine.is_rigid(matrix, WRITTEN_RIGID_TOLERANCE)
     item.FrameOfReferenceTransformationMatrixType = "RIGID" if rigid else "AFFINE"
@@ -333,7 +333,7 @@ def _code(registration_type: RegistrationType | None) -> DicomSequence:
 
 
 def _frame_uid(frame: RegisteredFrame, uid_root: str | None) -> str:
-    """The frame's UID; for a frame without one always the same new one, which names an RCS but no image."""
+    """The frame's UID; for a frame without one, always the same new one, which names an RCS that no image has."""
     return frame.frame if frame.has_uid else _make_uid(uid_root, ["frame", frame.frame])
 
 

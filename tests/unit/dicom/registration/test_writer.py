@@ -336,7 +336,7 @@ def test_new_uids_stand_under_the_root(root):
     "matrix", [np.zeros((4, 4)), np.diag([1.0, 1, -1, 1]), np.full((4, 4), np.nan), np.eye(3)], ids=range(4)
 )
 def test_unusable_matrices_are_not_written(matrix):
-    with pytest.raises(ValueError, match="no usable point map"):
+    with pytest.raises(ValueError, match="not a usable point map"):
         write(matrix)
 
 
