@@ -51,7 +51,7 @@ from longitudinal.registration_objects.statements import Memories, Statements
 from longitudinal.registration_objects.written import RegistrationObjects
 from longitudinal.settings import Settings, read_settings
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.transforms import has_transforms
+from longitudinal.sidecar.tables.transforms import has_transforms
 from longitudinal.sidecar.writer import Writer
 
 LOGGER = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from longitudinal.dicom.character_sets import CharacterSet, default_encoding
 from longitudinal.dicom.tags import Tags, read_file_tags
 from longitudinal.ingest.inventory import Inventory
 from longitudinal.ingest.record import read_record
-from longitudinal.sidecar.records import InstanceRecord
+from longitudinal.sidecar.tables.records import InstanceRecord
 
 LOGGER = logging.getLogger(__name__)
 

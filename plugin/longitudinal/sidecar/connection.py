@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from longitudinal.errors import SidecarUnavailable
 from longitudinal.sidecar.fault import Fault, FaultReason, fault_of
-from longitudinal.sidecar.statements import MIGRATIONS  # with the step of that table
+from longitudinal.sidecar.tables.statements import MIGRATIONS  # with the step of that table
 
 LOGGER = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from sqlite_utils import Database, Migrations
 from longitudinal.sidecar.connection import open_reader, open_writer
 from longitudinal.sidecar.fault import Fault, FaultReason, Faulty, fault_of
 from longitudinal.sidecar.lock import FileLock
-from longitudinal.sidecar.statements import MIGRATIONS  # with the step of that table
+from longitudinal.sidecar.tables.statements import MIGRATIONS  # with the step of that table
 
 LOGGER = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """The checks an automatic alignment has passed: which version of them, what came of it, and who decided what since.
 
 Kept among the figures (`quality`) of the transform. What passed older checks is not measured: its figures say nothing until
-the present ones were made (`longitudinal.jobs.recheck`).
+the present ones were made (`longitudinal.jobs.kinds.recheck`).
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import msgspec
 
-from longitudinal.sidecar.records import Notes
+from longitudinal.sidecar.tables.records import Notes
 from longitudinal.transforms.attempts import Figure
 
 CHECKS = 2

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from longitudinal.sidecar.facts import read_fact, write_fact
 from longitudinal.sidecar.fault import FAULTS, FaultReason, Faulty
 from longitudinal.sidecar.file import SidecarFile
-from longitudinal.sidecar.migrations import MIGRATIONS
+from longitudinal.sidecar.tables.facts import read_fact, write_fact
+from longitudinal.sidecar.tables.migrations import MIGRATIONS
 
 Open = Callable[[], sqlite3.Connection]
 

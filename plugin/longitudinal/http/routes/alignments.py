@@ -22,16 +22,16 @@ from longitudinal.http.router import Route
 from longitudinal.http.routes.chosen_studies import chosen_studies
 from longitudinal.http.routes.jobs import JobReference, QueuedAnswer
 from longitudinal.http.routes.transforms import MAX_LANDMARKS, Identifier, Landmark, Matrix
-from longitudinal.jobs.align_pair import Initial
-from longitudinal.jobs.align_study import KIND, AlignParameters, request_alignment
+from longitudinal.jobs.kinds.align import KIND, AlignParameters, request_alignment
+from longitudinal.jobs.kinds.align_pair import Initial
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.registration_objects.given import UNKNOWN_FRAME
 from longitudinal.registration_objects.written import first_series
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.jobs import JobState
-from longitudinal.sidecar.studies import FoundStudy
+from longitudinal.sidecar.tables.jobs import JobState
+from longitudinal.sidecar.tables.studies import FoundStudy
 from longitudinal.transforms.given import GIVEN_REFUSALS, from_landmarks, from_matrix
 from longitudinal.transforms.stored import SAME_FRAME
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from longitudinal.errors import Ambiguous, FieldError, InvalidRequest, NotFound
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.patients import patient_key_of, read_studies
-from longitudinal.sidecar.studies import FoundStudy, find_studies
+from longitudinal.sidecar.tables.patients import patient_key_of, read_studies
+from longitudinal.sidecar.tables.studies import FoundStudy, find_studies
 
 
 def chosen_studies(

@@ -23,8 +23,8 @@ from longitudinal.http.routes.studies import find_study
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_index import PatientIndex, StudyEntry
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.patients import find_instances
-from longitudinal.sidecar.transforms import sop_class_of
+from longitudinal.sidecar.tables.patients import find_instances
+from longitudinal.sidecar.tables.transforms import sop_class_of
 
 # A study may still be arriving, and an index lead to another image a second later.
 _INDEX_CACHE = {"Cache-Control": "private, max-age=2"}

@@ -22,13 +22,13 @@ from longitudinal.http.routes.chosen_studies import chosen_studies, chosen_study
 from longitudinal.http.routes.jobs import JobReference, QueuedAnswer
 from longitudinal.http.routes.studies import AlignmentState, SkippedInstances, alignment_of, skipped_instances
 from longitudinal.ingest.inventory import Inventory
-from longitudinal.jobs.align_study import AlignParameters
-from longitudinal.jobs.index_study import KIND, request_index
+from longitudinal.jobs.kinds.align import AlignParameters
+from longitudinal.jobs.kinds.index import KIND, request_index
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.jobs import JobState
-from longitudinal.sidecar.studies import FoundStudy, content_of_study
+from longitudinal.sidecar.tables.jobs import JobState
+from longitudinal.sidecar.tables.studies import FoundStudy, content_of_study
 
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 

@@ -10,7 +10,7 @@ from longitudinal.http.exchange import Request
 from longitudinal.http.parse import parse_query
 from longitudinal.http.router import Route
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.sidecar.jobs import Job, JobState
+from longitudinal.sidecar.tables.jobs import Job, JobState
 
 # Of the result of one of up to a thousand jobs in a list.
 _LONGEST_LISTED = 64 * 1024

@@ -21,9 +21,9 @@ from longitudinal.http.routes.studies import (
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_index import PatientIndex
-from longitudinal.sidecar.browse import list_patients, patients_written_as
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.patients import patient_key_of, read_patient
+from longitudinal.sidecar.tables.browse import list_patients, patients_written_as
+from longitudinal.sidecar.tables.patients import patient_key_of, read_patient
 
 _MOST_ATTEMPTS = 200
 """Failed alignments on the page of one patient: metadata that anybody may write."""

@@ -15,15 +15,15 @@ from longitudinal.http.exchange import Request
 from longitudinal.http.links import viewer_of
 from longitudinal.http.parse import Date, parse_days, parse_query
 from longitudinal.http.router import Route
-from longitudinal.jobs.align_study import KIND as ALIGN
+from longitudinal.jobs.kinds.align import KIND as ALIGN
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_index import PatientIndex, StudyEntry
 from longitudinal.patients.series_planes import SeriesPlanes
-from longitudinal.sidecar.browse import StudyFilter, list_studies, owners_of_study
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.jobs import JobState
-from longitudinal.sidecar.patients import patient_key_of
+from longitudinal.sidecar.tables.browse import StudyFilter, list_studies, owners_of_study
+from longitudinal.sidecar.tables.jobs import JobState
+from longitudinal.sidecar.tables.patients import patient_key_of
 from longitudinal.transforms.attempts import Attempt
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1_000)]

@@ -6,7 +6,7 @@ import msgspec
 
 from longitudinal.alignment.failures import Tried, is_enough
 from longitudinal.alignment.partner import Choice
-from longitudinal.jobs.align_pair import IMAGE_GONE, AlignedPair, PairOutcome
+from longitudinal.jobs.kinds.align_pair import IMAGE_GONE, AlignedPair, PairOutcome
 
 # Limits the attempts while images are deleted one by one.
 _MOST_GONE = 2

@@ -9,7 +9,7 @@ import msgspec
 from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.alignment.candidate import VOLUME_MODALITIES, AcquisitionOf
 from longitudinal.errors import Ambiguous, NotFound, NotIndexable, OutsideImage
-from longitudinal.jobs.align_pair import IMAGE_GONE
+from longitudinal.jobs.kinds.align_pair import IMAGE_GONE
 from longitudinal.jobs.messages import RefinedMessage, RefineTask, ScanPlanes, Unusable
 from longitudinal.jobs.scan_planes import planes_of
 from longitudinal.jobs.supervisor import ArchiveSilent, JobContext, JobCrashed
@@ -34,7 +34,7 @@ from longitudinal.points.resolver import (
     ResolvedQuestion,
     Resolver,
 )
-from longitudinal.sidecar.jobs import JobRequest, Priority
+from longitudinal.sidecar.tables.jobs import JobRequest, Priority
 
 KIND = "refine"
 _DIGEST = 16
