@@ -29,7 +29,7 @@ from longitudinal.http.links import link_builder
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.points.resolver import PixelQuestion, QuestionFilters, Resolver
 from longitudinal.sidecar.connection import Readers, open_writer
-from longitudinal.sidecar.records import InstanceRecord
+from longitudinal.sidecar.tables.records import InstanceRecord
 from tests.orthanc.server import OrthancServer
 
 STUDIES, SERIES, SLICES = 20, 5, 300

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from longitudinal.geometry.image_plane import PLANE
-from longitudinal.sidecar.instances import InstanceWriter
-from longitudinal.sidecar.records import InstanceRecord
+from longitudinal.sidecar.tables.instances import InstanceWriter
+from longitudinal.sidecar.tables.records import InstanceRecord
 
 SIZE, SPACING_MM, GAP_MM = 64, 4.0, 2.5
 MODALITIES = ("CT", "CT", "MR", "CT", "PT")

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from longitudinal.sidecar.records import Notes
+from longitudinal.sidecar.tables.records import Notes
 from longitudinal.transforms.annotation import read_annotation, write_annotation
 
 

@@ -28,7 +28,7 @@ from benchmarks.soak.clients import ROUTE, store_patient
 from benchmarks.soak.equality import sidecar_of
 from benchmarks.synthetic_archive import fill, slices
 from longitudinal.sidecar.connection import open_writer
-from longitudinal.sidecar.records import InstanceRecord
+from longitudinal.sidecar.tables.records import InstanceRecord
 from tests.data import ROOT
 from tests.orthanc.server import OrthancServer
 

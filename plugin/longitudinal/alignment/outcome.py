@@ -14,7 +14,7 @@ from longitudinal.dicom.registration.writer import Authorship, Equipment, Regist
 from longitudinal.geometry import affine
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.registration_objects.written import RegistrationObjects, StoredObject
-from longitudinal.sidecar.records import Notes
+from longitudinal.sidecar.tables.records import Notes
 from longitudinal.transforms.attempts import Attempt, Figure, TriedSeries, add_attempt
 from longitudinal.transforms.error_at_place import ErrorAtPlace
 

@@ -11,9 +11,9 @@ from longitudinal.ingest.inventory import ArchivedStudy, Inventory
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.reconcile import Reconcile
 from longitudinal.jobs.arrivals import Arrivals
-from longitudinal.jobs.index_study import KIND, IndexStudy, request_backfill
+from longitudinal.jobs.kinds.index import KIND, IndexStudy, request_backfill
+from longitudinal.jobs.kinds.recheck import request_rechecks
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.jobs.recheck import request_rechecks
 from longitudinal.jobs.scan_planes import last_updates
 from longitudinal.jobs.supervisor import Supervisor
 from longitudinal.patients.catalogue import Catalogue

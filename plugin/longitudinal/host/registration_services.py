@@ -10,14 +10,16 @@ from longitudinal.alignment.outcome import Outcomes
 from longitudinal.host.loopback import Loopback
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.inventory import Inventory
-from longitudinal.jobs import align_study, recheck, refine_point
 from longitudinal.jobs.acquisitions import Acquisitions
-from longitudinal.jobs.align_pair import AlignPair
-from longitudinal.jobs.align_study import AlignStudy
-from longitudinal.jobs.index_study import IndexStudy
+from longitudinal.jobs.kinds import align as align_study
+from longitudinal.jobs.kinds import recheck
+from longitudinal.jobs.kinds import refine as refine_point
+from longitudinal.jobs.kinds.align import AlignStudy
+from longitudinal.jobs.kinds.align_pair import AlignPair
+from longitudinal.jobs.kinds.index import IndexStudy
+from longitudinal.jobs.kinds.recheck import Recheck
+from longitudinal.jobs.kinds.refine import RefinePoint
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.jobs.recheck import Recheck
-from longitudinal.jobs.refine_point import RefinePoint
 from longitudinal.jobs.scan_planes import last_updates
 from longitudinal.jobs.supervisor import Handler, Supervisor
 from longitudinal.jobs.worker_pool import WorkerPool

@@ -11,12 +11,12 @@ import msgspec
 from longitudinal.errors import FieldError
 from longitudinal.http.admission import Admission
 from longitudinal.http.parse import invalid
+from longitudinal.jobs.kinds.refine import RefinedPoint, answered_as, request_refinement
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.jobs.refine_point import RefinedPoint, answered_as, request_refinement
 from longitudinal.points.answer import Answer, RefinedMatch, Refinement
 from longitudinal.points.refinement import changed, refinable, same_frame
 from longitudinal.points.resolver import PixelQuestion, PointQuestion, QuestionFilters, Resolver
-from longitudinal.sidecar.jobs import Job, JobState, Priority
+from longitudinal.sidecar.tables.jobs import Job, JobState, Priority
 
 MOST_SECONDS = 10.0
 """How long a request waits; then its answer is the ordinary one, and the job goes on."""

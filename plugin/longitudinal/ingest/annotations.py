@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 
 from longitudinal.archive import Archive
-from longitudinal.sidecar.instances import InstanceWriter, Touched
-from longitudinal.sidecar.studies import known_studies, write_attempts
-from longitudinal.sidecar.transforms import has_transforms, write_notes
+from longitudinal.sidecar.tables.instances import InstanceWriter, Touched
+from longitudinal.sidecar.tables.studies import known_studies, write_attempts
+from longitudinal.sidecar.tables.transforms import has_transforms, write_notes
 from longitudinal.sidecar.writer import Writer
 from longitudinal.transforms.annotation import read_statement
 

@@ -13,8 +13,13 @@ from concurrent.futures import Future
 from longitudinal.ingest.inventory import Change, ChangePage, Inventory
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.facts import CURSOR, read_fact, write_fact
-from longitudinal.sidecar.studies import UNREAD, known_instances, series_of_instances, write_last_updates
+from longitudinal.sidecar.tables.facts import CURSOR, read_fact, write_fact
+from longitudinal.sidecar.tables.studies import (
+    UNREAD,
+    known_instances,
+    series_of_instances,
+    write_last_updates,
+)
 from longitudinal.sidecar.writer import Writer
 
 LOGGER = logging.getLogger(__name__)

@@ -10,10 +10,10 @@ from longitudinal.ingest.inventory import ArchivedStudy
 from longitudinal.ingest.recent_stores import RecentStores
 from longitudinal.ingest.record import with_current_notes
 from longitudinal.ingest.stored_objects import ObjectReader, StoredObject
-from longitudinal.sidecar.arrivals import joined_by, note_studies
-from longitudinal.sidecar.instances import InstanceWriter, Touched
-from longitudinal.sidecar.patients import instances_under, parents_of_instance
-from longitudinal.sidecar.studies import (
+from longitudinal.sidecar.tables.arrivals import joined_by, note_studies
+from longitudinal.sidecar.tables.instances import InstanceWriter, Touched
+from longitudinal.sidecar.tables.patients import instances_under, parents_of_instance
+from longitudinal.sidecar.tables.studies import (
     announce_study,
     empty_studies,
     remove_if_empty,

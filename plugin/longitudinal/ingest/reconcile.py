@@ -11,9 +11,9 @@ from longitudinal.dicom.reader_versions import CURRENT
 from longitudinal.ingest.inventory import ArchivedStudy, Inventory
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.patients import instances_under
-from longitudinal.sidecar.studies import SeriesState, all_studies, known_studies, series_states
-from longitudinal.sidecar.transforms import registrations_of_study
+from longitudinal.sidecar.tables.patients import instances_under
+from longitudinal.sidecar.tables.studies import SeriesState, all_studies, known_studies, series_states
+from longitudinal.sidecar.tables.transforms import registrations_of_study
 
 LOGGER = logging.getLogger(__name__)
 

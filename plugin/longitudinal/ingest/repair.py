@@ -7,7 +7,7 @@ from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.points.stale import Stale
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.transforms import has_transforms
+from longitudinal.sidecar.tables.transforms import has_transforms
 
 LOGGER = logging.getLogger(__name__)
 

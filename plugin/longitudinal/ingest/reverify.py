@@ -7,7 +7,7 @@ from concurrent.futures import Future, wait
 from longitudinal.errors import SidecarUnavailable
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.statements import read_verified_with, registrations, write_verified_with
+from longitudinal.sidecar.tables.statements import read_verified_with, registrations, write_verified_with
 from longitudinal.sidecar.writer import Writer
 
 LOGGER = logging.getLogger(__name__)

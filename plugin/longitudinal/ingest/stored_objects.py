@@ -16,7 +16,7 @@ from longitudinal.dicom.tag_names import READ_TAGS
 from longitudinal.dicom.tags import Tags, read_file_tags
 from longitudinal.ingest.inventory import Inventory
 from longitudinal.ingest.record import read_record
-from longitudinal.sidecar.records import InstanceRecord
+from longitudinal.sidecar.tables.records import InstanceRecord
 
 LOGGER = logging.getLogger(__name__)
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import msgspec
 
 from longitudinal.errors import Conflict, FieldError, TransformRefused, Unprocessable
-from longitudinal.jobs.align_pair import Initial
-from longitudinal.jobs.align_study import KIND, AlignParameters, request_alignment
+from longitudinal.jobs.kinds.align import KIND, AlignParameters, request_alignment
+from longitudinal.jobs.kinds.align_pair import Initial
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.reasons import GivenTransformRefusal
 from longitudinal.registration_objects.written import first_series
-from longitudinal.sidecar.jobs import JobState
-from longitudinal.sidecar.studies import FoundStudy
+from longitudinal.sidecar.tables.jobs import JobState
+from longitudinal.sidecar.tables.studies import FoundStudy
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from longitudinal.alignment.failures import LastUpdateOf
 from longitudinal.alignment.partner import Wish, choose
 from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.ingest.inventory import Change
-from longitudinal.jobs.align_study import AlignParameters, request_alignment
+from longitudinal.jobs.kinds.align import AlignParameters, request_alignment
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
-from longitudinal.sidecar.arrivals import forget_arrivals, note_arrivals, quiet_arrivals
-from longitudinal.sidecar.browse import owners_of_study
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.jobs import Priority
+from longitudinal.sidecar.tables.arrivals import forget_arrivals, note_arrivals, quiet_arrivals
+from longitudinal.sidecar.tables.browse import owners_of_study
+from longitudinal.sidecar.tables.jobs import Priority
 from longitudinal.sidecar.writer import Writer
 
 LOGGER = logging.getLogger(__name__)

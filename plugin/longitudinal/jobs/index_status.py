@@ -6,15 +6,15 @@ import msgspec
 
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.ingest.inventory import Inventory
-from longitudinal.jobs.align_study import newest_alignment
-from longitudinal.jobs.index_study import KIND
+from longitudinal.jobs.kinds.align import newest_alignment
+from longitudinal.jobs.kinds.index import KIND
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.standing import AlignmentState, alignment_state
 from longitudinal.patients.study_detail import SkippedInstances, skipped_instances
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.jobs import JobState
-from longitudinal.sidecar.studies import FoundStudy, content_of_study
+from longitudinal.sidecar.tables.jobs import JobState
+from longitudinal.sidecar.tables.studies import FoundStudy, content_of_study
 
 State = Literal["notIndexed", "queued", "running", "done", "failed"]
 _OF_JOBS: dict[JobState, State] = {

@@ -10,10 +10,10 @@ from typing import TypeVar
 
 from longitudinal.errors import Conflict, NotFound, SidecarUnavailable, TooManyJobs
 from longitudinal.jobs.queue_memory import QueueMemory
-from longitudinal.sidecar import jobs as table
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.facts import BACKFILL_PAUSED, read_fact, write_fact
-from longitudinal.sidecar.jobs import Job, JobRequest, JobState, Priority
+from longitudinal.sidecar.tables import jobs as table
+from longitudinal.sidecar.tables.facts import BACKFILL_PAUSED, read_fact, write_fact
+from longitudinal.sidecar.tables.jobs import Job, JobRequest, JobState, Priority
 from longitudinal.sidecar.writer import Task, Writer
 
 T = TypeVar("T")

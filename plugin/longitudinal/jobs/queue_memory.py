@@ -4,7 +4,7 @@ import threading
 import time
 from collections import Counter, OrderedDict
 
-from longitudinal.sidecar.jobs import Job, JobRequest, Priority
+from longitudinal.sidecar.tables.jobs import Job, JobRequest, Priority
 
 # Subjects that an answer lacked. The answer about a large patient may lack thousands of studies.
 _MOST_MISSED = 20_000

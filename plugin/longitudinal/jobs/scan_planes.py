@@ -7,7 +7,7 @@ from longitudinal.ingest.inventory import Inventory
 from longitudinal.jobs.messages import ScanPlanes
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.studies import series_of_instances
+from longitudinal.sidecar.tables.studies import series_of_instances
 
 
 def planes_of(index: PatientIndex, stack: int, acquisition: Acquisition) -> ScanPlanes:

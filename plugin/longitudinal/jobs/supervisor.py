@@ -12,7 +12,7 @@ import msgspec
 
 from longitudinal.errors import LongitudinalError, SidecarUnavailable
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.sidecar.jobs import Job, JobState, Priority
+from longitudinal.sidecar.tables.jobs import Job, JobState, Priority
 
 LOGGER = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.patients.series_planes import SeriesPlanes, read_series_planes
-from longitudinal.sidecar import patients, transforms
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.headers import read_identities
-from longitudinal.sidecar.instances import Touched
+from longitudinal.sidecar.tables import patients, transforms
+from longitudinal.sidecar.tables.headers import read_identities
+from longitudinal.sidecar.tables.instances import Touched
 from longitudinal.transforms.stored import GridCache, read_stored_transforms
 
 # A plane takes about 500 bytes with its identifiers; 400,000 planes are some 200 MB and a dozen very large patients.

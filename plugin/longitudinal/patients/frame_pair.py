@@ -8,7 +8,7 @@ from longitudinal.errors import Ambiguous, FieldError, NotFound, TransformRefuse
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.reasons import GivenTransformRefusal
-from longitudinal.sidecar.patients import patient_key_of, patients_with_frame
+from longitudinal.sidecar.tables.patients import patient_key_of, patients_with_frame
 
 _POINTERS = ("/sourceFrameOfReferenceUid", "/targetFrameOfReferenceUid")
 

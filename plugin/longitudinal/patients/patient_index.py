@@ -17,7 +17,7 @@ from longitudinal.geometry.stack_set import StackSet
 from longitudinal.patients.remembered import Remembered
 from longitudinal.patients.series_planes import SeriesPlanes
 from longitudinal.patients.study_time import sort_key, study_time
-from longitudinal.sidecar.headers import IDENTITY
+from longitudinal.sidecar.tables.headers import IDENTITY
 from longitudinal.transforms.attempts import Attempt, read_attempts
 from longitudinal.transforms.graph import UNKNOWN, FrameGraph, Path, UncertaintySource
 from longitudinal.transforms.stored import StoredTransform

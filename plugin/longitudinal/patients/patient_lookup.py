@@ -1,9 +1,9 @@
 """Which patient a path names: a PatientID is any text, and Orthanc does not hand on every text as it was written."""
 
 from longitudinal.errors import Ambiguous
-from longitudinal.sidecar.browse import patients_written_as
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.patients import patient_key_of, read_patient
+from longitudinal.sidecar.tables.browse import patients_written_as
+from longitudinal.sidecar.tables.patients import patient_key_of, read_patient
 
 
 def patient_of_path(readers: Readers, written: str, decoded: str) -> int | None:

@@ -11,8 +11,8 @@ from longitudinal.errors import Ambiguous, FieldError, NoPicture, NotFound
 from longitudinal.patients.patient_index import PatientIndex, StudyEntry
 from longitudinal.reasons import NotIndexableReason
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.patients import find_instances
-from longitudinal.sidecar.transforms import sop_class_of
+from longitudinal.sidecar.tables.patients import find_instances
+from longitudinal.sidecar.tables.transforms import sop_class_of
 
 # Reading the tags of an enhanced image takes milliseconds, and a list of studies shows the same pictures again and again.
 _REMEMBERED = 4_096

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from longitudinal.patients.patient_index import PatientIndex, StudyEntry
-from longitudinal.sidecar.jobs import Job, JobState
+from longitudinal.sidecar.tables.jobs import Job, JobState
 
 Standing = Literal["reference", "aligned", "needsAlignment", "failed"]
 AlignmentState = Literal["reference", "aligned", "needsAlignment", "failed", "queued", "running"]

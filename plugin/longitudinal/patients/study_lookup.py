@@ -6,8 +6,8 @@ from longitudinal.errors import Ambiguous, FieldError, InvalidRequest, NotFound
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_index import PatientIndex, StudyEntry
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.patients import patient_key_of, read_studies
-from longitudinal.sidecar.studies import FoundStudy, find_studies
+from longitudinal.sidecar.tables.patients import patient_key_of, read_studies
+from longitudinal.sidecar.tables.studies import FoundStudy, find_studies
 
 
 class StudyLookup:

@@ -17,7 +17,7 @@ from longitudinal.points.resolve import Filters, LinkBuilder, Source, count_answ
 from longitudinal.points.stale import Stale, find_stale
 from longitudinal.reasons import NotIndexableReason, UnresolvedReason
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.patients import patient_key_of
+from longitudinal.sidecar.tables.patients import patient_key_of
 
 # The centre of the first pixel is 0, so its edge is half a pixel before.
 _EDGE = 0.5

@@ -28,8 +28,8 @@ from longitudinal.points.stack_answer import (
     Triplet,
 )
 from longitudinal.reasons import NotIndexableReason
-from longitudinal.sidecar.browse import owners_of_series
 from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.tables.browse import owners_of_series
 
 HeaderReader = Callable[[str, Sequence[str]], Iterator[Tags | None]]
 """Reads the headers of instances of a series (Orthanc ids) with `STORED_VALUE_TAGS`, in order; None where one is gone."""

@@ -37,10 +37,10 @@ from longitudinal.reasons import GivenTransformRefusal, NotIndexableReason, Regi
 from longitudinal.registration_objects.statements import Statements
 from longitudinal.registration_objects.written import RegistrationObjects, first_series
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.patients import patient_key_of
-from longitudinal.sidecar.records import Notes
-from longitudinal.sidecar.statements import read_waiting
-from longitudinal.sidecar.transforms import (
+from longitudinal.sidecar.tables.patients import patient_key_of
+from longitudinal.sidecar.tables.records import Notes
+from longitudinal.sidecar.tables.statements import read_waiting
+from longitudinal.sidecar.tables.transforms import (
     owners_of_transform,
     read_registrations_without_items,
 )

@@ -16,9 +16,9 @@ from longitudinal.access.keyring import Keyring
 from longitudinal.archive import Archive
 from longitudinal.errors import Conflict, SidecarUnavailable
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.instances import InstanceWriter, Touched
-from longitudinal.sidecar.records import Notes
-from longitudinal.sidecar.statements import Row, read_memories, read_unknown_keys, write_memories
+from longitudinal.sidecar.tables.instances import InstanceWriter, Touched
+from longitudinal.sidecar.tables.records import Notes
+from longitudinal.sidecar.tables.statements import Row, read_memories, read_unknown_keys, write_memories
 from longitudinal.transforms import statements
 from longitudinal.transforms.annotation import read_items, write_annotation
 from longitudinal.transforms.signature import Signature, Subject, sign, verifies

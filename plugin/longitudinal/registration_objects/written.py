@@ -26,8 +26,8 @@ from longitudinal.geometry import affine
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.registration_objects.statements import Statements
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.records import Notes
-from longitudinal.sidecar.transforms import sop_class_of
+from longitudinal.sidecar.tables.records import Notes
+from longitudinal.sidecar.tables.transforms import sop_class_of
 from longitudinal.transforms.error_at_place import ErrorAtPlace, digest_of, encode_error, put_error
 
 # Enough to identify a frame after some of its images are deleted.

@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from longitudinal.errors import SidecarUnavailable
 from longitudinal.reasons import FaultReason
 from longitudinal.sidecar.fault import Fault, fault_of
-from longitudinal.sidecar.statements import MIGRATIONS  # with the step of that table
+from longitudinal.sidecar.tables.statements import MIGRATIONS  # with the step of that table
 
 LOGGER = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from longitudinal.sidecar.records import Notes
+from longitudinal.sidecar.tables.records import Notes
 from longitudinal.transforms.attempts import Figure
 from longitudinal.transforms.error_at_place import digest_of, split_errors
 from longitudinal.transforms.metadata_json import are_figures, read_metadata

@@ -1,7 +1,7 @@
 """The checks of an automatic alignment: which version it has passed, with what result, and who has decided what since.
 
 Kept among the figures (`quality`) of the transform. A transform that has only passed older checks counts as not measured
-until it passes the present ones (`longitudinal.jobs.recheck`).
+until it passes the present ones (`longitudinal.jobs.kinds.recheck`).
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import msgspec
 
-from longitudinal.sidecar.records import Notes
+from longitudinal.sidecar.tables.records import Notes
 from longitudinal.transforms.attempts import Figure
 
 CHECKS = 2

@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from longitudinal.nesting import depth_of
-from longitudinal.sidecar.records import LONGEST_METADATA
+from longitudinal.sidecar.tables.records import LONGEST_METADATA
 
 LOGGER = logging.getLogger(__name__)
 Kind = TypeVar("Kind")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from longitudinal.sidecar.records import Notes
+from longitudinal.sidecar.tables.records import Notes
 from longitudinal.transforms.annotation import StatedItem, note_of, read_items, write_items
 from longitudinal.transforms.signature import Signature
 

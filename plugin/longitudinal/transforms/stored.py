@@ -16,7 +16,7 @@ from longitudinal.dicom.registration.writer import GIVEN_LABELS, Equipment
 from longitudinal.dicom.uids import SERIES_FRAME
 from longitudinal.geometry import affine
 from longitudinal.reasons import RegistrationRefusal
-from longitudinal.sidecar.records import Notes
+from longitudinal.sidecar.tables.records import Notes
 from longitudinal.transforms.checks import is_outdated
 from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.error_at_place import ErrorAtPlace, read_error
@@ -114,7 +114,7 @@ def read_stored_transforms(
     Parameters
     ----------
     rows
-        Rows of `sidecar.transforms.read_transforms`.
+        Rows of `sidecar.tables.transforms.read_transforms`.
     frame_of_image
         The frame of an image of this patient by SOP Instance UID, for items that name images instead of a frame.
     canonical

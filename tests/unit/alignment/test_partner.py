@@ -14,9 +14,9 @@ from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.patients.standing import standing_of
 from longitudinal.points.stale import Stale
-from longitudinal.sidecar.patients import patient_key_of
-from longitudinal.sidecar.records import InstanceRecord, Notes
-from longitudinal.sidecar.studies import write_attempts
+from longitudinal.sidecar.tables.patients import patient_key_of
+from longitudinal.sidecar.tables.records import InstanceRecord, Notes
+from longitudinal.sidecar.tables.studies import write_attempts
 from longitudinal.transforms.attempts import Attempt, TriedSeries, add_attempt
 from tests.unit.patients.ward import Ward, registration, shift, unplaced, volume
 

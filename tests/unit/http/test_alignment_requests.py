@@ -13,13 +13,13 @@ from longitudinal.http.exchange import Request
 from longitudinal.http.router import Router
 from longitudinal.http.routes.alignments import alignment_routes
 from longitudinal.jobs.align_requests import AlignRequests
-from longitudinal.jobs.align_study import KIND, AlignParameters
+from longitudinal.jobs.kinds.align import KIND, AlignParameters
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.study_lookup import StudyLookup
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.instances import Touched
-from longitudinal.sidecar.records import InstanceRecord
+from longitudinal.sidecar.tables.instances import Touched
+from longitudinal.sidecar.tables.records import InstanceRecord
 from longitudinal.sidecar.writer import Writer
 from tests.unit.patients.ward import volume
 

@@ -16,7 +16,7 @@ from longitudinal.http.openapi import errors_of
 from longitudinal.http.router import Route
 from longitudinal.http.routes import points
 from longitudinal.jobs import queue as job_queue
-from longitudinal.sidecar.jobs import JobRequest, JobState, Priority
+from longitudinal.sidecar.tables.jobs import JobRequest, JobState, Priority
 from tests.builders import as_file, classic
 from tests.fake_archive import orthanc_ids
 from tests.unit.http.patients_served import (

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from longitudinal.jobs.index_study import KIND
+from longitudinal.jobs.kinds.index import KIND
 from longitudinal.reasons import FaultReason
 from longitudinal.sidecar.fault import Fault
-from longitudinal.sidecar.jobs import JobState
+from longitudinal.sidecar.tables.jobs import JobState
 from tests.fake_archive import orthanc_ids
 from tests.unit.http.patients_served import FIRST, SECOND, THIRD, admit, scan
 from tests.unit.http.served import Json, Served

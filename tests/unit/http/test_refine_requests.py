@@ -18,11 +18,11 @@ from longitudinal.http.exchange import Request, Response
 from longitudinal.http.refinements import Refinements
 from longitudinal.http.router import Router
 from longitudinal.http.routes.points import point_routes
+from longitudinal.jobs.kinds.refine import KIND, RefinedPoint
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.jobs.refine_point import KIND, RefinedPoint
 from longitudinal.points.answer import Match, RefinedMatch
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.jobs import JobState, Priority
+from longitudinal.sidecar.tables.jobs import JobState, Priority
 from longitudinal.sidecar.writer import Writer
 from tests.unit.patients.ward import Ward, registration, shift, volume
 

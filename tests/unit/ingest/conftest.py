@@ -13,7 +13,7 @@ from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.reconcile import Reconcile
 from longitudinal.ingest.stored_objects import StoredObjects
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.facts import read_counts
+from longitudinal.sidecar.tables.facts import read_counts
 from longitudinal.sidecar.writer import Writer
 from tests.fake_archive import FakeArchive
 

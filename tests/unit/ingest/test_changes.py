@@ -10,7 +10,7 @@ from pydicom.uid import generate_uid
 
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.ingest import changes as module
-from longitudinal.sidecar.facts import CURSOR, read_fact
+from longitudinal.sidecar.tables.facts import CURSOR, read_fact
 from tests import builders as build
 
 

@@ -29,7 +29,7 @@ from longitudinal.ingest.reconcile import Reconcile
 from longitudinal.ingest.stored_objects import StoredObjects
 from longitudinal.sidecar import writer as writing
 from longitudinal.sidecar.connection import Readers, open_writer
-from longitudinal.sidecar.studies import known_instances
+from longitudinal.sidecar.tables.studies import known_instances
 from longitudinal.sidecar.writer import Writer
 from tests import builders as build
 from tests.annotations import decide

@@ -9,7 +9,7 @@ from pydicom.uid import generate_uid
 
 from longitudinal.dicom.tags import tags_from_dataset
 from longitudinal.ingest.record import read_record, with_current_notes
-from longitudinal.sidecar.records import Notes
+from longitudinal.sidecar.tables.records import Notes
 from longitudinal.transforms.annotation import write_annotation
 from longitudinal.transforms.error_at_place import ErrorGrid, digest_of, encode_error, join_errors, read_error
 from tests.annotations import decide

@@ -9,9 +9,9 @@ from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.alignment.outcome import Outcome
 from longitudinal.alignment.partner import Pair
 from longitudinal.dicom.planes.contrast import Contrast
-from longitudinal.jobs.align_pair import AlignPair
-from longitudinal.jobs.align_study import KIND, Aligned, AlignParameters, AlignStudy, request_alignment
-from longitudinal.jobs.index_study import UnreadableInstances
+from longitudinal.jobs.kinds.align import KIND, Aligned, AlignParameters, AlignStudy, request_alignment
+from longitudinal.jobs.kinds.align_pair import AlignPair
+from longitudinal.jobs.kinds.index import UnreadableInstances
 from longitudinal.jobs.messages import AlignTask, Registered, Unusable
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.supervisor import JobContext
@@ -20,8 +20,8 @@ from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.registration_objects.written import StoredObject
 from longitudinal.settings import Settings
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.instances import InstanceWriter, Touched
-from longitudinal.sidecar.records import InstanceRecord
+from longitudinal.sidecar.tables.instances import InstanceWriter, Touched
+from longitudinal.sidecar.tables.records import InstanceRecord
 from longitudinal.sidecar.writer import Writer
 from tests.unit.patients.ward import shift, volume
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from longitudinal.errors import ArchiveFailed
-from longitudinal.jobs.align_study import KIND, Aligned
+from longitudinal.jobs.kinds.align import KIND, Aligned
 from longitudinal.jobs.messages import AlignTask, Registered, Unusable
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.supervisor import ArchiveSilent, JobContext, JobCrashed

@@ -7,8 +7,8 @@ import pytest
 from longitudinal.dicom.registration.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.geometry.image_plane import PLANE
-from longitudinal.jobs.align_pair import Initial
-from longitudinal.jobs.align_study import Aligned
+from longitudinal.jobs.kinds.align import Aligned
+from longitudinal.jobs.kinds.align_pair import Initial
 from longitudinal.jobs.messages import Unusable
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.sidecar.connection import Readers

@@ -9,14 +9,14 @@ import pytest
 from longitudinal.ingest.inventory import Change
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.stored_objects import StoredObjects
-from longitudinal.jobs.align_study import KIND, AlignParameters, request_alignment
 from longitudinal.jobs.arrivals import Arrivals
+from longitudinal.jobs.kinds.align import KIND, AlignParameters, request_alignment
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.instances import Touched
-from longitudinal.sidecar.jobs import JobState, Priority
-from longitudinal.sidecar.records import InstanceRecord, Notes
+from longitudinal.sidecar.tables.instances import Touched
+from longitudinal.sidecar.tables.jobs import JobState, Priority
+from longitudinal.sidecar.tables.records import InstanceRecord, Notes
 from longitudinal.sidecar.writer import Writer
 from tests.unit.patients.ward import registration, shift, unplaced, volume
 

@@ -5,8 +5,8 @@ import msgspec
 from longitudinal.http.routes.about import Health
 from longitudinal.jobs import queue, supervisor
 from longitudinal.jobs.queue import MOST_WAITING
-from longitudinal.sidecar import jobs
-from longitudinal.sidecar.jobs import JobState
+from longitudinal.sidecar.tables import jobs
+from longitudinal.sidecar.tables.jobs import JobState
 from tests.data import ROOT
 
 TEXT = (ROOT / "docs" / "indexing.md").read_text()

@@ -10,11 +10,11 @@ from pydicom.dataset import Dataset
 from longitudinal.errors import SidecarUnavailable
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.stored_objects import StoredObjects
-from longitudinal.jobs.index_study import KIND, Indexed, IndexStudy, UnreadableInstances, request_index
+from longitudinal.jobs.kinds.index import KIND, Indexed, IndexStudy, UnreadableInstances, request_index
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.supervisor import MAX_ATTEMPTS, JobCancelled, JobContext
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.studies import known_instances
+from longitudinal.sidecar.tables.studies import known_instances
 from longitudinal.sidecar.writer import Writer
 from tests import builders as build
 from tests.fake_archive import FakeArchive, orthanc_ids

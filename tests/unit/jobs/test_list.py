@@ -6,7 +6,7 @@ from longitudinal.http.exchange import Request
 from longitudinal.http.router import Router
 from longitudinal.http.routes.jobs import job_routes
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.sidecar.jobs import JobRequest, JobState
+from longitudinal.sidecar.tables.jobs import JobRequest, JobState
 
 
 def test_a_large_result_is_that_of_the_job_not_of_the_list(queue: JobQueue) -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from longitudinal.errors import Conflict, NotFound, SidecarUnavailable, TooManyJobs
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.sidecar import jobs as table
-from longitudinal.sidecar.facts import BACKFILL_PAUSED, read_fact
-from longitudinal.sidecar.jobs import Job, JobRequest, JobState, Priority
+from longitudinal.sidecar.tables import jobs as table
+from longitudinal.sidecar.tables.facts import BACKFILL_PAUSED, read_fact
+from longitudinal.sidecar.tables.jobs import Job, JobRequest, JobState, Priority
 
 KINDS = frozenset({"index"})
 
@@ -195,7 +195,7 @@ def test_a_sidecar_that_cannot_be_written_is_said_so(
     def full(*_: object) -> str:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr("longitudinal.sidecar.jobs.enqueue", full)
+    monkeypatch.setattr("longitudinal.sidecar.tables.jobs.enqueue", full)
     monkeypatch.setattr("longitudinal.sidecar.writer._RETRY_SECONDS", 0.01)
     with pytest.raises(SidecarUnavailable, match="full"):
         queue.enqueue([asked("a")])

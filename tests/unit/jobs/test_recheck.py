@@ -15,15 +15,15 @@ from longitudinal.alignment.partner import Pair
 from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.dicom.registration.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
+from longitudinal.jobs.kinds.recheck import KIND, Recheck, Rechecked, request_rechecks
 from longitudinal.jobs.messages import AlignTask, Registered, Unusable
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.jobs.recheck import KIND, Recheck, Rechecked, request_rechecks
 from longitudinal.jobs.supervisor import JobContext
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.settings import Settings
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.records import InstanceRecord, Notes
+from longitudinal.sidecar.tables.records import InstanceRecord, Notes
 from longitudinal.sidecar.writer import Writer
 from longitudinal.transforms.annotation import read_annotation, read_statement, write_annotation
 from longitudinal.transforms.error_at_place import ErrorGrid, digest_of, encode_error, put_error, read_error

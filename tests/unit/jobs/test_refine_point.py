@@ -13,17 +13,17 @@ import pytest
 from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.geometry.image_plane import PLANE
+from longitudinal.jobs.kinds.refine import KIND, RefinedPoint, RefinePoint, request_refinement
 from longitudinal.jobs.messages import RefinedMessage, RefineTask, Unusable
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.jobs.refine_point import KIND, RefinedPoint, RefinePoint, request_refinement
 from longitudinal.jobs.supervisor import ArchiveSilent, JobContext, JobCrashed
 from longitudinal.jobs.worker_process import TaskFailed
 from longitudinal.points.answer import Links, RefinedMatch
 from longitudinal.points.refinement import refinable
 from longitudinal.points.resolver import PixelQuestion, PointQuestion, QuestionFilters
 from longitudinal.reasons import RefinementReason
-from longitudinal.sidecar.jobs import JobRequest, Priority
-from longitudinal.sidecar.records import InstanceRecord
+from longitudinal.sidecar.tables.jobs import JobRequest, Priority
+from longitudinal.sidecar.tables.records import InstanceRecord
 from tests.data import ROOT
 from tests.unit.patients.ward import Ward, registration, shift, volume
 

@@ -10,7 +10,7 @@ import pytest
 from longitudinal.jobs import supervisor as module
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.supervisor import Handler, JobContext, JobCrashed, Supervisor
-from longitudinal.sidecar.jobs import Job, JobRequest, JobState, Priority
+from longitudinal.sidecar.tables.jobs import Job, JobRequest, JobState, Priority
 
 WITHIN = 5.0
 Start = Callable[..., Supervisor]

@@ -16,7 +16,7 @@ from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.supervisor import ArchiveSilent, JobContext
 from longitudinal.jobs.worker_process import TaskFailed, WorkerProcess, Workplace
 from longitudinal.settings import Acceptance
-from longitudinal.sidecar.jobs import JobRequest
+from longitudinal.sidecar.tables.jobs import JobRequest
 from tests.local_server import LocalServer, Quiet
 
 TOKEN = "Bearer of this test"

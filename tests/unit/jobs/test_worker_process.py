@@ -17,7 +17,7 @@ from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.supervisor import ArchiveSilent, JobCancelled, JobContext, JobCrashed
 from longitudinal.jobs.worker_process import NoInterpreter, TaskFailed, WorkerProcess, Workplace
 from longitudinal.settings import Acceptance
-from longitudinal.sidecar.jobs import JobRequest
+from longitudinal.sidecar.tables.jobs import JobRequest
 
 SCAN = ScanPlanes(np.zeros(1, PLANE).tobytes(), ["i"], [1], "CT")
 TASK = AlignTask(SCAN, SCAN, "rigid", 1, Acceptance())

@@ -12,7 +12,7 @@ import pytest
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.points.answer import Answer, Links
 from longitudinal.points.resolve import Filters, Source, resolve
-from longitudinal.sidecar.studies import write_attempts
+from longitudinal.sidecar.tables.studies import write_attempts
 from longitudinal.transforms.attempts import Attempt, add_attempt
 from tests.unit.patients.ward import FRAME, Ward, image, registration, shift, unplaced, volume
 

@@ -13,10 +13,10 @@ from longitudinal.points.answer import Answer, Links
 from longitudinal.points.resolver import PixelQuestion, PointQuestion, QuestionFilters, Resolver
 from longitudinal.points.stale import Stale
 from longitudinal.sidecar.connection import Readers, open_writer
-from longitudinal.sidecar.instances import InstanceWriter
-from longitudinal.sidecar.patients import instances_under
-from longitudinal.sidecar.records import InstanceRecord, TransformRecord
-from longitudinal.sidecar.transforms import write_notes
+from longitudinal.sidecar.tables.instances import InstanceWriter
+from longitudinal.sidecar.tables.patients import instances_under
+from longitudinal.sidecar.tables.records import InstanceRecord, TransformRecord
+from longitudinal.sidecar.tables.transforms import write_notes
 from longitudinal.transforms.annotation import read_annotation
 
 AXIAL = (1, 0, 0, 0, 1, 0)

@@ -15,7 +15,7 @@ from longitudinal.http.router import Limits, Router
 from longitudinal.http.routes.point_map import point_map_routes
 from longitudinal.points.answer import Match
 from longitudinal.points.point_map import MappedPoint, MappedPoints, PointMapper
-from longitudinal.sidecar.records import Notes
+from longitudinal.sidecar.tables.records import Notes
 from longitudinal.transforms.checks import CHECKS
 from longitudinal.transforms.error_at_place import ErrorGrid, join_errors, split_errors
 from longitudinal.transforms.grid_storage import encode_field

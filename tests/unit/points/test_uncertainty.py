@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from longitudinal.points.answer import Match
-from longitudinal.sidecar.records import Notes
+from longitudinal.sidecar.tables.records import Notes
 from longitudinal.transforms.checks import CHECKS
 from longitudinal.transforms.error_at_place import ErrorGrid, join_errors, split_errors
 from tests.unit.patients.ward import Ward, registration, shift, volume

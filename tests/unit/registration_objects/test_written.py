@@ -19,8 +19,8 @@ from longitudinal.dicom.registration.writer import Authorship
 from longitudinal.errors import ArchiveFailed
 from longitudinal.registration_objects.statements import Memories, Statements
 from longitudinal.registration_objects.written import RegistrationObjects
-from longitudinal.sidecar.patients import patient_key_of
-from longitudinal.sidecar.records import Notes
+from longitudinal.sidecar.tables.patients import patient_key_of
+from longitudinal.sidecar.tables.records import Notes
 from longitudinal.transforms.annotation import read_annotation, read_statement
 from longitudinal.transforms.attempts import read_attempts
 from longitudinal.transforms.error_at_place import (

@@ -10,10 +10,10 @@ import pytest
 
 from longitudinal.dicom.reader_versions import CURRENT
 from longitudinal.sidecar.connection import open_writer
-from longitudinal.sidecar.headers import outdated_instances, read_identities
-from longitudinal.sidecar.instances import InstanceWriter
-from longitudinal.sidecar.migrations import MIGRATIONS
-from longitudinal.sidecar.studies import series_states
+from longitudinal.sidecar.tables.headers import outdated_instances, read_identities
+from longitudinal.sidecar.tables.instances import InstanceWriter
+from longitudinal.sidecar.tables.migrations import MIGRATIONS
+from longitudinal.sidecar.tables.studies import series_states
 from tests.index_dump import dump
 from tests.unit.patients.ward import image
 

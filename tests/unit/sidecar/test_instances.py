@@ -14,8 +14,8 @@ from longitudinal.dicom.tags import tags_from_dataset
 from longitudinal.errors import SidecarUnavailable
 from longitudinal.ingest.record import derive_parents, read_record
 from longitudinal.sidecar.connection import Readers, open_writer
-from longitudinal.sidecar.instances import InstanceWriter
-from longitudinal.sidecar.records import InstanceRecord
+from longitudinal.sidecar.tables.instances import InstanceWriter
+from longitudinal.sidecar.tables.records import InstanceRecord
 from tests.builders import classic
 from tests.fake_orthanc import UnannouncedError
 

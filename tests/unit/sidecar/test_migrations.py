@@ -6,8 +6,8 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from longitudinal.sidecar.connection import open_writer
-from longitudinal.sidecar.facts import read_counts
-from longitudinal.sidecar.migrations import MIGRATIONS
+from longitudinal.sidecar.tables.facts import read_counts
+from longitudinal.sidecar.tables.migrations import MIGRATIONS
 
 
 def test_counts_begin_with_what_is_there(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longitudinal.sidecar.records import LONGEST_METADATA, Notes
+from longitudinal.sidecar.tables.records import LONGEST_METADATA, Notes
 from longitudinal.transforms.annotation import StatedItem, read_annotation, write_annotation
 from longitudinal.transforms.attempts import Attempt, TriedSeries, add_attempt, read_attempts
 from tests.annotations import decide

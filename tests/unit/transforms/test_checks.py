@@ -7,8 +7,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from longitudinal.sidecar.records import Notes
-from longitudinal.sidecar.transforms import read_unchecked
+from longitudinal.sidecar.tables.records import Notes
+from longitudinal.sidecar.tables.transforms import read_unchecked
 from longitudinal.transforms.checks import (
     AUTOMATIC,
     CHECKS,

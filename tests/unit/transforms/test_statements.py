@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from longitudinal.sidecar.records import Notes
+from longitudinal.sidecar.tables.records import Notes
 from longitudinal.transforms.signature import Key, Signature, Subject, sign, verifies
 from longitudinal.transforms.statements import Memory, Seal, believe, decide, give
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from longitudinal.dicom.registration.spatial_registration import DisplacementField
-from longitudinal.sidecar.records import InstanceRecord, Notes
+from longitudinal.sidecar.tables.records import InstanceRecord, Notes
 from longitudinal.transforms.annotation import read_annotation, write_annotation
 from longitudinal.transforms.checks import CHECKS
 from longitudinal.transforms.displacement_grid import DisplacementGrid

@@ -13,7 +13,7 @@ from longitudinal.ingest.completeness import Completeness
 from longitudinal.jobs.queue import JobQueue, Running
 from longitudinal.registration_objects.statements import Statements
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.facts import read_counts
+from longitudinal.sidecar.tables.facts import read_counts
 from longitudinal.sidecar.writer import Writer
 
 _LINKS = {

@@ -19,7 +19,7 @@ from longitudinal.http.parse import invalid
 from longitudinal.http.router import Call, Route
 from longitudinal.http.routes.jobs import JobReference, QueuedAnswer
 from longitudinal.jobs.align_requests import AlignRequests
-from longitudinal.jobs.align_study import AlignParameters
+from longitudinal.jobs.kinds.align import AlignParameters
 from longitudinal.patients.study_lookup import StudyLookup
 from longitudinal.reasons import GivenTransformRefusal
 from longitudinal.transforms.given import GIVEN_REFUSALS, from_landmarks, from_matrix

@@ -17,12 +17,12 @@ from longitudinal.http.fields import Identifier, Method, StudyIdentifiers
 from longitudinal.http.router import Call, Route
 from longitudinal.http.routes.jobs import JobReference, QueuedAnswer
 from longitudinal.jobs.align_requests import AlignRequests
-from longitudinal.jobs.align_study import AlignParameters
 from longitudinal.jobs.index_status import IndexProgress, IndexStatus
-from longitudinal.jobs.index_study import request_index
+from longitudinal.jobs.kinds.align import AlignParameters
+from longitudinal.jobs.kinds.index import request_index
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.study_lookup import StudyLookup
-from longitudinal.sidecar.studies import FoundStudy
+from longitudinal.sidecar.tables.studies import FoundStudy
 
 
 class IndexRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):

@@ -8,7 +8,7 @@ import msgspec
 from longitudinal.errors import Conflict, NotFound, SidecarUnavailable, TooManyJobs
 from longitudinal.http.router import Call, Route
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.sidecar.jobs import Job, JobState
+from longitudinal.sidecar.tables.jobs import Job, JobState
 
 # Of the result of one of up to a thousand jobs in a list.
 _LONGEST_LISTED = 64 * 1024

@@ -12,7 +12,7 @@ from longitudinal.errors import Ambiguous, FieldError, NotFound
 from longitudinal.http.fields import Limit, Offset
 from longitudinal.http.links import study_links
 from longitudinal.http.router import Call, Route
-from longitudinal.jobs.align_study import newest_alignment
+from longitudinal.jobs.kinds.align import newest_alignment
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.frames import Frame, frames_of_patient
@@ -20,9 +20,9 @@ from longitudinal.patients.patient_index import PatientIndex, StudyEntry
 from longitudinal.patients.patient_lookup import patient_of_path
 from longitudinal.patients.standing import alignment_state
 from longitudinal.patients.study_detail import StudyDetail, StudyLinks, describe_study
-from longitudinal.sidecar.browse import list_patients
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.patients import read_patient
+from longitudinal.sidecar.tables.browse import list_patients
+from longitudinal.sidecar.tables.patients import read_patient
 
 _MOST_ATTEMPTS = 200
 """Failed alignments on the page of one patient: metadata that anybody may write."""

@@ -11,14 +11,14 @@ from longitudinal.http.fields import Date, Limit, Offset
 from longitudinal.http.links import study_links
 from longitudinal.http.parse import parse_days
 from longitudinal.http.router import Call, Route
-from longitudinal.jobs.align_study import newest_alignment
+from longitudinal.jobs.kinds.align import newest_alignment
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.standing import alignment_state
 from longitudinal.patients.study_detail import StudyDetail, describe_study
 from longitudinal.patients.study_lookup import StudyLookup
-from longitudinal.sidecar.browse import StudyFilter, list_studies
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.patients import patient_key_of
+from longitudinal.sidecar.tables.browse import StudyFilter, list_studies
+from longitudinal.sidecar.tables.patients import patient_key_of
 
 
 class StudyQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):

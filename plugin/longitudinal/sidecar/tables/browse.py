@@ -6,7 +6,7 @@ import sqlite3
 import unicodedata
 from dataclasses import dataclass
 
-from longitudinal.sidecar.patients import Owner
+from longitudinal.sidecar.tables.patients import Owner
 
 # Of Latin, Greek and Cyrillic letters; in Japanese, Thai or Hebrew such marks distinguish words.
 _ACCENTS = re.compile("[\u0300-\u036f]")

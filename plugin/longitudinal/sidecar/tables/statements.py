@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from longitudinal.sidecar.facts import read_fact, write_fact
-from longitudinal.sidecar.migrations import MIGRATIONS
+from longitudinal.sidecar.tables.facts import read_fact, write_fact
+from longitudinal.sidecar.tables.migrations import MIGRATIONS
 
 __all__ = [
     "MIGRATIONS",

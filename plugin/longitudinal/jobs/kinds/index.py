@@ -19,9 +19,9 @@ from longitudinal.ingest.on_stored import Ingest
 from longitudinal.jobs.supervisor import JobContext, JobInterruption
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.fault import fault_of
-from longitudinal.sidecar.headers import outdated_instances
-from longitudinal.sidecar.jobs import JobRequest, Priority
-from longitudinal.sidecar.studies import known_instances
+from longitudinal.sidecar.tables.headers import outdated_instances
+from longitudinal.sidecar.tables.jobs import JobRequest, Priority
+from longitudinal.sidecar.tables.studies import known_instances
 
 LOGGER = logging.getLogger(__name__)
 

@@ -7,16 +7,16 @@ from contextlib import suppress
 import msgspec
 
 from longitudinal.alignment.partner import Choice, Wish, choose
-from longitudinal.jobs.align_pair import AlignedPair, AlignPair, Initial, Order
-from longitudinal.jobs.align_progress import AlignProgress
-from longitudinal.jobs.index_study import IndexStudy, UnreadableInstances
+from longitudinal.jobs.kinds.align_pair import AlignedPair, AlignPair, Initial, Order
+from longitudinal.jobs.kinds.align_progress import AlignProgress
+from longitudinal.jobs.kinds.index import IndexStudy, UnreadableInstances
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.supervisor import JobContext
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_index import PatientIndex
-from longitudinal.sidecar.browse import owners_of_study
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.jobs import Job, JobRequest, Priority
+from longitudinal.sidecar.tables.browse import owners_of_study
+from longitudinal.sidecar.tables.jobs import Job, JobRequest, Priority
 
 KIND = "align"
 

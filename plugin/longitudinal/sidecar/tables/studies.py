@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from longitudinal.sidecar.instances import Touched, remove_patient_if_empty
-from longitudinal.sidecar.records import LONGEST_METADATA
+from longitudinal.sidecar.tables.instances import Touched, remove_patient_if_empty
+from longitudinal.sidecar.tables.records import LONGEST_METADATA
 
 # A study without series touches its patient and no series; keys begin at 1.
 NO_SERIES = 0

@@ -34,7 +34,7 @@ from longitudinal.points.resolver import (
     Resolver,
 )
 from longitudinal.reasons import AlignmentFailure, RefinementReason
-from longitudinal.sidecar.jobs import JobRequest, Priority
+from longitudinal.sidecar.tables.jobs import JobRequest, Priority
 
 KIND = "refine"
 _DIGEST = 16

@@ -6,7 +6,7 @@ import msgspec
 
 from longitudinal.alignment.failures import Tried, is_enough
 from longitudinal.alignment.partner import Choice
-from longitudinal.jobs.align_pair import AlignedPair, PairOutcome
+from longitudinal.jobs.kinds.align_pair import AlignedPair, PairOutcome
 from longitudinal.reasons import AlignmentFailure
 
 # Limits the attempts while images are deleted one by one.

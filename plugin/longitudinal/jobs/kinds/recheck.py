@@ -28,9 +28,9 @@ from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.registration_objects.statements import Statements
 from longitudinal.settings import Settings
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.jobs import JobRequest, Priority
-from longitudinal.sidecar.records import Notes
-from longitudinal.sidecar.transforms import owners_of_transform, read_grid_of, read_unchecked
+from longitudinal.sidecar.tables.jobs import JobRequest, Priority
+from longitudinal.sidecar.tables.records import Notes
+from longitudinal.sidecar.tables.transforms import owners_of_transform, read_grid_of, read_unchecked
 from longitudinal.transforms.attempts import Figure
 from longitudinal.transforms.checks import CHECKS, checked, is_for_checks, is_outdated
 from longitudinal.transforms.error_at_place import ErrorGrid, digest_of, encode_error, put_error

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from longitudinal.sidecar.records import InstanceRecord
+from longitudinal.sidecar.tables.records import InstanceRecord
 
 UNKNOWN_READER = 0
 """Key of the header of instances that were indexed before headers were kept; it holds no values."""

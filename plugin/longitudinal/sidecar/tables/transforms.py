@@ -3,8 +3,8 @@
 import sqlite3
 from collections.abc import Collection, Mapping
 
-from longitudinal.sidecar.instances import Touched
-from longitudinal.sidecar.records import Notes
+from longitudinal.sidecar.tables.instances import Touched
+from longitudinal.sidecar.tables.records import Notes
 
 # All but `grid`, which can take megabytes and is read only if it is not unpacked yet.
 _COLUMNS = """t.key, t.id, t.item, t.source_frame, t.source_references, t.target_frame, t.target_references, t.kind,

@@ -5,8 +5,8 @@ import json
 import sqlite3
 from dataclasses import dataclass
 
-from longitudinal.sidecar import headers
-from longitudinal.sidecar.records import InstanceRecord, TransformRecord
+from longitudinal.sidecar.tables import headers
+from longitudinal.sidecar.tables.records import InstanceRecord, TransformRecord
 
 # Upserts keep the key, so that rows below stay where they are; RETURNING gives it in the same statement. The other columns
 # of a row come from the headers of its instances.

@@ -1,0 +1,1 @@
+"""What jobs do, one kind a module: index, align, refine, recheck."""
