@@ -24,14 +24,14 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: the name of a user, or nobody (`NOBODY`), whose name is empty."""
+    """Who acts: a user by name, or `NOBODY`, whose name is empty."""
 
     name: str
     how: How
 
     @property
     def is_verified(self) -> bool:
-        """Whether this is somebody."""
+        """Whether this is a user whose password was checked."""
         return self.how is not How.UNKNOWN
 
 
@@ -40,7 +40,7 @@ NOBODY = Actor("", How.UNKNOWN)
 
 @dataclass(frozen=True)
 class Users:
-    """Orthanc's own users; none where it authenticates nobody.
+    """Orthanc's own users; none where authentication is off.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """The keys that statements are signed with: a file that is the same on every node of an archive.
 
 The form is `{"keys": [{"id": ..., "made": ..., "secret": ...}], "lost": [...]}`. The newest key signs, all of them verify.
-`lost` names keys that nobody has any more.
+`lost` names keys that no longer exist anywhere.
 """
 
 import base64

@@ -22,7 +22,7 @@ class Request:
     headers
         Lower-case names.
     actor
-        Who acts; nobody where authentication is off, and of a part of a form.
+        Who acts; `NOBODY` where authentication is off, and for a part of a form.
     """
 
     method: str

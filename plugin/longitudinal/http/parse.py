@@ -209,7 +209,7 @@ def _check_depth(body: bytes) -> None:
 
 
 def _printable(name: str) -> str:
-    """A name without halves of surrogate pairs, which no answer can hold, and no longer than anybody reads."""
+    """A name without halves of surrogate pairs, which no answer can hold, cut to a length that can be read."""
     return name[:_LONGEST_NAME].encode("utf-8", "replace").decode()
 
 

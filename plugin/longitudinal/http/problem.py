@@ -19,7 +19,7 @@ class ProblemField(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True):
-    """RFC 9457 problem details; `code` is what a program should look at."""
+    """RFC 9457 problem details; programs should rely on `code`."""
 
     code: str
     status: int

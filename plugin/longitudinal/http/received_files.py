@@ -69,7 +69,7 @@ class _TooManyEntries(Exception):
 
 
 class _ZipBytes(BytesIO):
-    """A zip that hands out no huge directory: zipfile makes an object for each entry before anybody can count them."""
+    """A zip that refuses a huge directory: zipfile makes an object for each entry before they can be counted."""
 
     is_open = False
 

@@ -1,7 +1,7 @@
 """GET /openapi.json and /docs: what the routes take and answer, for programs and for people.
 
-The page is Redoc, served from here: it works without the internet, and its content security policy lets it ask nobody else.
-All its addresses are relative, so that it works behind a proxy under a path of its own.
+The page is Redoc, served from here: it works without the internet, and its content security policy lets it load nothing
+from elsewhere. All its addresses are relative, so that it works behind a proxy under a path of its own.
 """
 
 from collections.abc import Sequence

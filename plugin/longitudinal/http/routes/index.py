@@ -37,7 +37,7 @@ class IndexRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True, f
 
 
 class Backfill(msgspec.Struct, rename="camel", frozen=True):
-    """Whether jobs nobody asked for are held, and how many jobs there are."""
+    """Whether the jobs of the backfill are held, and how many jobs there are."""
 
     paused: bool
     queued: int

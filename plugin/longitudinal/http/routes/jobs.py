@@ -29,7 +29,7 @@ class JobAnswer(msgspec.Struct, rename="camel", frozen=True):
     `subject` is what it is about, the Orthanc id of a study; of a refined point that of the patient, with a digest of the
     question. `progress` is 0..1; `secondsLeft` is null
     where it is not known; `error` says why the last start failed; `result` is the kind's own. `attempts` counts starts.
-    `owner` is the user who asked, empty where nobody did. Times are ISO 8601 in UTC.
+    `owner` is the user who asked, empty where no user did. Times are ISO 8601 in UTC.
     """
 
     id: str

@@ -25,7 +25,7 @@ from longitudinal.sidecar.tables.browse import list_patients
 from longitudinal.sidecar.tables.patients import read_patient
 
 _MOST_ATTEMPTS = 200
-"""Failed alignments on the page of one patient: metadata that anybody may write."""
+"""Failed alignments on the page of one patient: they are metadata, which other programs can write too."""
 
 
 class PatientQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

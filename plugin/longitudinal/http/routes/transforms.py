@@ -88,7 +88,7 @@ class TransformAnswer(msgspec.Struct, rename="camel", frozen=True):
 
     `matrix` (4 rows of 4) maps source points to target points, null where it is deformable or could not be read. `state`:
     `usable` in paths; `rejected`, by a person or by newer checks; `refused`, with `refusal` as the reason and `detail`.
-    `expectedErrorMm` is null where nobody measured it; of landmarks it is the value at their centroid. `quality` is what an
+    `expectedErrorMm` is null where it was not measured; of landmarks it is the value at their centroid. `quality` is what an
     automatic registration measured of itself. `unsigned`: what is said about it in the archive and does not count, as no
     node of it has signed it: who gave it and how good it is, a review; it waits for a review. `flags`: `notChecked`, an
     older version of the plugin aligned it, and it waits for the checks of this one; `needsReview`, a person accepted it
@@ -188,7 +188,7 @@ def _routes_of_lists(given: GivenTransforms) -> list[Route]:
         ),
         Route(
             "GET", "/reviews", waiting,
-            "Transforms that wait for a person: reviews that nobody here has signed, or that newer checks disagree with",
+            "Transforms that wait for a person: reviews without a valid signature, or contradicted by newer checks",
             answer=TransformsAnswer, query=ReviewsQuery,
         ),
     ]  # fmt: skip
@@ -233,7 +233,7 @@ def _routes_of_one(given: GivenTransforms) -> list[Route]:
             "GET", "/transforms/{transform}", one, "One transform", answer=TransformAnswer, errors=(NotFound, Ambiguous)
         ),
         Route(
-            "DELETE", "/transforms/{transform}", remove, "Delete a transform made here; reject anybody else's",
+            "DELETE", "/transforms/{transform}", remove, "Delete a transform made here; reject any other",
             answer=RemovedAnswer, errors=(NotFound, Ambiguous, ArchiveFailed), calls_back=True,
         ),
         Route(

@@ -163,7 +163,7 @@ def _header(content: bytes) -> tuple[Header, bool]:
     """What an object that is stored says of itself, and whether it has pixels."""
     try:
         tags = read_file_tags(content)
-    except Exception:  # what pydicom cannot read Orthanc has stored all the same
+    except Exception:  # Orthanc stores objects that pydicom cannot read
         LOGGER.warning("An object that was stored cannot be read", exc_info=True)
         tags = {}
     return read_header(tags), tag.ROWS in tags and tag.COLUMNS in tags
