@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import SimpleITK as sitk
 
-from benchmarks.registration.trust.known import CASES, Registered, both_directions
+from benchmarks.registration.trust.known import CASES
+from benchmarks.registration.trust.registered import Registered, both_directions
 from longitudinal.points.answer import grade_of
 from longitudinal.registration.alignment import Method
 from longitudinal.registration.block_match import PLACES, match_blocks
@@ -34,7 +35,7 @@ def run(part: int = 1, wanted: Sequence[str] = tuple(CASES)) -> None:
         known = CASES[key]()
         persons.add(known.person)
         for method in Method:
-            for one in both_directions(known, key, method):
+            for one in both_directions(known, method):
                 print(_row(one), flush=True)
     print(f"\nDistinct persons: {len(persons)} ({', '.join(sorted(persons))}).")
 

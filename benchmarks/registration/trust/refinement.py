@@ -9,7 +9,8 @@ from collections import Counter
 import numpy as np
 import SimpleITK as sitk
 
-from benchmarks.registration.trust.known import CASES, Registered, both_directions
+from benchmarks.registration.trust.known import CASES
+from benchmarks.registration.trust.registered import Registered, both_directions
 from longitudinal.points.answer import grade_of
 from longitudinal.registration.alignment import Method
 from longitudinal.registration.local import Refinement, Verdict, refine
@@ -34,7 +35,7 @@ def run(part: int = 1, points: int = 51) -> None:
     print(f"{HEAD}\n|{'---|' * HEAD.count(' | ')}---|")
     persons = set()
     for key, method in STARTS:
-        one = both_directions(CASES[key](), key, method)[0]
+        one = both_directions(CASES[key](), method)[0]
         persons.add(one.known.person)
         print(_row(one, max(1, points // part)), flush=True)
     print(f"\nDistinct persons: {len(persons)} ({', '.join(sorted(persons))}).")
