@@ -233,10 +233,9 @@ def match_block(mine: Sampled, theirs: Sampled) -> tuple[NDArray[np.float64], fl
 
 def _sums(values: Voxels, width: int) -> Voxels:
     """Sum of each cube of so many voxels, by its first voxel."""
-    count = values.shape[0]
-    band = _band(count, width)
+    band = _band(values.shape[0], width)
     along = band @ (values @ band.T)
-    return (band @ along.reshape(count, -1)).reshape((len(band),) * 3)
+    return (band @ along.transpose(1, 0, 2)).transpose(1, 0, 2)
 
 
 @lru_cache
