@@ -49,7 +49,12 @@ class Registered:
     @property
     def key(self) -> str:
         """What it depends on."""
-        return f"{code()}/{self.name}"
+        return f"{self.pair_key}/{self.method.value}"
+
+    @property
+    def pair_key(self) -> str:
+        """What it and its rigid part depend on."""
+        return f"{code()}/{self.known.name}{' back' if self.is_swapped else ''}"
 
 
 def code() -> str:
