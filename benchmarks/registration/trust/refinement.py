@@ -27,7 +27,7 @@ STARTS = (
 )  # fmt: skip
 """In the first four the truth is rigid: there a refinement can only do harm."""
 
-POINTS, LANDMARKS = 30, 51
+POINTS, LANDMARKS = 20, 51
 """Of each pair; of the lung all there are."""
 
 WRONG_MM, NEAR_MM = 3.0, 2.0
