@@ -3,6 +3,7 @@
 python -m benchmarks.registration.trust.places [CASE ...]
 """
 
+import hashlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,9 +12,12 @@ import numpy as np
 import SimpleITK as sitk
 
 from benchmarks.registration.trust.bounds import most
+from benchmarks.registration.trust.kept import code_of, kept_in
 from benchmarks.registration.trust.known import CASES
 from benchmarks.registration.trust.registered import Registered, both_directions
+from longitudinal.geometry.affine import Points
 from longitudinal.points.answer import grade_of
+from longitudinal.registration import block_match, place_error
 from longitudinal.registration.alignment import Method
 from longitudinal.registration.block_match import PLACES, match_blocks
 from longitudinal.registration.place_error import measure_errors
@@ -94,11 +98,24 @@ def _bounds(found: Sequence[Said]) -> None:
 
 def bounds_of(one: Registered) -> np.ndarray:
     """What is said of each point, (n,) mm; NaN where nothing is."""
+    code = code_of(block_match, place_error)
+    found: np.ndarray = kept_in(
+        f"{one.key}/{digest_of(one.points)}/bounds/{code}", f"{one.name}, bounds", lambda: _bounds_of(one)
+    )
+    return found
+
+
+def _bounds_of(one: Registered) -> np.ndarray:
     transform = image_transform(one.forth.matrix, one.forth.field)
     blocks = match_blocks(one.fixed, one.moving, transform, PLACES)
     errors = measure_errors(one.fixed, one.moving, one.forth.points, blocks, one.home.points, one.forth.rigid)
     found = [errors.bound_mm(*point) for point in one.points.tolist()]
     return np.array([np.nan if bound is None else bound for bound in found])
+
+
+def digest_of(points: Points) -> str:
+    """Which points they are."""
+    return hashlib.sha256(np.ascontiguousarray(points).tobytes()).hexdigest()
 
 
 def _row(name: str, said: Said) -> str:
