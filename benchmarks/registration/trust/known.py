@@ -11,7 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from benchmarks.registration.cases import cropped, decubitus, head, lung, volume
-from longitudinal.dicom.contrast import Contrast
+from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.geometry import affine
 from longitudinal.geometry.affine import Matrix, Points
 from longitudinal.registration.pyramid import Pyramid
