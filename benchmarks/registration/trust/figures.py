@@ -1,17 +1,12 @@
 """The figures of each pair as the engine makes them, kept beside its ways; whether they suffice is judged anew each time."""
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
-from types import ModuleType
-
-import numpy as np
+from dataclasses import replace
 
 from benchmarks.registration.trust.pairs import Pair
-from benchmarks.registration.trust.ways import Ways, kept_in
+from benchmarks.registration.trust.ways import Ways
 from longitudinal.geometry.affine import Matrix
 from longitudinal.reasons import Rejection
-from longitudinal.registration import block_match, mirror, rigid, search
+from longitudinal.registration import block_match, mirror, quality, rigid
 from longitudinal.registration.block_match import match_blocks
 from longitudinal.registration.engine import Way, look_at_blocks, there_and_back
 from longitudinal.registration.mirror import mirror_ratio
@@ -19,8 +14,8 @@ from longitudinal.registration.pyramid import as_transform
 from longitudinal.registration.quality import NO_OVERLAP, Quality, judge, tissue_points
 from longitudinal.settings import Acceptance
 
-BLOCKS, MIRROR = (block_match, rigid, search), (mirror, rigid, search)
-"""What the figures of a known way depend on; the limits they are judged by are no part of it."""
+BLOCKS, MIRROR = (block_match, quality, rigid), (mirror, quality)
+"""What the figures of a known way are made by, besides the way."""
 
 MOST_SPREAD_MM = Acceptance().most_block_spread_mm
 
@@ -36,7 +31,7 @@ def judged(pair: Pair) -> Quality:
     if forth is None:
         return NO_OVERLAP
     one_way = Way(forth, forth, None)
-    figures = _kept(ways, "blocks", BLOCKS, lambda: _blocks(ways, one_way))
+    figures: Quality = ways.kept("blocks", BLOCKS, lambda: _blocks(ways, one_way))
     if figures.block_spread_mm > MOST_SPREAD_MM:
         # the mirror control takes longest, and this refuses whatever it says
         return replace(figures, rejection=Rejection.LOCALLY_DIFFERENT)
@@ -51,7 +46,9 @@ def judged(pair: Pair) -> Quality:
     if home is None:
         return NO_OVERLAP
     back = Way(home, home, None)
-    found = _kept(ways, "all", BLOCKS, lambda: there_and_back(figures, *ways.scans, one_way, back))
+    found: Quality = ways.kept(
+        "there and back", BLOCKS, lambda: there_and_back(figures, *ways.scans, one_way, back)
+    )
     return judge(replace(found, mirror_ratio=figures.mirror_ratio), Acceptance())
 
 
@@ -65,18 +62,4 @@ def _ratio(ways: Ways, forth: Matrix) -> float:
         fixed, moving = ways.scans
         return mirror_ratio(fixed, moving, forth, tissue_points(fixed))
 
-    return float(kept_in(ways.key("mirror ratio", MIRROR), ways.name, measured))
-
-
-def _kept(ways: Ways, what: str, code: Sequence[ModuleType], make: Callable[[], Quality]) -> Quality:
-    def as_json() -> dict[str, float | None]:
-        values = asdict(make()).items()
-        return {
-            name: None if isinstance(value, float) and math.isnan(value) else value for name, value in values
-        }
-
-    found = kept_in(ways.key(what, code), ways.name, as_json)
-    values = {
-        name: np.nan if value is None and name != "rejection" else value for name, value in found.items()
-    }
-    return Quality(**values)
+    return float(ways.kept("mirror ratio", MIRROR, measured))

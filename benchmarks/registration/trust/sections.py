@@ -2,10 +2,15 @@
 
 import SimpleITK as sitk
 
-from benchmarks.registration.trust import accepted, places, refinement
+from benchmarks.registration.trust import accepted, methods, places, refinement
 from benchmarks.registration.trust.scans import PERSONS, SET_ON
 
-SECTIONS = {"accepted": accepted.run, "places": places.run, "refinement": refinement.run}
+SECTIONS = {
+    "accepted": accepted.run,
+    "methods": methods.run,
+    "places": places.run,
+    "refinement": refinement.run,
+}
 
 
 def run(wanted: list[str], part: int) -> None:

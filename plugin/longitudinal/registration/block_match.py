@@ -6,6 +6,7 @@ Blocks of 40 mm do not: each looks only at its own surroundings, by gradients, a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -13,8 +14,9 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from longitudinal.geometry.affine import Points
+from longitudinal.registration import small_fourier
 from longitudinal.registration.pyramid import Image, Pyramid
-from longitudinal.registration.search import AXES, PRODUCT_WEIGHTS, mean_gradient, normalised_gradient
+from longitudinal.registration.search import PRODUCT_WEIGHTS, mean_gradient, normalised_gradient
 from longitudinal.registration.volume import Voxels
 
 SPACING_MM = 2.0
@@ -146,8 +148,6 @@ class Sampled:
 
 _PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 _REACH = round(SEARCH_MM / SPACING_MM)
-_SHIFTS = (slice(0, 2 * _REACH + 1),) * 3
-_EACH = (1, 2, 3)
 _WEIGHTS = np.array(PRODUCT_WEIGHTS, np.float32)[:, None, None, None]
 
 
@@ -220,27 +220,29 @@ def match_block(mine: Sampled, theirs: Sampled) -> tuple[NDArray[np.float64], fl
     """
     inner = mine.part((_REACH,) * 3, mine.scanned.shape[0] - 2 * _REACH)
     block, field = inner.products(), theirs.products()
-    shape = field.shape[1:]
-    spectra = np.conj(np.fft.rfftn(_WEIGHTS * block, shape, _EACH))
-    agreement = (np.fft.rfftn(field, shape, _EACH) * spectra).sum(axis=0)
+    width = field.shape[1]
+    spectra = np.conj(small_fourier.forward(_WEIGHTS * block, width))
+    agreement = (small_fourier.forward(field, width) * spectra).sum(axis=0)
     energy = _sums(field[:3].sum(axis=0), block.shape[1])
     own = max(float(block[:3].sum()), 1.0)
     # a place half out of the scan has little energy to be divided by: it must not win by that
-    score = np.fft.irfftn(agreement, shape, AXES)[_SHIFTS] / np.sqrt(
-        np.maximum(energy[_SHIFTS], LEAST_COVER * own) * own
-    )
+    score = small_fourier.back(agreement, len(energy)) / np.sqrt(np.maximum(energy, LEAST_COVER * own) * own)
     peak = np.array(np.unravel_index(int(np.argmax(score)), score.shape))
     return _between_voxels(np.asarray(score, np.float32), peak) - _REACH, float(score.max())
 
 
-def _sums(values: Voxels, width: int) -> NDArray[np.float64]:
+def _sums(values: Voxels, width: int) -> Voxels:
     """Sum of each cube of so many voxels, by its first voxel."""
-    sums = values.astype(np.float64)
-    for axis in range(3):
-        sums = np.cumsum(np.pad(sums, [(int(axis == each), 0) for each in range(3)]), axis=axis)
-        ends = np.arange(width, sums.shape[axis])
-        sums = np.take(sums, ends, axis) - np.take(sums, ends - width, axis)
-    return sums
+    band = _band(values.shape[0], width)
+    along = band @ (values @ band.T)
+    return (band @ along.transpose(1, 0, 2)).transpose(1, 0, 2)
+
+
+@lru_cache
+def _band(count: int, width: int) -> Voxels:
+    """(places, count): 1 for each of the ``width`` that begin at a place."""
+    ahead = np.arange(count) - np.arange(count - width + 1)[:, None]
+    return ((ahead >= 0) & (ahead < width)).astype(np.float32)
 
 
 def _between_voxels(score: Voxels, peak: NDArray[np.int_]) -> NDArray[np.float64]:

@@ -32,6 +32,12 @@ def test_an_affine_motion_is_found_from_a_rigid_start(capfd: pytest.CaptureFixtu
     assert capfd.readouterr().out == "", "the worker speaks JSON on its standard output"
 
 
+def test_the_same_scans_give_the_same_affine_map() -> None:
+    moving = Pyramid(scan(BODY, affine.invert(affine.compose(MOTION, STRETCH)), seed=1))
+    first, second = (refine_affine(FIXED, moving, MOTION, threads=1) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
 def test_a_field_maps_like_the_motion_it_was_made_for() -> None:
     """By two readers of the field: ours for points, SimpleITK's for images."""
     truth = affine.compose(MOTION, STRETCH)

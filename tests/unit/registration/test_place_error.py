@@ -1,13 +1,13 @@
 """Errors place by place, on a phantom of which one part has moved."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from longitudinal.geometry import affine
 from longitudinal.registration.block_match import PLACES, BlockMatches, match_blocks
-from longitudinal.registration.place_error import MOST_CELLS, REACH_MM, measure_errors
+from longitudinal.registration.place_error import MOST_CELLS, REACH_MM, measure_errors, place_in_voxel_mm
 from longitudinal.registration.pyramid import Pyramid, as_transform
 from longitudinal.registration.volume import Volume
 from longitudinal.transforms.error_at_place import LONGEST_TEXT, ErrorGrid, join_errors
@@ -115,6 +115,16 @@ def test_a_field_is_measured_by_its_way_back(blocks: BlockMatches) -> None:
     assert astray.bound_mm(*below) > honest.bound_mm(*below) + 4  # type: ignore[operator]
     with pytest.raises(ValueError, match="way back"):
         measure_errors(FIXED, MOVING, Field(), blocks)
+
+
+def test_a_field_is_not_known_better_than_a_place_in_a_voxel(blocks: BlockMatches) -> None:
+    """Where nothing speaks against it either; a matrix is, as all voxels say the same of it."""
+    of_field = measure_errors(FIXED, MOVING, Field(), blocks, Field()).bounds
+    of_matrix = measure_errors(FIXED, MOVING, STILL, blocks).bounds
+    voxel = np.sqrt((2.5**2 + 2.5**2 + 3.0**2) / 12)
+    assert np.nanmin(of_field) >= voxel > np.nanmin(of_matrix)
+    coarse = replace(FIXED.volume, spacing=FIXED.volume.spacing * 2)
+    assert place_in_voxel_mm(FIXED, Pyramid(coarse)) == pytest.approx(2 * voxel)
 
 
 def test_a_large_scan_has_coarser_cells_and_fits(blocks: BlockMatches) -> None:

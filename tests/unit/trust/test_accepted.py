@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.registration.trust import truth, ways
+from benchmarks.registration.trust import kept, truth
 from benchmarks.registration.trust.bounds import least, most
 from benchmarks.registration.trust.figures import judged
 from benchmarks.registration.trust.pairs import MOST_A_PERSON, Pair, right_pairs, wrong_pairs
@@ -29,7 +29,7 @@ WITHIN_MM = 1.0
 @pytest.fixture(autouse=True)
 def nothing_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data("openms_other")
-    monkeypatch.setattr(ways, "FOLDER", tmp_path)
+    monkeypatch.setattr(kept, "FOLDER", tmp_path)
 
 
 @pytest.mark.parametrize("pair", WRONG, ids=str)
