@@ -24,6 +24,8 @@ ANONYMIZE = json.dumps({"Replace": {"PatientName": "x"}})
 FILE = b64encode(new_file()).decode()
 LEAVING = {"textForm", "fileForm"}
 SETTLE_MS = 250
+# A browser on a crowded machine takes longer to open a window, or to tell a frame who is logged in.
+ATTEMPTS = 10
 DONE_SECONDS = 10.0
 
 # How a page tries it, on which address, with which effective method and body.
@@ -142,22 +144,25 @@ def test_without_the_plugin_it_is_done(
 ) -> None:
     """So that the pages above are known to work."""
     bare = start_orthanc(plugin=False, configuration=CONFIGURATION)
-    page, tried, done = logged_in(browser, bare, host), [], []
+    page = logged_in(browser, bare, host)
+
+    def state() -> tuple[object, object]:
+        return bare.session.get("/instances").json(), bare.session.get("/dicom-web/servers").json()
+
     for how, path, method, body in FORGERIES:
         if "imaging" in path or "metadata" in path:
             continue
-        tried.append((how, path))
         bare.store_rest([new_file(7)])
         (study,) = bare.session.get("/studies").json()
-        before = bare.session.get("/instances").json(), bare.session.get("/dicom-web/servers").json()
-        url = f"http://{host}:{bare.http_port}{path.format(study=study)}"
-        forge(page, f"http://evil.test:{evil.port}/", how, url, method, body)
-        if (bare.session.get("/instances").json(), bare.session.get("/dicom-web/servers").json()) != before:
-            done.append((how, path))
+        before, url = state(), f"http://{host}:{bare.http_port}{path.format(study=study)}"
+        for _ in range(ATTEMPTS):
+            forge(page, f"http://evil.test:{evil.port}/", how, url, method, body)
+            if state() != before:
+                break
+        assert (state() == before) == ((how, path) in ASKED_FIRST), (how, path)
         for each in bare.session.get("/studies").json():
             bare.session.delete(f"/studies/{each}")
         bare.session.put("/dicom-web/servers/other", json={"Url": "http://127.0.0.1:9/dicom-web/"})
-    assert set(tried) - set(done) == ASKED_FIRST
     page.context.close()
 
 
