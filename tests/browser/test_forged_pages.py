@@ -9,9 +9,10 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Error, Page
 
 from tests.browser.evil_site import EvilSite
 from tests.orthanc.server import OrthancServer
@@ -115,8 +116,21 @@ def ask(page: Page, how: str, url: str, method: str, body: str | None, file: str
     page.evaluate(f"([how, ...rest]) => {call}", [how, url, method, body, file])
 
 
+def go(page: Page, url: str, until: Literal["load", "networkidle"]) -> None:
+    """Show another page, also while what the last one asked for still takes the browser elsewhere."""
+    for attempt in range(ATTEMPTS):
+        try:
+            answer = page.goto(url, wait_until=until)
+            break
+        except Error as error:
+            if "interrupted by another navigation" not in str(error) or attempt == ATTEMPTS - 1:
+                raise
+    assert answer is not None
+    assert answer.ok
+
+
 def forge(page: Page, evil: str, how: str, url: str, method: str, body: str | None) -> None:
-    page.goto(evil)
+    go(page, evil, "load")
     ask(page, how, url, method, body, FILE)
     page.wait_for_timeout(SETTLE_MS)
 
@@ -223,6 +237,4 @@ def test_what_our_own_pages_ask_for_is_done(
 def show(page: Page, url: str) -> None:
     """Go there, unless it is there."""
     if not page.url.startswith(url):
-        answer = page.goto(url, wait_until="networkidle")
-        assert answer is not None
-        assert answer.ok
+        go(page, url, "networkidle")
