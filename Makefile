@@ -20,7 +20,7 @@ demo: setup ## store a synthetic patient with three time points on the running s
 load: setup ## send a folder of images to the running server (DIR=path/to/images)
 	@$(BIN)/python scripts/load.py "$(DIR)"
 
-unit: setup ## run the fast tests, without a server: tests/unit and doctests, a minute and a half at most (ARGS="-k resolve" selects)
+unit: setup ## run the fast tests, without a server: tests/unit and doctests, about a minute (ARGS="-k resolve" selects)
 	@scripts/setup.sh test
 	@$(BIN)/python -m pytest -m "not slow" tests/unit plugin/longitudinal $(ARGS)
 
