@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests against real servers, on several versions of Orthanc: scripts/compat.sh [arguments of pytest]
 #
-# SYSTEMS names them: this machine's own ("here"), and releases of Debian, each in a root of its own (debian_root.sh). Roots
+# SYSTEMS names them: this machine ("here"), and releases of Debian, each in its own root (debian_root.sh). Roots
 # have no browser: where pages are tested, this machine's Chromium drives the servers in there over the loopback they share.
 set -euo pipefail
 cd "$(dirname "$0")/.."

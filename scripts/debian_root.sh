@@ -34,7 +34,7 @@ flock 9
 
 # libatomic1 is for what drives the browser beside it
 read -r -a packages <<<"ca-certificates libatomic1 $(scripts/setup.sh packages)"
-# a Python as new as that has no wheel of every library yet
+# some libraries have no wheel for a Python this new yet
 [ "$suite" != forky ] || packages+=(g++ python3-dev)
 root=$cache/$suite-$(sha256sum <<<"${packages[*]}" | cut -c 1-16)
 

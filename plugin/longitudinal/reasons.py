@@ -31,10 +31,10 @@ class NotIndexableReason(ReasonCode):
     NO_GEOMETRY = "noGeometry", "Position, orientation, pixel spacing or matrix size is not stated."
     PROJECTION = (
         "projection",
-        "A projection or a curved picture: a pixel is a ray, not a place in the patient.",
+        "A projection or a curved reformat: a pixel is a ray through the patient, or lies on no plane.",
     )
-    MOSAIC = "mosaic", "Many slices are tiled into one frame, whose position is that of none of them."
-    WHOLE_SLIDE = "wholeSlide", "A microscope slide, which has no place in the patient."
+    MOSAIC = "mosaic", "Many slices are tiled into one frame; its position is that of none of the slices."
+    WHOLE_SLIDE = "wholeSlide", "A microscope slide, which has no position in the patient."
     DEGENERATE_ORIENTATION = (
         "degenerateOrientation",
         "The cosines are not two perpendicular directions of unit length.",
@@ -57,43 +57,46 @@ class RegistrationRefusal(ReasonCode):
     )
     NO_REGISTRATION = (
         "noRegistration",
-        "The object or the item holds no registration: its sequence is absent or empty.",
+        "The object or the item has no registration: its sequence is absent or empty.",
     )
-    NO_FRAME = "noFrame", "No Frame of Reference UID and no referenced image says which frames are meant."
-    SAME_FRAME = "sameFrame", "The item maps the frame onto itself, but not by the identity."
-    UNKNOWN_IMAGES = "unknownImages", "The frame is named only through images that are not stored here."
+    NO_FRAME = "noFrame", "Neither a Frame of Reference UID nor a referenced image identifies the frame."
+    SAME_FRAME = "sameFrame", "The item maps the frame onto itself, and is not the identity."
+    UNKNOWN_IMAGES = "unknownImages", "The frame is identified only by images that are not stored here."
     FRAME_CONFLICT = (
         "frameConflict",
-        "The referenced images lie in several frames, or in another than the item says.",
+        "The referenced images are in several frames, or in another frame than that of the item.",
     )
     OTHER_PATIENT = "otherPatient", "The two frames belong to different patients."
     BAD_MATRIX = "badMatrix", "The matrix is not 16 finite numbers with the last row 0, 0, 0, 1."
-    SINGULAR = "singular", "The matrix has no inverse: it flattens space, or nearly."
-    MIRRORED = "mirrored", "The matrix turns left into right."
+    SINGULAR = "singular", "The matrix has no usable inverse."
+    MIRRORED = "mirrored", "The determinant of the matrix is negative: left would become right."
     BAD_GRID = "badGrid", "The deformation grid is incomplete, inconsistent or not finite where it must be."
 
 
 class LandmarkFault(ReasonCode):
-    """Why landmarks give no transform."""
+    """Why landmarks do not yield a transform."""
 
-    NOT_PAIRED = "notPaired", "There are not as many source as target points, or they are not x, y, z."
+    NOT_PAIRED = "notPaired", "The numbers of source and target points differ, or a point is not x, y, z."
     TOO_FEW = "tooFewLandmarks", "A rigid fit needs at least 3 pairs, an affine one 4."
     NOT_FINITE = "notFinite", "A coordinate is not a finite number."
     DUPLICATE = "duplicateLandmarks", "Two landmarks of one image are the same point."
-    COLLINEAR = "collinearLandmarks", "The landmarks lie on a line: the turn about it is unknown."
+    COLLINEAR = "collinearLandmarks", "The landmarks lie on a line: the rotation about it is unknown."
     COPLANAR = "coplanarLandmarks", "The landmarks lie in a plane: the stretch across it is unknown."
     MIRRORED = (
         "mirroredLandmarks",
-        "A mirror image fits better: left and right, or two landmarks, are swapped.",
+        "A mirror image fits better: left and right, or two landmarks, may be swapped.",
     )
-    SINGULAR = "singularFit", "The best affine map flattens space, or nearly."
+    SINGULAR = "singularFit", "The best affine map is singular, or nearly."
     TOO_FAR = "tooFar", "The fit moves the origin of a frame by more than 10 km."
 
 
 class GivenTransformRefusal(ReasonCode):
-    """Why a transform that somebody gives is not taken, beside the faults of landmarks."""
+    """Why a given transform is refused, apart from the faults of landmarks."""
 
-    SAME_FRAME = "sameFrame", "Source and target are one Frame of Reference: its points need no transform."
+    SAME_FRAME = (
+        "sameFrame",
+        "Source and target are the same Frame of Reference: its points need no transform.",
+    )
     OTHER_PATIENT = "otherPatient", "A frame belongs to another patient's images."
     UNKNOWN_FRAME = "unknownFrame", "No image is indexed in the frame."
     SINGULAR = "singular", "The matrix shrinks or stretches a direction more than 1,000 times."
@@ -108,27 +111,27 @@ class UnresolvedReason(ReasonCode):
         "needsAlignment",
         "No transform leads from the point's Frame of Reference to the study's.",
     )
-    NOT_INDEXED = "notIndexed", "The study is stored and waits to be indexed."
+    NOT_INDEXED = "notIndexed", "The study is stored but not indexed yet."
     OUTSIDE_COVERAGE = (
         "outsideCoverage",
-        "The point is beside the images, or further away than a plane reaches.",
+        "The point is outside the images, or beyond the reach of the nearest plane.",
     )
-    NOT_INDEXABLE = "notIndexable", "No instance of the study has a place in the patient."
+    NOT_INDEXABLE = "notIndexable", "No instance of the study has geometry."
     ALIGNMENT_FAILED = "alignmentFailed", "An alignment was tried and failed."
     OUTSIDE_TRANSFORM = (
         "outsideTransform",
-        "The point is outside the region that the deformable transform covers.",
+        "The point is outside the region of the deformable transform.",
     )
 
 
 class Rejection(ReasonCode):
     """Why the result of an alignment is not used: its checks failed."""
 
-    NO_OVERLAP = "noOverlap", "The scans share too little of the patient to be aligned."
-    INCONSISTENT = "inconsistent", "Aligned there and back, points do not return to where they were."
+    NO_OVERLAP = "noOverlap", "The scans have too little of the patient in common."
+    INCONSISTENT = "inconsistent", "Mapped forward and backward, points do not return to where they started."
     TOO_LITTLE_STRUCTURE = (
         "tooLittleStructure",
-        "Too few parts of the scans have structure to check the alignment by.",
+        "Too few parts of the scans have enough structure to check the alignment.",
     )
     LOCALLY_DIFFERENT = (
         "locallyDifferent",
@@ -142,7 +145,7 @@ class Rejection(ReasonCode):
     )
     LIKE_ITS_MIRROR_IMAGE = (
         "likeItsMirrorImage",
-        "The scans fit each other hardly better than one of them fits the other's mirror image. That is too little to tell "
+        "The scans fit each other hardly better than one of them fits the other's mirror image. That is too little to "
         "this alignment from a wrong one; it may still be right.",
     )
 
@@ -155,7 +158,10 @@ class UnusableScan(ReasonCode):
     TOO_LARGE = "tooLarge", "The planes of the scan span more than a body."
     NO_CONTRAST = "noContrast", "Every pixel of the scan has the same value."
     NOT_GREY = "notGrey", "The scan is in colour."
-    BAD_PIXELS = "badPixels", "The pixels are not as many as the header says, or not finite numbers."
+    BAD_PIXELS = (
+        "badPixels",
+        "The number of pixels does not match the header, or a pixel is not a finite number.",
+    )
 
 
 class AlignmentFailure(ReasonCode):
@@ -163,32 +169,32 @@ class AlignmentFailure(ReasonCode):
 
     UNREADABLE_PIXELS = "unreadablePixels", "The pixels of an image cannot be decoded."
     IMAGE_UNAVAILABLE = "imageUnavailable", "Orthanc cannot read an image from its storage."
-    IMAGE_GONE = "imageGone", "An image was deleted while the alignment was under way."
+    IMAGE_GONE = "imageGone", "An image was deleted during the alignment."
     TOO_MUCH_MEMORY = "tooMuchMemory", "The registration needs more memory than WorkerMemoryMiB allows."
     REGISTRATION_FAILED = "registrationFailed", "The registration ended with an error."
     WORKER_CRASHED = "workerCrashed", "The process that registers died or hung each time."
 
 
 class RefinementReason(ReasonCode):
-    """Why a match is not refined, beside what makes a scan unusable."""
+    """Why a match is not refined, apart from unusable scans."""
 
     SAME_FRAME = (
         "sameFrame",
-        "the images lie in the point's own Frame of Reference: the place is exact by geometry",
+        "the images are in the point's own Frame of Reference: the position follows from geometry",
     )
     NOT_A_SCAN = "notAScan", "only stacks of CT, MR, PT and NM images are registered"
     NO_SOURCE_IMAGES = (
         "noSourceImages",
-        "no scan in the point's Frame of Reference shows it; ask by a pixel of an image",
+        "no scan in the point's Frame of Reference shows it; ask with a pixel of an image",
     )
-    OUTSIDE_TRANSFORM = "outsideTransform", "the transform does not reach all round the point"
+    OUTSIDE_TRANSFORM = "outsideTransform", "the transform does not cover the surroundings of the point"
     LOOKS_DISAGREE = (
         "looksDisagree",
-        "the local estimates disagree, and nothing is known of the place; the unrefined position is kept",
+        "the local estimates disagree, and neither confirm nor contradict the position; it is kept",
     )
     CONTRADICTED = (
         "contradicted",
-        "every local estimate lies elsewhere, but they disagree on where; the unrefined position is kept",
+        "every local estimate contradicts the position, but they disagree; the unrefined position is kept",
     )
     TOO_LITTLE_IN_COMMON = (
         "tooLittleInCommon",
@@ -196,7 +202,7 @@ class RefinementReason(ReasonCode):
     )
     OUTSIDE_COVERAGE = (
         "outsideCoverage",
-        "refined, the place lies beside the images; the unrefined position is kept",
+        "the refined position is outside the images; the unrefined position is kept",
     )
     CHANGED = "changed", "images, transforms or reviews have changed since the answer was given; ask again"
     WORKER_FAILED = "workerFailed", "the pixels could not be read, or registering them failed"
@@ -209,15 +215,15 @@ class UploadRefusal(ReasonCode):
     NOT_DICOM = "notDicom", "The file is not a DICOM object that Orthanc can read."
     TOO_DEEP = (
         "tooDeep",
-        "The object has sequences in sequences, more than 32 levels deep; Orthanc could end of it.",
+        "The object has sequences nested more than 32 levels deep, which could crash Orthanc.",
     )
     DICOMDIR = "dicomdir", "A DICOMDIR lists the files of a medium; it is not an object of a patient."
     DAMAGED_ZIP = (
         "damagedZip",
-        "The zip, or this file in it, cannot be read: it was cut off, its checksum is wrong, or it is not as large as the "
-        "zip declares.",
+        "The zip, or this file in it, cannot be read: it is truncated, its checksum is wrong, or its size differs from "
+        "the one that the zip declares.",
     )
-    ENCRYPTED_ZIP = "encryptedZip", "The zip has files that need a password; nothing of it is stored."
+    ENCRYPTED_ZIP = "encryptedZip", "The zip contains files that need a password; nothing of it is stored."
     UNSAFE_PATH = (
         "unsafePath",
         "The zip names a file outside its own folder, or a link; nothing of it is stored.",
@@ -236,12 +242,12 @@ class UploadRefusal(ReasonCode):
     )
     UNSUPPORTED_COMPRESSION = (
         "unsupportedCompression",
-        "The file in the zip is neither stored as it is nor deflated.",
+        "The file in the zip is neither uncompressed nor deflated.",
     )
     NESTED_ZIP = "nestedZip", "A zip inside a zip is not unpacked."
     REFUSED_BY_ARCHIVE = (
         "refusedByArchive",
-        "Orthanc did not take the object, by a filter or for want of space; `detail` says.",
+        "Orthanc did not store the object, because of a filter or lack of space; `detail` has its message.",
     )
     ARCHIVE_FAILED = "archiveFailed", "Orthanc did not answer."
 
@@ -255,7 +261,7 @@ class FaultReason(ReasonCode):
     )
     NETWORK_FILE_SYSTEM = (
         "networkFileSystem",
-        "The file is on a network file system, where neither locks nor shared memory can be relied on.",
+        "The file is on a network file system, where locks and shared memory are unreliable.",
     )
     NOT_A_SIDECAR = (
         "notASidecar",

@@ -261,5 +261,5 @@ class _Scan:
         return group << 16 | element, length
 
     def _is_wanted(self, tag: int) -> bool:
-        """Also of some private groups, in which elements are found by who reserved their block."""
+        """Also those of some private groups, in which elements are found by the creator of their block."""
         return tag in self._wanted or tag >> 16 in _PRIVATE_GROUPS

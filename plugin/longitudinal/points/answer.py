@@ -38,8 +38,8 @@ class Match(msgspec.Struct, rename="camel", frozen=True):
     """The same place in one study. `row`, `column` and `slice_index` are 0-based, `frame_number` is 1-based.
 
     `x, y, z` is the point in the match's frame (LPS mm), `row, column` its orthogonal projection on the plane, `distance_mm`
-    signed along the plane's normal. `uncertainty_mm` is what the error at 95 % of places like this one stays under, null
-    when nothing was measured there. `flags`: `oneFramePerSlice`, each slice came with a FrameOfReferenceUID of its own;
+    signed along the plane's normal. `uncertainty_mm` is the bound that 95 % of errors at places like this one stay below,
+    null if nothing was measured there. `flags`: `oneFramePerSlice`, each slice came with a FrameOfReferenceUID of its own;
     `contrastUnknown`, of a refined match; `unsigned`, the archive says something of a transform of the path that no node of
     it has signed, and that counts for nothing.
     """

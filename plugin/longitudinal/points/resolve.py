@@ -25,7 +25,7 @@ _IMAGE = frozenset({"image"})
 # For the text of a failed alignment, which anybody may write into metadata; the plugin's have some hundred characters.
 _LONGEST_DETAIL = 2_000
 
-OUTSIDE_TRANSFORM = "the point is outside the region the deformable transform covers"
+OUTSIDE_TRANSFORM = "the point is outside the region of the deformable transform"
 
 LinkBuilder = Callable[[StudyEntry, SeriesPlanes, int, int, int], Links]
 
@@ -282,7 +282,7 @@ def _explain(
 
 def _reason(index: PatientIndex, members: tuple[int, ...], reached: _Reached) -> tuple[UnresolvedReason, str]:
     if not members:
-        return UnresolvedReason.NOT_INDEXED, "the study is stored and waits to be indexed"
+        return UnresolvedReason.NOT_INDEXED, "the study is stored but not indexed yet"
     # The series of a study follow each other, and so do their stacks.
     first, end = np.searchsorted(index.stack_series, (members[0], members[-1] + 1))
     mine = first + np.flatnonzero(reached.wanted[first:end])
@@ -302,9 +302,9 @@ def _reason(index: PatientIndex, members: tuple[int, ...], reached: _Reached) ->
         nearest = float(np.abs(reached.located.distance_mm[inside]).min())
         return (
             UnresolvedReason.OUTSIDE_COVERAGE,
-            f"the nearest plane is {nearest:.1f} mm away, further than it reaches",
+            f"the nearest plane is {nearest:.1f} mm away, beyond its reach",
         )
-    return UnresolvedReason.OUTSIDE_COVERAGE, "the point is beside the images"
+    return UnresolvedReason.OUTSIDE_COVERAGE, "the point is outside the images"
 
 
 def why_unreached(index: PatientIndex, frames: set[str]) -> tuple[UnresolvedReason, str]:

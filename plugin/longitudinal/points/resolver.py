@@ -80,7 +80,7 @@ class Resolver:
     links
         Builds the links of a match.
     miss
-        Told the Orthanc id of each study an answer had to leave out because it is not indexed yet; must not wait.
+        Called with the Orthanc id of each study missing from an answer because it is not indexed yet; must not wait.
     unsigned
         Which statements about an item of a registration object (Orthanc id, item number) nobody here has signed.
     """

@@ -144,7 +144,7 @@ class GivenTransforms:
         backwards = first_series(index, frames[0]) < first_series(index, frames[1])
         return Ends(index, *frames, pixel, backwards)
 
-    # What is done to transforms
+    # Operations on transforms
 
     def create(self, ends: Ends, given: GivenTransform, user: str) -> StoredTransform:
         """Write a transform to the archive; the very next question uses it.
@@ -288,7 +288,7 @@ def _authorship(user: str, now: datetime, *, is_fit: bool) -> Authorship:
 
 
 def _why_unread(row: sqlite3.Row) -> str:
-    """`notAnImage` is what every registration object is; here it means that it holds nothing to use."""
+    """Every registration object is `notAnImage`; here the code means that it has nothing usable."""
     if row["reason"] not in (None, NotIndexableReason.NOT_AN_IMAGE):
         return str(row["reason"])
     if row["sop_class_uid"] in REGISTRATION_SOP_CLASSES:

@@ -31,7 +31,7 @@ _DETAILS = {
     affine.MatrixFault.TOO_FAR: f"moves the origin, in one direction or the other, by more than {affine.FARTHEST_MM:.0f} mm",
 }
 GIVEN_REFUSALS = (GivenTransformRefusal.BAD_MATRIX, *_CODES.values(), *(fault for fault in LandmarkFault))
-"""Every code that a matrix or landmarks can be refused with."""
+"""Every code with which a matrix or landmarks can be refused."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -196,7 +196,7 @@ def _read(
     elif refusal is None and (source is None or target is None):
         refusal, detail = (
             RegistrationRefusal.UNKNOWN_IMAGES,
-            "the images that stand for a frame here are not stored (yet)",
+            "the images that identify a frame are not stored here (yet)",
         )
     elif refusal is None and source == target:
         refusal, detail = RegistrationRefusal.SAME_FRAME, "the item maps its own frame onto itself"

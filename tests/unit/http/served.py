@@ -228,7 +228,7 @@ class Served:
         reconcile = Reconcile(
             self.archive, self.readers, self.ingest, lambda _: None, self.annotations.refresh
         )
-        return Completeness(changes, reconcile, 3600, lambda: self.writer.lost)
+        return Completeness(changes, reconcile, 3600, lambda: self.writer.health.lost)
 
 
 def check_declared(answered: Answered) -> None:
