@@ -23,6 +23,7 @@ from longitudinal.host.orthanc_archive import BelievedArchive, OrthancArchive
 from longitudinal.host.orthanc_inventory import OrthancInventory
 from longitudinal.host.request_filter import FilterHost
 from longitudinal.host.rest import RestHost
+from longitudinal.host.timeline_page import TimelinePage
 from longitudinal.http.admission import Admission
 from longitudinal.http.headers import Guarded
 from longitudinal.http.links import link_builder
@@ -106,6 +107,7 @@ class _Plugin:
         )
         queue, completeness = self._background.queue, self._background.completeness
         self._ohif = OhifHost(settings, configuration)
+        self._page = TimelinePage(settings)
         links = link_builder(settings.root, self._ohif.root)
         asker = Asker(readers, catalogue, archive, self._heal_answer, links, self._background.hurry)
         objects = RegistrationObjects(
@@ -147,6 +149,7 @@ class _Plugin:
         orthanc.RegisterOnStoredInstanceCallback(immortal(self._on_stored))
         orthanc.RegisterOnChangeCallback(immortal(self._on_change))
         self._filter.register()
+        self._page.register()
         self._rest.register()
         self._ohif.register()
         extend_explorer(self._root)

@@ -1,0 +1,27 @@
+// @ts-check
+/** The bar on top of every view: the way to the others, and what the page is not for. */
+
+import { html } from '../shared/html.js';
+import { word } from '../shared/words.js';
+
+/**
+ * @param {object} props
+ * @param {import('./address.js').Address} props.address
+ * @param {(address: object) => void} props.go
+ * @param {any} [props.children] what the view puts between
+ */
+export function Bar({ address, go, children }) {
+  /** @param {MouseEvent} event */
+  function find(event) {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) {
+      return; // a tab of its own
+    }
+    event.preventDefault();
+    go({ view: 'find' });
+  }
+  return html`<header class="bar">
+    <a class="button" href="?" onClick=${find} aria-current=${address.view === 'find' ? 'page' : undefined}>${word('app.find')}</a>
+    <div class="bar-middle">${children}</div>
+    <p class="notice">${word('app.notice')}</p>
+  </header>`;
+}
