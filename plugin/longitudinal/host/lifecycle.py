@@ -31,6 +31,7 @@ from longitudinal.http.router import Router
 from longitudinal.http.routes.about import Versions, about_routes
 from longitudinal.http.routes.alignments import Alignments, alignment_routes
 from longitudinal.http.routes.documentation import with_documentation
+from longitudinal.http.routes.header import header_routes
 from longitudinal.http.routes.images import image_routes
 from longitudinal.http.routes.index import IndexRoutes
 from longitudinal.http.routes.jobs import job_routes
@@ -127,6 +128,7 @@ class _Plugin:
             *IndexRoutes(readers, catalogue, inventory, queue, alignments, settings.max_body).routes(),
             *alignment_routes(readers, alignments, settings.max_body),
             *job_routes(queue),
+            *header_routes(readers, inventory.tags),
             *image_routes(settings.root, readers, catalogue, inventory.tags),
             *patient_routes(readers, catalogue, queue, self._ohif.root),
             *point_routes(asker, Refinements(asker, queue, admission), settings.max_body),

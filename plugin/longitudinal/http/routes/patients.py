@@ -8,7 +8,7 @@ from longitudinal.alignment.loops import find_loops
 from longitudinal.dicom.dates import dashed_date
 from longitudinal.errors import Ambiguous, FieldError, NotFound
 from longitudinal.http.exchange import Request
-from longitudinal.http.parse import parse_query
+from longitudinal.http.parse import Date, parse_days, parse_query
 from longitudinal.http.router import Route
 from longitudinal.http.routes.studies import (
     Limit,
@@ -30,9 +30,14 @@ _MOST_ATTEMPTS = 200
 
 
 class PatientQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """`query` is part of a PatientID or a name; case, accents and the width of Japanese letters do not count."""
+    """`query` is part of a PatientID or a name; case, accents and the width of Japanese letters do not count.
+
+    `from`, `to` are dates; patients with a study between them, inclusive.
+    """
 
     query: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    from_: Date | None = msgspec.field(name="from", default=None)
+    to: Date | None = None
     limit: Limit = 100
     offset: Offset = 0
 
@@ -117,7 +122,10 @@ def patient_routes(
 
     def patients(request: Request) -> PatientPage:
         query = parse_query(request.query, PatientQuery)
-        total, rows = list_patients(readers.connection(), query.query, query.limit, query.offset)
+        first, last = (
+            day and day.replace("-", "") for day in parse_days({"from": query.from_, "to": query.to})
+        )
+        total, rows = list_patients(readers.connection(), query.query, query.limit, query.offset, first, last)
         lines = [
             PatientLine(
                 row["patient_id"],
