@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from urllib.parse import quote
 
+from longitudinal.patients.patient_index import StudyEntry
+from longitudinal.patients.series_planes import SeriesPlanes
 from longitudinal.points.answer import Links
-from longitudinal.points.patient_index import StudyEntry
 from longitudinal.points.resolve import LinkBuilder
-from longitudinal.points.series_planes import SeriesPlanes
 
 
 def link_builder(root: str, ohif_root: str | None = None) -> LinkBuilder:
