@@ -12,6 +12,7 @@ import orthanc
 
 from longitudinal.access.identity import read_users
 from longitudinal.access.keyring import Keyring
+from longitudinal.dicom.stored_values import STORED_VALUE_TAGS
 from longitudinal.host.callbacks import immortal
 from longitudinal.host.explorer import extend_explorer
 from longitudinal.host.index_services import IndexServices
@@ -26,7 +27,7 @@ from longitudinal.host.rest import RestHost
 from longitudinal.host.timeline_page import TimelinePage
 from longitudinal.http.admission import Admission
 from longitudinal.http.headers import Guarded
-from longitudinal.http.links import link_builder
+from longitudinal.http.links import link_builder, stored_values_of
 from longitudinal.http.router import Router
 from longitudinal.http.routes.about import Versions, about_routes
 from longitudinal.http.routes.alignments import Alignments, alignment_routes
@@ -37,15 +38,17 @@ from longitudinal.http.routes.jobs import job_routes
 from longitudinal.http.routes.patients import patient_routes
 from longitudinal.http.routes.points import point_routes
 from longitudinal.http.routes.refinements import Refinements
+from longitudinal.http.routes.series import series_routes
 from longitudinal.http.routes.studies import study_routes
 from longitudinal.http.routes.transforms import transform_routes
 from longitudinal.http.routes.uploads import upload_routes
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.reverify import Reverify
-from longitudinal.ingest.stored_objects import StoredObjects
+from longitudinal.ingest.stored_objects import StoredHeaders, StoredObjects
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.points.resolver import Resolver
+from longitudinal.points.series_stacks import StackReader
 from longitudinal.points.stale import Stale
 from longitudinal.registration_objects.given import GivenTransforms
 from longitudinal.registration_objects.statements import Memories, Statements
@@ -121,6 +124,10 @@ class _Plugin:
             self._annotations, loopback, statements, resolver, links, archive.has_instance, self._heal,
         )  # fmt: skip
         admission = Admission(int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS)))
+        headers = StoredHeaders(archive, inventory, STORED_VALUE_TAGS)
+        stack_reader = StackReader(
+            readers, catalogue, headers, archive.has_instance, self._heal, stored_values_of
+        )
         alignments = Alignments(readers, catalogue, queue)
         routes = [
             *about_routes(settings.root, readers, self._writer, queue, completeness, statements, _versions),
@@ -128,6 +135,7 @@ class _Plugin:
             *alignment_routes(readers, alignments, settings.max_body),
             *job_routes(queue),
             *image_routes(settings.root, readers, catalogue, inventory.tags),
+            *series_routes(stack_reader),
             *patient_routes(readers, catalogue, queue, self._ohif.root),
             *point_routes(resolver, Refinements(resolver, queue, admission), settings.max_body),
             *study_routes(readers, catalogue, queue, self._ohif.root),

@@ -34,6 +34,14 @@ def link_builder(root: str, ohif_root: str | None = None) -> LinkBuilder:
     return links
 
 
+def stored_values_of(orthanc_id: str, frame_number: int) -> str:
+    """Where Orthanc itself sends the stored values of a frame (1-based), as an absolute path on this server.
+
+    Never its rendering: that ends the server on some objects, and gives 8 bits of what may be 16.
+    """
+    return f"/instances/{orthanc_id}/frames/{frame_number - 1}/numpy?rescale=false"
+
+
 def viewer_of(ohif_root: str, study_instance_uids: Iterable[str]) -> str:
     """Where OHIF shows these studies, as an absolute path on this server."""
     return f"{ohif_root}/viewer?StudyInstanceUIDs={','.join(map(_quoted, study_instance_uids))}"
