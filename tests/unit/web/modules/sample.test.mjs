@@ -53,7 +53,7 @@ test('the edge of the image is half a pixel beyond the centres', () => {
 });
 
 test('padding is background and has no part in means', () => {
-  const padded = frame(Int16Array.of(-2000, 100, 100, 100), 2, 2, { padding: -2000 });
+  const padded = frame(Int16Array.of(-2000, 100, 100, 100), 2, 2, { padding: [-2000, -1999] });
   const window = { center: 100.5, width: 201 };
   assert.deepEqual(drawn(2, 2, [padded], IDENTITY, window), [0, 128, 128, 128]);
   assert.deepEqual(drawn(2, 1, [padded], [0.3, 0, 0.3, 0, 1, 0, 0, 0, 0], window), [0, 128]);

@@ -8,17 +8,9 @@ import { BadPixels, readNpy } from './npy.js';
 import { ByteCache } from './lru.js';
 
 /**
- * What the loader needs to know of a plane.
- *
- * @typedef {object} Source
- * @property {string} address of the pixels
- * @property {number} slope
- * @property {number} intercept
- * @property {number | null} padding
- *
- * @typedef {import('./sample.js').Frame & {key: string, bytes: number}} LoadedFrame
- * @typedef {{source: Source, priority: number, waiters: Set<object>, controller: AbortController, isStarted: boolean,
- *   promise: Promise<LoadedFrame>, settle: {resolve: (frame: LoadedFrame) => void, reject: (error: any) => void}}} Load
+ * @typedef {import('./npy.js').Pixels & {address: string}} StoredFrame
+ * @typedef {{address: string, priority: number, waiters: Set<object>, controller: AbortController, isStarted: boolean,
+ *   promise: Promise<StoredFrame>, settle: {resolve: (frame: StoredFrame) => void, reject: (error: any) => void}}} Load
  */
 
 export const AT_ONCE = 6;
@@ -32,7 +24,7 @@ export class FrameLoader {
    */
   constructor(request, limit = 512 * 2 ** 20) {
     this.request = request;
-    /** @type {ByteCache<LoadedFrame>} */
+    /** @type {ByteCache<StoredFrame>} */
     this.cache = new ByteCache(limit);
     /** @type {Map<string, Load>} */
     this.loads = new Map();
@@ -40,28 +32,28 @@ export class FrameLoader {
     this.bytesReceived = 0;
   }
 
-  /** What is there already. @param {Source} source @returns {LoadedFrame | undefined} */
-  ready(source) {
-    return this.cache.get(keyOf(source));
+  /** What is there already. @param {string} address @returns {StoredFrame | undefined} */
+  ready(address) {
+    return this.cache.get(address);
   }
 
   /**
-   * @param {Source} source
+   * @param {string} address
    * @param {AbortSignal} signal
    * @param {number} [priority]
-   * @returns {Promise<LoadedFrame>}
+   * @returns {Promise<StoredFrame>}
    * @throws {BadPixels} the frame cannot be decoded
    * @throws {import('../../shared/api.js').Problem}
    */
-  load(source, signal, priority = SEEN) {
-    const known = this.ready(source);
+  load(address, signal, priority = SEEN) {
+    const known = this.ready(address);
     if (known !== undefined) {
       return Promise.resolve(known);
     }
     if (signal.aborted) {
       return Promise.reject(signal.reason);
     }
-    const load = this.loadOf(source, priority);
+    const load = this.loadOf(address, priority);
     const waiter = {};
     load.waiters.add(waiter);
     return new Promise((resolve, reject) => {
@@ -78,10 +70,9 @@ export class FrameLoader {
     });
   }
 
-  /** @param {Source} source @param {number} priority @returns {Load} */
-  loadOf(source, priority) {
-    const key = keyOf(source);
-    const known = this.loads.get(key);
+  /** @param {string} address @param {number} priority @returns {Load} */
+  loadOf(address, priority) {
+    const known = this.loads.get(address);
     if (known !== undefined) {
       known.priority = Math.min(known.priority, priority);
       return known;
@@ -91,16 +82,16 @@ export class FrameLoader {
     const promise = new Promise((resolve, reject) => Object.assign(settle, { resolve, reject }));
     promise.catch(() => {}); // whoever waits has its own
     const load = {
-      source, priority, waiters: new Set(), controller: new AbortController(), isStarted: false, promise, settle,
+      address, priority, waiters: new Set(), controller: new AbortController(), isStarted: false, promise, settle,
     };
-    this.loads.set(key, load);
+    this.loads.set(address, load);
     return load;
   }
 
   /** Nobody waits for it any more. @param {Load} load */
   forget(load) {
-    if (this.loads.get(keyOf(load.source)) === load) {
-      this.loads.delete(keyOf(load.source));
+    if (this.loads.get(load.address) === load) {
+      this.loads.delete(load.address);
     }
     load.controller.abort();
   }
@@ -126,33 +117,24 @@ export class FrameLoader {
     this.running += 1;
     try {
       const frame = await this.fetched(load);
-      this.cache.set(keyOf(load.source), frame, frame.bytes);
+      this.cache.set(load.address, frame, frame.data.buffer.byteLength);
       load.settle.resolve(frame);
     } catch (error) {
       load.settle.reject(error);
     } finally {
       this.running -= 1;
-      if (this.loads.get(keyOf(load.source)) === load) {
-        this.loads.delete(keyOf(load.source));
+      if (this.loads.get(load.address) === load) {
+        this.loads.delete(load.address);
       }
       this.next();
     }
   }
 
-  /** @param {Load} load @returns {Promise<LoadedFrame>} */
-  async fetched({ source, controller }) {
-    // pixels of an instance do not change under its Orthanc id; the browser may still ask whether they are there
-    const answer = await this.request(source.address, { signal: controller.signal });
+  /** @param {Load} load @returns {Promise<StoredFrame>} */
+  async fetched({ address, controller }) {
+    const answer = await this.request(address, { signal: controller.signal });
     const buffer = await answer.arrayBuffer();
     this.bytesReceived += buffer.byteLength;
-    const { slope, intercept, padding } = source;
-    return { ...readNpy(buffer), slope, intercept, padding, key: keyOf(source), bytes: buffer.byteLength };
+    return { ...readNpy(buffer), address };
   }
 }
-
-/** @param {Source} source */
-function keyOf({ address, slope, intercept, padding }) {
-  return `${address} ${slope} ${intercept} ${padding}`;
-}
-
-export { BadPixels };

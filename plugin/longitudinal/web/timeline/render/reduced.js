@@ -42,7 +42,8 @@ function halved(frame) {
   if (known !== undefined) {
     return known;
   }
-  const { data, padding, slope, intercept } = frame;
+  const { data, slope, intercept } = frame;
+  const [low, high] = frame.padding ?? [NaN, NaN];
   const rows = Math.ceil(frame.rows / 2);
   const columns = Math.ceil(frame.columns / 2);
   const means = new Float32Array(rows * columns);
@@ -55,7 +56,7 @@ function halved(frame) {
       let sum = 0;
       let count = 0;
       for (const value of [data[top + left], data[top + right], data[bottom + left], data[bottom + right]]) {
-        if (value !== padding && value === value) {
+        if (!(value >= low && value <= high) && value === value) {
           sum += value;
           count += 1;
         }

@@ -13,7 +13,8 @@ import { sampleInto } from './sample.js';
  * @property {number} reduction 1: every pixel of the frame took part as it is; 2, 4...: means of so many by so many did
  *
  * @typedef {object} Wanted
- * @property {import('./loader.js').LoadedFrame} frame
+ * @property {import('./sample.js').Frame} frame
+ * @property {string} key of the frame
  * @property {import('./sample.js').VoxelFromCanvas} matrix slice 0
  * @property {import('./sample.js').Window} window
  * @property {number} width
@@ -34,9 +35,9 @@ export class Renderer {
 
   /** @param {Wanted} wanted @returns {Picture | Promise<Picture>} */
   draw(wanted) {
-    const { width, height, frame } = wanted;
+    const { width, height, frame, key } = wanted;
     const isLarge = width * height > LARGE_CANVAS || frame.rows * frame.columns > LARGE_FRAME;
-    const worker = isLarge ? this.workerOf(frame.key) : undefined;
+    const worker = isLarge ? this.workerOf(key) : undefined;
     return worker === undefined ? drawHere(wanted) : worker.draw(wanted).catch(() => {
       this.workers = [];
       return drawHere(wanted);
@@ -95,12 +96,12 @@ class RenderWorker {
   /** @param {Wanted} wanted @returns {Promise<Picture>} */
   async draw({ frame, ...rest }) {
     try {
-      return await this.send({ key: frame.key, ...rest });
+      return await this.send(rest);
     } catch (error) {
       if (!(error instanceof Missing)) {
         throw error;
       }
-      return this.send({ key: frame.key, frame, ...rest });
+      return this.send({ frame, ...rest });
     }
   }
 

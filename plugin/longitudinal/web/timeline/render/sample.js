@@ -14,7 +14,7 @@
  * @property {number} samples 1, or 3 for colour, which is shown as it is
  * @property {number} slope
  * @property {number} intercept value = stored * slope + intercept
- * @property {number | null} padding stored value that is no part of the picture
+ * @property {readonly [number, number] | null} padding stored values from the one to the other are no part of the picture
  *
  * @typedef {object} Window
  * @property {number} center
@@ -141,14 +141,16 @@ export function inPlane(frame, column, row) {
  * @param {number} dy
  */
 function besidePadding({ data, padding, slope, intercept }, first, right, below, dx, dy) {
-  if (data[(dx < 0.5 ? first : right) + (dy < 0.5 ? 0 : below)] === padding) {
+  const [low, high] = /** @type {readonly [number, number]} */ (padding);
+  const nearest = data[(dx < 0.5 ? first : right) + (dy < 0.5 ? 0 : below)];
+  if (nearest >= low && nearest <= high) {
     return NOWHERE;
   }
   let sum = 0;
   let weights = 0;
   for (let corner = 0; corner < 4; corner += 1) {
     const value = data[(corner & 1 ? right : first) + (corner & 2 ? below : 0)];
-    if (value !== padding) {
+    if (value < low || value > high) {
       const weight = (corner & 1 ? dx : 1 - dx) * (corner & 2 ? dy : 1 - dy);
       sum += value * weight;
       weights += weight;
