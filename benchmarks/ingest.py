@@ -23,7 +23,7 @@ import numpy as np
 import pydicom
 
 from benchmarks.pairs import compare
-from longitudinal.dicom.registration_writer import file_bytes
+from longitudinal.dicom.registration.writer import file_bytes
 from tests.data import ROOT, dicom_files
 from tests.orthanc.server import OrthancServer
 

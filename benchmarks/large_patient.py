@@ -26,8 +26,8 @@ from longitudinal.http.routes.patients import patient_routes
 from longitudinal.http.routes.points import MAX_ANSWERS, point_routes
 from longitudinal.http.routes.refinements import Refinements
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.points.ask import Asker
-from longitudinal.points.catalogue import Catalogue
+from longitudinal.patients.catalogue import Catalogue
+from longitudinal.points.resolver import Resolver
 from longitudinal.sidecar.connection import Readers, open_writer
 from longitudinal.sidecar.writer import Writer
 
@@ -61,8 +61,10 @@ def measure(folder: Path, studies: int, points: int, count: int, shared_frame: b
     connection.close()
     readers = Readers(path)
     catalogue = Catalogue(readers)
-    asker = Asker(readers, catalogue, cast(Any, _Everything()), lambda gone: None, link_builder("/imaging"))
-    (resolve,) = point_routes(asker, cast(Refinements, None), 64)
+    resolver = Resolver(
+        readers, catalogue, cast(Any, _Everything()), lambda gone: None, link_builder("/imaging")
+    )
+    (resolve,) = point_routes(resolver, cast(Refinements, None), 64)
     writer = Writer(readers, lambda touched: None)
     writer.start()
     _, page = patient_routes(readers, catalogue, JobQueue(readers, writer), None)

@@ -5,8 +5,8 @@
 A patient of 20 studies x 5 series x 300 slices is stored in a real Orthanc, in a sidecar that is then filled with
 synthetic rows of other patients by the product's own writer. Over one raw keep-alive socket, batches of resolve and of a
 no-op Python route that takes and returns the same bytes are interleaved, once as it ships and once without asking Orthanc
-whether each image of the answer is still there, which tells what that promise costs. In process, `Asker.ask` is compared
-with `ORDER BY ABS(n.x - d) LIMIT 50` per study over the same slices, with an index on patient and frame.
+whether each image of the answer is still there, which tells what that promise costs. In process, `Resolver.resolve` is
+compared with `ORDER BY ABS(n.x - d) LIMIT 50` per study over the same slices, with an index on patient and frame.
 """
 
 import argparse
@@ -24,10 +24,10 @@ import pydicom
 from pydicom.dataset import FileDataset, FileMetaDataset
 
 from benchmarks.synthetic_archive import GAP_MM, SIZE, SPACING_MM, fill, slices
-from longitudinal.dicom.registration_writer import file_bytes
+from longitudinal.dicom.registration.writer import file_bytes
 from longitudinal.http.links import link_builder
-from longitudinal.points.ask import Asker, PixelQuestion, Wanted
-from longitudinal.points.catalogue import Catalogue
+from longitudinal.patients.catalogue import Catalogue
+from longitudinal.points.resolver import PixelQuestion, QuestionFilters, Resolver
 from longitudinal.sidecar.connection import Readers, open_writer
 from longitudinal.sidecar.records import InstanceRecord
 from tests.orthanc.server import OrthancServer
@@ -247,14 +247,16 @@ def rival_answer(
 
 def in_process(sidecar: Path, folder: Path, records: list[InstanceRecord], pairs: int) -> None:
     readers = Readers(sidecar)
-    asker = Asker(readers, Catalogue(readers), _Everything(), lambda gone: None, link_builder("/imaging"))
+    resolver = Resolver(
+        readers, Catalogue(readers), _Everything(), lambda gone: None, link_builder("/imaging")
+    )
     rival = make_rival(folder / "rival.sqlite", sidecar)
     studies = sorted({record.study_instance_uid for record in records})
     generator = np.random.default_rng(3)
     picks = [records[number] for number in generator.integers(0, len(records), 1_000)]
     questions = [PixelQuestion(record.sop_instance_uid, 1, 20.5, 31.25) for record in picks]
     start = time.perf_counter()
-    asker.ask(questions[0], Wanted())
+    resolver.resolve(questions[0], QuestionFilters())
     print(
         f"first resolve of the patient (reads {len(records)} planes): {(time.perf_counter() - start) * 1e3:.0f} ms"
     )
@@ -263,13 +265,13 @@ def in_process(sidecar: Path, folder: Path, records: list[InstanceRecord], pairs
     ask_us: list[float] = []
     for number in range(pairs):
         record = picks[number]
-        answer = asker.ask(questions[number], Wanted())
+        answer = resolver.resolve(questions[number], QuestionFilters())
         point = np.array([answer.point.x, answer.point.y, answer.point.z])
         frame = record.frame_of_reference_uid or ""
         start = time.perf_counter()
         theirs = rival_answer(rival, studies, frame, record.modality, point)
         sql_us.append((time.perf_counter() - start) * 1e6)
-        a = percentiles(timed(lambda i: asker.ask(questions[i % 50], Wanted()), 50))[0]
+        a = percentiles(timed(lambda i: resolver.resolve(questions[i % 50], QuestionFilters()), 50))[0]
         ask_us.append(a)
         ratios.append(sql_us[-1] / a)
         ours = {
@@ -287,7 +289,7 @@ def in_process(sidecar: Path, folder: Path, records: list[InstanceRecord], pairs
     print(f"SQL / resolve {ratio_interval(ratios)}; target at least 50")
     start = time.perf_counter()
     for question in questions:
-        msgspec.json.encode(asker.ask(question, Wanted()))
+        msgspec.json.encode(resolver.resolve(question, QuestionFilters()))
     print(
         f"a batch of {len(questions)} points, encoded: {(time.perf_counter() - start) / len(questions) * 1e6:.0f} us a point"
     )

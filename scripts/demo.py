@@ -34,7 +34,7 @@ from running_server import RunningServer
 
 sys.path.insert(0, str(ROOT / "plugin"))
 
-from longitudinal.dicom.registration_writer import (
+from longitudinal.dicom.registration.writer import (
     Authorship,
     ReferencedImage,
     RegisteredFrame,

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from longitudinal.dicom.contrast import Contrast
+from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.registration.alignment import Method
 from longitudinal.registration.engine import align

@@ -23,9 +23,9 @@ from pydicom.errors import InvalidDicomError
 from pydicom.pixels.utils import pixel_array
 
 from longitudinal import __version__
-from longitudinal.dicom.contrast import Contrast
-from longitudinal.dicom.image_planes import ImagePlanes, Role, read_planes
-from longitudinal.dicom.registration_writer import (
+from longitudinal.dicom.planes.contrast import Contrast
+from longitudinal.dicom.planes.image_planes import ImagePlanes, Role, read_planes
+from longitudinal.dicom.registration.writer import (
     SERIES_FRAME,
     Authorship,
     Equipment,

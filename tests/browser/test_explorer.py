@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from longitudinal.dicom.reasons import REASONS, Reason
+from longitudinal.dicom.planes.reasons import REASONS, NotIndexableReason
 from tests.browser.explorer_page import ROOT_UID, WITHIN_MS, Explorer, report_of, slices_of, store
 from tests.browser.prefix_proxy import PrefixProxy
 from tests.browser.viewer import Viewer
@@ -85,7 +85,9 @@ def test_a_patient_shows_the_studies_in_time_order_and_what_joins_them(
     ]  # fmt: skip
     panel = explorer.panel
     assert panel.locator(".frame").all()[2].get_attribute("title") == f"{FRAME}.2"
-    assert REASONS[Reason.NO_GEOMETRY] in str(panel.get_by_title("noGeometry").get_attribute("title"))
+    assert REASONS[NotIndexableReason.NO_GEOMETRY] in str(
+        panel.get_by_title("noGeometry").get_attribute("title")
+    )
     expect(panel).to_contain_text("same letter are joined by transforms")
     expect(panel).to_contain_text("Not for primary diagnosis")
     expect(panel).not_to_contain_text("Identity conflict")
@@ -130,7 +132,9 @@ def test_a_study_shows_what_is_indexed_and_what_was_skipped_and_why(
 ) -> None:
     panel = explorer.open("study", patient["alone"])
     expect(panel).to_contain_text("Indexed: 3 slices", timeout=WITHIN_MS)
-    expect(panel).to_contain_text(f"Skipped: 1 instance (noGeometry). {REASONS[Reason.NO_GEOMETRY]}")
+    expect(panel).to_contain_text(
+        f"Skipped: 1 instance (noGeometry). {REASONS[NotIndexableReason.NO_GEOMETRY]}"
+    )
     expect(panel).to_contain_text("Not for primary diagnosis")
     address = panel.get_by_role("link", name="API").evaluate("(link) => link.href")
     assert address == f"{explorer.viewer.url}/imaging/docs"

@@ -5,9 +5,9 @@ from typing import Any
 import pydicom
 import pytest
 
-from longitudinal.dicom.reasons import REASONS
-from longitudinal.dicom.registration_refusal import REFUSALS
-from longitudinal.dicom.registration_writer import file_bytes
+from longitudinal.dicom.planes.reasons import REASONS
+from longitudinal.dicom.registration.refusal import REFUSALS
+from longitudinal.dicom.registration.writer import file_bytes
 from tests.data import data, dicom_files
 from tests.orthanc.conftest import StartOrthanc
 from tests.orthanc.server import OrthancServer

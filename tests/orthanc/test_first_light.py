@@ -12,7 +12,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from longitudinal.dicom.registration_writer import Authorship, RegisteredFrame, file_bytes, write_registration
+from longitudinal.dicom.registration.writer import Authorship, RegisteredFrame, file_bytes, write_registration
 from tests.data import data, dicom_files
 from tests.orthanc.server import OrthancServer
 

@@ -7,7 +7,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
-from longitudinal.dicom.registration_writer import file_bytes
+from longitudinal.dicom.registration.writer import file_bytes
 from tests.builders import as_file, change, classic, dataset, dose, segmentation
 from tests.data import dicom_files
 from tests.orthanc.server import OrthancServer

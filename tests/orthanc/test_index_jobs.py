@@ -11,7 +11,7 @@ import pytest
 from pydicom.filebase import DicomBytesIO
 from pydicom.uid import generate_uid
 
-from longitudinal.dicom.reasons import REASONS, Reason
+from longitudinal.dicom.planes.reasons import REASONS, NotIndexableReason
 from tests import builders as build
 from tests.data import ROOT
 from tests.orthanc.server import OrthancServer
@@ -144,7 +144,7 @@ def test_a_study_nobody_has_read_is_said_to_be_not_indexed_until_it_is_asked_for
             {
                 "reason": "noGeometry",
                 "count": 2,
-                "explanation": REASONS[Reason.NO_GEOMETRY],
+                "explanation": REASONS[NotIndexableReason.NO_GEOMETRY],
                 "details": ["ImageOrientationPatient is absent"],
             }
         ]

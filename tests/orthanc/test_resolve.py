@@ -6,7 +6,7 @@ from typing import Any
 import pydicom
 import pytest
 
-from longitudinal.dicom.registration_writer import file_bytes
+from longitudinal.dicom.registration.writer import file_bytes
 from tests.builders import as_file, classic
 from tests.data import data, dicom_files
 from tests.orthanc.server import OrthancServer

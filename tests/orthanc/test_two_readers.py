@@ -11,7 +11,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from longitudinal.dicom.header import read_header
-from longitudinal.dicom.image_planes import ImagePlanes, read_planes
+from longitudinal.dicom.planes.image_planes import ImagePlanes, read_planes
 from longitudinal.dicom.tag_names import READ_PRIVATE_TAGS, READ_TAGS
 from longitudinal.dicom.tags import Tags, private_key, read_file_tags
 from tests import builders as build

@@ -17,7 +17,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from benchmarks.registration.cases import cropped, head, lung, volume
-from longitudinal.dicom.contrast import Contrast
+from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.geometry import affine
 from longitudinal.geometry.affine import Matrix, Points
 from longitudinal.registration import greedy, pyramid, rigid, search

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from longitudinal.dicom import tag_names as tag
-from longitudinal.dicom.contrast import Contrast
+from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.dicom.tags import Tags, text
 
 _HEAD, _NECK, _CHEST, _ABDOMEN, _PELVIS, _ARM, _LEG = (

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.geometry.image_plane import patient_from_pixel
-from longitudinal.points.patient_index import PatientIndex
+from longitudinal.patients.patient_index import PatientIndex
 
 VOLUME_MODALITIES = frozenset({"CT", "MR", "PT", "NM"})
 """What comes as a stack of slices with contrast of its own; ultrasound has no place in the patient."""
@@ -25,7 +25,7 @@ AcquisitionOf = Callable[[str], Acquisition]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Candidate:
+class StackCandidate:
     """A stack of images that may stand for its study.
 
     Attributes
@@ -49,7 +49,7 @@ class Candidate:
     instance: str
 
 
-def find_candidates(index: PatientIndex) -> list[Candidate]:
+def find_candidates(index: PatientIndex) -> list[StackCandidate]:
     """Every stack of images that is a volume, in the order of the index."""
     found = []
     for stack in range(len(index.stack_study)):
@@ -61,7 +61,7 @@ def find_candidates(index: PatientIndex) -> list[Candidate]:
     return found
 
 
-def _candidate(index: PatientIndex, stack: int) -> Candidate | None:
+def _candidate(index: PatientIndex, stack: int) -> StackCandidate | None:
     start, end = (int(value) for value in index.stack_set.start[stack : stack + 2])
     if end - start < LEAST_PLANES:
         return None
@@ -69,7 +69,7 @@ def _candidate(index: PatientIndex, stack: int) -> Candidate | None:
     if extent.min() < LEAST_EXTENT_MM:
         return None
     series = int(index.stack_series[stack])
-    return Candidate(
+    return StackCandidate(
         stack=stack,
         series=series,
         study=int(index.stack_study[stack]),
@@ -93,7 +93,7 @@ def _extent(ends: NDArray[np.void]) -> NDArray[np.float64]:
     return np.asarray(np.ptp(np.concatenate(corners), axis=0), dtype=np.float64)
 
 
-def are_comparable(first: Candidate, second: Candidate, acquisition_of: AcquisitionOf) -> bool:
+def are_comparable(first: StackCandidate, second: StackCandidate, acquisition_of: AcquisitionOf) -> bool:
     """Whether they could show the same part of the body in two frames."""
     if first.frame == second.frame:
         return False
@@ -104,7 +104,7 @@ Fit = tuple[bool, int, int, bool]
 """How well two stacks go together, smaller is better: contrast, coverage, voxel, original."""
 
 
-def fit_of(first: Candidate, second: Candidate, acquisition_of: AcquisitionOf) -> Fit:
+def fit_of(first: StackCandidate, second: StackCandidate, acquisition_of: AcquisitionOf) -> Fit:
     """Judge a pair: one contrast first, then what both may show of the body, then the coarser voxel.
 
     Coverage and voxel count in steps of a factor of two: less is no reason to prefer another series.

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from longitudinal.points.patient_index import PatientIndex
+from longitudinal.patients.patient_index import PatientIndex
 
 LastUpdateOf = Callable[[str], str]
 """When something was last stored in a series, by the Orthanc id of one of its instances; "" where it is gone."""

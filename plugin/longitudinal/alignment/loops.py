@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longitudinal.geometry.image_plane import patient_from_pixel
-from longitudinal.points.patient_index import PatientIndex
+from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.transforms.closure import closure_errors
 
 # Within the scan, where the patient is rather than the air round him.

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from longitudinal.alignment.candidate import Candidate
+from longitudinal.alignment.candidate import StackCandidate
 from longitudinal.alignment.partner import Pair
 from longitudinal.archive import ArchiveWriter
-from longitudinal.dicom.deformable_registration import DisplacementField
-from longitudinal.dicom.registration_writer import Authorship, Equipment, RegistrationType
+from longitudinal.dicom.registration.deformable_registration import DisplacementField
+from longitudinal.dicom.registration.writer import Authorship, Equipment, RegistrationType
 from longitudinal.geometry import affine
-from longitudinal.points.patient_index import PatientIndex
-from longitudinal.points.registration_objects import RegistrationObjects, StoredObject
+from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.registration_objects.written import RegistrationObjects, StoredObject
 from longitudinal.sidecar.records import Notes
 from longitudinal.transforms.attempts import Attempt, Figure, TriedSeries, add_attempt
 from longitudinal.transforms.error_at_place import ErrorAtPlace
@@ -52,7 +52,7 @@ class Outcome:
     rejection: str | None
     reason: str | None
     initial: Sequence[Sequence[float]] | None = None
-    unusable: Candidate | None = None
+    unusable: StackCandidate | None = None
     errors: ErrorAtPlace | None = None
 
 

@@ -6,10 +6,16 @@ Frames that transforms join already are one group. One alignment joins two group
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from longitudinal.alignment.candidate import AcquisitionOf, Candidate, are_comparable, find_candidates, fit_of
+from longitudinal.alignment.candidate import (
+    AcquisitionOf,
+    StackCandidate,
+    are_comparable,
+    find_candidates,
+    fit_of,
+)
 from longitudinal.alignment.failures import Failures, LastUpdateOf, Tried
-from longitudinal.points.patient_index import PatientIndex
-from longitudinal.points.registration_objects import first_series
+from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.registration_objects.written import first_series
 from longitudinal.transforms.graph import FrameGraph, freedom
 
 
@@ -45,8 +51,8 @@ class Wish:
 class Pair:
     """Two stacks to align: the fixed one lies in the earlier frame."""
 
-    fixed: Candidate
-    moving: Candidate
+    fixed: StackCandidate
+    moving: StackCandidate
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -92,7 +98,7 @@ def choose(
 class Groups:
     """Frames with candidates, and which of them transforms of at least some freedom join."""
 
-    def __init__(self, index: PatientIndex, candidates: Sequence[Candidate], method: str) -> None:
+    def __init__(self, index: PatientIndex, candidates: Sequence[StackCandidate], method: str) -> None:
         graph = FrameGraph(edge for edge in index.graph.edges if freedom(edge.method) >= freedom(method))
         frames = dict.fromkeys(candidate.frame for candidate in candidates)
         self._members: Mapping[str, frozenset[str]] = {
@@ -104,7 +110,7 @@ class Groups:
         return self._members[frame]
 
 
-def _allowed(index: PatientIndex, wish: Wish, tried: Tried, unusable: frozenset[str]) -> list[Candidate]:
+def _allowed(index: PatientIndex, wish: Wish, tried: Tried, unusable: frozenset[str]) -> list[StackCandidate]:
     """Candidates of the study and of those to choose from, where some series are wanted those alone.
 
     `unusable` are SeriesInstanceUIDs of what nothing can be aligned with.
@@ -132,8 +138,8 @@ def _allowed(index: PatientIndex, wish: Wish, tried: Tried, unusable: frozenset[
 def _pairs_of_frame(
     index: PatientIndex,
     wish: Wish,
-    mine: Sequence[Candidate],
-    candidates: Sequence[Candidate],
+    mine: Sequence[StackCandidate],
+    candidates: Sequence[StackCandidate],
     groups: Groups,
     acquisition_of: AcquisitionOf,
 ) -> list[Pair]:
@@ -165,7 +171,11 @@ def _pairs_of_frame(
 
 
 def _rank(
-    index: PatientIndex, first: Candidate, other: Candidate, groups: Groups, acquisition_of: AcquisitionOf
+    index: PatientIndex,
+    first: StackCandidate,
+    other: StackCandidate,
+    groups: Groups,
+    acquisition_of: AcquisitionOf,
 ) -> tuple[object, ...]:
     """Smaller is better: modality, the larger group, contrast, coverage, voxel, the earlier frame.
 
@@ -192,7 +202,7 @@ def _was_refused(index: PatientIndex, pair: Pair, failures: Failures) -> bool:
     )
 
 
-def _in_time_order(index: PatientIndex, first: Candidate, other: Candidate) -> Pair:
+def _in_time_order(index: PatientIndex, first: StackCandidate, other: StackCandidate) -> Pair:
     if first_series(index, first.frame) < first_series(index, other.frame):
         return Pair(first, other)
     return Pair(other, first)

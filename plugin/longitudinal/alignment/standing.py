@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from longitudinal.points.patient_index import PatientIndex, StudyEntry
+from longitudinal.patients.patient_index import PatientIndex, StudyEntry
 
 Standing = Literal["reference", "aligned", "needsAlignment", "failed"]
 

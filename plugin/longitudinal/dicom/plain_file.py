@@ -7,6 +7,7 @@ to pydicom: without preamble, deflated, big endian, out of order, cut off, with 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from io import FileIO
 from os import PathLike
 from struct import Struct
@@ -52,17 +53,25 @@ _LENGTH = Struct("<L")
 _PRIVATE_GROUPS: Final = frozenset(int(wanted.group, 16) for wanted in READ_PRIVATE_TAGS)
 # Headers of a hundred kilobytes are kept there, too; what is asked for is a number or a word.
 _LONGEST_PRIVATE: Final = 1_024
-_WANTED: Final = {int(key.replace(",", ""), 16): Tag(int(key.replace(",", ""), 16)) for key in READ_TAGS}
 
+_Wanted = dict[int, BaseTag]
 _Elements = dict[BaseTag, DataElement | RawDataElement]
+
+
+@lru_cache(maxsize=8)  # there are as many as there are readers
+def _wanted(keep: frozenset[str]) -> _Wanted:
+    return {int(key.replace(",", ""), 16): Tag(int(key.replace(",", ""), 16)) for key in keep}
+
+
+_WANTED: Final = _wanted(READ_TAGS)
 
 
 class _NotPlain(Exception):
     """The file is not one of those that are read here."""
 
 
-def read_plain_file(path: str | PathLike[str]) -> Dataset | None:
-    """Find the wanted elements of a file, up to its pixels.
+def read_plain_file(path: str | PathLike[str], keep: frozenset[str] = READ_TAGS) -> Dataset | None:
+    """Find the wanted elements of a file, up to its pixels: those of `keep`, and of the private groups.
 
     Returns
     -------
@@ -77,7 +86,7 @@ def read_plain_file(path: str | PathLike[str]) -> Dataset | None:
     """
     with open(path, "rb", buffering=0) as file:
         try:
-            return _Scan(file).dataset()
+            return _Scan(file, _WANTED if keep is READ_TAGS else _wanted(keep)).dataset()
         except _NotPlain:
             return None
 
@@ -85,8 +94,9 @@ def read_plain_file(path: str | PathLike[str]) -> Dataset | None:
 class _Scan:
     """One walk over the elements of a file, of which so much is read as it comes to."""
 
-    def __init__(self, file: FileIO) -> None:
+    def __init__(self, file: FileIO, wanted: _Wanted) -> None:
         self._file = file
+        self._wanted = wanted
         self._data = file.read(_HEAD) or b""
 
     def dataset(self) -> Dataset:
@@ -125,7 +135,7 @@ class _Scan:
 
     def _explicit(self, position: int) -> _Elements:
         found: _Elements = {}
-        data, end, last = self._data, len(self._data), 0
+        data, end, last, wanted = self._data, len(self._data), 0, self._wanted
         header = _EXPLICIT_HEADER.unpack_from
         while True:
             if position + 12 > end:
@@ -149,14 +159,14 @@ class _Scan:
             else:
                 raise _NotPlain
             if vr == _SEQUENCE or length == _UNDEFINED:
-                if vr != _SEQUENCE or _is_wanted(tag):
+                if vr != _SEQUENCE or self._is_wanted(tag):
                     raise _NotPlain
                 position = (
                     self._skip(start, is_explicit=True, depth=0) if length == _UNDEFINED else start + length
                 )
                 continue
             position = start + length
-            if tag in _WANTED or group in _PRIVATE_GROUPS:
+            if tag in wanted or group in _PRIVATE_GROUPS:
                 self._keep(found, tag, vr.decode(), start, length)
 
     def _implicit(self, position: int) -> _Elements:
@@ -176,21 +186,21 @@ class _Scan:
                 return self._with_pixels(found, tag)
             last, start = tag, position + 8
             if length == _UNDEFINED:
-                if _is_wanted(tag):
+                if self._is_wanted(tag):
                     raise _NotPlain
                 position = self._skip(start, is_explicit=False, depth=0)
                 continue
             position = start + length
-            if _is_wanted(tag):
+            if self._is_wanted(tag):
                 self._keep(found, tag, None, start, length)
 
     def _keep(self, found: _Elements, tag: int, vr: str | None, start: int, length: int) -> None:
-        if tag not in _WANTED and length > _LONGEST_PRIVATE:
+        if tag not in self._wanted and length > _LONGEST_PRIVATE:
             return
         if start + length > len(self._data):
             self._reach(start + length)
         value = self._data[start : start + length]
-        known = _WANTED.get(tag) or Tag(tag)
+        known = self._wanted.get(tag) or Tag(tag)
         # pydicom keeps no bytes of an empty value
         found[known] = RawDataElement(known, vr, length, value or None, start, vr is None, True)
 
@@ -250,7 +260,6 @@ class _Scan:
         group, element, length = _IMPLICIT_HEADER.unpack_from(self._data, position)
         return group << 16 | element, length
 
-
-def _is_wanted(tag: int) -> bool:
-    """Also of some private groups, in which elements are found by who reserved their block."""
-    return tag in _WANTED or tag >> 16 in _PRIVATE_GROUPS
+    def _is_wanted(self, tag: int) -> bool:
+        """Also of some private groups, in which elements are found by who reserved their block."""
+        return tag in self._wanted or tag >> 16 in _PRIVATE_GROUPS

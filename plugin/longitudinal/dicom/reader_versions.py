@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from longitudinal.dicom import tag_names as tag
+from longitudinal.dicom.registration.spatial_registration import REGISTRATION_SOP_CLASSES
 from longitudinal.dicom.sop_classes import NUCLEAR_MEDICINE, RT_DOSE
-from longitudinal.dicom.spatial_registration import REGISTRATION_SOP_CLASSES
 from longitudinal.dicom.tags import Tags, text
 
 VERSIONS: Final = {

@@ -227,9 +227,11 @@ def tags_from_dataset(
 
 
 def read_file_tags(
-    source: BinaryIO | str | PathLike[str] | bytes, default: CharacterSet = LATIN_1
+    source: BinaryIO | str | PathLike[str] | bytes,
+    default: CharacterSet = LATIN_1,
+    keep: frozenset[str] = READ_TAGS,
 ) -> dict[str, Any]:
-    """Read the short JSON form from a DICOM file, an open one or its bytes.
+    """Read the short JSON form from a DICOM file, an open one or its bytes: the tags of `keep`, up to the pixels.
 
     Files without preamble are read too, because Orthanc stores them. So ask only for what it has stored: of
     other bytes pydicom makes an empty or a senseless dataset, or raises whatever it met.
@@ -240,11 +242,11 @@ def read_file_tags(
         The file cannot be opened.
     """
     if isinstance(source, str | PathLike):
-        plain = read_plain_file(source)
+        plain = read_plain_file(source, keep)
         if plain is not None:
-            return tags_from_dataset(plain, default=default)
+            return tags_from_dataset(plain, keep, default)
         with open(source, "rb") as opened:
-            return read_file_tags(opened, default)
+            return read_file_tags(opened, default, keep)
     pixels: dict[str, None] = {}
 
     def stop_at_pixels(element_tag: BaseTag, vr: str | None, length: int) -> bool:
@@ -254,7 +256,7 @@ def read_file_tags(
 
     opened_or_bytes = BytesIO(source) if isinstance(source, bytes) else source
     dataset = read_partial(opened_or_bytes, stop_at_pixels, force=True)
-    return tags_from_dataset(dataset, default=default) | pixels
+    return tags_from_dataset(dataset, keep, default) | pixels
 
 
 def with_unicode(dataset: pydicom.Dataset, default: CharacterSet = LATIN_1) -> pydicom.Dataset:

@@ -12,21 +12,22 @@ import orthanc
 
 from longitudinal.access.identity import read_users
 from longitudinal.access.keyring import Keyring
-from longitudinal.host.aligner import Aligner
-from longitudinal.host.background import Background
+from longitudinal.dicom.stored_values import STORED_VALUE_TAGS
 from longitudinal.host.callbacks import immortal
 from longitudinal.host.explorer import extend_explorer
+from longitudinal.host.index_services import IndexServices
 from longitudinal.host.log import forward_logging
 from longitudinal.host.loopback import Loopback
 from longitudinal.host.ohif import OhifHost
 from longitudinal.host.orthanc_archive import BelievedArchive, OrthancArchive
 from longitudinal.host.orthanc_inventory import OrthancInventory
+from longitudinal.host.registration_services import RegistrationServices
 from longitudinal.host.request_filter import FilterHost
 from longitudinal.host.rest import RestHost
 from longitudinal.host.timeline_page import TimelinePage
 from longitudinal.http.admission import Admission
 from longitudinal.http.headers import Guarded
-from longitudinal.http.links import link_builder
+from longitudinal.http.links import link_builder, stored_values_of
 from longitudinal.http.router import Router
 from longitudinal.http.routes.about import Versions, about_routes
 from longitudinal.http.routes.alignments import Alignments, alignment_routes
@@ -38,19 +39,21 @@ from longitudinal.http.routes.jobs import job_routes
 from longitudinal.http.routes.patients import patient_routes
 from longitudinal.http.routes.points import point_routes
 from longitudinal.http.routes.refinements import Refinements
+from longitudinal.http.routes.series import series_routes
 from longitudinal.http.routes.studies import study_routes
 from longitudinal.http.routes.transforms import transform_routes
 from longitudinal.http.routes.uploads import upload_routes
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.reverify import Reverify
-from longitudinal.ingest.stored_objects import StoredObjects
-from longitudinal.points.ask import Asker
-from longitudinal.points.catalogue import Catalogue
-from longitudinal.points.given_transforms import GivenTransforms
-from longitudinal.points.registration_objects import RegistrationObjects
+from longitudinal.ingest.stored_objects import StoredHeaders, StoredObjects
+from longitudinal.patients.catalogue import Catalogue
+from longitudinal.points.resolver import Resolver
+from longitudinal.points.series_stacks import StackReader
 from longitudinal.points.stale import Stale
-from longitudinal.points.statements import Memories, Statements
+from longitudinal.registration_objects.given import GivenTransforms
+from longitudinal.registration_objects.statements import Memories, Statements
+from longitudinal.registration_objects.written import RegistrationObjects
 from longitudinal.settings import Settings, read_settings
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.transforms import has_transforms
@@ -103,25 +106,29 @@ class _Plugin:
         self._ingest = Ingest(self._writer, believed, StoredObjects(believed, inventory), wake.set)
         self._annotations = Annotations(self._writer, believed)
         self._reverify = Reverify(readers, self._writer, self._annotations, keyring.fingerprint)
-        self._background = Background(
+        self._background = IndexServices(
             settings, readers, self._writer, inventory, self._ingest, self._annotations, catalogue, wake
         )
         queue, completeness = self._background.queue, self._background.completeness
         self._ohif = OhifHost(settings, configuration)
         self._page = TimelinePage(settings)
         links = link_builder(settings.root, self._ohif.root)
-        asker = Asker(readers, catalogue, archive, self._heal_answer, links, self._background.hurry)
+        resolver = Resolver(readers, catalogue, archive, self._heal_answer, links, self._background.hurry)
         objects = RegistrationObjects(
             readers, archive, loopback, self._settle_registration, statements, settings.uid_root
         )
         given = GivenTransforms(
             readers, catalogue, archive, loopback, self._heal, self._settle_registration, objects, statements
         )
-        self._aligner = Aligner(
+        self._aligner = RegistrationServices(
             settings, readers, catalogue, inventory, queue, self._background.index_study, objects,
-            self._annotations, loopback, statements, asker, links, archive.has_instance, self._heal,
+            self._annotations, loopback, statements, resolver, links, archive.has_instance, self._heal,
         )  # fmt: skip
         admission = Admission(int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS)))
+        headers = StoredHeaders(archive, inventory, STORED_VALUE_TAGS)
+        stack_reader = StackReader(
+            readers, catalogue, headers, archive.has_instance, self._heal, stored_values_of
+        )
         alignments = Alignments(readers, catalogue, queue)
         routes = [
             *about_routes(settings.root, readers, self._writer, queue, completeness, statements, _versions),
@@ -130,8 +137,9 @@ class _Plugin:
             *job_routes(queue),
             *header_routes(readers, inventory.tags),
             *image_routes(settings.root, readers, catalogue, inventory.tags),
+            *series_routes(stack_reader),
             *patient_routes(readers, catalogue, queue, self._ohif.root),
-            *point_routes(asker, Refinements(asker, queue, admission), settings.max_body),
+            *point_routes(resolver, Refinements(resolver, queue, admission), settings.max_body),
             *study_routes(readers, catalogue, queue, self._ohif.root),
             *transform_routes(given, settings.max_body),
             *upload_routes(loopback, settings.max_upload),

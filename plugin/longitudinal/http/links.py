@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from urllib.parse import quote
 
+from longitudinal.patients.patient_index import StudyEntry
+from longitudinal.patients.series_planes import SeriesPlanes
 from longitudinal.points.answer import Links
-from longitudinal.points.patient_index import StudyEntry
 from longitudinal.points.resolve import LinkBuilder
-from longitudinal.points.series_planes import SeriesPlanes
 
 
 def link_builder(root: str, ohif_root: str | None = None) -> LinkBuilder:
@@ -32,6 +32,14 @@ def link_builder(root: str, ohif_root: str | None = None) -> LinkBuilder:
         )
 
     return links
+
+
+def stored_values_of(orthanc_id: str, frame_number: int) -> str:
+    """Where Orthanc itself sends the stored values of a frame (1-based), as an absolute path on this server.
+
+    Never its rendering: that ends the server on some objects, and gives 8 bits of what may be 16.
+    """
+    return f"/instances/{orthanc_id}/frames/{frame_number - 1}/numpy?rescale=false"
 
 
 def viewer_of(ohif_root: str, study_instance_uids: Iterable[str]) -> str:

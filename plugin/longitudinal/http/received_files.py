@@ -12,7 +12,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import IO, Final
 
 
-class Refusal(StrEnum):
+class UploadRefusal(StrEnum):
     """Why a file of an upload was not stored: codes of the API."""
 
     EMPTY_FILE = "emptyFile"
@@ -31,22 +31,22 @@ class Refusal(StrEnum):
     ARCHIVE_FAILED = "archiveFailed"
 
 
-REFUSALS: Final[dict[Refusal, str]] = {
-    Refusal.EMPTY_FILE: "The file has no content.",
-    Refusal.NOT_DICOM: "The file is no DICOM object that Orthanc can read.",
-    Refusal.TOO_DEEP: "The object has sequences in sequences, more than 32 levels deep; Orthanc could end of it.",
-    Refusal.DICOMDIR: "A DICOMDIR lists the files of a medium; it is no object of a patient.",
-    Refusal.DAMAGED_ZIP: "The zip, or this file in it, cannot be read: it was cut off, its checksum is wrong, or it is not "
-    "as large as the zip declares.",
-    Refusal.ENCRYPTED_ZIP: "The zip has files that need a password; nothing of it is stored.",
-    Refusal.UNSAFE_PATH: "The zip names a file outside its own folder, or a link; nothing of it is stored.",
-    Refusal.TOO_MANY_FILES: "The zips of the upload have more files than one may have; nothing of this one is stored.",
-    Refusal.TOO_LARGE: "Unpacked, the zips of the upload are larger than MaxUploadMiB; nothing of this one is stored.",
-    Refusal.EXPLODES: "The zip, or this file in it, unpacks to far more than any image does, or files share their bytes.",
-    Refusal.UNSUPPORTED_COMPRESSION: "The file in the zip is neither stored as it is nor deflated.",
-    Refusal.NESTED_ZIP: "A zip inside a zip is not unpacked.",
-    Refusal.REFUSED_BY_ARCHIVE: "Orthanc did not take the object, by a filter or for want of space; `detail` says.",
-    Refusal.ARCHIVE_FAILED: "Orthanc did not answer.",
+REFUSALS: Final[dict[UploadRefusal, str]] = {
+    UploadRefusal.EMPTY_FILE: "The file has no content.",
+    UploadRefusal.NOT_DICOM: "The file is no DICOM object that Orthanc can read.",
+    UploadRefusal.TOO_DEEP: "The object has sequences in sequences, more than 32 levels deep; Orthanc could end of it.",
+    UploadRefusal.DICOMDIR: "A DICOMDIR lists the files of a medium; it is no object of a patient.",
+    UploadRefusal.DAMAGED_ZIP: "The zip, or this file in it, cannot be read: it was cut off, its checksum is wrong, or it "
+    "is not as large as the zip declares.",
+    UploadRefusal.ENCRYPTED_ZIP: "The zip has files that need a password; nothing of it is stored.",
+    UploadRefusal.UNSAFE_PATH: "The zip names a file outside its own folder, or a link; nothing of it is stored.",
+    UploadRefusal.TOO_MANY_FILES: "The zips of the upload have too many files; nothing of this one is stored.",
+    UploadRefusal.TOO_LARGE: "Unpacked, the zips of the upload are larger than MaxUploadMiB; nothing of this one is stored.",
+    UploadRefusal.EXPLODES: "The zip, or this file in it, unpacks to more than an image does, or files share their bytes.",
+    UploadRefusal.UNSUPPORTED_COMPRESSION: "The file in the zip is neither stored as it is nor deflated.",
+    UploadRefusal.NESTED_ZIP: "A zip inside a zip is not unpacked.",
+    UploadRefusal.REFUSED_BY_ARCHIVE: "Orthanc did not take the object, by a filter or for want of space; `detail` says.",
+    UploadRefusal.ARCHIVE_FAILED: "Orthanc did not answer.",
 }
 """One line of explanation for each code."""
 
@@ -74,7 +74,7 @@ class ReceivedFile:
 
     name: str
     content: bytes = b""
-    refusal: Refusal | None = None
+    refusal: UploadRefusal | None = None
     detail: str = ""
 
 
@@ -95,7 +95,7 @@ def unpack(name: str, content: bytes, allowance: Allowance) -> Iterator[Received
         Of the upload; what a zip takes is gone from it.
     """
     if not content:
-        yield _refused(name, Refusal.EMPTY_FILE)
+        yield _refused(name, UploadRefusal.EMPTY_FILE)
     elif content.startswith(_MAGIC):
         yield from _unzip(name, content, allowance)
     else:
@@ -129,10 +129,10 @@ def _unzip(name: str, content: bytes, allowance: Allowance) -> Iterator[Received
     try:
         archive = zipfile.ZipFile(file)
     except _TooManyEntries as error:
-        yield _refused(name, Refusal.TOO_MANY_FILES, str(error))
+        yield _refused(name, UploadRefusal.TOO_MANY_FILES, str(error))
         return
     except Exception as error:  # what zipfile raises on the bytes of others is no closed list
-        yield _refused(name, Refusal.DAMAGED_ZIP, str(error))
+        yield _refused(name, UploadRefusal.DAMAGED_ZIP, str(error))
         return
     file.is_open = True
     with archive:
@@ -150,25 +150,25 @@ def _unzip(name: str, content: bytes, allowance: Allowance) -> Iterator[Received
 
 def _refuse_whole(
     members: Sequence[zipfile.ZipInfo], packed: int, allowance: Allowance
-) -> tuple[Refusal, str] | None:
+) -> tuple[UploadRefusal, str] | None:
     """Why nothing of a zip is taken, found before anything of it is unpacked."""
     if len(members) > allowance.files_left:
         left = f"{allowance.files_left} of {MAX_FILES} are left for this upload"
-        return Refusal.TOO_MANY_FILES, f"{len(members)} files; {left}"
+        return UploadRefusal.TOO_MANY_FILES, f"{len(members)} files; {left}"
     for member in members:
         if _is_unsafe(member):
-            return Refusal.UNSAFE_PATH, member.filename
+            return UploadRefusal.UNSAFE_PATH, member.filename
         if member.flag_bits & _IS_ENCRYPTED:
-            return Refusal.ENCRYPTED_ZIP, member.filename
+            return UploadRefusal.ENCRYPTED_ZIP, member.filename
     # No more of a file is unpacked than the directory of the zip declares.
     unpacked = sum(member.file_size for member in members)
     if unpacked > allowance.bytes_left:
         left = f"{allowance.bytes_left} are left for this upload (setting MaxUploadMiB)"
-        return Refusal.TOO_LARGE, f"{unpacked} bytes; {left}"
+        return UploadRefusal.TOO_LARGE, f"{unpacked} bytes; {left}"
     if unpacked > max(MAX_RATIO * packed, _RATIO_FLOOR):
-        return Refusal.EXPLODES, f"{packed} bytes unpack to {unpacked}"
+        return UploadRefusal.EXPLODES, f"{packed} bytes unpack to {unpacked}"
     if (shared := _sharing(members, packed)) is not None:
-        return Refusal.EXPLODES, f"{shared.filename} does not have its bytes for itself"
+        return UploadRefusal.EXPLODES, f"{shared.filename} does not have its bytes for itself"
     return None
 
 
@@ -193,17 +193,19 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> Rec
     if (
         member.compress_type not in _METHODS
     ):  # bzip2 and LZMA unpack megabytes before zipfile looks at the size
-        return _refused(name, Refusal.UNSUPPORTED_COMPRESSION)
+        return _refused(name, UploadRefusal.UNSUPPORTED_COMPRESSION)
     if not member.file_size:
-        return _refused(name, Refusal.EMPTY_FILE)
+        return _refused(name, UploadRefusal.EMPTY_FILE)
     if member.file_size > max(MAX_RATIO * member.compress_size, _RATIO_FLOOR):
-        return _refused(name, Refusal.EXPLODES, f"{member.compress_size} bytes unpack to {member.file_size}")
+        return _refused(
+            name, UploadRefusal.EXPLODES, f"{member.compress_size} bytes unpack to {member.file_size}"
+        )
     try:
         content = _read(archive, member)
     except Exception as error:  # what zipfile and zlib raise on the bytes of others is no closed list
-        return _refused(name, Refusal.DAMAGED_ZIP, str(error))
+        return _refused(name, UploadRefusal.DAMAGED_ZIP, str(error))
     if content.startswith(_MAGIC):
-        return _refused(name, Refusal.NESTED_ZIP)
+        return _refused(name, UploadRefusal.NESTED_ZIP)
     return ReceivedFile(name, content)
 
 
@@ -244,5 +246,5 @@ def _check_size(member: zipfile.ZipInfo, unpacked: int) -> None:
         raise zipfile.BadZipFile(f"the file has {has} bytes that the zip declares")
 
 
-def _refused(name: str, refusal: Refusal, detail: str = "") -> ReceivedFile:
+def _refused(name: str, refusal: UploadRefusal, detail: str = "") -> ReceivedFile:
     return ReceivedFile(name, b"", refusal, detail or REFUSALS[refusal])

@@ -12,16 +12,16 @@ from pydicom._uid_dict import UID_dictionary
 from longitudinal.archive import Archive, Parents
 from longitudinal.dicom.character_sets import CharacterSet, default_encoding
 from longitudinal.dicom.header import Header, read_header
-from longitudinal.dicom.image_planes import ImagePlanes, read_planes
+from longitudinal.dicom.planes.image_planes import ImagePlanes, read_planes
 from longitudinal.dicom.reader_versions import reader_of
-from longitudinal.dicom.registration_writer import Equipment
-from longitudinal.dicom.spatial_registration import (
+from longitudinal.dicom.registration.spatial_registration import (
     REGISTRATION_SOP_CLASSES,
-    Refusal,
     Registration,
     RegistrationItem,
+    RegistrationRefusal,
     read_registration,
 )
+from longitudinal.dicom.registration.writer import Equipment
 from longitudinal.dicom.tags import Tags, with_unicode
 from longitudinal.dicom.uids import series_frame
 from longitudinal.sidecar.records import InstanceRecord, Notes, TransformRecord
@@ -162,7 +162,7 @@ def _read_transforms(
     except (
         Exception
     ) as error:  # pydicom raises what it likes on a damaged file; the object stays stored all the same
-        return (), str(Refusal.NOT_A_REGISTRATION), f"the file cannot be read: {error}"
+        return (), str(RegistrationRefusal.NOT_A_REGISTRATION), f"the file cannot be read: {error}"
     # an item of the object's own frame is no transform, but its images may say that it lies elsewhere
     items = tuple(
         _transform_record(registration, item, notes.get(item.number, Notes()))

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from longitudinal.archive import Archive, StoredFile
 from longitudinal.dicom.character_sets import CharacterSet, default_encoding
+from longitudinal.dicom.tag_names import READ_TAGS
 from longitudinal.dicom.tags import Tags, read_file_tags
 from longitudinal.ingest.inventory import Inventory
 from longitudinal.ingest.record import read_record
@@ -62,7 +63,7 @@ class StoredObjects:
     def _object(self, orthanc_id: str, default: CharacterSet) -> StoredObject | None:
         try:
             stored = self._archive.stored_file(orthanc_id)
-            tags = self._tags(orthanc_id, stored, default)
+            tags = read_stored_tags(self._archive, self._inventory, orthanc_id, stored, default)
             return StoredObject(read_record(orthanc_id, tags, self._archive), stored)
         except KeyError:
             return None
@@ -70,17 +71,56 @@ class StoredObjects:
             LOGGER.exception("Instance %s cannot be read", orthanc_id)
             return None
 
-    def _tags(self, orthanc_id: str, stored: StoredFile, default: CharacterSet) -> Tags:
-        try:
-            if stored.path is not None:
-                return read_file_tags(stored.path, default)
-            if stored.size <= _LARGE_BYTES:
-                return read_file_tags(self._archive.file(orthanc_id), default)
-        except KeyError:
-            raise
-        except FileNotFoundError:  # deleted or overwritten meanwhile
-            raise KeyError(orthanc_id) from None
-        except Exception as error:  # pydicom raises what it likes; Orthanc has read the file once already
-            LOGGER.info("Orthanc reads instance %s, as pydicom cannot: %s", orthanc_id, error)
-        tags: Tags = json.loads(self._inventory.tags(orthanc_id))
-        return tags
+
+def read_stored_tags(
+    archive: Archive,
+    inventory: Inventory,
+    orthanc_id: str,
+    stored: StoredFile,
+    default: CharacterSet,
+    keep: frozenset[str] = READ_TAGS,
+) -> Tags:
+    """The tags of a stored instance, those of `keep` at least. Raises KeyError where it is gone."""
+    try:
+        if stored.path is not None:
+            return read_file_tags(stored.path, default, keep)
+        if stored.size <= _LARGE_BYTES:
+            return read_file_tags(archive.file(orthanc_id), default, keep)
+    except KeyError:
+        raise
+    except FileNotFoundError:  # deleted or overwritten meanwhile
+        raise KeyError(orthanc_id) from None
+    except Exception as error:  # pydicom raises what it likes; Orthanc has read the file once already
+        LOGGER.info("Orthanc reads instance %s, as pydicom cannot: %s", orthanc_id, error)
+    tags: Tags = json.loads(inventory.tags(orthanc_id))
+    return tags
+
+
+class StoredHeaders:
+    """Reads headers of stored instances again, for more than the index keeps.
+
+    Parameters
+    ----------
+    keep
+        The tags to read.
+    """
+
+    def __init__(self, archive: Archive, inventory: Inventory, keep: frozenset[str]) -> None:
+        self._archive = archive
+        self._inventory = inventory
+        self._keep = keep
+
+    def __call__(self, orthanc_ids: Sequence[str]) -> Iterator[Tags | None]:
+        """The tags of each instance in order; None where it is gone or cannot be read."""
+        default = default_encoding(self._archive.default_encoding())
+        for orthanc_id in orthanc_ids:
+            try:
+                stored = self._archive.stored_file(orthanc_id)
+                yield read_stored_tags(
+                    self._archive, self._inventory, orthanc_id, stored, default, self._keep
+                )
+            except KeyError:
+                yield None
+            except Exception:  # whatever one file holds, the others are still read
+                LOGGER.exception("Instance %s cannot be read", orthanc_id)
+                yield None

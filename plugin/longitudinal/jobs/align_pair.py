@@ -8,20 +8,20 @@ import msgspec
 import numpy as np
 
 from longitudinal.alignment.acquisition import Acquisition
-from longitudinal.alignment.candidate import AcquisitionOf, Candidate
+from longitudinal.alignment.candidate import AcquisitionOf, StackCandidate
 from longitudinal.alignment.failures import FAILURES, LastUpdateOf
 from longitudinal.alignment.outcome import Outcome, Outcomes, images_of
 from longitudinal.alignment.partner import Pair
-from longitudinal.dicom.contrast import Contrast
-from longitudinal.dicom.deformable_registration import DisplacementField
+from longitudinal.dicom.planes.contrast import Contrast
+from longitudinal.dicom.registration.deformable_registration import DisplacementField
 from longitudinal.errors import ArchiveFailed, NotFound
 from longitudinal.geometry import affine
-from longitudinal.jobs.messages import Registered, Task, Unusable
+from longitudinal.jobs.messages import AlignTask, Registered, Unusable
 from longitudinal.jobs.scan_planes import planes_of
 from longitudinal.jobs.supervisor import ArchiveSilent, JobContext, JobCrashed
 from longitudinal.jobs.worker_pool import WorkerPool
 from longitudinal.jobs.worker_process import TaskFailed
-from longitudinal.points.patient_index import PatientIndex
+from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.settings import Settings
 from longitudinal.transforms.attempts import Figure
 from longitudinal.transforms.error_at_place import ErrorGrid
@@ -77,7 +77,7 @@ class PairOutcome:
     """What was tried with a pair, the method that was asked for first; and the scan that is of no use, if it is one."""
 
     tried: tuple[AlignedPair, ...]
-    unusable: Candidate | None = None
+    unusable: StackCandidate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class _Answer:
     """A worker's answer; `unusable` is the scan it is about, where it is about one."""
 
     registered: Registered
-    unusable: Candidate | None = None
+    unusable: StackCandidate | None = None
 
     @property
     def failed_before_checks(self) -> bool:
@@ -157,7 +157,7 @@ class AlignPair:
         fixed, moving = (
             planes_of(index, scan.stack, self.acquisition_of(scan.instance)) for scan in scans.values()
         )
-        task = Task(fixed, moving, method, self._threads, self._acceptance, _initial(pair, initial))
+        task = AlignTask(fixed, moving, method, self._threads, self._acceptance, _initial(pair, initial))
         try:
             found = self._workers.register(task, context)
         except TaskFailed as error:
@@ -206,7 +206,7 @@ class AlignPair:
         made = _aligned_pair(index, pair, outcome.method, registered)
         return msgspec.structs.replace(made, transform=stored.transform, object_bytes=stored.file_bytes)
 
-    def _gone(self, index: PatientIndex, pair: Pair) -> Candidate | None:
+    def _gone(self, index: PatientIndex, pair: Pair) -> StackCandidate | None:
         """The scan that has lost an image since it was indexed, which the index then knows."""
         for scan in (pair.fixed, pair.moving):
             images = dict.fromkeys(images_of(index, scan.stack)[0])

@@ -9,8 +9,8 @@ from longitudinal.jobs.align_pair import AlignedPair, AlignPair, Initial, Order
 from longitudinal.jobs.align_progress import AlignProgress
 from longitudinal.jobs.index_study import IndexStudy, UnreadableInstances
 from longitudinal.jobs.supervisor import JobContext
-from longitudinal.points.catalogue import Catalogue
-from longitudinal.points.patient_index import PatientIndex
+from longitudinal.patients.catalogue import Catalogue
+from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.sidecar.browse import owners_of_study
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.jobs import JobRequest, Priority
@@ -18,7 +18,7 @@ from longitudinal.sidecar.jobs import JobRequest, Priority
 KIND = "align"
 
 
-class Parameters(msgspec.Struct, rename="camel", frozen=True):
+class AlignParameters(msgspec.Struct, rename="camel", frozen=True):
     """What an align job is told beside its subject.
 
     `partners` are Orthanc ids of the studies to choose from, null for all of the patient that are indexed; `series` are
@@ -44,7 +44,7 @@ class Aligned(msgspec.Struct, rename="camel", frozen=True):
     pairs: list[AlignedPair]
 
 
-def request_alignment(study: str, parameters: Parameters, priority: int = Priority.ASKED) -> JobRequest:
+def request_alignment(study: str, parameters: AlignParameters, priority: int = Priority.ASKED) -> JobRequest:
     """A job that aligns a study (Orthanc id)."""
     text = msgspec.json.encode(parameters).decode()
     return JobRequest(KIND, study, priority, parameters=text, owner=parameters.by)
@@ -69,7 +69,7 @@ class AlignStudy:
         JobInterruption, JobCrashed
             As the worker does.
         """
-        parameters = msgspec.json.decode(context.job.parameters, type=Parameters)
+        parameters = msgspec.json.decode(context.job.parameters, type=AlignParameters)
         study = context.job.subject
         for missing in dict.fromkeys([study, *(parameters.partners or [])]):
             with suppress(UnreadableInstances):  # all others are indexed, and may do
@@ -102,7 +102,7 @@ class AlignStudy:
         return self._catalogue.patient(int(owners[0]["patient_key"])) if owners else None
 
 
-def _wish(study: str, parameters: Parameters) -> Wish:
+def _wish(study: str, parameters: AlignParameters) -> Wish:
     initial = parameters.initial
     return Wish(
         study,

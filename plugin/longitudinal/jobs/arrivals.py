@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.alignment.failures import LastUpdateOf
 from longitudinal.alignment.partner import Wish, choose
-from longitudinal.dicom.contrast import Contrast
+from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.ingest.inventory import Change
-from longitudinal.jobs.align_study import Parameters, request_alignment
+from longitudinal.jobs.align_study import AlignParameters, request_alignment
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.points.catalogue import Catalogue
+from longitudinal.patients.catalogue import Catalogue
 from longitudinal.sidecar.arrivals import forget_arrivals, note_arrivals, quiet_arrivals
 from longitudinal.sidecar.browse import owners_of_study
 from longitudinal.sidecar.connection import Readers
@@ -91,7 +91,7 @@ class Arrivals:
             return
         wanted = [study for study in quiet if self._has_partner(study)]
         self._queue.enqueue(
-            [request_alignment(study, Parameters(), Priority.ARRIVED) for study in wanted],
+            [request_alignment(study, AlignParameters(), Priority.ARRIVED) for study in wanted],
             together_with=lambda connection: forget_arrivals(connection, quiet, before),
         )
         LOGGER.info("%d studies have arrived, %d of them are to be aligned", len(quiet), len(wanted))

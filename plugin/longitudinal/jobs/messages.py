@@ -1,7 +1,8 @@
 """What Orthanc's process and a worker say to each other: one JSON object a line.
 
-The worker reads a `Task` or a `RefineTask` from its standard input and writes any number of `Progress`, then `Registered`
-or `Refined`, or `Unusable`, `Failed` or `Unanswered`. Pixels never pass here: the worker reads them from Orthanc.
+The worker reads an `AlignTask` or a `RefineTask` from its standard input and writes any number of
+`ProgressMessage`, then `Registered` or `RefinedMessage`, or `Unusable`, `Failed` or `Unanswered`. Pixels never pass here:
+the worker reads them from Orthanc.
 """
 
 import math
@@ -36,7 +37,7 @@ class ScanPlanes(msgspec.Struct, rename="camel", frozen=True):
     last_update: str = ""
 
 
-class Task(msgspec.Struct, tag="align", rename="camel", frozen=True):
+class AlignTask(msgspec.Struct, tag="align", rename="camel", frozen=True):
     """Align two scans; `initial` is (4, 4), moving from fixed, LPS mm; `acceptance` is what the figures must be.
 
     With `known`, (4, 4) or a packed displacement field, moving from fixed, nothing is searched for: it is checked again.
@@ -68,7 +69,7 @@ LONGEST_SECONDS = 300.0
 """Of processor time, between two words of a worker, where the stage declares nothing else: seen were 20."""
 
 
-class Progress(msgspec.Struct, tag="progress", frozen=True):
+class ProgressMessage(msgspec.Struct, tag="progress", frozen=True):
     """How far a task is, 0..1.
 
     `longest` is the processor time, in seconds, that may pass until the next word: declared beforehand, as one long native
@@ -102,7 +103,7 @@ class Registered(msgspec.Struct, tag="registered", rename="camel", frozen=True):
     errors: bytes | None = None
 
 
-class Refined(msgspec.Struct, tag="refined", rename="camel", frozen=True):
+class RefinedMessage(msgspec.Struct, tag="refined", rename="camel", frozen=True):
     """Where the point lies, `point` (3,) in the moving frame, LPS mm.
 
     `verdict` tells what the local estimates say of the place that was known, `uncertainty_mm` what 95 % of errors stay under
@@ -145,7 +146,7 @@ class Unanswered(msgspec.Struct, tag="unanswered", frozen=True):
     error: str
 
 
-Answer = Progress | Registered | Refined | Unusable | Failed | Unanswered
+WorkerAnswer = ProgressMessage | Registered | RefinedMessage | Unusable | Failed | Unanswered
 
 
 def rounded(value: float) -> float | None:

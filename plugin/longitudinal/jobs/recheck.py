@@ -16,15 +16,15 @@ from longitudinal.alignment.candidate import AcquisitionOf, are_comparable, find
 from longitudinal.alignment.outcome import Outcome, Outcomes
 from longitudinal.alignment.partner import Pair
 from longitudinal.archive import ArchiveWriter
-from longitudinal.dicom.registration_writer import GIVEN_LABELS, Equipment
+from longitudinal.dicom.registration.writer import GIVEN_LABELS, Equipment
 from longitudinal.geometry import affine
-from longitudinal.jobs.messages import Registered, Task, Unusable
+from longitudinal.jobs.messages import AlignTask, Registered, Unusable
 from longitudinal.jobs.scan_planes import planes_of
 from longitudinal.jobs.supervisor import JobContext
 from longitudinal.jobs.worker_pool import WorkerPool
-from longitudinal.points.catalogue import Catalogue
-from longitudinal.points.patient_index import PatientIndex
-from longitudinal.points.statements import Statements
+from longitudinal.patients.catalogue import Catalogue
+from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.registration_objects.statements import Statements
 from longitudinal.settings import Settings
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.jobs import JobRequest, Priority
@@ -136,7 +136,7 @@ class Recheck:
         outcome = "passed" if answer.rejection is None else "failed"
         return Rechecked(outcome, stored.id, answer.rejection, answer.reason, answer.quality)
 
-    def _task(self, index: PatientIndex, pair: Pair, stored: StoredTransform) -> Task:
+    def _task(self, index: PatientIndex, pair: Pair, stored: StoredTransform) -> AlignTask:
         fixed, moving = (
             planes_of(index, scan.stack, self._acquisition_of(scan.instance))
             for scan in (pair.fixed, pair.moving)
@@ -146,7 +146,7 @@ class Recheck:
             known = affine.invert(stored.matrix).tolist()
         else:  # as a deformable REG runs: from its own frame, which is the fixed one (PS3.3 C.20.3.1.1)
             known = read_grid_of(self._readers.connection(), stored.id, stored.orthanc_id)
-        return Task(fixed, moving, stored.kind or RIGID, self._threads, self._acceptance, known=known)
+        return AlignTask(fixed, moving, stored.kind or RIGID, self._threads, self._acceptance, known=known)
 
     def _say(self, stored: StoredTransform, answer: Registered) -> None:
         at = datetime.now(UTC).isoformat()

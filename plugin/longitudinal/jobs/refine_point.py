@@ -10,16 +10,15 @@ from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.alignment.candidate import VOLUME_MODALITIES, AcquisitionOf
 from longitudinal.errors import Ambiguous, NotFound, NotIndexable, OutsideImage
 from longitudinal.jobs.align_pair import IMAGE_GONE
-from longitudinal.jobs.messages import Refined, RefineTask, ScanPlanes, Unusable
+from longitudinal.jobs.messages import RefinedMessage, RefineTask, ScanPlanes, Unusable
 from longitudinal.jobs.scan_planes import planes_of
 from longitudinal.jobs.supervisor import ArchiveSilent, JobContext, JobCrashed
 from longitudinal.jobs.worker_pool import WorkerPool
 from longitudinal.jobs.worker_process import NoInterpreter, TaskFailed
+from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.points.answer import Match, RefinedMatch
-from longitudinal.points.ask import Asker, Found, PixelQuestion, PointQuestion, Wanted
-from longitudinal.points.patient_index import PatientIndex
 from longitudinal.points.refinement import (
-    Look,
+    LocalEstimate,
     NotRefined,
     changed,
     find_surroundings,
@@ -28,6 +27,13 @@ from longitudinal.points.refinement import (
     unrefined,
 )
 from longitudinal.points.resolve import LinkBuilder
+from longitudinal.points.resolver import (
+    PixelQuestion,
+    PointQuestion,
+    QuestionFilters,
+    ResolvedQuestion,
+    Resolver,
+)
 from longitudinal.sidecar.jobs import JobRequest, Priority
 
 KIND = "refine"
@@ -54,12 +60,12 @@ def answered_as(match: Match) -> AnsweredMatch:
     return AnsweredMatch(match.study_instance_uid, match.series_instance_uid, match.path)
 
 
-class Parameters(msgspec.Struct, rename="camel", frozen=True):
+class RefineParameters(msgspec.Struct, rename="camel", frozen=True):
     """What a refine job is told: the question, as a pixel or a point, and what is to be refined of its answer."""
 
     pixel: PixelQuestion | None
     point: PointQuestion | None
-    wanted: Wanted
+    wanted: QuestionFilters
     answered: list[AnsweredMatch]
 
 
@@ -70,11 +76,11 @@ class RefinedPoint(msgspec.Struct, rename="camel", frozen=True):
 
 
 def request_refinement(
-    found: Found, question: PixelQuestion | PointQuestion, wanted: Wanted, matches: Sequence[Match],
+    found: ResolvedQuestion, question: PixelQuestion | PointQuestion, wanted: QuestionFilters, matches: Sequence[Match],
     owner: str = "", priority: int = Priority.ASKED,
 ) -> JobRequest:  # fmt: skip
     """A job that refines some matches of an answer; the same question twice is one job."""
-    parameters = Parameters(
+    parameters = RefineParameters(
         question if isinstance(question, PixelQuestion) else None,
         question if isinstance(question, PointQuestion) else None,
         wanted,
@@ -96,14 +102,14 @@ class RefinePoint:
 
     def __init__(
         self,
-        asker: Asker,
+        resolver: Resolver,
         acquisition_of: AcquisitionOf,
         last_update_of: Callable[[str], str],
         links: LinkBuilder,
         workers: WorkerPool,
         threads: int,
     ) -> None:
-        self._asker = asker
+        self._resolver = resolver
         self._acquisition_of = acquisition_of
         self._last_update_of = last_update_of
         self._links = links
@@ -118,7 +124,7 @@ class RefinePoint:
         JobInterruption, JobCrashed
             As the worker does.
         """
-        parameters = msgspec.json.decode(context.job.parameters, type=Parameters)
+        parameters = msgspec.json.decode(context.job.parameters, type=RefineParameters)
         results = _results_so_far(context.job.memory)
         done_before = len(results)
         for number, answered in enumerate(parameters.answered[done_before:], done_before):
@@ -129,7 +135,9 @@ class RefinePoint:
             context.remember(msgspec.json.encode(results).decode())
         return RefinedPoint(results)
 
-    def _refine(self, context: JobContext, parameters: Parameters, answered: AnsweredMatch) -> RefinedMatch:
+    def _refine(
+        self, context: JobContext, parameters: RefineParameters, answered: AnsweredMatch
+    ) -> RefinedMatch:
         is_changed = changed(answered.study_instance_uid, answered.series_instance_uid)
         try:
             found = self._find(parameters, answered)
@@ -145,19 +153,21 @@ class RefinePoint:
         except NotRefined as why:
             result = unrefined(match, why)
         # It took seconds, in which an image can be deleted and a transform rejected.
-        return result if self._asker.holds(found, result.match or match) else is_changed
+        return result if self._resolver.holds(found, result.match or match) else is_changed
 
-    def _find(self, parameters: Parameters, answered: AnsweredMatch) -> Found:
+    def _find(self, parameters: RefineParameters, answered: AnsweredMatch) -> ResolvedQuestion:
         """The answer as it is now. Raises one of _GONE."""
         question = parameters.pixel or parameters.point
         assert question is not None
         try:
-            return self._asker.find(question, parameters.wanted)
+            return self._resolver.find(question, parameters.wanted)
         except _GONE:  # perhaps another of the studies, which is no concern of this one
             alone = replace(parameters.wanted, studies=(answered.study_instance_uid,))
-            return self._asker.find(question, alone)
+            return self._resolver.find(question, alone)
 
-    def _look(self, context: JobContext, found: Found, match: Match, most_mm: float | None) -> RefinedMatch:
+    def _look(
+        self, context: JobContext, found: ResolvedQuestion, match: Match, most_mm: float | None
+    ) -> RefinedMatch:
         index = found.index
         place = find_surroundings(index, found.source, match, VOLUME_MODALITIES)
         try:
@@ -178,7 +188,7 @@ class RefinePoint:
                 answer.reason, f"the {_SCANS[answer.scan]} cannot be registered: {answer.detail}"
             )
         x, y, z = answer.point
-        look = Look(
+        look = LocalEstimate(
             point=(x, y, z),
             verdict=answer.verdict,
             uncertainty_mm=answer.uncertainty_mm,
@@ -189,7 +199,7 @@ class RefinePoint:
         )
         return refined(index, match, place.moving, look, self._links, most_mm)
 
-    def _have_refined(self, task: RefineTask, context: JobContext) -> Refined | Unusable:
+    def _have_refined(self, task: RefineTask, context: JobContext) -> RefinedMessage | Unusable:
         """The worker's answer. Raises NotRefined where there is none, and _Changed where an image is gone."""
         try:
             return self._workers.refine(task, context)

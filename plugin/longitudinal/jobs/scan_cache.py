@@ -10,8 +10,8 @@ from longitudinal.jobs.messages import ScanPlanes
 from longitudinal.registration.pyramid import Pyramid
 from longitudinal.registration.volume import Volume
 
-Progress = Callable[[float], None]
-ReadScan = Callable[[ScanPlanes, Progress], Volume]
+ProgressMessage = Callable[[float], None]
+ReadScan = Callable[[ScanPlanes, ProgressMessage], Volume]
 
 # Of the voxels: as they were read, stretched to 0..1, and averaged to 2 mm, which is an eighth of a scan of 1 mm.
 _COPIES = 2.25
@@ -36,7 +36,7 @@ class ScanCache:
         self._read = read
         self._held: OrderedDict[bytes, Pyramid] = OrderedDict()
 
-    def get(self, scan: ScanPlanes, progress: Progress) -> Pyramid:
+    def get(self, scan: ScanPlanes, progress: ProgressMessage) -> Pyramid:
         """A scan, read if it is not here. Raises what reading raises."""
         key = sha256(msgspec.json.encode(scan)).digest()
         if key in self._held:

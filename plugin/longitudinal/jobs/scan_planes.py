@@ -5,7 +5,7 @@ from longitudinal.alignment.failures import LastUpdateOf
 from longitudinal.alignment.outcome import images_of
 from longitudinal.ingest.inventory import Inventory
 from longitudinal.jobs.messages import ScanPlanes
-from longitudinal.points.patient_index import PatientIndex
+from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.studies import series_of_instances
 

@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from longitudinal.dicom.contrast import Contrast
+from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.jobs.messages import (
     LONGEST_SECONDS,
@@ -29,16 +29,16 @@ from longitudinal.jobs.messages import (
     PARENT_VARIABLE,
     TOKEN_VARIABLE,
     URL_VARIABLE,
-    Answer,
+    AlignTask,
     Failed,
-    Progress,
-    Refined,
+    ProgressMessage,
+    RefinedMessage,
     RefineTask,
     Registered,
     ScanPlanes,
-    Task,
     Unanswered,
     Unusable,
+    WorkerAnswer,
     rounded,
 )
 from longitudinal.jobs.pixels import (
@@ -103,9 +103,9 @@ class Voice:
     def __init__(self, output: BinaryIO) -> None:
         self._output = output
         self._said = ("", 0.0)
-        self._last = Progress("starting", 0.0)
+        self._last = ProgressMessage("starting", 0.0)
 
-    def say(self, answer: Answer) -> None:
+    def say(self, answer: WorkerAnswer) -> None:
         """Write one line."""
         self._output.write(msgspec.json.encode(answer) + b"\n")
         self._output.flush()
@@ -115,7 +115,7 @@ class Voice:
         last, at = self._said
         if stage != last or time.monotonic() - at >= _SAY_SECONDS:
             self._said = (stage, time.monotonic())
-            self._last = Progress(stage, progress, _LONGEST.get(stage, LONGEST_SECONDS))
+            self._last = ProgressMessage(stage, progress, _LONGEST.get(stage, LONGEST_SECONDS))
             self.say(self._last)
 
     def again(self) -> None:
@@ -127,7 +127,7 @@ class Voice:
         return lambda fraction: self.progress(stage, start + fraction * share)
 
 
-def align_scans(task: Task, read: ReadScan, voice: Voice) -> Registered:
+def align_scans(task: AlignTask, read: ReadScan, voice: Voice) -> Registered:
     """Do an alignment. Raises _UnusableScan, PixelsUnavailable, and what native code raises."""
     began = time.monotonic()
     fixed, moving = _read_both(task, read, voice, _READING)
@@ -155,14 +155,14 @@ def align_scans(task: Task, read: ReadScan, voice: Voice) -> Registered:
     return _registered(alignment, time.monotonic() - began)
 
 
-def refine_point(task: RefineTask, scans: ScanCache, voice: Voice) -> Refined:
+def refine_point(task: RefineTask, scans: ScanCache, voice: Voice) -> RefinedMessage:
     """Refine a point. Raises as `align_scans` does."""
     began, read = time.monotonic(), scans.frames_read
     fixed, moving = _read_both(task, scans.get, voice, _READING_TO_REFINE)
     voice.progress("refining", _READING_TO_REFINE)
     known = linear(np.array(task.moving_from_fixed, dtype=np.float64))
     found = refine(fixed, moving, known, np.array(task.point, dtype=np.float64), task.threads)
-    return Refined(
+    return RefinedMessage(
         point=found.point.tolist(),
         verdict=found.verdict.value,
         uncertainty_mm=None if found.uncertainty_mm is None else rounded(found.uncertainty_mm),
@@ -174,7 +174,7 @@ def refine_point(task: RefineTask, scans: ScanCache, voice: Voice) -> Refined:
 
 
 def _read_both(
-    task: Task | RefineTask,
+    task: AlignTask | RefineTask,
     read: Callable[[ScanPlanes, Callable[[float], None]], Scan],
     voice: Voice,
     share: float,
@@ -272,16 +272,16 @@ def _serve(read: ReadScan, scans: ScanCache, voice: Voice) -> None:
         voice.say(_answer(line, read, scans, voice))
 
 
-def _answer(line: bytes, read: ReadScan, scans: ScanCache, voice: Voice) -> Answer:
+def _answer(line: bytes, read: ReadScan, scans: ScanCache, voice: Voice) -> WorkerAnswer:
     """Do a task; whatever is wrong with it is an answer."""
     try:
-        task = msgspec.json.decode(line, type=Task | RefineTask)
+        task = msgspec.json.decode(line, type=AlignTask | RefineTask)
         if isinstance(task, RefineTask):
             return refine_point(task, scans, voice)
         scans.forget()  # an alignment may need all the memory there is
         return align_scans(task, read, voice)
     except _UnusableScan as error:
-        answer: Answer = error.answer
+        answer: WorkerAnswer = error.answer
     except OrthancSilent as error:
         return Unanswered(str(error))
     except Exception as error:  # the process is fit for the next task

@@ -3,7 +3,7 @@
 import queue
 from collections.abc import Sequence
 
-from longitudinal.jobs.messages import Refined, RefineTask, Registered, Task, Unusable
+from longitudinal.jobs.messages import AlignTask, RefinedMessage, RefineTask, Registered, Unusable
 from longitudinal.jobs.supervisor import JobContext
 from longitudinal.jobs.worker_process import WorkerProcess
 
@@ -30,19 +30,21 @@ class WorkerPool:
         for worker in self._workers:
             worker.close()
 
-    def register(self, task: Task, context: JobContext) -> Registered | Unusable:
+    def register(self, task: AlignTask, context: JobContext) -> Registered | Unusable:
         """Have two scans registered; raises as `WorkerProcess.run` does."""
         answer = self._run(task, context)
-        assert not isinstance(answer, Refined)
+        assert not isinstance(answer, RefinedMessage)
         return answer
 
-    def refine(self, task: RefineTask, context: JobContext) -> Refined | Unusable:
+    def refine(self, task: RefineTask, context: JobContext) -> RefinedMessage | Unusable:
         """Have a point refined; raises as `WorkerProcess.run` does."""
         answer = self._run(task, context)
         assert not isinstance(answer, Registered)
         return answer
 
-    def _run(self, task: Task | RefineTask, context: JobContext) -> Registered | Refined | Unusable:
+    def _run(
+        self, task: AlignTask | RefineTask, context: JobContext
+    ) -> Registered | RefinedMessage | Unusable:
         worker = self._idle.get()
         try:
             return worker.run(task, context)

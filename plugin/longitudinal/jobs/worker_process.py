@@ -18,15 +18,15 @@ from longitudinal.jobs.messages import (
     PARENT_VARIABLE,
     TOKEN_VARIABLE,
     URL_VARIABLE,
-    Answer,
+    AlignTask,
     Failed,
-    Progress,
-    Refined,
+    ProgressMessage,
+    RefinedMessage,
     RefineTask,
     Registered,
-    Task,
     Unanswered,
     Unusable,
+    WorkerAnswer,
 )
 from longitudinal.jobs.pulse import Pulse
 from longitudinal.jobs.supervisor import ArchiveSilent, JobContext, JobCrashed
@@ -93,9 +93,11 @@ class WorkerProcess:
         self._pulse: Pulse
         self._open = ExitStack()
         self._unread = b""
-        self._answers: list[Answer] = []
+        self._answers: list[WorkerAnswer] = []
 
-    def run(self, task: Task | RefineTask, context: JobContext) -> Registered | Refined | Unusable:
+    def run(
+        self, task: AlignTask | RefineTask, context: JobContext
+    ) -> Registered | RefinedMessage | Unusable:
         """Have a task done for a job, which can be watched and cancelled all the while.
 
         Raises
@@ -113,7 +115,7 @@ class WorkerProcess:
         try:
             self._send(msgspec.json.encode(task) + b"\n", context)
             answer = self._next_answer(context)
-            while isinstance(answer, Progress):
+            while isinstance(answer, ProgressMessage):
                 self._pulse.heard(answer.stage, answer.longest)
                 context.report(answer.progress, answer.stage)
                 answer = self._next_answer(context)
@@ -129,10 +131,10 @@ class WorkerProcess:
             raise ArchiveSilent(answer.error)
         return answer
 
-    def _next_answer(self, context: JobContext) -> Answer:
+    def _next_answer(self, context: JobContext) -> WorkerAnswer:
         while not self._answers:
             self._look_after(context)
-            self._answers += [msgspec.json.decode(line, type=Answer) for line in self._lines()]
+            self._answers += [msgspec.json.decode(line, type=WorkerAnswer) for line in self._lines()]
         return self._answers.pop(0)
 
     def close(self) -> None:

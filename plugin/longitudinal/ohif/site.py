@@ -36,7 +36,7 @@ class Roots(msgspec.Struct, frozen=True, rename="camel"):
 
 
 @dataclass(frozen=True)
-class Answer:
+class SiteAnswer:
     """What to send."""
 
     body: bytes = b""
@@ -74,7 +74,7 @@ class Site:
         self._index = self._load(self._files[INDEX])
         self._configuration = _configuration(roots)
 
-    def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
+    def answer(self, path: str, headers: Mapping[str, str]) -> SiteAnswer:
         """Answer a GET.
 
         Parameters
@@ -92,19 +92,19 @@ class Site:
             return self._file(file, headers)
         segments = len(PurePosixPath(path).parts)
         if (PurePosixPath(path).suffix in CONTENT_TYPES and path != INDEX) or segments > _MAX_SEGMENTS:
-            return Answer(b"OHIF has no such file", 404)
+            return SiteAnswer(b"OHIF has no such file", 404)
         return _own(self._page(segments), CONTENT_TYPES[".html"], headers)
 
-    def _file(self, file: AppFile, headers: Mapping[str, str]) -> Answer:
+    def _file(self, file: AppFile, headers: Mapping[str, str]) -> SiteAnswer:
         answered = {"ETag": file.etag, "Cache-Control": _IMMUTABLE if file.immutable else _REVALIDATE}
         if file.compressed:
             answered["Vary"] = "Accept-Encoding"
         if _is_known(file.etag, headers):
-            return Answer(b"", 304, file.content_type, answered)
+            return SiteAnswer(b"", 304, file.content_type, answered)
         if file.compressed and self._sends_compressed and _takes_gzip(headers):
             answered["Content-Encoding"] = "gzip"
-            return Answer((self._folder / file.path).read_bytes(), 200, file.content_type, answered)
-        return Answer(self._load(file), 200, file.content_type, answered)
+            return SiteAnswer((self._folder / file.path).read_bytes(), 200, file.content_type, answered)
+        return SiteAnswer(self._load(file), 200, file.content_type, answered)
 
     def _load(self, file: AppFile) -> bytes:
         content = (self._folder / file.path).read_bytes()
@@ -123,13 +123,13 @@ def _configuration(roots: Roots) -> bytes:
     return b"window.longitudinalRoots = " + msgspec.json.encode(roots) + b";\n" + script
 
 
-def _own(body: bytes, content_type: str, headers: Mapping[str, str]) -> Answer:
+def _own(body: bytes, content_type: str, headers: Mapping[str, str]) -> SiteAnswer:
     """What is not a file of the app: small, and asked for anew each time."""
     etag = f'W/"{sha256(body).hexdigest()[:32]}"'
     answered = {"ETag": etag, "Cache-Control": _REVALIDATE}
     if _is_known(etag, headers):
-        return Answer(b"", 304, content_type, answered)
-    return Answer(body, 200, content_type, answered)
+        return SiteAnswer(b"", 304, content_type, answered)
+    return SiteAnswer(body, 200, content_type, answered)
 
 
 def _is_known(etag: str, headers: Mapping[str, str]) -> bool:

@@ -4,11 +4,12 @@ from typing import Literal
 
 import msgspec
 
+from longitudinal.transforms.graph import UncertaintySource
+
 UnresolvedReason = Literal[
     "needsAlignment", "notIndexed", "outsideCoverage", "notIndexable", "alignmentFailed", "outsideTransform"
 ]
 ChosenBy = Literal["clicked", "only", "modality", "plane", "original", "voxel", "distance", "order"]
-UncertaintySource = Literal["sharedFrame", "declared", "forwardBackward", "landmarks", "local", "unknown"]
 Grade = Literal["green", "amber", "red", "unknown"]
 # What 95 % of places stay under, for a match to be green, and amber: one scale for alignments, landmarks and refined points.
 GREEN_MM = 2.5

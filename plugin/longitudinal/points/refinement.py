@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longitudinal.geometry.affine import Matrix
+from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.points.answer import Answer, Match, RefinedMatch, grade_of
-from longitudinal.points.patient_index import PatientIndex
 from longitudinal.points.resolve import LinkBuilder, Source
 from longitudinal.transforms.local_affine import local_affine
 
@@ -69,7 +69,7 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class LocalEstimate:
     """What registering the surroundings has found.
 
     Attributes
@@ -151,7 +151,12 @@ def find_surroundings(
 
 
 def refined(
-    index: PatientIndex, match: Match, stack: int, look: Look, links: LinkBuilder, most_mm: float | None
+    index: PatientIndex,
+    match: Match,
+    stack: int,
+    look: LocalEstimate,
+    links: LinkBuilder,
+    most_mm: float | None,
 ) -> RefinedMatch:
     """The match at the place that was found or confirmed, or as it was, without a measure where nothing speaks for it.
 
@@ -180,7 +185,7 @@ def refined(
     )  # fmt: skip
 
 
-def _measured(match: Match, look: Look) -> Match:
+def _measured(match: Match, look: LocalEstimate) -> Match:
     """The match with what the local estimates measured of it."""
     return msgspec.structs.replace(
         match, uncertainty_mm=look.uncertainty_mm, uncertainty_source="local", grade=grade_of(look.uncertainty_mm),
@@ -190,7 +195,12 @@ def _measured(match: Match, look: Look) -> Match:
 
 
 def _placed(
-    index: PatientIndex, match: Match, stack: int, look: Look, links: LinkBuilder, most_mm: float | None
+    index: PatientIndex,
+    match: Match,
+    stack: int,
+    look: LocalEstimate,
+    links: LinkBuilder,
+    most_mm: float | None,
 ) -> Match | None:
     """The match at the new place; None where that is beside the images."""
     located = index.stack_set.locate_many([stack], [look.point])

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longitudinal.geometry.stack_set import Located
+from longitudinal.patients.patient_index import FramePoints, PatientIndex, StudyEntry
+from longitudinal.patients.series_planes import SeriesPlanes
 from longitudinal.points.answer import (
     Answer,
     ChosenBy,
@@ -19,8 +21,6 @@ from longitudinal.points.answer import (
     UnresolvedReason,
     grade_of,
 )
-from longitudinal.points.patient_index import FramePoints, PatientIndex, StudyEntry
-from longitudinal.points.series_planes import SeriesPlanes
 from longitudinal.transforms.attempts import Attempt
 
 # PS3.3 C.7.6.2 names no planes; 30 degrees tells axial, coronal and sagittal apart and joins oblique ones to theirs.

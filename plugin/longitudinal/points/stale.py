@@ -7,8 +7,8 @@ of, is found here: an answer names few things, and each is looked up in the arch
 from dataclasses import dataclass
 
 from longitudinal.archive import Archive
+from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.points.answer import Answer
-from longitudinal.points.patient_index import PatientIndex
 from longitudinal.transforms.annotation import read_annotation
 from longitudinal.transforms.stored import StoredTransform
 

@@ -12,7 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from longitudinal import __version__
-from longitudinal.dicom.deformable_registration import DisplacementField
+from longitudinal.dicom.registration.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.geometry.affine import Matrix
 from longitudinal.registration.alignment import Alignment, Method, Progress, Stage

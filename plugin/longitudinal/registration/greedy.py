@@ -16,7 +16,7 @@ import numpy as np
 import SimpleITK as sitk
 from picsl_greedy import Greedy3D
 
-from longitudinal.dicom.deformable_registration import DisplacementField
+from longitudinal.dicom.registration.deformable_registration import DisplacementField
 from longitudinal.geometry.affine import Matrix
 from longitudinal.registration.pyramid import Image, Pyramid, cubic_grid
 

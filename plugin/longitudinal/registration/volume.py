@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from longitudinal.dicom.contrast import Contrast
+from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.geometry.affine import Matrix
 from longitudinal.geometry.image_plane import Planes
 from longitudinal.geometry.stack import GAP_FACTOR, Stack, split_into_stacks

@@ -6,6 +6,8 @@ import sqlite3
 import unicodedata
 from dataclasses import dataclass
 
+from longitudinal.sidecar.patients import Owner
+
 # Of Latin, Greek and Cyrillic letters; the marks of Japanese, Thai or Hebrew tell one word from another.
 _ACCENTS = re.compile("[\u0300-\u036f]")
 
@@ -151,3 +153,13 @@ def owners_of_study(connection: sqlite3.Connection, study: str) -> list[sqlite3.
         "SELECT key, patient_key, orthanc_id FROM studies WHERE orthanc_id = ? OR study_instance_uid = ?",
         (study, study),
     ).fetchall()
+
+
+def owners_of_series(connection: sqlite3.Connection, series: str) -> list[Owner]:
+    """The series named by a SeriesInstanceUID or an Orthanc id; more than one when a UID was used twice."""
+    rows = connection.execute(
+        """SELECT s.patient_key, e.orthanc_id FROM series e JOIN studies s ON s.key = e.study_key
+        WHERE e.orthanc_id = ? OR e.series_instance_uid = ?""",
+        (series, series),
+    )
+    return [Owner(*row) for row in rows]

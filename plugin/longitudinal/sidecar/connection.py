@@ -13,7 +13,7 @@ from urllib.parse import quote
 from sqlite_utils import Database
 
 from longitudinal.errors import SidecarUnavailable
-from longitudinal.sidecar.fault import Fault, Reason, fault_of
+from longitudinal.sidecar.fault import Fault, FaultReason, fault_of
 from longitudinal.sidecar.statements import MIGRATIONS  # with the step of that table
 
 LOGGER = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class Readers:
         self.path = path
         self.damage: str | None = None
         self._refusal: Fault | None = None
-        self._logged: set[Reason] = set()
+        self._logged: set[FaultReason] = set()
         self._generation = 0
         self._local = threading.local()
         self._all: set[sqlite3.Connection] = set()
@@ -157,7 +157,7 @@ class Readers:
 
     def _told(self, error: sqlite3.Error) -> Exception:
         fault = fault_of(error, self.path)
-        if fault is not None and fault.reason == Reason.DAMAGED:
+        if fault is not None and fault.reason == FaultReason.DAMAGED:
             self.damage = self.damage or str(error)
         elif fault is not None and fault.reason not in self._logged:  # once: each question may meet it again
             self._logged.add(fault.reason)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 
-class Reason(StrEnum):
+class FaultReason(StrEnum):
     """Why the sidecar fails. The codes are part of the API; `FAULTS` explains each."""
 
     USED_BY_ANOTHER = "usedByAnother"
@@ -23,42 +23,42 @@ class Reason(StrEnum):
     DAMAGED = "damaged"
 
 
-FAULTS: Mapping[Reason, str] = {
-    Reason.USED_BY_ANOTHER: "Another process has the file; `error` names it. Each Orthanc needs a file of its own.",
-    Reason.NETWORK_FILE_SYSTEM: "The file is on a network file system, where neither locks nor shared memory can be "
+FAULTS: Mapping[FaultReason, str] = {
+    FaultReason.USED_BY_ANOTHER: "Another process has the file; `error` names it. Each Orthanc needs a file of its own.",
+    FaultReason.NETWORK_FILE_SYSTEM: "The file is on a network file system, where neither locks nor shared memory can be "
     "relied on.",
-    Reason.NOT_A_SIDECAR: "SidecarPath names a sound database of something else, which is left alone.",
-    Reason.UNWRITABLE: "The file or its folder cannot be made or written.",
-    Reason.DISK_FULL: "The file system is full.",
-    Reason.LOCKED: "Another program holds a lock on the database, such as a backup or a shell.",
-    Reason.IO_ERROR: "The operating system cannot read or write the file.",
-    Reason.DAMAGED: "The file is damaged and could not be set aside.",
+    FaultReason.NOT_A_SIDECAR: "SidecarPath names a sound database of something else, which is left alone.",
+    FaultReason.UNWRITABLE: "The file or its folder cannot be made or written.",
+    FaultReason.DISK_FULL: "The file system is full.",
+    FaultReason.LOCKED: "Another program holds a lock on the database, such as a backup or a shell.",
+    FaultReason.IO_ERROR: "The operating system cannot read or write the file.",
+    FaultReason.DAMAGED: "The file is damaged and could not be set aside.",
 }
 
 # sqlite3.h, primary result codes.
 _BY_CODE = {
-    sqlite3.SQLITE_PERM: Reason.UNWRITABLE,
-    sqlite3.SQLITE_BUSY: Reason.LOCKED,
-    sqlite3.SQLITE_LOCKED: Reason.LOCKED,
-    sqlite3.SQLITE_NOMEM: Reason.IO_ERROR,
-    sqlite3.SQLITE_READONLY: Reason.UNWRITABLE,
-    sqlite3.SQLITE_IOERR: Reason.IO_ERROR,
-    sqlite3.SQLITE_CORRUPT: Reason.DAMAGED,
-    sqlite3.SQLITE_FULL: Reason.DISK_FULL,
-    sqlite3.SQLITE_CANTOPEN: Reason.UNWRITABLE,
-    sqlite3.SQLITE_PROTOCOL: Reason.LOCKED,
-    sqlite3.SQLITE_NOTADB: Reason.DAMAGED,
+    sqlite3.SQLITE_PERM: FaultReason.UNWRITABLE,
+    sqlite3.SQLITE_BUSY: FaultReason.LOCKED,
+    sqlite3.SQLITE_LOCKED: FaultReason.LOCKED,
+    sqlite3.SQLITE_NOMEM: FaultReason.IO_ERROR,
+    sqlite3.SQLITE_READONLY: FaultReason.UNWRITABLE,
+    sqlite3.SQLITE_IOERR: FaultReason.IO_ERROR,
+    sqlite3.SQLITE_CORRUPT: FaultReason.DAMAGED,
+    sqlite3.SQLITE_FULL: FaultReason.DISK_FULL,
+    sqlite3.SQLITE_CANTOPEN: FaultReason.UNWRITABLE,
+    sqlite3.SQLITE_PROTOCOL: FaultReason.LOCKED,
+    sqlite3.SQLITE_NOTADB: FaultReason.DAMAGED,
 }
 _PRIMARY = 0xFF
 _BY_ERRNO = {
-    errno.ENOSPC: Reason.DISK_FULL,
-    errno.EDQUOT: Reason.DISK_FULL,
-    errno.EACCES: Reason.UNWRITABLE,
-    errno.EPERM: Reason.UNWRITABLE,
-    errno.EROFS: Reason.UNWRITABLE,
-    errno.EEXIST: Reason.UNWRITABLE,
-    errno.ENOTDIR: Reason.UNWRITABLE,
-    errno.EISDIR: Reason.UNWRITABLE,
+    errno.ENOSPC: FaultReason.DISK_FULL,
+    errno.EDQUOT: FaultReason.DISK_FULL,
+    errno.EACCES: FaultReason.UNWRITABLE,
+    errno.EPERM: FaultReason.UNWRITABLE,
+    errno.EROFS: FaultReason.UNWRITABLE,
+    errno.EEXIST: FaultReason.UNWRITABLE,
+    errno.ENOTDIR: FaultReason.UNWRITABLE,
+    errno.EISDIR: FaultReason.UNWRITABLE,
 }
 # How Python says that a text of the database is no UTF-8. We write nothing else.
 _NO_TEXT = "Could not decode to UTF-8"
@@ -68,7 +68,7 @@ _NO_TEXT = "Could not decode to UTF-8"
 class Fault:
     """What is wrong, in a sentence that names the file, and since when."""
 
-    reason: Reason
+    reason: FaultReason
     detail: str
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -91,14 +91,14 @@ def fault_of(error: BaseException, path: Path) -> Fault | None:
         reason = _BY_CODE.get(code & _PRIMARY)
         # A page beyond the end of the file or of the -wal, which was cut off; and text of ours that is none any more.
         if code == sqlite3.SQLITE_IOERR_SHORT_READ or (reason is None and str(error).startswith(_NO_TEXT)):
-            reason = Reason.DAMAGED
+            reason = FaultReason.DAMAGED
     elif isinstance(error, OSError):
-        reason = _BY_ERRNO.get(error.errno or 0, Reason.IO_ERROR)
+        reason = _BY_ERRNO.get(error.errno or 0, FaultReason.IO_ERROR)
     if reason is None:
         return None
-    if reason in (Reason.IO_ERROR, Reason.UNWRITABLE) and _is_full(path.parent):
+    if reason in (FaultReason.IO_ERROR, FaultReason.UNWRITABLE) and _is_full(path.parent):
         reason = (
-            Reason.DISK_FULL
+            FaultReason.DISK_FULL
         )  # SQLite reports a full disk so, where it is shared memory that finds no room
     return Fault(reason, f"{path}: {error}")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlite_utils import Database, Migrations
 
 from longitudinal.sidecar.connection import open_reader, open_writer
-from longitudinal.sidecar.fault import Fault, Faulty, Reason, fault_of
+from longitudinal.sidecar.fault import Fault, FaultReason, Faulty, fault_of
 from longitudinal.sidecar.lock import FileLock
 from longitudinal.sidecar.statements import MIGRATIONS  # with the step of that table
 
@@ -97,9 +97,9 @@ class SidecarFile:
         try:
             yield
         except Unfit as error:
-            raise Faulty(Fault(Reason.DAMAGED, f"{self.path}: {error}")) from error
+            raise Faulty(Fault(FaultReason.DAMAGED, f"{self.path}: {error}")) from error
         except (OSError, sqlite3.Error) as error:
-            fault = fault_of(error, self.path) or Fault(Reason.IO_ERROR, f"{self.path}: {error}")
+            fault = fault_of(error, self.path) or Fault(FaultReason.IO_ERROR, f"{self.path}: {error}")
             raise Faulty(fault) from error
 
     def _open(self, noted: int | None) -> sqlite3.Connection:
@@ -117,7 +117,9 @@ class SidecarFile:
             if not was_there:  # half made, for want of room
                 _remove(str(self.path))
             fault = fault_of(error, self.path)
-            is_unfit = isinstance(error, sqlite3.Error) if fault is None else fault.reason == Reason.DAMAGED
+            is_unfit = (
+                isinstance(error, sqlite3.Error) if fault is None else fault.reason == FaultReason.DAMAGED
+            )
             if is_unfit:  # a statement of a migration that fails, too
                 raise Unfit(str(error)) from error
             raise
@@ -126,7 +128,7 @@ class SidecarFile:
     def _look(self, noted: int | None) -> None:
         """Look at a file that is there, without changing it."""
         if not self.path.is_file():
-            raise Faulty(Fault(Reason.UNWRITABLE, f"{self.path} is there and is no file"))
+            raise Faulty(Fault(FaultReason.UNWRITABLE, f"{self.path} is there and is no file"))
         size = self.path.stat().st_size
         if size == 0:
             raise Unfit("it is empty")
@@ -155,7 +157,7 @@ class SidecarFile:
             names = {row[0] for row in rows}
         if tables - {own} and not names:
             detail = f"{self.path} is a database of something else: let SidecarPath name a file of the plugin's own"
-            raise Faulty(Fault(Reason.NOT_A_SIDECAR, detail))
+            raise Faulty(Fault(FaultReason.NOT_A_SIDECAR, detail))
         unknown = sorted(names - _known_migrations())
         if unknown:
             raise Unfit(f"a newer version of the plugin has changed it ({', '.join(unknown)})")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from longitudinal.sidecar.fault import Fault, Faulty, Reason
+from longitudinal.sidecar.fault import Fault, FaultReason, Faulty
 
 # Where a lock on one machine is not seen by another, or a map of a file is not the same memory, SQLite's WAL is not safe.
 _NETWORK_FILE_SYSTEMS = frozenset(
@@ -97,7 +97,7 @@ class FileLock:
         if kind is not None:
             raise Faulty(
                 Fault(
-                    Reason.NETWORK_FILE_SYSTEM,
+                    FaultReason.NETWORK_FILE_SYSTEM,
                     f"{self._guarded} is on a network file system ({kind}), where SQLite's locks cannot be relied on: "
                     "let SidecarPath name a file on a disk of this machine",
                 )
@@ -139,7 +139,7 @@ class FileLock:
         except (BlockingIOError, PermissionError) as error:
             holder = self._note()
             self.release()
-            raise Faulty(Fault(Reason.USED_BY_ANOTHER, self._refusal(holder))) from error
+            raise Faulty(Fault(FaultReason.USED_BY_ANOTHER, self._refusal(holder))) from error
 
     def _refusal(self, holder: Mapping[str, Any]) -> str:
         who = "another process"

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from longitudinal.errors import SidecarUnavailable
 from longitudinal.sidecar.connection import BUSY_TIMEOUT_MS, Readers
 from longitudinal.sidecar.facts import WRITTEN, write_fact
-from longitudinal.sidecar.fault import Fault, Faulty, Reason, fault_of
+from longitudinal.sidecar.fault import Fault, FaultReason, Faulty, fault_of
 from longitudinal.sidecar.file import SidecarFile
 from longitudinal.sidecar.instances import InstanceWriter, Touched
 
@@ -99,7 +99,7 @@ class Writer:
         self._tried_at = self._failed_at = self._rebuilt_at = -math.inf
         self._has_given_up = False
         self._damage: str | None = None
-        self._logged: set[Reason] = set()
+        self._logged: set[FaultReason] = set()
         self.fault: Fault | None = None
         self.lost = 0
         self._look()
@@ -220,7 +220,7 @@ class Writer:
         try:
             self._put_right()
         except Exception as error:  # this thread must not end
-            self._fail(fault_of(error, self._file.path) or Fault(Reason.IO_ERROR, str(error)))
+            self._fail(fault_of(error, self._file.path) or Fault(FaultReason.IO_ERROR, str(error)))
             return
         self._is_down = False
         if self.fault is not None and time.monotonic() >= self._failed_at + _SETTLED_SECONDS:
@@ -239,7 +239,7 @@ class Writer:
             self._shut()
             self._has_given_up = True
             if time.monotonic() < self._rebuilt_at + _REBUILD_SECONDS:
-                raise Faulty(Fault(Reason.DAMAGED, f"{self._file.path}: {trouble}"))
+                raise Faulty(Fault(FaultReason.DAMAGED, f"{self._file.path}: {trouble}"))
             self._file.set_aside(trouble)
             self._rebuilt_at = time.monotonic()
         if self._connection is None:
@@ -271,7 +271,7 @@ class Writer:
     def _fail(self, fault: Fault) -> None:
         self._is_down = self._has_given_up = True
         self._failed_at = self._tried_at = time.monotonic()
-        if fault.reason == Reason.DAMAGED and self._connection is not None:
+        if fault.reason == FaultReason.DAMAGED and self._connection is not None:
             self._damage, self._tried_at = fault.detail, -math.inf  # there will be a new file in a moment
             return
         self.fault = replace(fault, since=fault.since if self.fault is None else self.fault.since)
@@ -282,7 +282,7 @@ class Writer:
                 fault.reason,
                 fault.detail,
             )
-        if fault.reason in (Reason.LOCKED, Reason.DISK_FULL) and self._connection is not None:
+        if fault.reason in (FaultReason.LOCKED, FaultReason.DISK_FULL) and self._connection is not None:
             self._connection.execute(f"PRAGMA busy_timeout = {_FAULTY_TIMEOUT_MS}")  # it can still be read
         else:
             self._shut()

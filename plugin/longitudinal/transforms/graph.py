@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,7 +22,8 @@ from longitudinal.transforms.model import Transform
 
 SHARED_FRAME = "sharedFrame"
 DECLARED = "declared"
-UNKNOWN = "unknown"
+UncertaintySource = Literal["sharedFrame", "declared", "forwardBackward", "landmarks", "local", "unknown"]
+UNKNOWN: UncertaintySource = "unknown"
 
 _METHODS_BY_FREEDOM = ("rigid", "landmarks", "affine", "deformable")
 

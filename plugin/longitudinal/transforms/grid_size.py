@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from longitudinal.dicom.deformable_registration import DisplacementField
+from longitudinal.dicom.registration.deformable_registration import DisplacementField
 from longitudinal.transforms.displacement_grid import interpolate
 from longitudinal.transforms.grid_storage import decode_field, encode_field
 

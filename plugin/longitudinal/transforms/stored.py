@@ -11,8 +11,8 @@ from itertools import groupby
 
 import numpy as np
 
-from longitudinal.dicom.registration_refusal import Refusal
-from longitudinal.dicom.registration_writer import GIVEN_LABELS, Equipment
+from longitudinal.dicom.registration.refusal import RegistrationRefusal
+from longitudinal.dicom.registration.writer import GIVEN_LABELS, Equipment
 from longitudinal.dicom.uids import SERIES_FRAME
 from longitudinal.geometry import affine
 from longitudinal.sidecar.records import Notes
@@ -205,7 +205,10 @@ def _read(
     except (ValueError, OverflowError, np.linalg.LinAlgError) as error:
         # It was indexed before what it holds was refused, or the sidecar is damaged: the patient is answered without it.
         LOGGER.warning("Transform %s cannot be used: %s", row["id"], error)
-        refusal, detail = str(Refusal.BAD_GRID if row["has_grid"] else Refusal.BAD_MATRIX), str(error)
+        refusal, detail = (
+            str(RegistrationRefusal.BAD_GRID if row["has_grid"] else RegistrationRefusal.BAD_MATRIX),
+            str(error),
+        )
     return StoredTransform(
         row["id"], row["orthanc_id"], source, target, refusal, detail, row["label"], row["created"], row["creator"], edge,
         row["sop_instance_uid"], row["item"], row["kind"], matrix,

@@ -3,7 +3,7 @@
 import pytest
 
 from longitudinal.alignment.acquisition import Acquisition, read_acquisition, regions_of
-from longitudinal.dicom.contrast import Contrast
+from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.dicom.tags import tags_from_dataset
 from tests import builders as build
 

@@ -11,14 +11,14 @@ from longitudinal.alignment.failures import Tried
 from longitudinal.alignment.loops import find_loops
 from longitudinal.alignment.partner import Pair, Wish, choose
 from longitudinal.alignment.standing import standing_of
-from longitudinal.dicom.contrast import Contrast
-from longitudinal.points.patient_index import PatientIndex
+from longitudinal.dicom.planes.contrast import Contrast
+from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.points.stale import Stale
 from longitudinal.sidecar.patients import patient_key_of
 from longitudinal.sidecar.records import InstanceRecord, Notes
 from longitudinal.sidecar.studies import write_attempts
 from longitudinal.transforms.attempts import Attempt, TriedSeries, add_attempt
-from tests.unit.points.patients import Ward, registration, shift, unplaced, volume
+from tests.unit.patients.ward import Ward, registration, shift, unplaced, volume
 
 HEIGHTS = range(0, 60, 3)
 

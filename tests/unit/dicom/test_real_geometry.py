@@ -7,7 +7,7 @@ import pydicom.data
 import pytest
 
 from longitudinal.dicom.header import read_header
-from longitudinal.dicom.image_planes import ImagePlanes, Reason, Role, read_planes
+from longitudinal.dicom.planes.image_planes import ImagePlanes, NotIndexableReason, Role, read_planes
 from longitudinal.dicom.tags import read_file_tags
 from longitudinal.geometry.image_plane import Planes, patient_from_pixel
 from longitudinal.geometry.stack import Stack, split_into_stacks
@@ -87,16 +87,16 @@ def test_ordinary_series_are_one_stack(folder, count, gap) -> None:
         ("dicomdirtests/98892003/MR1/4919", Role.IMAGE),
         ("dicomdirtests/77654033/CT2/17106", Role.IMAGE),
         ("dicomdirtests/98892001/CT5N/2062", Role.IMAGE),
-        ("dicomdirtests/77654033/CR1/6154", Reason.PROJECTION),
+        ("dicomdirtests/77654033/CR1/6154", NotIndexableReason.PROJECTION),
         ("rtdose.dcm", Role.DOSE),
-        ("rtdose_rle_1frame.dcm", Reason.FRAMES_WITHOUT_GEOMETRY),
-        ("liver_1frame.dcm", Reason.FRAMES_WITHOUT_GEOMETRY),
-        ("badVR.dcm", Reason.BAD_VALUE),
-        ("SC_rgb_rle.dcm", Reason.NO_GEOMETRY),
-        ("examples_ybr_color.dcm", Reason.FRAMES_WITHOUT_GEOMETRY),
-        ("rtplan.dcm", Reason.NOT_AN_IMAGE),
-        ("reportsi.dcm", Reason.NOT_AN_IMAGE),
-        ("waveform_ecg.dcm", Reason.NOT_AN_IMAGE),
+        ("rtdose_rle_1frame.dcm", NotIndexableReason.FRAMES_WITHOUT_GEOMETRY),
+        ("liver_1frame.dcm", NotIndexableReason.FRAMES_WITHOUT_GEOMETRY),
+        ("badVR.dcm", NotIndexableReason.BAD_VALUE),
+        ("SC_rgb_rle.dcm", NotIndexableReason.NO_GEOMETRY),
+        ("examples_ybr_color.dcm", NotIndexableReason.FRAMES_WITHOUT_GEOMETRY),
+        ("rtplan.dcm", NotIndexableReason.NOT_AN_IMAGE),
+        ("reportsi.dcm", NotIndexableReason.NOT_AN_IMAGE),
+        ("waveform_ecg.dcm", NotIndexableReason.NOT_AN_IMAGE),
     ],
 )
 def test_pydicoms_own_files(name, expected) -> None:

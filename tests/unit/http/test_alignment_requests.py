@@ -12,14 +12,14 @@ from longitudinal.access.identity import Actor, How
 from longitudinal.http.exchange import Request
 from longitudinal.http.router import Router
 from longitudinal.http.routes.alignments import Alignments, alignment_routes
-from longitudinal.jobs.align_study import KIND, Parameters
+from longitudinal.jobs.align_study import KIND, AlignParameters
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.points.catalogue import Catalogue
+from longitudinal.patients.catalogue import Catalogue
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.instances import Touched
 from longitudinal.sidecar.records import InstanceRecord
 from longitudinal.sidecar.writer import Writer
-from tests.unit.points.patients import volume
+from tests.unit.patients.ward import volume
 
 Json = dict[str, Any]
 EYE = [[1, 0, 0, 5], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
@@ -52,13 +52,13 @@ class Desk:
         response = self.router.run(route, values, request)
         return response.status, json.loads(response.body)
 
-    def jobs(self, **body: object) -> dict[str, Parameters]:
+    def jobs(self, **body: object) -> dict[str, AlignParameters]:
         """The parameters of the jobs that a request queues, by subject."""
         status, answer = self.ask(**body)
         assert status == 202, answer
         jobs = [self.queue.get(job["id"]) for job in answer["jobs"]]
         assert {job.kind for job in jobs} <= {KIND}
-        return {job.subject: msgspec.json.decode(job.parameters, type=Parameters) for job in jobs}
+        return {job.subject: msgspec.json.decode(job.parameters, type=AlignParameters) for job in jobs}
 
 
 @pytest.fixture
@@ -77,14 +77,14 @@ def test_a_patient_is_a_job_for_each_study_but_the_oldest(desk: Desk) -> None:
     jobs = desk.jobs(patientId="P")
     assert set(jobs) == {"s1.2", "s1.3"}
     for parameters in jobs.values():
-        assert parameters == Parameters("rigid", ["s1.1", "s1.2", "s1.3"], is_asked=True, by="ann")
+        assert parameters == AlignParameters("rigid", ["s1.1", "s1.2", "s1.3"], is_asked=True, by="ann")
 
 
 def test_some_studies_among_themselves_and_one_with_anybody(desk: Desk) -> None:
     some = desk.jobs(studyInstanceUids=["1.3", "s1.2"], method="affine", seriesInstanceUids=["1.2.1"])
-    assert some == {"s1.3": Parameters("affine", ["s1.2", "s1.3"], ["1.2.1"], is_asked=True, by="ann")}
+    assert some == {"s1.3": AlignParameters("affine", ["s1.2", "s1.3"], ["1.2.1"], is_asked=True, by="ann")}
     one = desk.jobs(studyInstanceUids=["1.1"])
-    assert one == {"s1.1": Parameters("rigid", None, is_asked=True, by="ann")}
+    assert one == {"s1.1": AlignParameters("rigid", None, is_asked=True, by="ann")}
 
 
 def test_where_nobody_knows_the_oldest_each_looks_for_a_partner(desk: Desk) -> None:

@@ -10,8 +10,8 @@ from longitudinal.http.exchange import Request
 from longitudinal.http.router import Router
 from longitudinal.http.routes import points
 from longitudinal.http.routes.refinements import Refinements
-from longitudinal.points.ask import PixelQuestion, PointQuestion, Wanted
-from tests.unit.points.patients import FRAME, FakeArchive, Ward, unplaced, volume
+from longitudinal.points.resolver import PixelQuestion, PointQuestion, QuestionFilters
+from tests.unit.patients.ward import FRAME, FakeArchive, Ward, unplaced, volume
 
 Json = dict[str, Any]
 HERE = {"patientId": "P", "frameOfReferenceUid": FRAME, "x": 10, "y": 10, "z": 4}
@@ -24,7 +24,7 @@ def ward(tmp_path: Path) -> Ward:
 
 
 def ask(ward: Ward, *items: object, status: int = 200) -> Json:
-    routes = points.point_routes(ward.asker, cast(Refinements, None), 4)
+    routes = points.point_routes(ward.resolver, cast(Refinements, None), 4)
     body = json.dumps({"points": items}).encode()
     response = Router.run(routes[0], {}, Request("POST", "/points/resolve", body=body))
     assert response.status == status, response.body
@@ -52,14 +52,16 @@ def test_more_answers_than_a_batch_may_have_is_told_with_the_numbers(
 
 @pytest.mark.parametrize(
     "wanted",
-    [Wanted(), Wanted(per="series"), Wanted(studies=("1.1", "s1.4")), Wanted(modalities=frozenset({"MR"})),
-     Wanted(first_date="2002-01-01"), Wanted(last_date="2002-12-31", per="series"), Wanted(roles=frozenset({"dose"})),
-     Wanted(max_distance_mm=0.0)],
+    [QuestionFilters(), QuestionFilters(per="series"), QuestionFilters(studies=("1.1", "s1.4")),
+     QuestionFilters(modalities=frozenset({"MR"})),
+     QuestionFilters(first_date="2002-01-01"), QuestionFilters(last_date="2002-12-31", per="series"),
+     QuestionFilters(roles=frozenset({"dose"})),
+     QuestionFilters(max_distance_mm=0.0)],
 )  # fmt: skip
-def test_the_count_is_that_of_the_answer(ward: Ward, wanted: Wanted) -> None:
+def test_the_count_is_that_of_the_answer(ward: Ward, wanted: QuestionFilters) -> None:
     for question in (PixelQuestion("1.1.1.3", 1, 10, 10), PointQuestion("P", FRAME, (10.0, 10.0, 4.0))):
-        answer = ward.asker.ask(question, wanted)
-        assert ward.asker.count(question, wanted) == len(answer.matches) + len(answer.unresolved)
+        answer = ward.resolver.resolve(question, wanted)
+        assert ward.resolver.count(question, wanted) == len(answer.matches) + len(answer.unresolved)
 
 
 def test_whatever_goes_wrong_with_one_point_is_that_points_problem(
@@ -77,7 +79,7 @@ def test_whatever_goes_wrong_with_one_point_is_that_points_problem(
         KeyError("gone"),
         OSError(5, "disk"),
     ]
-    ward.archive = ward.asker._archive = Broken()
+    ward.archive = ward.resolver._archive = Broken()
     good, bad = {**HERE, "modalities": ["CT"]}, {**HERE, "modalities": ["MR"]}
     answers = ask(ward, good, bad, {"x": "1e400"}, bad, 7, bad, bad, good, [], None)["results"]
     assert [answer.get("code") for answer in answers] == [

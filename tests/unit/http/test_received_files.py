@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pytest
 
 from longitudinal.http import received_files
-from longitudinal.http.received_files import REFUSALS, Allowance, ReceivedFile, Refusal, unpack
+from longitudinal.http.received_files import REFUSALS, Allowance, ReceivedFile, UploadRefusal, unpack
 from tests.data import ROOT
 
 MIB = 1024 * 1024
@@ -32,13 +32,13 @@ def taken(content: bytes, max_bytes: int = MIB) -> list[ReceivedFile]:
     return list(unpack("a.zip", content, Allowance(max_bytes)))
 
 
-def refusals(content: bytes, max_bytes: int = MIB) -> list[tuple[str, Refusal | None]]:
+def refusals(content: bytes, max_bytes: int = MIB) -> list[tuple[str, UploadRefusal | None]]:
     return [(file.name, file.refusal) for file in taken(content, max_bytes)]
 
 
 def test_a_file_is_itself_whatever_it_is_called() -> None:
     assert list(unpack("a.zip", b"no zip", Allowance(MIB))) == [ReceivedFile("a.zip", b"no zip")]
-    assert [file.refusal for file in unpack("a.dcm", b"", Allowance(MIB))] == [Refusal.EMPTY_FILE]
+    assert [file.refusal for file in unpack("a.dcm", b"", Allowance(MIB))] == [UploadRefusal.EMPTY_FILE]
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
@@ -47,7 +47,7 @@ def test_the_files_of_a_zip_with_their_paths(method: int) -> None:
     assert [(file.name, file.content, file.refusal) for file in taken(zipped(content, method))] == [
         ("a.zip/one/IM 1", b"1", None),
         ("a.zip/one/two/für", b"22" * 500, None),
-        ("a.zip/empty", b"", Refusal.EMPTY_FILE),
+        ("a.zip/empty", b"", UploadRefusal.EMPTY_FILE),
     ]
     assert [file.name for file in unpack("", zipped({"x": b"1"}), Allowance(MIB))] == ["x"]
 
@@ -59,13 +59,13 @@ def test_the_files_of_a_zip_with_their_paths(method: int) -> None:
 def test_a_zip_that_climbs_out_is_refused_whole(path: str) -> None:
     outside = zipfile.ZipInfo("x")
     outside.filename = outside.orig_filename = path
-    assert refusals(zipped({"good": b"1", outside: b"2"})) == [("a.zip", Refusal.UNSAFE_PATH)]
+    assert refusals(zipped({"good": b"1", outside: b"2"})) == [("a.zip", UploadRefusal.UNSAFE_PATH)]
 
 
 def test_a_zip_with_a_link_is_refused_whole() -> None:
     link = zipfile.ZipInfo("link")
     link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
-    assert refusals(zipped({"good": b"1", link: b"/etc/passwd"})) == [("a.zip", Refusal.UNSAFE_PATH)]
+    assert refusals(zipped({"good": b"1", link: b"/etc/passwd"})) == [("a.zip", UploadRefusal.UNSAFE_PATH)]
 
 
 def patched(content: bytes, signature: bytes, offset: int, value: int) -> bytes:
@@ -82,7 +82,7 @@ def test_an_encrypted_zip_is_refused_whole() -> None:
     # bit 0 of the flags in the local header and in the directory (APPNOTE 4.4.4)
     plain = zipped({"x": b"1", "y": b"2"})
     encrypted = patched(patched(plain, b"PK\x03\x04", 6, 1), b"PK\x01\x02", 8, 1)
-    assert refusals(encrypted) == [("a.zip", Refusal.ENCRYPTED_ZIP)]
+    assert refusals(encrypted) == [("a.zip", UploadRefusal.ENCRYPTED_ZIP)]
 
 
 def test_bombs_are_refused_before_they_are_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,11 +90,11 @@ def test_bombs_are_refused_before_they_are_unpacked(monkeypatch: pytest.MonkeyPa
         raise AssertionError("it was unpacked")
 
     monkeypatch.setattr(zipfile.ZipExtFile, "read", read)
-    assert refusals(zipped({"x": bytes(MIB + 1)}), MIB) == [("a.zip", Refusal.TOO_LARGE)]
-    assert refusals(zipped({"x": bytes(MIB), "y": b"1"}), MIB) == [("a.zip", Refusal.TOO_LARGE)]
-    assert refusals(zipped({"x": bytes(32 * MIB)}), 64 * MIB) == [("a.zip", Refusal.EXPLODES)]
+    assert refusals(zipped({"x": bytes(MIB + 1)}), MIB) == [("a.zip", UploadRefusal.TOO_LARGE)]
+    assert refusals(zipped({"x": bytes(MIB), "y": b"1"}), MIB) == [("a.zip", UploadRefusal.TOO_LARGE)]
+    assert refusals(zipped({"x": bytes(32 * MIB)}), 64 * MIB) == [("a.zip", UploadRefusal.EXPLODES)]
     monkeypatch.setattr(received_files, "MAX_FILES", 2)
-    assert refusals(zipped({"a": b"1", "b": b"1", "c": b"1"})) == [("a.zip", Refusal.TOO_MANY_FILES)]
+    assert refusals(zipped({"a": b"1", "b": b"1", "c": b"1"})) == [("a.zip", UploadRefusal.TOO_MANY_FILES)]
 
 
 def test_files_that_share_their_bytes_are_a_bomb() -> None:
@@ -105,7 +105,7 @@ def test_files_that_share_their_bytes_are_a_bomb() -> None:
     overlapping = bytearray(content)
     overlapping[second + 16 : second + 28] = content[directory + 16 : directory + 28]
     overlapping[second + 42 : second + 46] = content[directory + 42 : directory + 46]
-    assert refusals(bytes(overlapping)) == [("a.zip", Refusal.EXPLODES)]
+    assert refusals(bytes(overlapping)) == [("a.zip", UploadRefusal.EXPLODES)]
 
 
 def lying(
@@ -134,7 +134,7 @@ def test_a_directory_that_lies_about_a_size_costs_that_file_alone(size: int) -> 
     files = taken(lying(size), 4 * MIB)
     assert [(file.name, file.refusal) for file in files] == [
         ("a.zip/good", None),
-        ("a.zip/x", Refusal.DAMAGED_ZIP),
+        ("a.zip/x", UploadRefusal.DAMAGED_ZIP),
     ]
     said = f"more than the {size} bytes" if size < MIB else f"{MIB} bytes, not the {size} bytes"
     assert said in files[1].detail
@@ -143,7 +143,7 @@ def test_a_directory_that_lies_about_a_size_costs_that_file_alone(size: int) -> 
 def test_a_file_that_goes_on_behind_what_is_declared_is_not_cut_in_silence() -> None:
     """The checksum is that of the first ten bytes, which zipfile would take for the whole."""
     (_, file) = taken(lying(10, crc=bytes(10)))
-    assert file.refusal == Refusal.DAMAGED_ZIP
+    assert file.refusal == UploadRefusal.DAMAGED_ZIP
 
 
 def test_what_lies_costs_no_more_memory_than_what_is_declared() -> None:
@@ -151,14 +151,14 @@ def test_what_lies_costs_no_more_memory_than_what_is_declared() -> None:
     assert peak_of(lambda: refusals(small)) < 3 * len(small) + MIB
     # at 16 MiB and more even that is not taken before the size is known to be true
     large = lying(36 * MIB, 200 * MIB, good=random.Random(1).randbytes(MIB))
-    assert refusals(large, 1024 * MIB)[1] == ("a.zip/x", Refusal.DAMAGED_ZIP)
+    assert refusals(large, 1024 * MIB)[1] == ("a.zip/x", UploadRefusal.DAMAGED_ZIP)
     assert peak_of(lambda: refusals(large, 1024 * MIB)) < 8 * MIB
 
 
 def test_a_file_that_alone_explodes_is_refused_by_itself() -> None:
     noise = random.Random(1).randbytes(MIB)
     content = zipped({"noise": noise, "zeros": bytes(32 * MIB)})
-    assert refusals(content, 64 * MIB) == [("a.zip/noise", None), ("a.zip/zeros", Refusal.EXPLODES)]
+    assert refusals(content, 64 * MIB) == [("a.zip/noise", None), ("a.zip/zeros", UploadRefusal.EXPLODES)]
 
 
 @pytest.mark.parametrize("count", [1, 65_536])
@@ -170,13 +170,13 @@ def test_a_directory_longer_than_any_is_not_read(count: int) -> None:
     record = bytearray(entry[end:])
     struct.pack_into("<HHI", record, 8, count & 0xFFFF, count & 0xFFFF, len(many))
     content = entry[:directory] + many + bytes(record)
-    assert refusals(content) == [("a.zip", Refusal.TOO_MANY_FILES)]
+    assert refusals(content) == [("a.zip", UploadRefusal.TOO_MANY_FILES)]
     assert peak_of(lambda: refusals(content)) < 4 * len(many)
 
 
 def test_names_as_long_as_books_are_refused_before_they_are_read() -> None:
     content = zipped({f"{number:05}" + "x" * 60_000: b"" for number in range(300)})
-    assert refusals(content) == [("a.zip", Refusal.TOO_MANY_FILES)]
+    assert refusals(content) == [("a.zip", UploadRefusal.TOO_MANY_FILES)]
 
 
 def test_two_files_of_one_name_are_two_files_unless_they_share_their_bytes() -> None:
@@ -194,7 +194,7 @@ def test_two_files_of_one_name_are_two_files_unless_they_share_their_bytes() -> 
     record = bytearray(one[end:])
     struct.pack_into("<HHI", record, 8, 50, 50, 50 * (end - directory))
     assert refusals(one[:directory] + one[directory:end] * 50 + bytes(record)) == [
-        ("a.zip", Refusal.EXPLODES)
+        ("a.zip", UploadRefusal.EXPLODES)
     ]
 
 
@@ -202,11 +202,11 @@ def test_the_zips_of_one_upload_share_what_it_may_unpack_to() -> None:
     allowance = Allowance(3000, 3)
     assert [file.refusal for file in unpack("1", zipped({"x": b"1" * 2000}), allowance)] == [None]
     assert [file.refusal for file in unpack("2", zipped({"x": b"1" * 2000}), allowance)] == [
-        Refusal.TOO_LARGE
+        UploadRefusal.TOO_LARGE
     ]
     few = zipped({"x": b"1", "y": b"2"})
     assert [file.refusal for file in unpack("3", few, allowance)] == [None, None]
-    assert [file.refusal for file in unpack("4", few, allowance)] == [Refusal.TOO_MANY_FILES]
+    assert [file.refusal for file in unpack("4", few, allowance)] == [UploadRefusal.TOO_MANY_FILES]
 
 
 @pytest.mark.parametrize("where", [20, 24, 42])
@@ -227,14 +227,16 @@ def test_any_number_in_the_directory_is_a_refusal_or_a_file(where: int, value: i
 
 def test_a_zip_in_a_zip_is_refused_and_its_neighbour_taken() -> None:
     assert refusals(zipped({"in.zip": zipped({"x": b"1"}), "y": b"2"})) == [
-        ("a.zip/in.zip", Refusal.NESTED_ZIP),
+        ("a.zip/in.zip", UploadRefusal.NESTED_ZIP),
         ("a.zip/y", None),
     ]
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_packers_that_unpack_without_a_limit_are_not_used(method: int) -> None:
-    assert refusals(zipped({"x": b"1" * 1000}, method)) == [("a.zip/x", Refusal.UNSUPPORTED_COMPRESSION)]
+    assert refusals(zipped({"x": b"1" * 1000}, method)) == [
+        ("a.zip/x", UploadRefusal.UNSUPPORTED_COMPRESSION)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -246,12 +248,12 @@ def test_packers_that_unpack_without_a_limit_are_not_used(method: int) -> None:
     ],
 )
 def test_a_zip_that_was_cut_off(damage: Callable[[bytes], bytes]) -> None:
-    assert refusals(damage(zipped({"x": b"1" * 1000, "y": b"2"}))) == [("a.zip", Refusal.DAMAGED_ZIP)]
+    assert refusals(damage(zipped({"x": b"1" * 1000, "y": b"2"}))) == [("a.zip", UploadRefusal.DAMAGED_ZIP)]
 
 
 def test_a_damaged_file_does_not_harm_its_neighbour() -> None:
     content = zipped({"x": b"1" * 100, "y": b"2" * 100}, zipfile.ZIP_STORED).replace(b"1" * 100, b"3" * 100)
-    assert refusals(content) == [("a.zip/x", Refusal.DAMAGED_ZIP), ("a.zip/y", None)]
+    assert refusals(content) == [("a.zip/x", UploadRefusal.DAMAGED_ZIP), ("a.zip/y", None)]
 
 
 def test_an_empty_zip_has_no_files() -> None:
@@ -261,5 +263,7 @@ def test_an_empty_zip_has_no_files() -> None:
 def test_every_refusal_is_explained_and_documented() -> None:
     text = (ROOT / "docs" / "reason-codes.md").read_text(encoding="utf-8")
     uploads = text.split("## Uploads", 1)[1].split("\n## ", 1)[0]
-    assert [line.split("`")[1] for line in uploads.splitlines() if line.startswith("| `")] == list(Refusal)
-    assert all(REFUSALS[refusal].endswith(".") for refusal in Refusal)
+    assert [line.split("`")[1] for line in uploads.splitlines() if line.startswith("| `")] == list(
+        UploadRefusal
+    )
+    assert all(REFUSALS[refusal].endswith(".") for refusal in UploadRefusal)

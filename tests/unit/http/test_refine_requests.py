@@ -24,7 +24,7 @@ from longitudinal.points.answer import Match, RefinedMatch
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.jobs import JobState, Priority
 from longitudinal.sidecar.writer import Writer
-from tests.unit.points.patients import Ward, registration, shift, volume
+from tests.unit.patients.ward import Ward, registration, shift, volume
 
 Json = dict[str, Any]
 CLICK = {"sopInstanceUid": "1.1.1.5", "row": 50, "column": 40}
@@ -41,8 +41,8 @@ class Desk:
             registration(3, "1.9.1", "1.9.3", shift(0, 0, -2), number=91),
         )  # fmt: skip
         self.queue, self.admission = queue, Admission(http_threads)
-        asker = self.ward.asker
-        self.router = Router(point_routes(asker, Refinements(asker, queue, self.admission), 1))
+        resolver = self.ward.resolver
+        self.router = Router(point_routes(resolver, Refinements(resolver, queue, self.admission), 1))
 
     def ask(self, status: int = 200, **body: object) -> Json:
         response = self.send(**body)

@@ -13,11 +13,11 @@ from longitudinal.errors import ArchiveFailed
 from longitudinal.http.exchange import Request
 from longitudinal.http.router import Router
 from longitudinal.http.routes.transforms import transform_routes
-from longitudinal.points.given_transforms import GivenTransforms
-from longitudinal.points.registration_objects import RegistrationObjects
-from longitudinal.points.statements import Memories, Statements
+from longitudinal.registration_objects.given import GivenTransforms
+from longitudinal.registration_objects.statements import Memories, Statements
+from longitudinal.registration_objects.written import RegistrationObjects
 from tests.builders import as_file, classic
-from tests.unit.points.patients import Ward, registration, shift, volume
+from tests.unit.patients.ward import Ward, registration, shift, volume
 
 FIRST, SECOND = "1.2.1", "1.2.2"
 FRAMES = {"sourceFrameOfReferenceUid": SECOND, "targetFrameOfReferenceUid": FIRST}

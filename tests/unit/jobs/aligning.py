@@ -8,22 +8,22 @@ from typing import Any
 from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.alignment.outcome import Outcome
 from longitudinal.alignment.partner import Pair
-from longitudinal.dicom.contrast import Contrast
+from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.jobs.align_pair import AlignPair
-from longitudinal.jobs.align_study import KIND, Aligned, AlignStudy, Parameters, request_alignment
+from longitudinal.jobs.align_study import KIND, Aligned, AlignParameters, AlignStudy, request_alignment
 from longitudinal.jobs.index_study import UnreadableInstances
-from longitudinal.jobs.messages import Registered, Task, Unusable
+from longitudinal.jobs.messages import AlignTask, Registered, Unusable
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.supervisor import JobContext
-from longitudinal.points.catalogue import Catalogue
-from longitudinal.points.patient_index import PatientIndex
-from longitudinal.points.registration_objects import StoredObject
+from longitudinal.patients.catalogue import Catalogue
+from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.registration_objects.written import StoredObject
 from longitudinal.settings import Settings
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.instances import InstanceWriter, Touched
 from longitudinal.sidecar.records import InstanceRecord
 from longitudinal.sidecar.writer import Writer
-from tests.unit.points.patients import shift, volume
+from tests.unit.patients.ward import shift, volume
 
 MOVING_FROM_FIXED = shift(5, -6, 7)
 
@@ -42,9 +42,9 @@ def registered(rejection: str | None = None, grid: bytes | None = None) -> Regis
 @dataclass
 class Workers:
     answers: list[Registered | Unusable | Exception]
-    tasks: list[Task] = field(default_factory=list)
+    tasks: list[AlignTask] = field(default_factory=list)
 
-    def register(self, task: Task, _: JobContext) -> Registered | Unusable:
+    def register(self, task: AlignTask, _: JobContext) -> Registered | Unusable:
         self.tasks.append(task)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
@@ -121,7 +121,7 @@ class House:
     ) -> Aligned:
         """Do a job; `keep` leaves it to start again where it was interrupted."""
         self.worker.answers = list(answers)
-        self.queue.enqueue([request_alignment(f"s1.{study}", Parameters(**parameters))])
+        self.queue.enqueue([request_alignment(f"s1.{study}", AlignParameters(**parameters))])
         job = self.queue.start_next(frozenset({KIND}))
         assert job is not None
         try:

@@ -6,7 +6,7 @@ import pytest
 
 from longitudinal.errors import ArchiveFailed
 from longitudinal.jobs.align_study import KIND, Aligned
-from longitudinal.jobs.messages import Registered, Task, Unusable
+from longitudinal.jobs.messages import AlignTask, Registered, Unusable
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.supervisor import ArchiveSilent, JobContext, JobCrashed
 from longitudinal.jobs.worker_process import TaskFailed
@@ -159,7 +159,7 @@ def test_what_is_gone_when_it_is_done_is_not_stored_over(house: House) -> None:
     house.store(scan(1), scan(2))
     worker = house.worker.register
 
-    def meanwhile(task: Task, context: JobContext) -> Registered | Unusable:
+    def meanwhile(task: AlignTask, context: JobContext) -> Registered | Unusable:
         house.gone.update(f"i1.2.1.{number}" for number in range(1, 21))
         return worker(task, context)
 

@@ -9,16 +9,16 @@ import pytest
 from longitudinal.ingest.inventory import Change
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.stored_objects import StoredObjects
-from longitudinal.jobs.align_study import KIND, Parameters, request_alignment
+from longitudinal.jobs.align_study import KIND, AlignParameters, request_alignment
 from longitudinal.jobs.arrivals import Arrivals
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.points.catalogue import Catalogue
+from longitudinal.patients.catalogue import Catalogue
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.instances import Touched
 from longitudinal.sidecar.jobs import JobState, Priority
 from longitudinal.sidecar.records import InstanceRecord, Notes
 from longitudinal.sidecar.writer import Writer
-from tests.unit.points.patients import registration, shift, unplaced, volume
+from tests.unit.patients.ward import registration, shift, unplaced, volume
 
 QUIET, TAKEOVER = 60.0, 600.0
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
@@ -150,7 +150,7 @@ def test_a_clock_that_is_ahead_puts_nothing_off(archive: Archive) -> None:
 def test_it_does_not_change_what_somebody_asked_for(archive: Archive) -> None:
     archive.store(scan(1))
     archive.store(scan(2))
-    asked = request_alignment("s1.2", Parameters("deformable", is_asked=True, by="ann"))
+    asked = request_alignment("s1.2", AlignParameters("deformable", is_asked=True, by="ann"))
     archive.queue.enqueue([asked])
     assert archive.wait(QUIET) == ["s1.1", "s1.2"]
     job = archive.queue.latest(KIND, "s1.2")
@@ -160,7 +160,7 @@ def test_it_does_not_change_what_somebody_asked_for(archive: Archive) -> None:
 
 def test_the_last_word_of_those_who_ask_holds_while_it_waits(archive: Archive) -> None:
     first, last = (
-        request_alignment("s1.2", Parameters(method, is_asked=True)) for method in ("rigid", "affine")
+        request_alignment("s1.2", AlignParameters(method, is_asked=True)) for method in ("rigid", "affine")
     )
     assert archive.queue.enqueue([first]) == archive.queue.enqueue([last])
     job = archive.queue.start_next(frozenset({KIND}))

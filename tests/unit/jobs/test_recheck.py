@@ -12,15 +12,15 @@ import pytest
 from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.alignment.outcome import Outcome
 from longitudinal.alignment.partner import Pair
-from longitudinal.dicom.contrast import Contrast
-from longitudinal.dicom.deformable_registration import DisplacementField
+from longitudinal.dicom.planes.contrast import Contrast
+from longitudinal.dicom.registration.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
-from longitudinal.jobs.messages import Registered, Task, Unusable
+from longitudinal.jobs.messages import AlignTask, Registered, Unusable
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.recheck import KIND, Recheck, Rechecked, request_rechecks
 from longitudinal.jobs.supervisor import JobContext
-from longitudinal.points.catalogue import Catalogue
-from longitudinal.points.patient_index import PatientIndex
+from longitudinal.patients.catalogue import Catalogue
+from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.settings import Settings
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.records import InstanceRecord, Notes
@@ -28,7 +28,7 @@ from longitudinal.sidecar.writer import Writer
 from longitudinal.transforms.annotation import read_annotation, read_statement, write_annotation
 from longitudinal.transforms.error_at_place import ErrorGrid, digest_of, encode_error, put_error, read_error
 from longitudinal.transforms.grid_storage import decode_field, encode_field
-from tests.unit.points.patients import registration, shift, volume
+from tests.unit.patients.ward import registration, shift, volume
 
 FIRST, SECOND = "1.9.1", "1.9.2"
 FIXED_FROM_MOVING = shift(5, -6, 7)
@@ -48,7 +48,7 @@ def answer(rejection: str | None = None) -> Registered:
 class House:
     def __init__(self, readers: Readers, writer: Writer, queue: JobQueue) -> None:
         self.readers, self.writer, self.queue = readers, writer, queue
-        self.tasks: list[Task] = []
+        self.tasks: list[AlignTask] = []
         self.answers: list[Registered | Unusable] = []
         self.annotation = write_annotation({1: OLD})
         self.errors: str | None = None
@@ -60,7 +60,7 @@ class House:
             Settings(worker_threads=3),
         )  # type: ignore[arg-type] # fmt: skip
 
-    def register(self, task: Task, _: JobContext) -> Registered | Unusable:
+    def register(self, task: AlignTask, _: JobContext) -> Registered | Unusable:
         self.tasks.append(task)
         return self.answers.pop(0)
 

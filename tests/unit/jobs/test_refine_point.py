@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 
 from longitudinal.alignment.acquisition import Acquisition
-from longitudinal.dicom.contrast import Contrast
+from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.geometry.image_plane import PLANE
-from longitudinal.jobs.messages import Refined, RefineTask, Unusable
+from longitudinal.jobs.messages import RefinedMessage, RefineTask, Unusable
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.refine_point import KIND, RefinedPoint, RefinePoint, request_refinement
 from longitudinal.jobs.supervisor import ArchiveSilent, JobContext, JobCrashed
 from longitudinal.jobs.worker_process import TaskFailed
 from longitudinal.points.answer import Links, RefinedMatch
-from longitudinal.points.ask import PixelQuestion, PointQuestion, Wanted
 from longitudinal.points.refinement import REFINEMENT_REASONS, refinable
+from longitudinal.points.resolver import PixelQuestion, PointQuestion, QuestionFilters
 from longitudinal.sidecar.jobs import JobRequest, Priority
 from longitudinal.sidecar.records import InstanceRecord
 from tests.data import ROOT
-from tests.unit.points.patients import Ward, registration, shift, volume
+from tests.unit.patients.ward import Ward, registration, shift, volume
 
 CLICK = PixelQuestion("1.1.1.11", 1, 50.0, 40.0)
 """Slice 10 of study 1, at z = 30: the point (40, 50, 30)."""
@@ -36,17 +36,19 @@ def scan(study: int, series: int = 1, **more: Any) -> list[InstanceRecord]:
     )
 
 
-def looked(x: float, y: float, z: float, uncertainty: float | None = 1.4, verdict: Any = "moved") -> Refined:
-    return Refined([x, y, z], verdict, uncertainty, 0.7, 0, 2.5, 400.0)
+def looked(
+    x: float, y: float, z: float, uncertainty: float | None = 1.4, verdict: Any = "moved"
+) -> RefinedMessage:
+    return RefinedMessage([x, y, z], verdict, uncertainty, 0.7, 0, 2.5, 400.0)
 
 
 @dataclass
 class Workers:
-    answers: list[Refined | Unusable | Exception] = field(default_factory=list)
+    answers: list[RefinedMessage | Unusable | Exception] = field(default_factory=list)
     tasks: list[RefineTask] = field(default_factory=list)
     meanwhile: Callable[[], object] = lambda: None
 
-    def refine(self, task: RefineTask, _: JobContext) -> Refined | Unusable:
+    def refine(self, task: RefineTask, _: JobContext) -> RefinedMessage | Unusable:
         self.tasks.append(task)
         self.meanwhile()
         answer = self.answers.pop(0)
@@ -67,7 +69,7 @@ class House:
         self.tagless: set[str] = set()
         self.updated = {f"i1.{number}.1.1": f"at {number}" for number in (1, 2, 3)}
         self.job = RefinePoint(
-            self.ward.asker, self.look, lambda instance: self.updated.get(instance, ""),
+            self.ward.resolver, self.look, lambda instance: self.updated.get(instance, ""),
             lambda *of: Links(f"{of[2:]}", "", None), self.workers, 3,
         )  # type: ignore[arg-type]  # fmt: skip
 
@@ -77,7 +79,7 @@ class House:
         return Acquisition(self.contrast)
 
     def refine(
-        self, *answers: Refined | Unusable | Exception, question: PixelQuestion | PointQuestion = CLICK,
+        self, *answers: RefinedMessage | Unusable | Exception, question: PixelQuestion | PointQuestion = CLICK,
         between: Callable[[], object] = lambda: None, keep: bool = False, **wanted: Any,
     ) -> list[RefinedMatch]:  # fmt: skip
         """Ask, queue, and do the job; `between` happens after the answer was given.
@@ -85,8 +87,8 @@ class House:
         `keep` leaves it to start again where it was interrupted.
         """
         self.workers.answers = list(answers)
-        asked = Wanted(**wanted)
-        found = self.ward.asker.find(question, asked)
+        asked = QuestionFilters(**wanted)
+        found = self.ward.resolver.find(question, asked)
         self.queue.enqueue([request_refinement(found, question, asked, refinable(found.answer))])
         between()
         job = self.queue.start_next(frozenset({KIND}))
@@ -157,9 +159,9 @@ def test_where_contrast_is_not_known_to_be_the_same_it_is_said(house: House) -> 
     ],
 )
 def test_a_place_that_is_not_confirmed_stays_and_is_red_only_by_evidence(
-    house: House, look: Refined, reason: str, uncertainty: float | None, source: str, grade: str
+    house: House, look: RefinedMessage, reason: str, uncertainty: float | None, source: str, grade: str
 ) -> None:
-    (before,) = refinable(house.ward.asker.ask(CLICK, Wanted(studies=("1.2",))))
+    (before,) = refinable(house.ward.resolver.resolve(CLICK, QuestionFilters(studies=("1.2",))))
     (result,) = house.refine(look, studies=("1.2",))
     assert (result.is_refined, result.reason, result.detail) == (False, reason, REFINEMENT_REASONS[reason])
     assert result.match == msgspec.structs.replace(
@@ -169,7 +171,7 @@ def test_a_place_that_is_not_confirmed_stays_and_is_red_only_by_evidence(
 
 
 def test_a_place_that_is_confirmed_stays_and_is_measured(house: House) -> None:
-    (before,) = refinable(house.ward.asker.ask(CLICK, Wanted(studies=("1.2",))))
+    (before,) = refinable(house.ward.resolver.resolve(CLICK, QuestionFilters(studies=("1.2",))))
     (result,) = house.refine(looked(45, 44, 37, 1.1, "confirmed"), studies=("1.2",))
     assert (result.is_refined, result.reason, result.moved_mm) == (True, None, 0.0)
     assert result.match == msgspec.structs.replace(
@@ -199,7 +201,7 @@ def test_what_cannot_be_registered_leaves_the_others_alone(house: House) -> None
     )
     assert (colour.is_refined, colour.reason, fine.is_refined) == (False, "notGrey", True)
     assert "other scan" in colour.detail
-    assert colour.match == house.ward.asker.ask(CLICK, Wanted()).matches[1]
+    assert colour.match == house.ward.resolver.resolve(CLICK, QuestionFilters()).matches[1]
     failed, _ = house.refine(TaskFailed("Orthanc does not decode frame 1"), looked(45, 44, 27))
     assert (failed.reason, failed.detail, failed.grade) == (
         "workerFailed", "Orthanc does not decode frame 1", None,
@@ -292,8 +294,8 @@ def test_orthanc_that_does_not_answer_is_no_fault_of_a_match(house: House) -> No
 
 def test_the_same_question_twice_is_one_job_and_another_point_another(house: House) -> None:
     def job(row: float, **wanted: Any) -> str:
-        question, asked = PixelQuestion("1.1.1.11", 1, row, 40.0), Wanted(**wanted)
-        found = house.ward.asker.find(question, asked)
+        question, asked = PixelQuestion("1.1.1.11", 1, row, 40.0), QuestionFilters(**wanted)
+        found = house.ward.resolver.find(question, asked)
         return house.queue.enqueue([request_refinement(found, question, asked, refinable(found.answer))])[0]
 
     roles = [frozenset({"image", "derived"}), frozenset({"derived", "image"})]
@@ -303,10 +305,12 @@ def test_the_same_question_twice_is_one_job_and_another_point_another(house: Hou
 
 
 def test_what_somebody_waits_for_goes_before_an_alignment_that_somebody_asked_for(house: House) -> None:
-    found = house.ward.asker.find(CLICK, Wanted())
+    found = house.ward.resolver.find(CLICK, QuestionFilters())
     house.queue.enqueue([JobRequest("align", "s1.2", Priority.ASKED)])
     matches = refinable(found.answer)
-    house.queue.enqueue([request_refinement(found, CLICK, Wanted(), matches, "ann", Priority.WAITED_FOR)])
+    house.queue.enqueue(
+        [request_refinement(found, CLICK, QuestionFilters(), matches, "ann", Priority.WAITED_FOR)]
+    )
     first = house.queue.start_next(frozenset({"align", KIND}))
     assert first is not None
     assert first.kind == KIND

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from longitudinal.dicom.contrast import Contrast
+from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.jobs.messages import ScanPlanes
 from longitudinal.jobs.scan_cache import ScanCache
 from longitudinal.registration.volume import UnusableVolume, Volume

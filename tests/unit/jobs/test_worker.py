@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from longitudinal.geometry.image_plane import PLANE
-from longitudinal.jobs.messages import Refined, RefineTask, Registered, ScanPlanes, Task, Unusable
+from longitudinal.jobs.messages import AlignTask, RefinedMessage, RefineTask, Registered, ScanPlanes, Unusable
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.supervisor import ArchiveSilent, JobContext
 from longitudinal.jobs.worker_process import TaskFailed, WorkerProcess, Workplace
@@ -61,7 +61,7 @@ def run(queue: JobQueue) -> Iterator[Callable[..., tuple[Registered | Unusable, 
     opened: list[Orthanc | WorkerProcess] = []
 
     def do(
-        task: Task, pixels: Pixels, memory_mib: int = 1024, is_there: bool = True
+        task: AlignTask, pixels: Pixels, memory_mib: int = 1024, is_there: bool = True
     ) -> tuple[Registered | Unusable, Orthanc]:
         orthanc = Orthanc(pixels, is_there)
         worker = WorkerProcess(Workplace(Path(sys.executable), orthanc.url, lambda: TOKEN, 1, memory_mib))
@@ -92,8 +92,8 @@ def scan(name: str, count: int = 10, size: int = SIZE, multi_frame: bool = False
     return ScanPlanes(planes.tobytes(), instances, frames, "CT")
 
 
-def task(fixed: ScanPlanes, moving: ScanPlanes) -> Task:
-    return Task(fixed, moving, "rigid", 1, Acceptance())
+def task(fixed: ScanPlanes, moving: ScanPlanes) -> AlignTask:
+    return AlignTask(fixed, moving, "rigid", 1, Acceptance())
 
 
 def grey(instance: str, frame: int) -> np.ndarray:
@@ -211,15 +211,15 @@ def test_a_point_is_refined_and_the_next_one_reads_nothing(queue: JobQueue) -> N
     try:
         fixed, moving = scan("f", SIZE), scan("m", SIZE)
         first = worker.run(refine_task(fixed, moving, (60, 57, 60)), context)
-        assert isinstance(first, Refined)
+        assert isinstance(first, RefinedMessage)
         assert (first.frames_read, len(orthanc.asked)) == (2 * SIZE, 2 * SIZE)
         assert np.linalg.norm(np.array(first.point) - (60, 57, 60)) < OFF_MM / 4, first
         assert first.disagreement_mm is not None
         second = worker.run(refine_task(fixed, moving, (66, 60, 54)), context)
-        assert isinstance(second, Refined)
+        assert isinstance(second, RefinedMessage)
         assert (second.frames_read, len(orthanc.asked)) == (0, 2 * SIZE)
         away = worker.run(refine_task(fixed, moving, (500, 500, 500)), context)
-        assert isinstance(away, Refined)
+        assert isinstance(away, RefinedMessage)
         assert (away.verdict, away.uncertainty_mm, away.disagreement_mm) == ("tooLittleInCommon", None, None)
         flat = worker.run(refine_task(fixed, scan("m", 3), (60, 57, 60)), context)
         assert (flat.scan, flat.reason) == ("moving", "tooFewPlanes")  # type: ignore[union-attr]

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from longitudinal.jobs.messages import Refined
+from longitudinal.jobs.messages import RefinedMessage
 from longitudinal.jobs.worker_pool import WorkerPool
 
-REFINED = Refined([0, 0, 0], "confirmed", 0.5, 0.5, 0, 1.0, 1.0)
+REFINED = RefinedMessage([0, 0, 0], "confirmed", 0.5, 0.5, 0, 1.0, 1.0)
 
 
 class Worker:
@@ -19,7 +19,7 @@ class Worker:
         self.may_end = threading.Event()
         self.may_end.set()
 
-    def run(self, task: object, _: object) -> Refined:
+    def run(self, task: object, _: object) -> RefinedMessage:
         self.tasks.append(task)
         assert self.may_end.wait(5)
         if task == "bad":

@@ -12,7 +12,7 @@ import pytest
 
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.jobs import pulse
-from longitudinal.jobs.messages import ScanPlanes, Task
+from longitudinal.jobs.messages import AlignTask, ScanPlanes
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.supervisor import ArchiveSilent, JobCancelled, JobContext, JobCrashed
 from longitudinal.jobs.worker_process import NoInterpreter, TaskFailed, WorkerProcess, Workplace
@@ -20,7 +20,7 @@ from longitudinal.settings import Acceptance
 from longitudinal.sidecar.jobs import JobRequest
 
 SCAN = ScanPlanes(np.zeros(1, PLANE).tobytes(), ["i"], [1], "CT")
-TASK = Task(SCAN, SCAN, "rigid", 1, Acceptance())
+TASK = AlignTask(SCAN, SCAN, "rigid", 1, Acceptance())
 REGISTERED = (
     '{"type": "registered", "movingFromFixed": [], "grid": null, "engine": "e", "quality": {"blocks": 1}, '
     '"expectedErrorMm": 1.5, "rejection": null, "reason": null, "seconds": 1, "peakMib": %d}'
@@ -183,7 +183,7 @@ def test_one_that_hangs_is_killed_and_the_next_task_has_another(
 def test_one_that_is_stopped_and_does_not_even_read_its_task(hire: Hire, context: JobContext) -> None:
     """A task that is larger than a pipe would keep whoever writes it for good."""
     worker = hire("kill -STOP $$; read task")
-    large = Task(SCAN, ScanPlanes(SCAN.planes, ["i" * 1_000_000], [1], "CT"), "rigid", 1, Acceptance())
+    large = AlignTask(SCAN, ScanPlanes(SCAN.planes, ["i" * 1_000_000], [1], "CT"), "rigid", 1, Acceptance())
     began = time.monotonic()
     with pytest.raises(JobCrashed, match="no sign of life"):
         worker.run(large, context)

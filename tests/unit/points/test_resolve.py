@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longitudinal.errors import Ambiguous, NotFound, NotIndexable, OutsideImage
-from longitudinal.points.ask import PointQuestion, Wanted
+from longitudinal.points.resolver import PointQuestion, QuestionFilters
 from longitudinal.points.stale import Stale
 from tests.annotations import decide
-from tests.unit.points.patients import (
+from tests.unit.patients.ward import (
     CORONAL,
     FRAME,
     SAGITTAL,
@@ -196,8 +196,8 @@ def test_the_orthanc_patient_of_all_studies_without_an_id_is_ambiguous(tmp_path:
     ]
     ward = Ward(tmp_path, nobody)
     with pytest.raises(Ambiguous, match=r"study:1\.1, study:1\.2"):
-        ward.asker.ask(PointQuestion("pP", FRAME, (0, 0, 0)), Wanted())
-    assert ward.asker.ask(PointQuestion("study:1.2", FRAME, (0, 0, 0)), Wanted()).matches
+        ward.resolver.resolve(PointQuestion("pP", FRAME, (0, 0, 0)), QuestionFilters())
+    assert ward.resolver.resolve(PointQuestion("study:1.2", FRAME, (0, 0, 0)), QuestionFilters()).matches
 
 
 def test_the_same_frame_under_another_patient_is_another_patient(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from longitudinal.points.answer import Match
 from longitudinal.sidecar.records import Notes
 from longitudinal.transforms.checks import CHECKS
 from longitudinal.transforms.error_at_place import ErrorGrid, join_errors, split_errors
-from tests.unit.points.patients import Ward, registration, shift, volume
+from tests.unit.patients.ward import Ward, registration, shift, volume
 
 HEIGHTS = range(0, 61, 3)
 PASSED = f'{{"checks":{CHECKS}}}'

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from longitudinal.dicom.contrast import Contrast
+from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.geometry import affine
 from longitudinal.registration.search import rotation_matrix
 from longitudinal.registration.volume import Volume

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from longitudinal.dicom.deformable_registration import DisplacementField
+from longitudinal.dicom.registration.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.registration import engine
 from longitudinal.registration.alignment import Alignment, Method, Stage

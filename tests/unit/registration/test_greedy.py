@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from longitudinal.dicom.contrast import Contrast
+from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.geometry import affine
 from longitudinal.registration.greedy import (
     LOCAL_CORRELATION,

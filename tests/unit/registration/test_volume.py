@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from longitudinal.dicom.contrast import Contrast
+from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.geometry.image_plane import PLANE, Planes, patient_from_pixel
 from longitudinal.registration.volume import UnusableVolume, Volume, build_volume
 

@@ -11,7 +11,7 @@ import pytest
 from sqlite_utils import Database
 
 from longitudinal.sidecar.facts import read_fact, write_fact
-from longitudinal.sidecar.fault import FAULTS, Faulty, Reason
+from longitudinal.sidecar.fault import FAULTS, FaultReason, Faulty
 from longitudinal.sidecar.file import SidecarFile
 from longitudinal.sidecar.migrations import MIGRATIONS
 
@@ -183,7 +183,7 @@ def test_a_database_of_something_else_is_left_alone(opened: Open, path: Path) ->
     before = path.read_bytes()
     with pytest.raises(Faulty) as raised:
         opened()
-    assert raised.value.fault.reason == Reason.NOT_A_SIDECAR
+    assert raised.value.fault.reason == FaultReason.NOT_A_SIDECAR
     assert str(path) in raised.value.fault.detail
     assert path.read_bytes() == before
     assert asides(path) == []
@@ -211,7 +211,7 @@ def test_where_it_cannot_be_made_is_said(path: Path, obstacle: str) -> None:
         path.write_text("")
     with pytest.raises(Faulty) as raised:
         SidecarFile(place).open()
-    assert raised.value.fault.reason == Reason.UNWRITABLE
+    assert raised.value.fault.reason == FaultReason.UNWRITABLE
     assert str(place) in raised.value.fault.detail
 
 
@@ -228,6 +228,6 @@ def test_it_is_noticed_when_it_is_moved(opened: Open, path: Path) -> None:
 def test_each_reason_is_explained_here_and_in_the_docs() -> None:
     page = (Path(__file__).parents[3] / "docs" / "reason-codes.md").read_text(encoding="utf-8")
     part = page.split("## The index file", 1)[1].split("\n## ", 1)[0]
-    for reason in Reason:
+    for reason in FaultReason:
         assert FAULTS[reason]
         assert f"| `{reason}` |" in part

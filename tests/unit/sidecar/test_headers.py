@@ -15,7 +15,7 @@ from longitudinal.sidecar.instances import InstanceWriter
 from longitudinal.sidecar.migrations import MIGRATIONS
 from longitudinal.sidecar.studies import series_states
 from tests.index_dump import dump
-from tests.unit.points.patients import image
+from tests.unit.patients.ward import image
 
 TODAY = next(iter(CURRENT))
 

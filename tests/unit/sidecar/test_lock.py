@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from longitudinal.sidecar.fault import Faulty, Reason
+from longitudinal.sidecar.fault import FaultReason, Faulty
 from longitudinal.sidecar.lock import FileLock, network_file_system
 
 PLUGIN = Path(__file__).parents[3] / "plugin"
@@ -54,7 +54,7 @@ def test_the_second_is_refused_by_name_until_the_first_is_dead(
     for _ in range(2):
         with pytest.raises(Faulty) as raised:
             lock.claim()
-        assert raised.value.fault.reason == Reason.USED_BY_ANOTHER
+        assert raised.value.fault.reason == FaultReason.USED_BY_ANOTHER
         detail = raised.value.fault.detail
         assert detail.startswith(
             f"{tmp_path / 'x'} is in use by process {other.pid} on host {socket.gethostname()}"
@@ -103,5 +103,5 @@ def test_it_is_refused_there_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("longitudinal.sidecar.lock.network_file_system", lambda folder: "nfs4")
     with pytest.raises(Faulty, match=r"network file system \(nfs4\)") as raised:
         FileLock(tmp_path / "x").claim()
-    assert raised.value.fault.reason == Reason.NETWORK_FILE_SYSTEM
+    assert raised.value.fault.reason == FaultReason.NETWORK_FILE_SYSTEM
     assert list(tmp_path.iterdir()) == []

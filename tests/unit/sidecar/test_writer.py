@@ -13,7 +13,7 @@ from longitudinal.errors import SidecarUnavailable
 from longitudinal.sidecar import connection
 from longitudinal.sidecar import writer as module
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.fault import Reason
+from longitudinal.sidecar.fault import FaultReason
 from longitudinal.sidecar.writer import Command, Writer
 
 
@@ -171,7 +171,7 @@ def test_while_another_holds_a_lock_those_who_wait_are_told_and_it_passes(
         assert "locked" in error.detail
         writer.submit(fact(str(number)), is_awaited=False)
     assert writer.fault is not None
-    assert writer.fault.reason == Reason.LOCKED
+    assert writer.fault.reason == FaultReason.LOCKED
     assert (
         readers.connection().execute("SELECT count(*) FROM facts").fetchone()[0] == 0
     )  # it can still be read
@@ -205,7 +205,7 @@ def test_a_disk_that_takes_one_write_and_not_the_next_is_one_fault(
         assert isinstance(writer.submit(large).exception(5), SidecarUnavailable)
         time.sleep(0.03)  # a small write succeeds in between
     assert writer.fault is not None
-    assert writer.fault.reason == Reason.DISK_FULL
+    assert writer.fault.reason == FaultReason.DISK_FULL
     until(lambda: writer.fault is None)
     assert len(said(caplog)) == 2
 
@@ -266,7 +266,7 @@ def test_without_a_file_readers_are_refused_and_stores_taken_until_there_is_one(
     writer = Writer(readers, lambda touched: None)
     writer.start()
     assert writer.fault is not None
-    assert writer.fault.reason == Reason.UNWRITABLE
+    assert writer.fault.reason == FaultReason.UNWRITABLE
     with pytest.raises(SidecarUnavailable, match=str(folder)):
         readers.connection()
     assert isinstance(writer.submit(fact("1"), is_awaited=False).exception(5), SidecarUnavailable)

@@ -19,7 +19,7 @@ from longitudinal.transforms.checks import (
     is_rejected_by_checks,
 )
 from longitudinal.transforms.error_at_place import ErrorGrid, encode_error
-from tests.unit.points.patients import Ward, registration, shift, volume
+from tests.unit.patients.ward import Ward, registration, shift, volume
 
 OLD = Notes(0.4, "forwardBackward", "automatic", "", "2026-01-01", quality='{"overlap":0.9,"metric":1.1}')
 FOUND = {"overlap": 0.9, "mirrorRatio": 0.7}

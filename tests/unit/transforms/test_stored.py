@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from longitudinal.dicom.spatial_registration import DisplacementField
+from longitudinal.dicom.registration.spatial_registration import DisplacementField
 from longitudinal.sidecar.records import InstanceRecord, Notes
 from longitudinal.transforms.annotation import read_annotation, write_annotation
 from longitudinal.transforms.checks import CHECKS
@@ -15,7 +15,7 @@ from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.error_at_place import LandmarkError, join_errors, split_errors
 from longitudinal.transforms.stored import StoredTransform
 from tests.annotations import decide
-from tests.unit.points.patients import Ward, registration, shift, volume
+from tests.unit.patients.ward import Ward, registration, shift, volume
 
 FIRST, SECOND = "1.2.1", "1.2.2"
 LANDMARKS = LandmarkError(0.8, 5, np.array([1.0, 2.0, 3.0]), np.diag([1e-4, 2e-4, 3e-4]))

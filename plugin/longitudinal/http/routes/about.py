@@ -19,7 +19,7 @@ from longitudinal.http.exchange import Request, Response
 from longitudinal.http.router import Route
 from longitudinal.ingest.completeness import Completeness
 from longitudinal.jobs.queue import JobQueue, Running
-from longitudinal.points.statements import Statements
+from longitudinal.registration_objects.statements import Statements
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.facts import read_counts
 from longitudinal.sidecar.writer import Writer

@@ -23,12 +23,12 @@ from longitudinal.http.routes.chosen_studies import chosen_studies
 from longitudinal.http.routes.jobs import JobReference, QueuedAnswer
 from longitudinal.http.routes.transforms import MAX_LANDMARKS, Identifier, Landmark, Matrix
 from longitudinal.jobs.align_pair import Initial
-from longitudinal.jobs.align_study import KIND, Parameters, request_alignment
+from longitudinal.jobs.align_study import KIND, AlignParameters, request_alignment
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.points.catalogue import Catalogue
-from longitudinal.points.given_transforms import UNKNOWN_FRAME
-from longitudinal.points.patient_index import PatientIndex
-from longitudinal.points.registration_objects import first_series
+from longitudinal.patients.catalogue import Catalogue
+from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.registration_objects.given import UNKNOWN_FRAME
+from longitudinal.registration_objects.written import first_series
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.jobs import JobState
 from longitudinal.sidecar.studies import FoundStudy
@@ -73,7 +73,7 @@ class Alignments:
         self._catalogue = catalogue
         self._queue = queue
 
-    def enqueue(self, studies: Sequence[FoundStudy], parameters: Parameters) -> list[str]:
+    def enqueue(self, studies: Sequence[FoundStudy], parameters: AlignParameters) -> list[str]:
         """A job for each study; of several the oldest waits for the others to come to it.
 
         Raises
@@ -99,7 +99,7 @@ class Alignments:
         return self._queue.enqueue(requests)
 
     def enqueue_pair(
-        self, studies: Sequence[FoundStudy], wanted: InitialTransform, parameters: Parameters
+        self, studies: Sequence[FoundStudy], wanted: InitialTransform, parameters: AlignParameters
     ) -> list[str]:
         """One job, for the two frames that somebody says where to begin between. Raises TransformRefused."""
         index = self._catalogue.patient(studies[0].patient_key)
@@ -122,7 +122,7 @@ class Alignments:
         return self._queue.enqueue([request_alignment(subject, named)])
 
     def check_identity(self, studies: Sequence[FoundStudy]) -> None:
-        """Refuse all studies of a patient who may be two people; named one by one they are the asker's word."""
+        """Refuse all studies of a patient who may be two people; named one by one they are the resolver's word."""
         index = self._catalogue.patient(studies[0].patient_key) if studies else None
         if index is not None and index.identity_conflict:
             detail = "identityConflict: birth date, sex or issuer differ under this PatientID; name studies of one person"
@@ -138,7 +138,7 @@ def alignment_routes(readers: Readers, alignments: Alignments, max_body_mib: int
         studies = chosen_studies(readers, asked.study_instance_uids, asked.patient_id)
         if asked.patient_id is not None:
             alignments.check_identity(studies)
-        parameters = Parameters(
+        parameters = AlignParameters(
             asked.method, series=asked.series_instance_uids, is_asked=True, by=request.actor.name
         )
         if asked.initial is not None:

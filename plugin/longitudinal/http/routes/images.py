@@ -13,15 +13,15 @@ from urllib.parse import urlencode
 import msgspec
 import numpy as np
 
-from longitudinal.dicom.pictures import no_picture, no_picture_of_class
-from longitudinal.dicom.reasons import Reason
+from longitudinal.dicom.planes.pictures import no_picture, no_picture_of_class
+from longitudinal.dicom.planes.reasons import NotIndexableReason
 from longitudinal.errors import Ambiguous, FieldError, InvalidRequest, NoPicture, NotFound
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.parse import invalid, parse_query
 from longitudinal.http.router import Route
 from longitudinal.http.routes.studies import find_study
-from longitudinal.points.catalogue import Catalogue
-from longitudinal.points.patient_index import PatientIndex, StudyEntry
+from longitudinal.patients.catalogue import Catalogue
+from longitudinal.patients.patient_index import PatientIndex, StudyEntry
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.patients import find_instances
 from longitudinal.sidecar.transforms import sop_class_of
@@ -146,7 +146,7 @@ def _frame_of_study(patient: PatientIndex, study: StudyEntry, index: int) -> tup
         for orthanc_id, reason, frames in zip(
             series.orthanc_ids, series.instance_reasons, series.frame_counts, strict=True
         ):
-            if reason is None or reason == Reason.NOT_AN_IMAGE:
+            if reason is None or reason == NotIndexableReason.NOT_AN_IMAGE:
                 continue
             if left < frames:
                 return orthanc_id, left + 1

@@ -22,10 +22,10 @@ from longitudinal.http.routes.chosen_studies import chosen_studies, chosen_study
 from longitudinal.http.routes.jobs import JobReference, QueuedAnswer
 from longitudinal.http.routes.studies import AlignmentState, SkippedInstances, alignment_of, skipped_instances
 from longitudinal.ingest.inventory import Inventory
-from longitudinal.jobs.align_study import Parameters
+from longitudinal.jobs.align_study import AlignParameters
 from longitudinal.jobs.index_study import KIND, request_index
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.points.catalogue import Catalogue
+from longitudinal.patients.catalogue import Catalogue
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.jobs import JobState
 from longitudinal.sidecar.studies import FoundStudy, content_of_study
@@ -122,7 +122,7 @@ class IndexRoutes:
             return QueuedAnswer(jobs)
         if asked.patient_id is not None:
             self._alignments.check_identity(studies)
-        parameters = Parameters(asked.align, is_asked=True, by=request.actor.name)
+        parameters = AlignParameters(asked.align, is_asked=True, by=request.actor.name)
         aligned = self._alignments.enqueue(studies, parameters)
         return QueuedAnswer([*jobs, *(JobReference(job) for job in aligned)])
 

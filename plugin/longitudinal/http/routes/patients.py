@@ -19,8 +19,8 @@ from longitudinal.http.routes.studies import (
     links_of,
 )
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.points.catalogue import Catalogue
-from longitudinal.points.patient_index import PatientIndex
+from longitudinal.patients.catalogue import Catalogue
+from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.sidecar.browse import list_patients, patients_written_as
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.patients import patient_key_of, read_patient

@@ -22,7 +22,7 @@ from longitudinal.http.problem import Problem, any_problem_of
 from longitudinal.http.router import Route
 from longitudinal.http.routes.refinements import Refinements
 from longitudinal.points.answer import Answer
-from longitudinal.points.ask import Asker, PixelQuestion, PointQuestion, Wanted
+from longitudinal.points.resolver import PixelQuestion, PointQuestion, QuestionFilters, Resolver
 
 MAX_POINTS = 1_000
 MAX_ANSWERS = 50_000
@@ -114,7 +114,7 @@ _ONE_AT_A_TIME = "is for one point at a time: ask for this point by itself, with
 _POINT = ("patientId", "frameOfReferenceUid", "x", "y", "z")
 
 
-def point_routes(asker: Asker, refinements: Refinements, max_body_mib: int) -> list[Route]:
+def point_routes(resolver: Resolver, refinements: Refinements, max_body_mib: int) -> list[Route]:
     """The routes under /points."""
 
     def resolve(request: Request) -> Answer | BatchAnswer:
@@ -123,14 +123,14 @@ def point_routes(asker: Asker, refinements: Refinements, max_body_mib: int) -> l
         if asked.points is None:
             return ask(asked, request.actor.name)
         _refuse_beside_points(asked)
-        return BatchAnswer(_batch(asker, asked.points))
+        return BatchAnswer(_batch(resolver, asked.points))
 
     def ask(asked: ResolveRequest, user: str) -> Answer:
         if asked.refine == "wait":
             return refinements.wait(*_question(asked), user)
         if asked.refine:
             return refinements.start(*_question(asked), user)
-        return asker.ask(*_question(asked))
+        return resolver.resolve(*_question(asked))
 
     return [
         Route(
@@ -153,10 +153,10 @@ def point_routes(asker: Asker, refinements: Refinements, max_body_mib: int) -> l
     ]
 
 
-_Asked = tuple[PixelQuestion | PointQuestion, Wanted]
+_Asked = tuple[PixelQuestion | PointQuestion, QuestionFilters]
 
 
-def _batch(asker: Asker, points: list[msgspec.Raw]) -> list[msgspec.Raw]:
+def _batch(resolver: Resolver, points: list[msgspec.Raw]) -> list[msgspec.Raw]:
     """The answers or problems of a batch, encoded one by one: a large answer is kept once, not twice.
 
     Raises
@@ -166,8 +166,8 @@ def _batch(asker: Asker, points: list[msgspec.Raw]) -> list[msgspec.Raw]:
     """
     items = [_read(item, f"/points/{number}") for number, item in enumerate(points)]
     if len(items) > 1:
-        _check_size(asker, items)
-    return [_answer(asker, item) for item in items]
+        _check_size(resolver, items)
+    return [_answer(resolver, item) for item in items]
 
 
 def _read(raw: msgspec.Raw, pointer: str) -> _Asked | Problem:
@@ -184,8 +184,8 @@ def _read(raw: msgspec.Raw, pointer: str) -> _Asked | Problem:
         return any_problem_of(error)
 
 
-def _check_size(asker: Asker, items: Sequence[_Asked | Problem]) -> None:
-    counts = [_count(asker, item) for item in items]
+def _check_size(resolver: Resolver, items: Sequence[_Asked | Problem]) -> None:
+    counts = [_count(resolver, item) for item in items]
     total, most = sum(counts), max(counts)
     if total <= MAX_ANSWERS:
         return
@@ -198,21 +198,21 @@ def _check_size(asker: Asker, items: Sequence[_Asked | Problem]) -> None:
     raise AnswerTooLarge(detail, [FieldError("/points", detail)])
 
 
-def _count(asker: Asker, item: _Asked | Problem) -> int:
+def _count(resolver: Resolver, item: _Asked | Problem) -> int:
     """Entries of the answer to an item; a problem has none, and says why when it is answered."""
     if isinstance(item, Problem):
         return 0
     try:
-        return asker.count(*item)
+        return resolver.count(*item)
     except Exception:
         return 0
 
 
-def _answer(asker: Asker, item: _Asked | Problem) -> msgspec.Raw:
+def _answer(resolver: Resolver, item: _Asked | Problem) -> msgspec.Raw:
     if isinstance(item, Problem):
         return _short(item)
     try:
-        return msgspec.Raw(msgspec.json.encode(asker.ask(*item)))
+        return msgspec.Raw(msgspec.json.encode(resolver.resolve(*item)))
     except Exception as error:
         return _short(any_problem_of(error))
 
@@ -237,7 +237,9 @@ def _refuse_beside_points(asked: ResolveRequest) -> None:
         raise invalid(errors)
 
 
-def _question(asked: ResolveRequest, pointer: str = "") -> tuple[PixelQuestion | PointQuestion, Wanted]:
+def _question(
+    asked: ResolveRequest, pointer: str = ""
+) -> tuple[PixelQuestion | PointQuestion, QuestionFilters]:
     """The question of a request whose single fields are right; raises when the two forms are mixed or incomplete."""
     given = {sent for name, sent in _FIELDS if getattr(asked, name) is not None}
     is_pixel = asked.sop_instance_uid is not None or not given & set(_POINT)
@@ -256,7 +258,7 @@ def _question(asked: ResolveRequest, pointer: str = "") -> tuple[PixelQuestion |
     if errors:
         raise invalid(errors)
     first, last = parse_days({f"{pointer}/from": asked.from_, f"{pointer}/to": asked.to})
-    wanted = Wanted(
+    wanted = QuestionFilters(
         studies=None if asked.study_instance_uids is None else tuple(asked.study_instance_uids),
         modalities=None if asked.modalities is None else frozenset(asked.modalities),
         roles=frozenset(asked.roles or ("image",)),

@@ -14,8 +14,8 @@ from longitudinal.http.parse import invalid
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.refine_point import RefinedPoint, answered_as, request_refinement
 from longitudinal.points.answer import Answer, RefinedMatch, Refinement
-from longitudinal.points.ask import Asker, PixelQuestion, PointQuestion, Wanted
 from longitudinal.points.refinement import changed, refinable, same_frame
+from longitudinal.points.resolver import PixelQuestion, PointQuestion, QuestionFilters, Resolver
 from longitudinal.sidecar.jobs import Job, JobState, Priority
 
 MOST_SECONDS = 10.0
@@ -32,23 +32,23 @@ _LOOK_SECONDS = 0.05
 class Refinements:
     """Answers questions that want more than the answer."""
 
-    def __init__(self, asker: Asker, queue: JobQueue, admission: Admission) -> None:
-        self._asker = asker
+    def __init__(self, resolver: Resolver, queue: JobQueue, admission: Admission) -> None:
+        self._resolver = resolver
         self._queue = queue
         self._admission = admission
         self._lock = threading.Lock()
         self._waiters: Counter[str] = Counter()
 
-    def start(self, question: PixelQuestion | PointQuestion, wanted: Wanted, user: str) -> Answer:
+    def start(self, question: PixelQuestion | PointQuestion, wanted: QuestionFilters, user: str) -> Answer:
         """The ordinary answer, and the job that refines it.
 
-        Raises as `Asker.find` does, or SidecarUnavailable, or TooManyJobs; InvalidRequest where there is more to refine than
-        in one job.
+        Raises as `Resolver.find` does, or SidecarUnavailable, or TooManyJobs; InvalidRequest where there is more to refine
+        than in one job.
         """
         answer, _ = self._start(question, wanted, user, Priority.ASKED)
         return answer
 
-    def wait(self, question: PixelQuestion | PointQuestion, wanted: Wanted, user: str) -> Answer:
+    def wait(self, question: PixelQuestion | PointQuestion, wanted: QuestionFilters, user: str) -> Answer:
         """The answer with the refined match in it, if that is found soon enough.
 
         Raises
@@ -71,7 +71,7 @@ class Refinements:
                 ):
                     job = self._queue.get(job.id)
         # Seconds have passed, in which an image can be deleted and a transform rejected.
-        return _with_results(self._asker.ask(question, wanted), job)
+        return _with_results(self._resolver.resolve(question, wanted), job)
 
     @contextmanager
     def _waiting_for(self, job: Job) -> Iterator[None]:
@@ -88,10 +88,10 @@ class Refinements:
                     self._queue.relax(job.id)
 
     def _start(
-        self, question: PixelQuestion | PointQuestion, wanted: Wanted, user: str, priority: int
+        self, question: PixelQuestion | PointQuestion, wanted: QuestionFilters, user: str, priority: int
     ) -> tuple[Answer, Job | None]:
         most, instead = (1, _ONE) if priority == Priority.WAITED_FOR else (MOST_MATCHES, _FEWER)
-        found = self._asker.find(question, wanted)
+        found = self._resolver.find(question, wanted)
         matches = refinable(found.answer)
         if len(matches) > most:
             detail = f"{len(matches)} matches would be refined, the most is {most}: {instead}"

@@ -8,8 +8,8 @@ import msgspec
 
 from longitudinal.alignment.standing import frames_of, standing_of
 from longitudinal.dicom.dates import dashed_date
-from longitudinal.dicom.reasons import REASONS
-from longitudinal.dicom.registration_refusal import REFUSALS
+from longitudinal.dicom.planes.reasons import REASONS
+from longitudinal.dicom.registration.refusal import REFUSALS
 from longitudinal.errors import Ambiguous, FieldError, NotFound
 from longitudinal.http.exchange import Request
 from longitudinal.http.links import viewer_of
@@ -17,9 +17,9 @@ from longitudinal.http.parse import Date, parse_days, parse_query
 from longitudinal.http.router import Route
 from longitudinal.jobs.align_study import KIND as ALIGN
 from longitudinal.jobs.queue import JobQueue
-from longitudinal.points.catalogue import Catalogue
-from longitudinal.points.patient_index import PatientIndex, StudyEntry
-from longitudinal.points.series_planes import SeriesPlanes
+from longitudinal.patients.catalogue import Catalogue
+from longitudinal.patients.patient_index import PatientIndex, StudyEntry
+from longitudinal.patients.series_planes import SeriesPlanes
 from longitudinal.sidecar.browse import StudyFilter, list_studies, owners_of_study
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.jobs import JobState

@@ -29,7 +29,14 @@ from longitudinal.http.exchange import Request
 from longitudinal.http.multipart import FORM, file_name, media_type, split_multipart
 from longitudinal.http.nesting import is_too_deep
 from longitudinal.http.parse import check_size
-from longitudinal.http.received_files import MAX_FILES, REFUSALS, Allowance, ReceivedFile, Refusal, unpack
+from longitudinal.http.received_files import (
+    MAX_FILES,
+    REFUSALS,
+    Allowance,
+    ReceivedFile,
+    UploadRefusal,
+    unpack,
+)
 from longitudinal.http.router import Route
 
 LOGGER = logging.getLogger(__name__)
@@ -61,7 +68,7 @@ class UploadedFile(msgspec.Struct, rename="camel", frozen=True, omit_defaults=Tr
     modality: str = ""
     frame_count: int | None = None
     acquisition_date_time: str | None = None
-    reason: Refusal | None = None
+    reason: UploadRefusal | None = None
     detail: str = ""
 
 
@@ -131,17 +138,17 @@ def _store(archive: ArchiveReceiver, file: ReceivedFile) -> UploadedFile:
     if file.refusal is not None:
         return _refused(file.name, file.refusal, file.detail)
     if _MEDIA_STORAGE_DIRECTORY in file.content[:_FILE_META]:
-        return _refused(file.name, Refusal.DICOMDIR)
+        return _refused(file.name, UploadRefusal.DICOMDIR)
     if is_too_deep(file.content):
-        return _refused(file.name, Refusal.TOO_DEEP)
+        return _refused(file.name, UploadRefusal.TOO_DEEP)
     try:
         receipt = archive.receive(file.content)
     except ArchiveFailed as error:
-        return _refused(file.name, Refusal.ARCHIVE_FAILED, error.detail)
+        return _refused(file.name, UploadRefusal.ARCHIVE_FAILED, error.detail)
     if receipt.outcome == "notDicom":
-        return _refused(file.name, Refusal.NOT_DICOM, receipt.detail)
+        return _refused(file.name, UploadRefusal.NOT_DICOM, receipt.detail)
     if receipt.outcome == "refused" or receipt.parents is None:
-        return _refused(file.name, Refusal.REFUSED_BY_ARCHIVE, receipt.detail)
+        return _refused(file.name, UploadRefusal.REFUSED_BY_ARCHIVE, receipt.detail)
     header, has_pixels = _header(file.content)
     return UploadedFile(
         name=file.name,
@@ -170,7 +177,7 @@ def _header(content: bytes) -> tuple[Header, bool]:
     return read_header(tags), tag.ROWS in tags and tag.COLUMNS in tags
 
 
-def _refused(name: str, refusal: Refusal, detail: str = "") -> UploadedFile:
+def _refused(name: str, refusal: UploadRefusal, detail: str = "") -> UploadedFile:
     return UploadedFile(name, "refused", reason=refusal, detail=detail or REFUSALS[refusal])
 
 

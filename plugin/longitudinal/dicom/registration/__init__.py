@@ -1,0 +1,1 @@
+"""Spatial Registration and Deformable Spatial Registration: read, checked and written."""

@@ -1,0 +1,364 @@
+"""Registration objects of our own: what a transform becomes in the archive.
+
+One object holds one transform. Its Frame of Reference is the target's (the earlier study), item 1 is the
+identity of that frame, item 2 the transform, and it is stored in the source's study (the later one). It is
+read back like anybody else's: what is served is what stands in the object, rounding included.
+"""
+
+import hashlib
+import io
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+import numpy as np
+import pydicom
+from pydicom import DataElement, Dataset, config
+from pydicom.datadict import dictionary_VR
+from pydicom.dataset import FileMetaDataset
+from pydicom.sequence import Sequence as DicomSequence
+from pydicom.uid import (
+    UID,
+    DeformableSpatialRegistrationStorage,
+    ExplicitVRLittleEndian,
+    SpatialRegistrationStorage,
+    generate_uid,
+)
+from pydicom.valuerep import PersonName, format_number_as_ds
+
+from longitudinal.dicom.dates import read_timezone
+from longitudinal.dicom.registration.deformable_registration import DisplacementField
+from longitudinal.dicom.registration.matrix import text, value_of
+from longitudinal.dicom.registration.references import (
+    ReferencedImage,
+    RegisteredFrame,
+    list_references,
+    reference_images,
+)
+from longitudinal.dicom.uids import SERIES_FRAME
+from longitudinal.geometry import affine
+
+__all__ = [
+    "GIVEN_LABELS",
+    "LANDMARKS",
+    "MATRIX",
+    "NOT_REVIEWED",
+    "SERIES_FRAME",
+    "TRANSFORM_ITEM",
+    "Authorship",
+    "Equipment",
+    "ReferencedImage",
+    "RegisteredFrame",
+    "RegistrationType",
+    "file_bytes",
+    "registration_uid",
+    "write_registration",
+]
+
+WRITTEN_RIGID_TOLERANCE = 1e-4
+"""A matrix further from a rotation than this is written as AFFINE: other readers refuse it as RIGID."""
+
+LANDMARKS, MATRIX = "LANDMARKS", "MATRIX"
+GIVEN_LABELS = frozenset({LANDMARKS, MATRIX})
+"""Content Labels of what a person gave."""
+
+NOT_REVIEWED = "automatic, not reviewed"
+"""Content Description of what no person has looked at."""
+
+TRANSFORM_ITEM = 2
+"""Number of the item that holds the transform; with the SOP Instance UID it is the transform's id."""
+
+SERIES_NUMBER = 9000
+"""Behind the scanner's own series in every list; a DICOMDIR needs a number."""
+
+_PATIENT_AND_STUDY = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyInstanceUID",
+    "StudyDate",
+    "StudyTime",
+    "ReferringPhysicianName",
+    "StudyID",
+    "AccessionNumber",
+)
+"""Type 1 and 2 of the Patient and General Study modules (PS3.3 C.7.1.1, C.7.2.1): written even when empty."""
+
+_PATIENT_AND_STUDY_OPTIONAL = (
+    "IssuerOfPatientID",
+    "PatientIdentityRemoved",
+    "DeidentificationMethod",
+    "StudyDescription",
+)
+"""Copied when the reference has them: the issuer is part of who the patient is."""
+
+
+class RegistrationType(Enum):
+    """What a registration was made from (PS3.16 CID 7100): code value and meaning, scheme DCM."""
+
+    IDENTITY = ("125021", "Frame of Reference Identity")
+    FIDUCIALS = ("125022", "Fiducial Alignment")
+    EQUIPMENT = ("125023", "Acquisition Equipment Alignment")
+    IMAGE_CONTENT = ("125024", "Image Content-based Alignment")
+    VISUAL = ("125025", "Visual Alignment")
+
+
+@dataclass(frozen=True)
+class Equipment:
+    """Who made the object (PS3.3 C.7.5.2)."""
+
+    manufacturer: str = "orthanc-longitudinal"
+    model_name: str = "orthanc-longitudinal"
+    device_serial_number: str = "1"
+    software_versions: str = "0"
+
+
+@dataclass(frozen=True)
+class Authorship:
+    """What the object says about itself.
+
+    Attributes
+    ----------
+    content_label
+        CS: at most 16 of A-Z, 0-9, blank and underscore.
+    content_description
+        At most 64 characters; `NOT_REVIEWED`, or by whom.
+    creator_name
+        PN of the person, empty when there is none.
+    registration_type
+        None when nobody said what the transform was made from.
+    created
+        Local time where the later study has no Timezone Offset From UTC, else converted to that zone.
+    """
+
+    created: datetime
+    content_label: str = "AUTOMATIC"
+    content_description: str = NOT_REVIEWED
+    creator_name: str = ""
+    registration_type: RegistrationType | None = None
+    equipment: Equipment = field(default_factory=Equipment)
+
+
+def write_registration(
+    transform: affine.Matrix | DisplacementField,
+    *,
+    source: RegisteredFrame,
+    target: RegisteredFrame,
+    reference: Dataset,
+    authorship: Authorship,
+    uid_root: str | None = None,
+    entropy: Sequence[str] | None = None,
+) -> Dataset:
+    """Write a transform as a Spatial or Deformable Spatial Registration object.
+
+    Parameters
+    ----------
+    transform
+        (4, 4) *target from source*, mm; or a field, which maps the other way: *source from target*.
+    source, target
+        The later and the earlier study's frame.
+    reference
+        Any instance of the study to store the object in: patient and study come from it.
+    uid_root
+        Root for new UIDs; 2.25 when None.
+    entropy
+        What makes the object the same object when it is written twice; random UIDs when None.
+
+    Returns
+    -------
+    Dataset
+        Complete with file meta information, Explicit VR Little Endian, ISO_IR 192.
+
+    Raises
+    ------
+    ValueError
+        The frames are the same, or the matrix is no usable point map.
+    """
+    if source.frame == target.frame:
+        raise ValueError("source and target are the same frame")
+    deformable = isinstance(transform, DisplacementField)
+    dataset = Dataset()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.SOPClassUID = DeformableSpatialRegistrationStorage if deformable else SpatialRegistrationStorage
+    _copy_patient_and_study(dataset, reference)
+    dataset.SOPInstanceUID = _make_uid(uid_root, _salted("instance", entropy))
+    dataset.SeriesInstanceUID = _make_uid(uid_root, _salted("series", entropy))
+    _describe(dataset, authorship, text(reference, "TimezoneOffsetFromUTC"))
+    dataset.FrameOfReferenceUID = _frame_uid(target, uid_root)
+    dataset.PositionReferenceIndicator = ""
+    if isinstance(transform, DisplacementField):
+        dataset.DeformableRegistrationSequence = DicomSequence(
+            [
+                _deformable_item(None, target, uid_root, RegistrationType.IDENTITY),
+                _deformable_item(transform, source, uid_root, authorship.registration_type),
+            ]
+        )
+    else:
+        dataset.RegistrationSequence = DicomSequence(
+            [
+                _matrix_item(np.eye(4), target, RegistrationType.IDENTITY),
+                _matrix_item(transform, source, authorship.registration_type),
+            ]
+        )
+    list_references(dataset, [*target.images, *source.images])
+    dataset.file_meta = _file_meta(dataset)
+    return dataset
+
+
+def registration_uid(uid_root: str | None, entropy: Sequence[str]) -> str:
+    """The SOP Instance UID that `write_registration` gives an object with this entropy."""
+    return str(_make_uid(uid_root, _salted("instance", entropy)))
+
+
+def file_bytes(dataset: Dataset) -> bytes:
+    """A written object as a DICOM file, ready to be stored."""
+    file = io.BytesIO()
+    pydicom.dcmwrite(file, dataset, enforce_file_format=True)
+    return file.getvalue()
+
+
+def _copy_patient_and_study(dataset: Dataset, reference: Dataset) -> None:
+    """Copy as they are: a value of another's making that breaks its VR is no reason to fail."""
+    for keyword in (*_PATIENT_AND_STUDY, *_PATIENT_AND_STUDY_OPTIONAL):
+        value = value_of(reference, keyword)
+        if value is None and keyword in _PATIENT_AND_STUDY_OPTIONAL:
+            continue
+        representation = dictionary_VR(keyword)
+        copied = PersonName(str(value or "")) if representation == "PN" else value
+        dataset[keyword] = DataElement(keyword, representation, copied or "", validation_mode=config.IGNORE)
+
+
+def _describe(dataset: Dataset, authorship: Authorship, timezone_offset: str | None) -> None:
+    """Series, equipment, content identification and time (PS3.3 C.20.1, C.7.5.2, table 10-12)."""
+    created = authorship.created
+    zone = read_timezone(timezone_offset or "")
+    if zone is not None:
+        dataset.TimezoneOffsetFromUTC = timezone_offset
+        created = created.astimezone(zone)
+    for prefix in ("InstanceCreation", "Series", "Content"):
+        setattr(dataset, f"{prefix}Date", created.strftime("%Y%m%d"))
+        setattr(dataset, f"{prefix}Time", created.strftime("%H%M%S.%f"))
+    dataset.Modality = "REG"
+    dataset.SeriesNumber = SERIES_NUMBER
+    dataset.Laterality = ""  # type 2C: nobody knows whether the body part is one of a pair
+    dataset.SeriesDescription = authorship.content_description
+    equipment = authorship.equipment
+    dataset.Manufacturer = equipment.manufacturer
+    dataset.ManufacturerModelName = equipment.model_name
+    dataset.DeviceSerialNumber = equipment.device_serial_number
+    dataset.SoftwareVersions = equipment.software_versions
+    dataset.InstanceNumber = 1
+    dataset.ContentLabel = authorship.content_label
+    dataset.ContentDescription = authorship.content_description
+    dataset.ContentCreatorName = authorship.creator_name
+
+
+def _matrix_item(
+    matrix: affine.Matrix, frame: RegisteredFrame, registration_type: RegistrationType | None
+) -> Dataset:
+    """An item of the Registration Sequence (PS3.3 C.20.2)."""
+    registration = Dataset()
+    registration.MatrixSequence = DicomSequence([_matrix(matrix)])
+    registration.RegistrationTypeCodeSequence = _code(registration_type)
+    item = Dataset()
+    if frame.has_uid:
+        item.FrameOfReferenceUID = frame.frame
+    reference_images(item, frame)
+    item.MatrixRegistrationSequence = DicomSequence([registration])
+    return item
+
+
+def _deformable_item(
+    displacements: DisplacementField | None,
+    frame: RegisteredFrame,
+    uid_root: str | None,
+    registration_type: RegistrationType | None,
+) -> Dataset:
+    """An item of the Deformable Registration Sequence (PS3.3 C.20.3), without a grid for the identity.
+
+    Source Frame of Reference UID is type 1 here: a frame without a UID gets a new one beside its images.
+    """
+    item = Dataset()
+    item.SourceFrameOfReferenceUID = _frame_uid(frame, uid_root)
+    reference_images(item, frame)
+    item.RegistrationTypeCodeSequence = _code(registration_type)
+    if displacements is not None:
+        if not affine.is_identity(displacements.pre, tolerance=0):
+            item.PreDeformationMatrixRegistrationSequence = DicomSequence([_matrix(displacements.pre)])
+        if not affine.is_identity(displacements.post, tolerance=0):
+            item.PostDeformationMatrixRegistrationSequence = DicomSequence([_matrix(displacements.post)])
+        item.DeformableRegistrationGridSequence = DicomSequence([_grid(displacements)])
+    return item
+
+
+def _grid(displacements: DisplacementField) -> Dataset:
+    grid = Dataset()
+    grid.ImagePositionPatient = _decimal_strings(displacements.position)
+    grid.ImageOrientationPatient = _decimal_strings(displacements.orientation)
+    grid.GridDimensions = [int(count) for count in displacements.dimensions]
+    grid.GridResolution = [float(step) for step in displacements.resolution]
+    grid.VectorGridData = displacements.vectors.astype("<f4").tobytes()
+    return grid
+
+
+def _matrix(matrix: affine.Matrix) -> Dataset:
+    """An item with a Frame of Reference Transformation Matrix, row-major (PS3.3 C.20.2.1.1)."""
+    fault = affine.find_fault(np.asarray(matrix, dtype=np.float64))
+    if fault is not None:
+        raise ValueError(f"the matrix is no usable point map: {fault}")
+    item = Dataset()
+    rigid = affine.is_rigid(matrix, WRITTEN_RIGID_TOLERANCE)
+    item.FrameOfReferenceTransformationMatrixType = "RIGID" if rigid else "AFFINE"
+    values = np.array(matrix, dtype=np.float64)
+    values[3] = (0, 0, 0, 1)
+    item.FrameOfReferenceTransformationMatrix = _decimal_strings(values.ravel())
+    return item
+
+
+def _decimal_strings(values: affine.Points) -> list[str]:
+    """At most 16 characters each (PS3.5 6.2): 13 decimals below one, 11 below a hundred mm."""
+    return [format_number_as_ds(float(value) + 0.0) for value in values]
+
+
+def _code(registration_type: RegistrationType | None) -> DicomSequence:
+    if registration_type is None:
+        return DicomSequence()
+    item = Dataset()
+    item.CodeValue, item.CodeMeaning = registration_type.value
+    item.CodingSchemeDesignator = "DCM"
+    return DicomSequence([item])
+
+
+def _frame_uid(frame: RegisteredFrame, uid_root: str | None) -> str:
+    """The frame's UID; for a frame without one always the same new one, which names an RCS but no image."""
+    return frame.frame if frame.has_uid else _make_uid(uid_root, ["frame", frame.frame])
+
+
+def _salted(purpose: str, entropy: Sequence[str] | None) -> list[str] | None:
+    return None if entropy is None else [purpose, *entropy]
+
+
+def _make_uid(uid_root: str | None, entropy: list[str] | None) -> UID:
+    """A UID under the root, or a UUID under 2.25 (PS3.5 B.2); the same for the same entropy."""
+    if uid_root is not None:
+        return generate_uid(prefix=f"{uid_root.rstrip('.')}.", entropy_srcs=_separated(entropy))
+    if entropy is None:
+        return generate_uid(prefix=None)
+    digest = hashlib.sha256("".join(_separated(entropy) or []).encode()).digest()
+    return UID(f"2.25.{uuid.UUID(bytes=digest[:16], version=5).int}")
+
+
+def _separated(entropy: list[str] | None) -> list[str] | None:
+    """Lengths in between: ("ab", "c") and ("a", "bc") are different inputs, and pydicom joins them."""
+    return None if entropy is None else [f"{len(part)}:{part}" for part in entropy]
+
+
+def _file_meta(dataset: Dataset) -> FileMetaDataset:
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    return meta

@@ -1,0 +1,156 @@
+"""The patients in memory: read from the sidecar when first asked for, read again where something changed."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.patients.series_planes import SeriesPlanes, read_series_planes
+from longitudinal.sidecar import patients, transforms
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.headers import read_identities
+from longitudinal.sidecar.instances import Touched
+from longitudinal.transforms.stored import GridCache, read_stored_transforms
+
+# A plane takes about 500 bytes with its identifiers; 400,000 planes are some 200 MB and a dozen very large patients.
+_MAX_PLANES = 400_000
+# Clicked images whose owner is remembered: a reader scrolls through some hundreds.
+_MAX_OWNERS = 20_000
+
+
+@dataclass(slots=True)
+class _Held:
+    """An index in memory; `changed` are the series that were written since it was read."""
+
+    index: PatientIndex
+    changed: set[int] = field(default_factory=set)
+    is_stale: bool = False
+
+
+class Catalogue:
+    """Patients by key, each an immutable `PatientIndex`; the least recently used leave when memory is full.
+
+    Freshness: the writer calls `invalidate` after each commit. A reader that began before the commit may finish with the
+    index of that moment, never with half of a commit.
+    """
+
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
+        self._lock = threading.Lock()
+        self._held: OrderedDict[int, _Held] = OrderedDict()
+        self._owners: dict[str, list[patients.Owner]] = {}
+        self._grids = GridCache()
+        self._commits = 0
+        self._planes = 0
+
+    def patient(self, key: int) -> PatientIndex | None:
+        """The patient as of now; None when the sidecar has no such patient."""
+        with self._lock:
+            held = self._held.get(key)
+            if held is not None and not held.is_stale:
+                self._held.move_to_end(key)
+                return held.index
+            commits = self._commits
+            unchanged = {} if held is None else {
+                entry.key: entry for entry in held.index.series if entry.key not in held.changed
+            }  # fmt: skip
+        index = self._read(key, unchanged)
+        with self._lock:
+            if index is None:
+                self._drop(key)
+            elif self._commits == commits:
+                self._keep(key, index)
+            # Else something was committed while we read: one consistent moment all the same, but not kept.
+        return index
+
+    def owners_of_instance(self, sop_instance_uid: str) -> list[patients.Owner]:
+        """Where a SOP Instance UID is stored; remembered until the next commit."""
+        owners = self._owners.get(sop_instance_uid)
+        if owners is None:
+            with self._lock:
+                commits = self._commits
+            owners = patients.owners_of_instance(self._readers.connection(), sop_instance_uid)
+            with self._lock:
+                if owners and self._commits == commits:
+                    if len(self._owners) >= _MAX_OWNERS:
+                        self._owners.clear()
+                    self._owners[sop_instance_uid] = owners
+        return owners
+
+    def invalidate(self, touched: frozenset[Touched]) -> None:
+        """Mark what changed. Called on the writer's thread after each commit."""
+        with self._lock:
+            self._commits += 1
+            self._owners.clear()
+            for patient_key, series_key in touched:
+                held = self._held.get(patient_key)
+                if held is not None:
+                    held.is_stale = True
+                    held.changed.add(series_key)
+
+    def forget(self) -> None:
+        """Drop everything: the sidecar was opened again and may be another file. Called on the writer's thread."""
+        with self._lock:
+            self._commits += 1
+            self._owners.clear()
+            self._held.clear()
+            self._planes = 0
+
+    def _read(self, key: int, unchanged: Mapping[int, SeriesPlanes]) -> PatientIndex | None:
+        connection = self._readers.connection()
+        connection.execute("BEGIN")  # one snapshot for all the reads below
+        try:
+            patient = patients.read_patient(connection, key)
+            if patient is None:
+                return None
+            series = [
+                unchanged.get(row["key"])
+                or read_series_planes(row, patients.read_instances(connection, row["key"]))
+                for row in patients.read_series(connection, key)
+            ]
+            aliases = {uid: frame for entry in series for uid, frame in entry.aliases.items()}
+            own = {stack.frame for entry in series for stack in entry.stacks}
+            rows = transforms.read_transforms(connection, key)
+            frame_of_image = _frames_of_images(series) if rows else {}
+            stored = read_stored_transforms(
+                rows,
+                frame_of_image=frame_of_image.get,
+                canonical=lambda uid: aliases.get(uid, uid),
+                is_own=own.__contains__,
+                is_foreign=lambda uid: (
+                    uid not in own and bool(patients.patients_with_frame(connection, uid) - {key})
+                ),
+                grids=self._grids,
+                read_grid=lambda transform: transforms.read_grid(connection, transform),
+            )
+            return PatientIndex(
+                patient,
+                patients.read_studies(connection, key),
+                series,
+                stored,
+                read_identities(connection, key),
+            )
+        finally:
+            connection.execute("COMMIT")
+
+    def _keep(self, key: int, index: PatientIndex) -> None:
+        self._drop(key)
+        self._held[key] = _Held(index)
+        self._planes += len(index.stack_set.planes)
+        while self._planes > _MAX_PLANES and len(self._held) > 1:
+            self._drop(next(iter(self._held)))
+
+    def _drop(self, key: int) -> None:
+        dropped = self._held.pop(key, None)
+        if dropped is not None:
+            self._planes -= len(dropped.index.stack_set.planes)
+
+
+def _frames_of_images(series: list[SeriesPlanes]) -> dict[str, str]:
+    return {
+        uid: frame
+        for entry in series
+        for uid, frame in zip(entry.sop_instance_uids, entry.instance_frames, strict=True)
+        if frame is not None
+    }

@@ -1,0 +1,333 @@
+"""One patient in memory, immutable: studies in time order, stacks ready to be asked, frames joined by transforms."""
+
+import dataclasses
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from longitudinal.dicom.dates import dashed_date
+from longitudinal.geometry.affine import FARTHEST_MM
+from longitudinal.geometry.image_plane import PLANE
+from longitudinal.geometry.stack_set import StackSet
+from longitudinal.patients.series_planes import SeriesPlanes
+from longitudinal.patients.study_time import sort_key, study_time
+from longitudinal.sidecar.headers import IDENTITY
+from longitudinal.transforms.attempts import Attempt, read_attempts
+from longitudinal.transforms.graph import UNKNOWN, FrameGraph, Path, UncertaintySource
+from longitudinal.transforms.stored import StoredTransform
+
+
+@dataclass(frozen=True, slots=True)
+class StudyEntry:
+    """A study in time order; `study_date` as YYYY-MM-DD; `series` are indices into `PatientIndex.series`.
+
+    Its planes stand together in `PatientIndex.stack_set.planes`, from `first_plane`. `attempts` are alignments that failed.
+    """
+
+    key: int
+    orthanc_id: str
+    study_instance_uid: str
+    study_date: str
+    study_description: str
+    acquisition_date_time: str | None
+    series: tuple[int, ...]
+    first_plane: int
+    attempts: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FramePoints:
+    """A point of one frame mapped into every frame of the patient.
+
+    Attributes
+    ----------
+    points
+        (f, 3) LPS mm, in the order of `PatientIndex.frames`; NaN where there is no path or the path does not reach.
+    ways
+        For each frame how it was reached, None where it was not.
+    source
+        (3,) LPS mm: the point itself.
+    trails
+        The point in each frame on the way, (s + 1, 3), of ways that are no matrix: those are known already.
+    """
+
+    points: NDArray[np.float64]
+    ways: tuple["Way | None", ...]
+    source: NDArray[np.float64]
+    trails: Mapping[int, NDArray[np.float64]]
+
+    def uncertainty(self, frame: int) -> tuple[float | None, UncertaintySource]:
+        """What 95 % of places like this one stay under in a frame that was reached, mm, and where it comes from."""
+        way = self.ways[frame]
+        assert way is not None
+        if not way.depends_on_place:
+            return way.uncertainty_mm, way.uncertainty_source
+        if not np.isfinite(self.points[frame]).all():
+            return None, "unknown"
+        trail = self.trails.get(frame)
+        bound = way.path.bound_mm(way.path.trail(self.source) if trail is None else trail)
+        return (None, "unknown") if bound is None else (round(bound, 3), way.uncertainty_source)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A path between two frames as an answer tells it.
+
+    `uncertainty_mm` is that of every place where it does not depend on the place, else None.
+    """
+
+    path: Path
+    edge_ids: tuple[str, ...]
+    alternatives: tuple[str, ...]
+    method: str
+    depends_on_place: bool
+    uncertainty_mm: float | None
+    uncertainty_source: UncertaintySource
+    reviewed: bool
+    is_claimed: bool
+
+
+class PatientIndex:
+    """Everything resolve asks of one patient.
+
+    Parameters
+    ----------
+    patient, studies
+        Rows of the sidecar.
+    series
+        The patient's series.
+    transforms
+        The transforms of the patient's registration objects, refused ones included.
+    identities
+        What is said of who the patient is (`read_identities`), by any instance of any series.
+    """
+
+    def __init__(
+        self,
+        patient: sqlite3.Row,
+        studies: Sequence[sqlite3.Row],
+        series: Sequence[SeriesPlanes],
+        transforms: Sequence[StoredTransform],
+        identities: Sequence[sqlite3.Row],
+    ) -> None:
+        self.key: int = patient["key"]
+        self.patient_id: str = patient["patient_id"]
+        self.orthanc_id: str = patient["orthanc_id"]
+        self.identity_conflict = any(
+            len({row[column] for row in identities if row[column]}) > 1 for column in IDENTITY
+        )
+        self.transforms = tuple(transforms)
+        self.studies, self.series = _in_time_order(studies, series)
+        self.study_of_series = {i: s for s, study in enumerate(self.studies) for i in study.series}
+        self.graph = FrameGraph(entry.edge for entry in transforms if entry.edge is not None)
+        self._lay_out_stacks()
+        # For resolve: what the rules of a choice say of each stack, by source frame and clicked stack.
+        self.standing_ranks: dict[tuple[str, int | None], NDArray[np.float64]] = {}
+        self._routes: dict[str, tuple[NDArray[np.float64], tuple[Way | None, ...], tuple[int, ...]]] = {}
+
+    def _lay_out_stacks(self) -> None:
+        """Flatten every stack of every series, in study order, into arrays with one element per stack."""
+        entries = [(i, entry) for i, series in enumerate(self.series) for entry in series.stacks]
+        offsets = np.cumsum([0] + [len(series.planes) for series in self.series])
+        planes = np.concatenate([series.planes for series in self.series] or [np.empty(0, PLANE)])
+        stacks = [
+            dataclasses.replace(entry.stack, order=entry.stack.order + offsets[i]) for i, entry in entries
+        ]
+        self.stack_set = StackSet.build(planes, stacks)
+        self.frames = tuple(dict.fromkeys(entry.frame for _, entry in entries))
+        frame_number = {frame: number for number, frame in enumerate(self.frames)}
+        self._plane_offsets = offsets
+        self.stack_series = np.array([i for i, _ in entries], dtype=np.intp)
+        self.stack_study = np.array([self.study_of_series[i] for i, _ in entries], dtype=np.intp)
+        self.stack_frame = np.array([frame_number[entry.frame] for _, entry in entries], dtype=np.intp)
+        self.stack_role = np.array([entry.role for _, entry in entries], dtype="U16")
+        self.study_of_series_array = np.array(
+            [self.study_of_series[i] for i in range(len(self.series))], dtype=np.intp
+        )
+        instances = [series.plane_instance for series in self.series] or [np.empty(0, np.intp)]
+        # Index in its series of the instance each plane of the stack set is a frame of.
+        self.plane_instance = np.concatenate(instances)[self.stack_set.source_index]
+        self.stack_modality = np.array([self.series[i].modality for i, _ in entries], dtype="U16")
+        self.stack_modality_code = np.unique(self.stack_modality, return_inverse=True)[1]
+        self.stack_is_original = np.array([entry.is_original for _, entry in entries], dtype=bool)
+        self.stack_is_image = self.stack_role == "image"
+        # Voxel volumes equal to three digits are the same: spacings are decimal strings.
+        self.stack_voxel = np.array(
+            [float(f"{entry.voxel_mm3:.3g}") for _, entry in entries], dtype=np.float64
+        )
+        self.stack_normal = np.array([entry.stack.normal for _, entry in entries], dtype=np.float64).reshape(
+            -1, 3
+        )
+
+    @cached_property
+    def instances(self) -> Mapping[str, list[tuple[int, int]]]:
+        """SOP Instance UID -> (index of the series, index of the instance in it), each place it is stored."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for series_number, series in enumerate(self.series):
+            for number, uid in enumerate(series.sop_instance_uids):
+                found.setdefault(uid, []).append((series_number, number))
+        return found
+
+    @cached_property
+    def aliases(self) -> Mapping[str, str]:
+        """FrameOfReferenceUID -> frame, for series with a UID per slice."""
+        return {uid: frame for series in self.series for uid, frame in series.aliases.items()}
+
+    @cached_property
+    def newest_attempts(self) -> Mapping[str, Attempt]:
+        """The newest failed alignment of each frame that one was tried with."""
+        newest: dict[str, Attempt] = {}
+        for study in self.studies:
+            for attempt in study.attempts:
+                for frame in (attempt.frame_of_reference_uid, attempt.partner_frame_of_reference_uid):
+                    if frame not in newest or newest[frame].at < attempt.at:
+                        newest[frame] = attempt
+        return newest
+
+    @cached_property
+    def study_keys(self) -> Mapping[str, int]:
+        """StudyInstanceUID or Orthanc id -> `StudyEntry.key`."""
+        return {
+            name: study.key for study in self.studies for name in (study.study_instance_uid, study.orthanc_id)
+        }
+
+    @cached_property
+    def study_dates(self) -> Mapping[str, str]:
+        """StudyInstanceUID -> study date."""
+        return {study.study_instance_uid: study.study_date for study in self.studies}
+
+    def canonical_frame(self, frame_of_reference_uid: str) -> str:
+        """The frame a FrameOfReferenceUID stands for."""
+        return self.aliases.get(frame_of_reference_uid, frame_of_reference_uid)
+
+    def knows_frame(self, frame: str) -> bool:
+        """Whether the patient has images in the frame, or a transform from or to it."""
+        return frame in self.frames or len(self.graph.paths_from(frame)) > 1
+
+    def plane_of_frame(
+        self, series_number: int, instance: int, frame_number: int
+    ) -> tuple[np.void, int] | None:
+        """The plane of a frame (1-based) of an instance and its index in `stack_set.planes`; None if it has none."""
+        series = self.series[series_number]
+        members = np.flatnonzero(series.plane_instance == instance)
+        members = members[series.planes["frame_number"][members] == frame_number]
+        if not len(members):
+            return None
+        source = int(members[0]) + int(self._plane_offsets[series_number])
+        return series.planes[members[0]], int(self._plane_of_source[source])
+
+    @cached_property
+    def _plane_of_source(self) -> NDArray[np.intp]:
+        inverse = np.empty(len(self.stack_set.source_index), dtype=np.intp)
+        inverse[self.stack_set.source_index] = np.arange(len(inverse))
+        return inverse
+
+    def stack_of_plane(self, plane: int) -> int:
+        """The stack that `stack_set.planes[plane]` is in."""
+        return int(np.searchsorted(self.stack_set.start, plane, side="right")) - 1
+
+    def map_into_frames(self, frame: str, point: NDArray[np.float64]) -> FramePoints:
+        """Map one point of `frame` into every frame of the patient."""
+        matrices, ways, curved = self._route(frame)
+        points = matrices[:, :, :3] @ point + matrices[:, :, 3]
+        trails: dict[int, NDArray[np.float64]] = {}
+        for number in curved:
+            way = ways[number]
+            assert way is not None
+            trails[number] = way.path.trail(point)
+            points[number] = trails[number][-1]
+        # A long chain of transforms can lead out of all bounds; there is no place there.
+        points[~(np.abs(points) <= FARTHEST_MM).all(axis=1)] = np.nan
+        return FramePoints(points, ways, point, trails)
+
+    def map_direction(self, frame: str, direction: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A direction of `frame` as unit vectors (f, 3) in every frame; NaN where no linear path leads."""
+        mapped = self._route(frame)[0][:, :, :3] @ direction
+        length = np.sqrt(np.einsum("ij,ij->i", mapped, mapped))
+        return np.asarray(mapped / length[:, None])
+
+    def _route(self, frame: str) -> tuple[NDArray[np.float64], tuple[Way | None, ...], tuple[int, ...]]:
+        """Per frame: a (3, 4) matrix (NaN where there is none), the way, and which ways are no matrix."""
+        known = self._routes.get(frame)
+        if known is None:
+            found = self.graph.paths_from(frame)
+            paths = [found.get(other) for other in self.frames]
+            matrices = np.full((len(self.frames), 3, 4), np.nan)
+            curved = []
+            for number, path in enumerate(paths):
+                if path is not None and path.matrix is not None:
+                    matrices[number] = path.matrix[:3]
+                elif path is not None:
+                    curved.append(number)
+            ways = tuple(None if path is None else self._way(path) for path in paths)
+            known = self._routes[frame] = (matrices, ways, tuple(curved))
+        return known
+
+    def _way(self, path: Path) -> Way:
+        alternatives = (
+            edge.id for step in path.steps for edge in self.graph.alternatives(step.from_frame, step.to_frame)
+        )
+        depends_on_place = path.depends_on_place
+        bound = None if depends_on_place else path.bound_mm(np.zeros((len(path.steps) + 1, 3)))
+        is_unknown = bool(path.steps) and not depends_on_place and bound is None
+        return Way(
+            path=path,
+            edge_ids=path.edge_ids,
+            alternatives=tuple(alternatives),
+            method=path.method or "sharedFrame",
+            depends_on_place=depends_on_place,
+            uncertainty_mm=bound,
+            uncertainty_source=cast(UncertaintySource, UNKNOWN if is_unknown else path.error_source),
+            reviewed=bool(path.steps) and path.reviewed,
+            is_claimed=path.is_claimed,
+        )
+
+
+def _in_time_order(
+    studies: Sequence[sqlite3.Row], series: Sequence[SeriesPlanes]
+) -> tuple[tuple[StudyEntry, ...], tuple[SeriesPlanes, ...]]:
+    """Studies by time, unknown last, then by UID; their series by number, then UID."""
+    mine: dict[int, list[SeriesPlanes]] = {}
+    for entry in series:
+        mine.setdefault(entry.study_key, []).append(entry)
+    timed = []
+    for row in studies:
+        members = sorted(mine.get(row["key"], []), key=_series_order)
+        timed.append((_time_of(row, members), row, members))
+    timed.sort(key=lambda item: (sort_key(item[0]), item[1]["study_instance_uid"], item[1]["orthanc_id"]))
+    ordered: list[SeriesPlanes] = []
+    entries = []
+    for time, row, members in timed:
+        first, first_plane = len(ordered), sum(len(entry.planes) for entry in ordered)
+        ordered.extend(members)
+        entries.append(
+            StudyEntry(
+                row["key"], row["orthanc_id"], row["study_instance_uid"], dashed_date(row["study_date"] or ""),
+                row["study_description"] or "", time, tuple(range(first, len(ordered))), first_plane,
+                read_attempts(row["attempts"]),
+            )
+        )  # fmt: skip
+    return tuple(entries), tuple(ordered)
+
+
+def _series_order(series: SeriesPlanes) -> tuple[bool, int, str, str]:
+    number = series.series_number
+    return number is None, number or 0, series.series_instance_uid, series.orthanc_id
+
+
+def _time_of(study: sqlite3.Row, series: Sequence[SeriesPlanes]) -> str | None:
+    """Of the images with a place if there are any: a report made years later must not date the scan."""
+    with_place = [entry for entry in series if len(entry.planes)] or series
+    times = (
+        pair for entry in with_place for pair in zip(entry.instance_times, entry.time_sources, strict=True)
+    )
+    return study_time(times) or _study_date_time(study)
+
+
+def _study_date_time(study: sqlite3.Row) -> str | None:
+    return dashed_date(study["study_date"] or "") or None

@@ -1,0 +1,243 @@
+"""From a question as it was asked to an answer that holds at this moment."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from longitudinal.archive import Archive
+from longitudinal.dicom.planes.reasons import NotIndexableReason
+from longitudinal.errors import Ambiguous, FieldError, NotFound, NotIndexable, OutsideImage
+from longitudinal.geometry.image_plane import patient_from_pixel
+from longitudinal.patients.catalogue import Catalogue
+from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.points.answer import Answer, Match
+from longitudinal.points.resolve import Filters, LinkBuilder, Source, count_answers, resolve
+from longitudinal.points.stale import Stale, find_stale
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.patients import patient_key_of
+
+# The centre of the first pixel is 0, so its edge is half a pixel before.
+_EDGE = 0.5
+# Each round removes what turned out to be gone, and what is gone around it; an answer that is still stale after these is
+# refused as gone.
+_HEAL_ROUNDS = 4
+# Unknown studies that one problem names.
+_MOST_NAMED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class PixelQuestion:
+    """A pixel of an image: `frame_number` 1-based, `row` and `column` 0-based, fractional."""
+
+    sop_instance_uid: str
+    frame_number: int
+    row: float
+    column: float
+
+
+@dataclass(frozen=True, slots=True)
+class PointQuestion:
+    """A point of a patient: LPS mm in a frame of reference."""
+
+    patient_id: str
+    frame_of_reference_uid: str
+    point: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionFilters:
+    """The filters as asked; studies by StudyInstanceUID or Orthanc id. `pointer` names the request in errors."""
+
+    studies: tuple[str, ...] | None = None
+    modalities: frozenset[str] | None = None
+    roles: frozenset[str] = field(default_factory=lambda: frozenset({"image"}))
+    first_date: str | None = None
+    last_date: str | None = None
+    per: Literal["study", "series"] = "study"
+    max_distance_mm: float | None = None
+    pointer: str = ""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ResolvedQuestion:
+    """An answer, with the patient as of that moment and the point that was asked about."""
+
+    index: PatientIndex
+    source: Source
+    answer: Answer
+
+
+class Resolver:
+    """Answers questions, and checks that what an answer names is still in the archive.
+
+    Parameters
+    ----------
+    heal
+        Takes what no longer holds and returns when the sidecar knows.
+    links
+        Builds the links of a match.
+    miss
+        Told the Orthanc id of each study an answer had to leave out because it is not indexed yet; must not wait.
+    """
+
+    def __init__(
+        self,
+        readers: Readers,
+        catalogue: Catalogue,
+        archive: Archive,
+        heal: Callable[[Stale], None],
+        links: LinkBuilder,
+        miss: Callable[[str], None] = lambda study: None,
+    ) -> None:
+        self._readers = readers
+        self._catalogue = catalogue
+        self._archive = archive
+        self._heal = heal
+        self._links = links
+        self._miss = miss
+
+    def resolve(self, question: PixelQuestion | PointQuestion, wanted: QuestionFilters) -> Answer:
+        """Answer one question; raises as `find` does."""
+        return self.find(question, wanted).answer
+
+    def find(self, question: PixelQuestion | PointQuestion, wanted: QuestionFilters) -> ResolvedQuestion:
+        """Answer one question, and keep what the answer was made from.
+
+        Raises
+        ------
+        NotFound
+            Unknown instance, frame number, patient, frame of reference or study.
+        Ambiguous
+            The SOP Instance UID is stored more than once.
+        OutsideImage
+            The pixel is not on the image.
+        NotIndexable
+            The image has no place in the patient.
+        """
+        for _ in range(_HEAL_ROUNDS):
+            if isinstance(question, PixelQuestion):
+                index, source = self._source_of_pixel(question, wanted.pointer)
+            else:
+                index, source = self._source_of_point(question, wanted.pointer)
+            answer = resolve(index, source, _filters(index, wanted), self._links)
+            stale = find_stale(self._archive, index, answer)
+            if not stale:
+                self._tell_missed(index, answer)
+                return ResolvedQuestion(index, source, answer)
+            self._heal(stale)
+        raise NotFound("the images are being deleted at this moment; ask again")
+
+    def count(self, question: PixelQuestion | PointQuestion, wanted: QuestionFilters) -> int:
+        """How many matches and unresolved studies (with `per: series`, series) the answer would have, at most.
+
+        Raises as `find` does where the patient or a study is unknown; much cheaper than an answer.
+        """
+        if isinstance(question, PixelQuestion):
+            index = self._patient_of_pixel(question, wanted.pointer)
+        else:
+            index = self._patient_of_point(question, wanted.pointer)
+        return count_answers(index, _filters(index, wanted))
+
+    def holds(self, found: ResolvedQuestion, match: Match) -> bool:
+        """Whether a match still holds: what it names is in the archive, and no transform of its path was rejected."""
+        answer = Answer(found.answer.point, [match], [])
+        return not find_stale(self._archive, found.index, answer)
+
+    def _tell_missed(self, index: PatientIndex, answer: Answer) -> None:
+        missed = {item.study_instance_uid for item in answer.unresolved if item.reason == "notIndexed"}
+        if missed:
+            for study in index.studies:
+                if study.study_instance_uid in missed and not study.series:
+                    self._miss(study.orthanc_id)
+
+    def _patient_of_pixel(self, question: PixelQuestion, pointer: str) -> PatientIndex:
+        uid = question.sop_instance_uid
+        owners = self._catalogue.owners_of_instance(uid)
+        if len(owners) > 1:
+            ids = [owner.orthanc_id for owner in owners]
+            raise Ambiguous(f"SOP Instance UID {uid} is stored {len(ids)} times", orthanc_ids=ids)
+        index = self._catalogue.patient(owners[0].patient_key) if owners else None
+        if index is None:
+            raise _unknown(f"{pointer}/sopInstanceUid", f"no instance {uid} is indexed here")
+        return index
+
+    def _source_of_pixel(self, question: PixelQuestion, pointer: str) -> tuple[PatientIndex, Source]:
+        uid = question.sop_instance_uid
+        index = self._patient_of_pixel(question, pointer)
+        place = index.instances.get(uid)
+        if not place:
+            raise _unknown(f"{pointer}/sopInstanceUid", f"no instance {uid} is indexed here")
+        series_number, instance = place[0]
+        series = index.series[series_number]
+        reason = series.instance_reasons[instance]
+        if reason is not None:
+            raise _not_indexable(uid, f"{pointer}/sopInstanceUid", reason, series.instance_details[instance])
+        found = index.plane_of_frame(series_number, instance, question.frame_number)
+        if found is None and question.frame_number <= series.frame_counts[instance]:
+            detail = f"frame {question.frame_number} is a projection"  # slices beside it have places
+            raise _not_indexable(uid, f"{pointer}/frameNumber", NotIndexableReason.PROJECTION, detail)
+        if found is None:
+            raise _unknown(f"{pointer}/frameNumber", f"the instance has no frame {question.frame_number}")
+        plane, number = found
+        _check_inside(question, int(plane["rows"]), int(plane["columns"]), pointer)
+        point = patient_from_pixel(np.asarray(plane), question.row, question.column)
+        frame = series.instance_frames[instance] or ""
+        return index, Source(frame, point, number, question.row, question.column)
+
+    def _patient_of_point(self, question: PointQuestion, pointer: str) -> PatientIndex:
+        key = patient_key_of(self._readers.connection(), question.patient_id)
+        index = None if key is None else self._catalogue.patient(key)
+        if index is None:
+            raise _unknown(f"{pointer}/patientId", f"no patient {question.patient_id} is indexed here")
+        return index
+
+    def _source_of_point(self, question: PointQuestion, pointer: str) -> tuple[PatientIndex, Source]:
+        index = self._patient_of_point(question, pointer)
+        frame = index.canonical_frame(question.frame_of_reference_uid)
+        if not index.knows_frame(frame):
+            detail = (
+                f"the patient has no images in {question.frame_of_reference_uid}, and no transform from it"
+            )
+            raise _unknown(f"{pointer}/frameOfReferenceUid", detail)
+        return index, Source(frame, np.array(question.point, dtype=np.float64))
+
+
+def _filters(index: PatientIndex, wanted: QuestionFilters) -> Filters:
+    studies = None
+    if wanted.studies is not None:
+        names = index.study_keys
+        missing = [number for number, name in enumerate(wanted.studies) if name not in names]
+        if missing:
+            errors = [
+                FieldError(f"{wanted.pointer}/studyInstanceUids/{number}", "is no study of this patient")
+                for number in missing[:_MOST_NAMED]
+            ]
+            raise NotFound("; ".join(f"{error.field} {error.detail}" for error in errors), errors)
+        studies = frozenset(names[name] for name in wanted.studies)
+    return Filters(
+        studies, wanted.modalities, wanted.roles, wanted.first_date, wanted.last_date, wanted.per, wanted.max_distance_mm
+    )  # fmt: skip
+
+
+def _check_inside(question: PixelQuestion, rows: int, columns: int, pointer: str) -> None:
+    errors = [
+        FieldError(
+            f"{pointer}/{name}", f"{value} is not on the image: {name} runs from -0.5 to {size - _EDGE}"
+        )
+        for name, value, size in (("row", question.row, rows), ("column", question.column, columns))
+        if not -_EDGE <= value <= size - _EDGE
+    ]
+    if errors:
+        raise OutsideImage("; ".join(error.detail for error in errors), errors)
+
+
+def _not_indexable(uid: str, pointer: str, reason: str, detail: str) -> NotIndexable:
+    """The error for an image without a place: the reason code, and the attribute and value at fault."""
+    why = f"{reason}: {detail}" if detail else reason
+    return NotIndexable(f"instance {uid} cannot be placed in the patient: {why}", [FieldError(pointer, why)])
+
+
+def _unknown(pointer: str, detail: str) -> NotFound:
+    return NotFound(detail, [FieldError(pointer, detail)])

@@ -1,0 +1,360 @@
+"""Transforms between the frames of a patient: given by a person, looked at, judged, taken away.
+
+The archive is the record: a transform is the registration object it becomes, and is served as read back from there.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from longitudinal import __version__
+from longitudinal.archive import Archive, ArchiveWriter
+from longitudinal.dicom.registration.writer import (
+    LANDMARKS,
+    MATRIX,
+    Authorship,
+    Equipment,
+    RegistrationType,
+)
+from longitudinal.errors import (
+    Ambiguous,
+    Conflict,
+    FieldError,
+    InstanceGone,
+    NotFound,
+    TransformRefused,
+)
+from longitudinal.geometry import affine
+from longitudinal.patients.catalogue import Catalogue
+from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.registration_objects.statements import Statements
+from longitudinal.registration_objects.written import RegistrationObjects, first_series
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.patients import patient_key_of, patients_with_frame
+from longitudinal.sidecar.records import Notes
+from longitudinal.sidecar.statements import read_waiting
+from longitudinal.sidecar.transforms import (
+    owners_of_transform,
+    read_registrations_without_items,
+)
+from longitudinal.transforms.given import GivenTransform
+from longitudinal.transforms.stored import OTHER_PATIENT, SAME_FRAME, StoredTransform
+
+UNKNOWN_FRAME = "unknownFrame"
+# DICOM's LO holds 64 characters, and PN has separators of its own.
+_LONGEST_DESCRIPTION = 64
+_NO_NAME = str.maketrans("\\^=\r\n\t", "      ")
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The two frames of a transform that is asked for, as the patient has them.
+
+    Attributes
+    ----------
+    pixel_mm
+        The coarser of the two frames' finest pixels: nobody clicks better.
+    is_backwards
+        Whether the source is the earlier frame: the object then holds the inverse, as it lies in the later study.
+    """
+
+    index: PatientIndex
+    source: str
+    target: str
+    pixel_mm: float
+    is_backwards: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadRegistration:
+    """A registration object without one item that could be read, and why."""
+
+    sop_instance_uid: str
+    orthanc_id: str
+    refusal: str
+    detail: str
+
+
+class GivenTransforms:
+    """What the routes of transforms do.
+
+    Parameters
+    ----------
+    store
+        Where objects are stored and deleted.
+    forget
+        Takes Orthanc ids of instances that are gone and returns when the sidecar knows.
+    settle
+        Returns when the sidecar has a registration object as the archive has it now.
+    objects
+        Writes new ones.
+    statements
+        Signs what people decide.
+    """
+
+    def __init__(
+        self,
+        readers: Readers,
+        catalogue: Catalogue,
+        archive: Archive,
+        store: ArchiveWriter,
+        forget: Callable[[Sequence[str]], None],
+        settle: Callable[[str], None],
+        objects: RegistrationObjects,
+        statements: Statements,
+    ) -> None:
+        self._readers = readers
+        self._catalogue = catalogue
+        self._archive = archive
+        self._store = store
+        self._forget = forget
+        self._settle = settle
+        self._objects = objects
+        self._statements = statements
+        # Where Orthanc checks no revisions, two reviews at once would each write what they had read before.
+        self._annotating = threading.Lock()
+
+    # Which frames
+
+    def ends(self, source: str, target: str, patient: str | None) -> Ends:
+        """Find the two frames of a transform.
+
+        Raises
+        ------
+        NotFound
+            Unknown patient.
+        Ambiguous
+            More than one patient has both frames.
+        TransformRefused
+            sameFrame, otherPatient or unknownFrame.
+        """
+        index = self._patient_with((source, target), patient)
+        frames = (index.canonical_frame(source), index.canonical_frame(target))
+        self._check_frames(index, (source, target), frames)
+        if frames[0] == frames[1]:
+            detail = "both are the same Frame of Reference: its points need no transform"
+            fields = [FieldError("/targetFrameOfReferenceUid", "is the source's frame")]
+            raise TransformRefused(SAME_FRAME, detail, fields)
+        pixel = max(_finest_pixel(index, frame) for frame in frames)
+        backwards = first_series(index, frames[0]) < first_series(index, frames[1])
+        return Ends(index, *frames, pixel, backwards)
+
+    def _patient_with(self, frames: tuple[str, str], patient: str | None) -> PatientIndex:
+        connection = self._readers.connection()
+        if patient is not None:
+            key = patient_key_of(connection, patient)
+            index = None if key is None else self._catalogue.patient(key)
+            if index is None:
+                raise _missing("/patientId", f"no patient {patient} is indexed here")
+            return index
+        having = [
+            [index for key in sorted(patients_with_frame(connection, frame)) if (index := self._catalogue.patient(key))
+             and index.canonical_frame(frame) in index.frames]
+            for frame in frames
+        ]  # fmt: skip
+        # by key: what is stored meanwhile gives a patient a new index
+        keys = {index.key for index in having[0]}
+        both = [index for index in having[1] if index.key in keys]
+        if len(both) > 1:
+            detail = "more than one patient has images in these frames; say which by patientId"
+            raise Ambiguous(
+                detail, [FieldError("/patientId", "is missing")], [index.orthanc_id for index in both]
+            )
+        if both:
+            return both[0]
+        if having[0] and having[1]:
+            detail = "the two frames belong to different patients"
+            raise TransformRefused(
+                OTHER_PATIENT, detail, [FieldError("/targetFrameOfReferenceUid", "is another patient's")]
+            )
+        raise _unknown_frames(frames, [bool(found) for found in having])
+
+    def _check_frames(self, index: PatientIndex, asked: tuple[str, str], frames: tuple[str, str]) -> None:
+        missing = [frame not in index.frames for frame in frames]
+        if not any(missing):
+            return
+        connection = self._readers.connection()
+        foreign = [
+            is_missing and bool(patients_with_frame(connection, frame) - {index.key})
+            for frame, is_missing in zip(asked, missing, strict=True)
+        ]
+        if any(foreign):
+            fields = [
+                FieldError(pointer, "is another patient's")
+                for pointer, is_foreign in zip(_POINTERS, foreign, strict=True)
+                if is_foreign
+            ]
+            raise TransformRefused(OTHER_PATIENT, "a frame belongs to another patient's images", fields)
+        raise _unknown_frames(asked, [not is_missing for is_missing in missing])
+
+    # What is done to transforms
+
+    def create(self, ends: Ends, given: GivenTransform, user: str) -> StoredTransform:
+        """Write a transform to the archive; the very next question uses it.
+
+        Raises
+        ------
+        ArchiveFailed
+            Orthanc did not take it; nothing is left behind.
+        """
+        now = datetime.now(UTC)
+        later, earlier = (ends.target, ends.source) if ends.is_backwards else (ends.source, ends.target)
+        matrix = affine.invert(given.matrix) if ends.is_backwards else given.matrix
+        notes = Notes(
+            given.expected_error_mm, given.error_source, given_origin="person", given_by=user, given_at=now.isoformat()
+        )  # fmt: skip
+        stored = self._objects.write(
+            ends.index, matrix, later=later, earlier=earlier,
+            authorship=_authorship(user, now, is_fit=given.fit is not None), notes=notes,
+            errors=given.errors if ends.is_backwards else given.errors_in_target(),
+        )  # fmt: skip
+        return self.get(stored.transform)
+
+    def review(self, transform: str, decision: str, user: str) -> StoredTransform:
+        """Accept or reject a transform.
+
+        Raises
+        ------
+        NotFound, Ambiguous
+            No transform, or more than one, has this id.
+        Conflict
+            The transform is refused, so there is nothing to decide; or this node may not sign that it is accepted.
+        """
+        stored = self.get(transform)
+        if stored.refusal is not None:
+            raise Conflict(f"the transform is not used anyway: {stored.refusal}")
+        self._decide(stored, decision, user)
+        return self.get(transform)
+
+    def remove(self, transform: str, user: str) -> bool:
+        """Delete one of ours, object and all (True); reject anybody else's, which stays (False)."""
+        stored = self.get(transform)
+        if not stored.is_own:
+            self._decide(stored, "rejected", user)
+            return False
+        self._store.delete(stored.orthanc_id)
+        self._forget([stored.orthanc_id])
+        return True
+
+    def _decide(self, stored: StoredTransform, decision: str, user: str) -> None:
+        at = datetime.now(UTC).isoformat()
+        try:
+            with self._annotating:
+                self._store.change_annotation(
+                    stored.orthanc_id,
+                    lambda text: self._statements.decide(
+                        stored.orthanc_id, text, stored.item, decision, user, at
+                    ),
+                )
+        except InstanceGone:
+            self._forget([stored.orthanc_id])
+            raise NotFound(f"there is no transform {stored.id} any more") from None
+        self._settle(stored.orthanc_id)
+
+    # Looking
+
+    def get(self, transform: str) -> StoredTransform:
+        """One transform by its id.
+
+        Raises
+        ------
+        NotFound, Ambiguous
+            No transform, or more than one, has this id.
+        """
+        owners = owners_of_transform(self._readers.connection(), transform)
+        gone = [orthanc_id for _, orthanc_id in owners if not self._archive.has_instance(orthanc_id)]
+        if gone:
+            self._forget(gone)
+        owners = [owner for owner in owners if owner[1] not in gone]
+        if len(owners) > 1:
+            ids = [orthanc_id for _, orthanc_id in owners]
+            raise Ambiguous(
+                f"the object of transform {transform} is stored {len(ids)} times", orthanc_ids=ids
+            )
+        index = self._catalogue.patient(owners[0][0]) if owners else None
+        found = (
+            None if index is None else next((one for one in index.transforms if one.id == transform), None)
+        )
+        if found is None:
+            raise NotFound(f"there is no transform {transform}")
+        return found
+
+    def unsigned(self, stored: StoredTransform) -> tuple[str, ...]:
+        """Which statements about a transform are there and do not count: "given", "review"."""
+        return self._statements.unsigned(stored.orthanc_id, stored.item)
+
+    def waiting(self, limit: int, offset: int) -> tuple[int, list[StoredTransform]]:
+        """How many transforms wait for a person's review, and one page of them, of all patients."""
+        waiting = read_waiting(self._readers.connection())
+        found: list[StoredTransform] = []
+        for one in waiting[offset : offset + limit]:
+            index = self._catalogue.patient(one.patient_key)
+            transforms = () if index is None else index.transforms
+            found += [
+                stored
+                for stored in transforms
+                if (stored.id, stored.orthanc_id) == (one.transform, one.orthanc_id)
+            ]
+        return len(waiting), found
+
+    def of_patient(self, patient: str) -> tuple[tuple[StoredTransform, ...], list[UnreadRegistration]]:
+        """Every transform of a patient, refused and rejected ones too, and objects of which nothing could be read."""
+        connection = self._readers.connection()
+        key = patient_key_of(connection, patient)
+        index = None if key is None else self._catalogue.patient(key)
+        if key is None or index is None:
+            raise _missing("patientId", f"no patient {patient} is indexed here")
+        unread = [
+            UnreadRegistration(row["sop_instance_uid"], row["orthanc_id"], *_why_unread(row["reason"], row["detail"]))
+            for row in read_registrations_without_items(connection, key)
+        ]  # fmt: skip
+        return index.transforms, unread
+
+
+_POINTERS = ("/sourceFrameOfReferenceUid", "/targetFrameOfReferenceUid")
+
+
+def _finest_pixel(index: PatientIndex, frame: str) -> float:
+    """The finest pixel in a frame, mm: the geometric mean of its spacings."""
+    stacks = np.flatnonzero(index.stack_frame == index.frames.index(frame))
+    planes = index.stack_set.planes[[int(index.stack_set.start[stack]) for stack in stacks]]
+    return float(np.sqrt(planes["spacing"].prod(axis=1)).min())
+
+
+def _authorship(user: str, now: datetime, *, is_fit: bool) -> Authorship:
+    name = user.translate(_NO_NAME).strip()
+    return Authorship(
+        created=now,
+        content_label=LANDMARKS if is_fit else MATRIX,
+        content_description=f"given by {name or 'a person'}"[:_LONGEST_DESCRIPTION],
+        creator_name=name[:_LONGEST_DESCRIPTION],
+        registration_type=RegistrationType.FIDUCIALS if is_fit else None,
+        equipment=Equipment(software_versions=__version__),
+    )
+
+
+def _why_unread(reason: str | None, detail: str | None) -> tuple[str, str]:
+    """`notAnImage` is what every registration object is; here it means that it holds nothing to use."""
+    if reason in (None, "notAnImage"):
+        is_invented = "none of the standard's" in (detail or "")
+        return ("notARegistration" if is_invented else "noRegistration"), detail or ""
+    return str(reason), detail or ""
+
+
+def _unknown_frames(frames: Sequence[str], known: Sequence[bool]) -> TransformRefused:
+    wrong = [
+        (pointer, frame)
+        for pointer, frame, is_known in zip(_POINTERS, frames, known, strict=True)
+        if not is_known
+    ]
+    detail = f"no images are indexed here in {' and '.join(frame for _, frame in wrong)}"
+    return TransformRefused(
+        UNKNOWN_FRAME, detail, [FieldError(pointer, "has no images here") for pointer, _ in wrong]
+    )
+
+
+def _missing(field: str, detail: str) -> NotFound:
+    return NotFound(detail, [FieldError(field, detail)])

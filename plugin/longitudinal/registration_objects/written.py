@@ -1,0 +1,175 @@
+"""Transforms as registration objects in the archive: written there with what is said about them, and used at once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from io import BytesIO
+
+import numpy as np
+import pydicom
+from pydicom import Dataset
+
+from longitudinal.archive import Archive, ArchiveWriter
+from longitudinal.dicom.character_sets import default_encoding
+from longitudinal.dicom.registration.deformable_registration import DisplacementField
+from longitudinal.dicom.registration.writer import (
+    TRANSFORM_ITEM,
+    Authorship,
+    ReferencedImage,
+    RegisteredFrame,
+    file_bytes,
+    registration_uid,
+    write_registration,
+)
+from longitudinal.dicom.tags import with_unicode
+from longitudinal.errors import ArchiveFailed, NotFound
+from longitudinal.geometry import affine
+from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.registration_objects.statements import Statements
+from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.records import Notes
+from longitudinal.sidecar.transforms import sop_class_of
+from longitudinal.transforms.error_at_place import ErrorAtPlace, digest_of, encode_error, put_error
+
+# Enough to know a frame by when some of its images are deleted.
+_MOST_REFERENCES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What was stored: the id of its transform, and how large its file is."""
+
+    transform: str
+    orthanc_id: str
+    file_bytes: int
+
+
+class RegistrationObjects:
+    """Stores one transform as one object, in the study of its later frame.
+
+    Parameters
+    ----------
+    store
+        Where objects are stored and deleted.
+    settle
+        Returns when the sidecar has a registration object as the archive has it now.
+    statements
+        Signs what is said about it.
+    """
+
+    def __init__(
+        self,
+        readers: Readers,
+        archive: Archive,
+        store: ArchiveWriter,
+        settle: Callable[[str], None],
+        statements: Statements,
+        uid_root: str | None = None,
+    ) -> None:
+        self._readers = readers
+        self._archive = archive
+        self._store = store
+        self._settle = settle
+        self._statements = statements
+        self._uid_root = uid_root
+
+    def uid(self, entropy: Sequence[str]) -> str:
+        """The SOP Instance UID of an object that is made from these inputs."""
+        return registration_uid(self._uid_root, entropy)
+
+    def write(
+        self,
+        index: PatientIndex,
+        transform: affine.Matrix | DisplacementField,
+        *,
+        later: str,
+        earlier: str,
+        authorship: Authorship,
+        notes: Notes,
+        entropy: Sequence[str] | None = None,
+        errors: ErrorAtPlace | None = None,
+    ) -> StoredObject:
+        """Write a transform to the archive; the very next question uses it.
+
+        Parameters
+        ----------
+        transform
+            (4, 4) earlier from later, mm; or a field, later from earlier.
+        later, earlier
+            The frames; the object lies in the later one's study.
+        entropy
+            What makes it the same object when it is written twice: what is said about it then stays.
+        errors
+            What is known of its error place by place, in the earlier frame.
+
+        Raises
+        ------
+        ArchiveFailed
+            Orthanc did not take it; nothing is left behind.
+        """
+        dataset = write_registration(
+            transform,
+            source=self._registered(index, later),
+            target=self._registered(index, earlier),
+            reference=self._reference(index, later),
+            authorship=authorship,
+            uid_root=self._uid_root,
+            entropy=entropy,
+        )
+        file = file_bytes(dataset)
+        orthanc_id = self._store.store(file)
+        try:
+            # Of another object with this UID nothing is known here; whoever stored it says what it is worth.
+            if self._statements.is_stored(orthanc_id, file):
+                self._say(orthanc_id, notes, errors)
+        except ArchiveFailed:
+            self._store.delete(orthanc_id)
+            raise
+        self._settle(orthanc_id)
+        return StoredObject(f"{dataset.SOPInstanceUID}.{TRANSFORM_ITEM}", orthanc_id, len(file))
+
+    def _say(self, orthanc_id: str, notes: Notes, errors: ErrorAtPlace | None) -> None:
+        """What is said about a new object; the statement last, as an object without one is checked again."""
+        if errors is not None:
+            item = encode_error(errors)
+            notes = replace(notes, errors_digest=digest_of(item))
+            self._store.change_errors_at_place(orthanc_id, lambda text: put_error(text, TRANSFORM_ITEM, item))
+        self._store.change_annotation(
+            orthanc_id, lambda text: self._statements.give(orthanc_id, text, TRANSFORM_ITEM, notes)
+        )
+
+    def _registered(self, index: PatientIndex, frame: str) -> RegisteredFrame:
+        number = first_series(index, frame)
+        series, study = index.series[number], index.studies[index.study_of_series[number]]
+        members = [member for member, other in enumerate(series.instance_frames) if other == frame]
+        is_named_by_images = frame.startswith("series:")
+        connection = self._readers.connection()
+        images = tuple(
+            ReferencedImage(
+                sop_class_of(connection, series.orthanc_ids[member]), series.sop_instance_uids[member],
+                series.series_instance_uid, study.study_instance_uid,
+            )
+            for member in members[: _MOST_REFERENCES if is_named_by_images else 1]
+        )  # fmt: skip
+        return RegisteredFrame(frame, images)
+
+    def _reference(self, index: PatientIndex, frame: str) -> Dataset:
+        """An image of the study the object goes to: patient and study are copied from it."""
+        series = index.series[first_series(index, frame)]
+        number = series.instance_frames.index(frame)
+        try:
+            file = self._archive.file(series.orthanc_ids[number])
+        except KeyError:
+            raise NotFound("the images are being deleted at this moment; ask again") from None
+        default = default_encoding(self._archive.default_encoding())
+        reference = with_unicode(pydicom.dcmread(BytesIO(file), stop_before_pixels=True), default)
+        if reference.get("PatientID"):
+            # as Orthanc has it, or the object would be another patient's
+            reference.PatientID = index.patient_id
+        return reference
+
+
+def first_series(index: PatientIndex, frame: str) -> int:
+    """The earliest series with planes in a frame: series are in time order. Images count before other objects."""
+    stacks = np.flatnonzero(index.stack_frame == index.frames.index(frame))
+    images = stacks[index.stack_is_image[stacks]]
+    return int(index.stack_series[images if len(images) else stacks].min())
