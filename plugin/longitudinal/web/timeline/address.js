@@ -14,6 +14,7 @@
  * @property {string} [patient] PatientID or Orthanc id
  * @property {string} [study] StudyInstanceUID or Orthanc id
  * @property {BodyPoint | Pixel} [point]
+ * @property {string} [query] what is looked for in the list
  */
 
 /** @param {string} search such as location.search @returns {Address} */
@@ -23,11 +24,12 @@ export function readAddress(search) {
   const study = query.get('study') || undefined;
   const point = readPoint(search);
   const isFind = query.get('view') === 'find' || !(patient || study || point);
-  return { view: isFind ? 'find' : 'point', patient, study, point };
+  const text = query.get('query');
+  return { view: isFind ? 'find' : 'point', patient, study, point, ...(text ? { query: text } : {}) };
 }
 
 /** @param {Partial<Address>} address @returns {string} a query, "?" where it is empty */
-export function writeAddress({ view, patient, study, point }) {
+export function writeAddress({ view, patient, study, point, query }) {
   const parts = [];
   if (view === 'find' && patient) {
     parts.push('view=find');
@@ -37,6 +39,9 @@ export function writeAddress({ view, patient, study, point }) {
   }
   if (study) {
     parts.push(`study=${encodeURIComponent(study)}`);
+  }
+  if (query) {
+    parts.push(`query=${encodeURIComponent(query)}`);
   }
   if (point) {
     parts.push(`point=${writePoint(point)}`);

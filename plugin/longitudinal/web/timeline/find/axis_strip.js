@@ -7,6 +7,7 @@ import { layOut } from './axis.js';
 
 const MARK = 26;
 const TICKS = 22;
+const EDGE = 24; // half a label
 
 /**
  * @param {object} props
@@ -33,7 +34,7 @@ export function AxisStrip({ items, pointed, onPoint, onChoose }) {
       <line class="axis-line" x1="0" x2=${width} y1=${line} y2=${line} />
       ${ticks.map((tick) => html`<g key=${tick.label}>
         <line class="axis-tick" x1=${tick.x} x2=${tick.x} y1=${line} y2=${line + MARK / 2 + 4} />
-        <text class="axis-label" x=${tick.x} y=${height - 4} text-anchor=${tick.x > width - 40 ? 'end' : tick.x < 24 ? 'start' : 'middle'}>${tick.label}</text>
+        ${tick.x > EDGE && tick.x < width - EDGE && html`<text class="axis-label" x=${tick.x} y=${height - 4} text-anchor="middle">${tick.label}</text>`}
       </g>`)}
     </svg>
     ${items.map((item, number) => html`<button type="button" key=${item.id} data-kind=${item.state.kind}

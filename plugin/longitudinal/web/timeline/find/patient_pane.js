@@ -2,9 +2,10 @@
 /** One patient: the studies on the time axis, and what can be done with some or all of them. */
 
 import { html, useEffect, useRef, useState } from '../../shared/html.js';
-import { counted, word } from '../../shared/words.js';
+import { counted, hasWord, word } from '../../shared/words.js';
 import { intervalOf } from './axis.js';
 import { AxisStrip } from './axis_strip.js';
+import { modalitiesOf } from './modalities.js';
 import { readableName } from './person_name.js';
 import { StudyCard } from './study_card.js';
 import { stateOf } from './study_state.js';
@@ -41,19 +42,19 @@ export function PatientPane({ api, id, feed, version, onChange, go }) {
   const stop = (job) => api.stop(job.id).then(onChange, onChange);
   /** @param {any} study @param {MouseEvent} event */
   function open(study, event) {
-    if (!(event.ctrlKey || event.metaKey || event.shiftKey)) {
+    if (isPlain(event)) {
       event.preventDefault();
       go({ view: 'point', study: study.orthancStudyId });
     }
   }
   const items = patient.studies.map((/** @type {any} */ study, /** @type {number} */ number) => ({
     id: study.orthancStudyId, date: study.studyDate, state: states[number],
-    title: [study.studyDate || word('study.noDate'), study.modalities.join(' '), word(states[number].key, states[number].values)].join(' · '),
+    title: [study.studyDate || word('study.noDate'), modalitiesOf(study), word(states[number].key, states[number].values)].join(' · '),
   }));
   return html`<div class="patient">
     <${Heading} patient=${patient} />
     ${problem && html`<p class="problem" role="alert">${wordOf(problem)}</p>`}
-    <${Actions} api=${api} patient=${patient} chosen=${chosen} onChoose=${setChosen} onChange=${onChange} />
+    <${Actions} api=${api} patient=${patient} chosen=${chosen} onChoose=${setChosen} onChange=${onChange} go=${go} />
     <${AxisStrip} items=${items} pointed=${pointed} onPoint=${setPointed}
       onChoose=${(/** @type {string} */ study) => document.getElementById(`study-${study}`)?.scrollIntoView({ block: 'nearest' })} />
     <ul class="cards" aria-label=${word('patient.studies')}>
@@ -83,8 +84,9 @@ function Heading({ patient }) {
  * @param {Set<string>} props.chosen
  * @param {(chosen: Set<string>) => void} props.onChoose
  * @param {() => void} props.onChange
+ * @param {(address: object) => void} props.go
  */
-function Actions({ api, patient, chosen, onChoose, onChange }) {
+function Actions({ api, patient, chosen, onChoose, onChange, go }) {
   const [method, setMethod] = useState('rigid');
   const [told, setTold] = useState({ text: '', isBad: false });
   const all = patient.studies.map((/** @type {any} */ study) => study.orthancStudyId);
@@ -98,20 +100,35 @@ function Actions({ api, patient, chosen, onChoose, onChange }) {
       const { jobs } = await api.ask(path, { body });
       setTold({ text: jobs.length ? counted(key, jobs.length) : word('action.nothing'), isBad: false });
     } catch (error) {
-      setTold({ text: /** @type {Error} */ (error).message, isBad: true });
+      const problem = /** @type {any} */ (error);
+      setTold({ text: hasWord(`action.${problem.code}`) ? word(`action.${problem.code}`) : problem.message, isBad: true });
     }
     onChange();
   }
 
+  /** @param {MouseEvent} event */
+  function opened(event) {
+    if (isPlain(event)) {
+      event.preventDefault();
+      go({ view: 'point', patient: patient.orthancPatientId });
+    }
+  }
+
   return html`<div class="actions">
+    <a class="button main" href=${`?patient=${encodeURIComponent(patient.orthancPatientId)}`} onClick=${opened}>${word('action.open')}</a>
     <button type="button" onClick=${() => onChoose(isEvery ? new Set() : new Set(all))}>${word(isEvery ? 'action.none' : 'action.all')}</button>
     <span class="quiet">${chosen.size ? counted('action.chosen', chosen.size) : word('action.everything')}</span>
     <button type="button" onClick=${() => queue('/index', whom, 'action.indexQueued')}>${counted('action.index', count)}</button>
-    <button type="button" class="main" onClick=${() => queue('/alignments', { ...whom, method }, 'action.alignQueued')}>${counted('action.align', count)}</button>
+    <button type="button" onClick=${() => queue('/alignments', { ...whom, method }, 'action.alignQueued')}>${counted('action.align', count)}</button>
     <label>${word('action.method')} <select value=${method} onChange=${(/** @type {any} */ event) => setMethod(event.target.value)}>
       ${METHODS.map((each) => html`<option key=${each} value=${each}>${word(`method.${each}`)}</option>`)}</select></label>
     <p class=${told.isBad ? 'problem' : 'quiet'} role=${told.isBad ? 'alert' : 'status'}>${told.text}</p>
   </div>`;
+}
+
+/** A click that is not for a tab of its own. @param {MouseEvent} event */
+function isPlain(event) {
+  return !(event.ctrlKey || event.metaKey || event.shiftKey);
 }
 
 /** @param {any} first @param {any} study */

@@ -3,6 +3,7 @@
 
 import { html } from '../../shared/html.js';
 import { counted, word } from '../../shared/words.js';
+import { modalitiesOf } from './modalities.js';
 import { Thumbnail } from './thumbnail.js';
 import { timeLeft } from './work.js';
 
@@ -25,7 +26,8 @@ const SHAPES = { notIndexed: '○', indexed: '◐', aligned: '●', failed: '✕
  */
 export function StudyCard({ api, study, number, interval, state, isChosen, isPointed, onChoose, onPoint, onOpen, onStop }) {
   const date = study.studyDate || word('study.noDate');
-  const title = [date, study.modalities.join(' ')].filter(Boolean).join(' ');
+  const modalities = modalitiesOf(study);
+  const title = [date, modalities].filter(Boolean).join(' ');
   const slices = study.series.reduce((/** @type {number} */ sum, /** @type {any} */ series) => sum + series.planes, 0);
   return html`<li class=${`card${isPointed ? ' pointed' : ''}${isChosen ? ' chosen' : ''}`} id=${`study-${study.orthancStudyId}`}
     data-study=${study.studyInstanceUid} data-kind=${state.kind} onMouseEnter=${() => onPoint(true)} onMouseLeave=${() => onPoint(false)}>
@@ -36,7 +38,7 @@ export function StudyCard({ api, study, number, interval, state, isChosen, isPoi
     <a class="card-open" href=${`?study=${encodeURIComponent(study.orthancStudyId)}`} onClick=${onOpen} aria-label=${word('study.open', { title })}>
       <${Thumbnail} api=${api} study=${study} />
       <span class="card-text">
-        <span class="modality">${study.modalities.join(' ') || word('study.noModality')}</span>
+        <span class="modality">${modalities || word('study.noModality')}</span>
         <span class="description">${study.studyDescription || word('study.noDescription')}</span>
         <span class="quiet">${counted('study.slices', slices)}</span>
       </span></a>

@@ -3,6 +3,7 @@
 
 import { html, useEffect, useState } from '../../shared/html.js';
 import { counted, hasWord, word } from '../../shared/words.js';
+import { modalitiesOf } from './modalities.js';
 import { percentOf } from './study_state.js';
 
 const MOST_QUEUED = 8;
@@ -127,5 +128,5 @@ function useNames(api, jobs) {
 /** @param {any} study */
 function nameOf(study) {
   const patient = study.patientId.startsWith('study:') ? '' : study.patientId;
-  return [patient, study.studyDate || word('study.noDate'), study.modalities.join(' ')].filter(Boolean).join(' · ');
+  return [patient, study.studyDate || word('study.noDate'), modalitiesOf(study)].filter(Boolean).join(' · ');
 }
