@@ -49,7 +49,7 @@ function Ring({ at, match, mmPerPixel }) {
   const isKnown = match.uncertaintyMm !== null;
   const radius = isKnown ? match.uncertaintyMm / mmPerPixel : UNKNOWN_RING;
   const style = isKnown ? 'ring' : 'ring unknown';
-  return html`<circle class="under" cx=${at.x} cy=${at.y} r=${radius} />
+  return html`<circle class=${isKnown ? 'under' : 'under unknown'} cx=${at.x} cy=${at.y} r=${radius} />
     <circle class=${style} cx=${at.x} cy=${at.y} r=${radius} />`;
 }
 

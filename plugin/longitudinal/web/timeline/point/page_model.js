@@ -9,7 +9,7 @@ import { persistently } from '../../shared/retry.js';
 import { FrameLoader } from '../render/loader.js';
 import { Renderer } from '../render/renderer.js';
 import { questionMessage } from './messages.js';
-import { SeriesBook } from './series.js';
+import { hasPlaces, SeriesBook } from './series.js';
 import { SharedView } from './shared_view.js';
 import { TileModel } from './tile_model.js';
 
@@ -90,19 +90,15 @@ export class PageModel extends SharedView {
 
   /** Before anything was asked: the study that was named, else the newest with images. @param {string} [uid] */
   start(uid) {
-    const withImages = this.tiles.filter((tile) => seriesToStart(tile.study) !== undefined);
-    const tile = this.tiles.find((one) => one.uid === uid) ?? withImages.at(-1) ?? this.tiles.at(-1);
+    const tile = this.tiles.find((one) => one.uid === uid)
+      ?? this.tiles.findLast((one) => hasPlaces(one.study)) ?? this.tiles.at(-1);
     if (tile === undefined) {
       this.say({ key: 'page.noStudies' });
       return;
     }
     this.asked = tile;
-    const series = seriesToStart(tile.study) ?? tile.study.series[0];
-    if (series === undefined) {
-      tile.say({ key: 'tile.noSeries' });
-    } else {
-      tile.showSeries(series.seriesInstanceUid);
-    }
+    tile.begin();
+    this.visible().forEach((one) => one.begin()); // after the one that is looked at
     this.changed();
   }
 
@@ -228,10 +224,4 @@ export class PageModel extends SharedView {
   watch(signal) {
     import('./watch.js').then(({ watchTransforms }) => signal.aborted || watchTransforms(this, signal));
   }
-}
-
-/** @param {any} study @returns {any} its series with most images that have a place */
-function seriesToStart({ series }) {
-  const placed = series.filter((/** @type {any} */ one) => one.planes > 0 && one.roles.includes('image'));
-  return placed.sort((/** @type {any} */ a, /** @type {any} */ b) => b.planes - a.planes)[0];
 }

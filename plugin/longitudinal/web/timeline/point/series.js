@@ -37,6 +37,9 @@ import { pixelsPath } from '../../shared/api.js';
  * @property {Sequence[]} sequences
  */
 
+/** Modalities of objects without pictures. */
+const WITHOUT_PICTURES = ['REG', 'SR', 'KO', 'PR', 'RTSTRUCT', 'RTPLAN', 'RTRECORD', 'DOC', 'AU', 'ECG', 'HD', 'FID', 'RWV', 'PLAN'];
+
 const MOST_FRAMES = 5_000; // of one instance without a place
 
 /** @param {any} answer of GET /series/{series}/stacks @returns {Series} */
@@ -160,4 +163,21 @@ export function findPicture(series, sopInstanceUid, frameNumber) {
     }
   }
   return null;
+}
+
+/** The series of a study that may have something to show. @param {any} study @returns {any[]} */
+export function seriesWithPictures({ series }) {
+  return series.filter((/** @type {any} */ one) => !WITHOUT_PICTURES.includes(one.modality));
+}
+
+/** The series to begin with: most images that have a place, else any with pictures. @param {any} study @returns {any} */
+export function seriesToStart(study) {
+  const shown = seriesWithPictures(study);
+  const rank = (/** @type {any} */ one) => (one.roles.includes('image') ? one.planes : 0);
+  return [...shown].sort((a, b) => rank(b) - rank(a))[0];
+}
+
+/** Whether any of its images has a place. @param {any} study */
+export function hasPlaces({ series }) {
+  return series.some((/** @type {any} */ one) => one.planes > 0 && one.roles.includes('image'));
 }

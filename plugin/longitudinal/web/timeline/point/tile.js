@@ -9,6 +9,7 @@ import { listen } from './gestures.js';
 import { errorWords, GradeShape, gradeOf } from './grade.js';
 import { Overlay } from './overlay.js';
 import { Painter } from './painter.js';
+import { seriesWithPictures } from './series.js';
 import { Refined } from './refined.js';
 import { Cine, FrameChip, SeriesSelect, Slider } from './tile_parts.js';
 import { Unresolved } from './unresolved.js';
@@ -37,7 +38,7 @@ export function Tile({ tile }) {
 /** @param {import('./tile_model.js').TileModel} tile */
 export function titleOf(tile) {
   const { study, page } = tile;
-  const modality = tile.shown?.series.modality || tile.match?.modality || study.modalities.join(' ');
+  const modality = tile.shown?.series.modality || tile.match?.modality || [...new Set(seriesWithPictures(study).map((/** @type {any} */ one) => one.modality))].join(' ');
   const interval = tile.isAsked || page.asked === null ? '' : intervalOf(dayOf(page.asked.study), dayOf(study));
   return [study.studyDate || word('tile.noDate'), interval, modality].filter(Boolean).join(' · ');
 }
@@ -61,10 +62,10 @@ function PictureBox({ tile, name }) {
     <div class="picture ${isStale ? 'stale' : ''}" ref=${box} tabindex="0" role="group" aria-label=${label}>
       <canvas ref=${canvas} role="img" aria-label=${label}></canvas>
       <${Overlay} tile=${tile} />
-      ${tile.unresolved !== null && html`<${Unresolved} tile=${tile} />`}
+      ${tile.unresolved !== null && html`<${Unresolved} tile=${tile} isShort=${shown !== null} />`}
       ${tile.unresolved === null && shown === null && !tile.isBusy && tile.message === null
         && html`<p class="in-picture">${word(tile.page.question === null ? 'tile.waiting' : 'tile.notShown')}</p>`}
-      ${shown !== null && shown.picture.plane === null && html`<p class="in-picture low">${word('tile.noPlace')}</p>`}
+      ${shown !== null && shown.picture.plane === null && tile.unresolved === null && html`<p class="in-picture low">${word('tile.noPlace')}</p>`}
       ${tile.message !== null && html`<p class="in-picture message-in">${word(tile.message.key, tile.message.values)}</p>`}
       ${tile.isWithdrawn && html`<p class="in-picture message-in">${word('tile.withdrawn')}${' '}
         <button onClick=${() => tile.page.repeat()}>${word('tile.askAgain')}</button></p>`}

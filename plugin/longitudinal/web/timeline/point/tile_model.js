@@ -3,6 +3,7 @@
 
 import { pixelsPath } from '../../shared/api.js';
 import { nearestPlane } from '../../shared/geometry.js';
+import { seriesToStart, seriesWithPictures } from './series.js';
 import { TilePictures } from './tile_pictures.js';
 import { rangeOf } from './windows.js';
 
@@ -65,6 +66,9 @@ export class TileModel extends TilePictures {
       unresolved, question, match: null, shown: null, wanted: null, refinement: null, isWithdrawn: false, message: null,
       draft: null, isBusy: false,
     });
+    if (unresolved.reason === 'notIndexable') {
+      this.begin(); // shown as it is
+    }
     this.changed();
   }
 
@@ -103,7 +107,20 @@ export class TileModel extends TilePictures {
     });
   }
 
-  /** Another series of the study, or its first. @param {string} uid @param {string} [key] of the sequence */
+  /** Something to look at, before there is a place. */
+  begin() {
+    if (this.shown !== null || this.wanted !== null || this.isBusy || !this.isVisible) {
+      return;
+    }
+    const series = seriesToStart(this.study);
+    if (series === undefined) {
+      this.say({ key: 'tile.noSeries' });
+    } else {
+      this.showSeries(series.seriesInstanceUid);
+    }
+  }
+
+  /** Another series of the study. @param {string} uid @param {string} [key] of the sequence */
   showSeries(uid, key) {
     return this.pursue(async () => {
       const series = await this.page.book.get(this.seriesId(uid));
@@ -130,6 +147,8 @@ export class TileModel extends TilePictures {
     this.isVisible = isVisible;
     if (isVisible && this.match !== null && this.shown?.match !== this.match) {
       this.place();
+    } else if (isVisible && this.match === null && (this.page.question === null || this.unresolved?.reason === 'notIndexable')) {
+      this.begin();
     }
   }
 
@@ -147,10 +166,10 @@ export class TileModel extends TilePictures {
 
   /** @param {number} by */
   otherSeries(by) {
-    const { series } = this.study;
+    const series = seriesWithPictures(this.study);
     const at = series.findIndex((/** @type {any} */ one) => one.seriesInstanceUid === this.shown?.series.uid);
     const next = series[at + by];
-    if (next !== undefined && this.unresolved === null) {
+    if (next !== undefined) {
       this.showSeries(next.seriesInstanceUid);
     }
   }

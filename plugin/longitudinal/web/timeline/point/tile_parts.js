@@ -3,6 +3,7 @@
 
 import { html, useEffect } from '../../shared/html.js';
 import { word } from '../../shared/words.js';
+import { seriesWithPictures } from './series.js';
 
 const CINE_MS = 100;
 const COLOURS = 8;
@@ -24,7 +25,7 @@ export function FrameChip({ tile }) {
 
 /** @param {Props} props */
 export function SeriesSelect({ tile }) {
-  const { series } = tile.study;
+  const series = seriesWithPictures(tile.study);
   if (series.length === 0) {
     return null;
   }

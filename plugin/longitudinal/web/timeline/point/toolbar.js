@@ -27,5 +27,6 @@ export function Toolbar({ page }) {
     <label class="group"><input type="checkbox" checked=${page.linksWindow} onChange=${() => page.linkWindows(!page.linksWindow)} />${word('tool.linkWindow')}</label>
     <div class="group">${button('zoomOut')}${button('zoomIn')}${button('fit')}${button('native')}${button('backToPlace')}</div>
     <div class="group">${button('invert')}${button('flipHorizontally')}${button('flipVertically')}${button('reset')}</div>
+    ${page.question === null && html`<span class="quiet">${word('page.hint')}</span>`}
   </div>`;
 }

@@ -12,8 +12,8 @@ const HELP = {
   alignmentFailed: { act: actions.align, key: 'unresolved.alignAgain' },
 };
 
-/** @param {{tile: import('./tile_model.js').TileModel}} props */
-export function Unresolved({ tile }) {
+/** @param {{tile: import('./tile_model.js').TileModel, isShort: boolean}} props isShort: there is a picture to leave free */
+export function Unresolved({ tile, isShort }) {
   const { reason, detail } = tile.unresolved;
   const help = /** @type {Record<string, any>} */ (HELP)[reason];
   const isUnderWay = ['queued', 'running'].includes(tile.study.alignment) || reason === 'notIndexed';
@@ -23,9 +23,9 @@ export function Unresolved({ tile }) {
     }
   }, [tile, reason]);
   const key = `unresolved.${reason}`;
-  return html`<div class="in-picture unresolved" data-reason=${reason}>
+  return html`<div class="in-picture unresolved ${isShort ? 'low' : ''}" data-reason=${reason}>
     <p><strong>${hasWord(key) ? word(key) : reason}</strong></p>
-    ${detail && html`<p class="detail">${detail}</p>`}
+    ${detail && !isShort && html`<p class="detail">${detail}</p>`}
     ${tile.job !== null ? html`<${Job} tile=${tile} />`
     : help && html`<button class="help" onClick=${() => help.act(tile)}>${word(help.key)}</button>`}
   </div>`;

@@ -51,7 +51,6 @@ export function View({ address, go, api }) {
       ${page.tiles.length > 0 && html`<${Toolbar} page=${page} />`}
       ${message !== null && html`<p class="message warning" role="alert">${word(message.key, message.values)}</p>`}
       ${patient === null && message === null && html`<p class="message" role="status">${word('app.loading')}</p>`}
-      ${page.tiles.length > 0 && page.question === null && html`<p class="hint">${word('page.hint')}</p>`}
       <${Grid} page=${page} />
       <p class="visually-hidden" role="status">${announcement !== null && word(announcement.key, announcement.values)}</p>
     </main>`;
