@@ -69,6 +69,9 @@ class Gestures {
 
   /** @param {PointerEvent} event */
   down(event) {
+    if (event.target instanceof Element && event.target.closest('button, a, .unresolved') !== null) {
+      return; // not the picture itself
+    }
     const place = this.at(event);
     this.element.setPointerCapture(event.pointerId);
     if (event.pointerType === 'touch') {
