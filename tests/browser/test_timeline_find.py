@@ -155,9 +155,9 @@ def test_an_alignment_is_followed_stopped_and_survives_a_reload(find: Find, head
     find.open_patient(heads)
     expect(find.card(2).locator(".state-word")).to_contain_text("not aligned", timeout=WITHIN_MS)
     find.card(2).get_by_role("checkbox").check()
-    expect(find.page.locator(".actions")).to_contain_text("1 study selected")
+    expect(find.page.locator(".find-actions")).to_contain_text("1 study selected")
     find.page.get_by_role("button", name="Align 1 study").click()
-    expect(find.page.locator(".actions [role=status]")).to_have_text("1 alignment is going to be made.")
+    expect(find.page.locator(".find-actions [role=status]")).to_have_text("1 alignment is going to be made.")
     job = find.page.locator(".job[data-state=running]")
     expect(job).to_contain_text(re.compile(r"\d+ %, "), timeout=WITHIN_MS)
     expect(job).to_contain_text("Align · OPENMS_P01 · 2012-07-31 · MR")
@@ -181,12 +181,12 @@ def test_an_alignment_is_followed_stopped_and_survives_a_reload(find: Find, head
 def test_all_studies_can_be_chosen_and_indexed(find: Find, evil: dict[str, Any]) -> None:
     find.open_patient(evil["ParentPatient"])
     find.page.get_by_role("button", name="Select all").click()
-    expect(find.page.locator(".actions")).to_contain_text("5 studies selected")
+    expect(find.page.locator(".find-actions")).to_contain_text("5 studies selected")
     find.page.get_by_role("button", name="Index 5 studies").click()
-    expect(find.page.locator(".actions [role=status]")).to_have_text("5 studies are going to be indexed.")
+    expect(find.page.locator(".find-actions [role=status]")).to_have_text("5 studies are going to be indexed.")
     expect(find.page.locator(".job").first).to_contain_text("Index · EVIL-80", timeout=WITHIN_MS)
     find.page.get_by_role("button", name="Select none").click()
-    expect(find.page.locator(".actions")).to_contain_text("None selected: the buttons act on all")
+    expect(find.page.locator(".find-actions")).to_contain_text("None selected: the buttons act on all")
 
 
 def test_what_failed_says_why(find: Find, evil: dict[str, Any]) -> None:
@@ -211,7 +211,7 @@ def test_a_refusal_of_the_server_is_told(find: Find, evil: dict[str, Any]) -> No
     find.page.route(re.compile(r"/alignments$"), lambda route: route.fulfill(status=429, json=problem))
     find.open_patient(evil["ParentPatient"])
     find.page.get_by_role("button", name="Align 5 studies").click()
-    expect(find.page.locator(".actions [role=alert]")).to_have_text("2,000 of your jobs wait already")
+    expect(find.page.locator(".find-actions [role=alert]")).to_have_text("2,000 of your jobs wait already")
 
 
 def test_a_server_that_is_gone_for_a_while_is_told_and_comes_back(find: Find, evil: dict[str, Any]) -> None:

@@ -147,6 +147,11 @@ export class Api {
   }
 }
 
+/** Where Orthanc has the stored values of a frame, 1-based; `links.pixels` of a plane. @param {string} orthancInstanceId */
+export function pixelsPath(orthancInstanceId, /** @type {number} */ frameNumber) {
+  return `/instances/${orthancInstanceId}/frames/${frameNumber - 1}/numpy?rescale=false`;
+}
+
 /** Encoded twice: Orthanc decodes a path once, joins slashes and drops dots at its end. @param {string} text */
 export function inPath(text) {
   return encodeURIComponent(encodeURIComponent(text).replaceAll('.', '%2E'));

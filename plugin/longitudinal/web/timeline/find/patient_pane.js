@@ -51,7 +51,7 @@ export function PatientPane({ api, id, feed, version, onChange, go }) {
     id: study.orthancStudyId, date: study.studyDate, state: states[number],
     title: [study.studyDate || word('study.noDate'), modalitiesOf(study), word(states[number].key, states[number].values)].join(' · '),
   }));
-  return html`<div class="patient">
+  return html`<div class="find-patient">
     <${Heading} patient=${patient} />
     ${problem && html`<p class="problem" role="alert">${wordOf(problem)}</p>`}
     <${Actions} api=${api} patient=${patient} chosen=${chosen} onChoose=${setChosen} onChange=${onChange} go=${go} />
@@ -114,7 +114,7 @@ function Actions({ api, patient, chosen, onChoose, onChange, go }) {
     }
   }
 
-  return html`<div class="actions">
+  return html`<div class="find-actions">
     <a class="button main" href=${`?patient=${encodeURIComponent(patient.orthancPatientId)}`} onClick=${opened}>${word('action.open')}</a>
     <button type="button" onClick=${() => onChoose(isEvery ? new Set() : new Set(all))}>${word(isEvery ? 'action.none' : 'action.all')}</button>
     <span class="quiet">${chosen.size ? counted('action.chosen', chosen.size) : word('action.everything')}</span>
@@ -134,7 +134,7 @@ function isPlain(event) {
 /** @param {any} first @param {any} study */
 function since(first, study) {
   const interval = first === study ? null : intervalOf(first.studyDate, study.studyDate);
-  return interval ? word(`interval.${interval.unit}`, { value: interval.value }) : '';
+  return interval ? word(`since.${interval.unit}`, { value: interval.value }) : '';
 }
 
 /** @param {any} problem */

@@ -4,7 +4,6 @@
 import { html, useEffect, useState } from '../../shared/html.js';
 import { word } from '../../shared/words.js';
 import { Bar } from '../bar.js';
-import { HelpButton } from '../panel/help.js';
 import { actionOf, areLettersOn } from '../keyboard.js';
 import { useJobs } from './jobs_feed.js';
 import { PatientPane } from './patient_pane.js';
@@ -21,6 +20,7 @@ export function View({ address, go, api }) {
   /** @param {string} id */
   const open = (id) => go({ view: 'find', patient: id, query: address.query });
   useEffect(() => {
+    document.title = word('app.title');
     const pressed = (/** @type {KeyboardEvent} */ event) => {
       if (actionOf(event, { letters: areLettersOn() })?.name === 'search') {
         event.preventDefault();
@@ -30,7 +30,7 @@ export function View({ address, go, api }) {
     addEventListener('keydown', pressed);
     return () => removeEventListener('keydown', pressed);
   }, []);
-  return html`<${Bar} address=${address} go=${go}><span class="bar-title">${word('app.title')}</span><${HelpButton} /></${Bar}>
+  return html`<${Bar} address=${address} go=${go} patient=${patient}><span class="bar-title">${word('app.title')}</span></${Bar}>
     <main class="find">
       <div class="find-side">
         <${SearchPanel} api=${api} chosen=${patient} text=${text} version=${version} onOpen=${open}

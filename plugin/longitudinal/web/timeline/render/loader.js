@@ -4,7 +4,7 @@
  * those who have left.
  */
 
-import { BadPixels, readNpy } from './npy.js';
+import { readNpy } from './npy.js';
 import { ByteCache } from './lru.js';
 
 /**
@@ -42,7 +42,7 @@ export class FrameLoader {
    * @param {AbortSignal} signal
    * @param {number} [priority]
    * @returns {Promise<StoredFrame>}
-   * @throws {BadPixels} the frame cannot be decoded
+   * @throws {import('./npy.js').BadPixels} the frame cannot be decoded
    * @throws {import('../../shared/api.js').Problem}
    */
   load(address, signal, priority = SEEN) {
