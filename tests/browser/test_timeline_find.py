@@ -183,7 +183,9 @@ def test_all_studies_can_be_chosen_and_indexed(find: Find, evil: dict[str, Any])
     find.page.get_by_role("button", name="Select all").click()
     expect(find.page.locator(".find-actions")).to_contain_text("5 studies selected")
     find.page.get_by_role("button", name="Index 5 studies").click()
-    expect(find.page.locator(".find-actions [role=status]")).to_have_text("5 studies are going to be indexed.")
+    expect(find.page.locator(".find-actions [role=status]")).to_have_text(
+        "5 studies are going to be indexed."
+    )
     expect(find.page.locator(".job").first).to_contain_text("Index · EVIL-80", timeout=WITHIN_MS)
     find.page.get_by_role("button", name="Select none").click()
     expect(find.page.locator(".find-actions")).to_contain_text("None selected: the buttons act on all")

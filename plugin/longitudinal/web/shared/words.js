@@ -179,9 +179,9 @@ const WORDS = {
   'study.open': 'Open {title}',
   'study.slices.one': '1 slice',
   'study.slices.many': '{count} slices',
-  'interval.days': '{value} d',
-  'interval.months': '{value} months',
-  'interval.years': '{value} y',
+  'since.days': '{value} d',
+  'since.months': '{value} months',
+  'since.years': '{value} y',
 
   // Find: what can be said of a study
   'state.notIndexed': 'Not indexed: its slices cannot be found yet',
