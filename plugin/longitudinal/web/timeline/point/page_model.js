@@ -85,7 +85,7 @@ export class PageModel extends SharedView {
     });
     this.patient = patient;
     this.message = null;
-    this.changed();
+    this.redraw();
   }
 
   /** Before anything was asked: the study that was named, else the newest with images. @param {string} [uid] */
@@ -99,7 +99,7 @@ export class PageModel extends SharedView {
     this.asked = tile;
     tile.begin();
     this.visible().forEach((one) => one.begin()); // after the one that is looked at
-    this.changed();
+    this.redraw();
   }
 
   leave() {

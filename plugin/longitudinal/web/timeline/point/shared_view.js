@@ -95,8 +95,11 @@ export class SharedView extends Observable {
   /** @param {TileModel} tile */
   activate(tile) {
     if (this.active !== tile) {
+      const before = this.active;
       this.active = tile;
       this.changed();
+      before?.changed();
+      tile.changed();
     }
   }
 

@@ -1,7 +1,7 @@
 // @ts-check
 /** One study: its picture, what is said of it, and its buttons. */
 
-import { html, useEffect, useRef } from '../../shared/html.js';
+import { Component, html, useEffect, useRef } from '../../shared/html.js';
 import { useObservable } from '../../shared/observable.js';
 import { word } from '../../shared/words.js';
 import { dayOf, intervalOf } from './dates.js';
@@ -15,8 +15,20 @@ import { Cine, FrameChip, SeriesSelect, Slider } from './tile_parts.js';
 import { Unresolved } from './unresolved.js';
 import * as actions from './actions.js';
 
+/** Drawn again when its study changes, not whenever the page does. */
+export class Tile extends Component {
+  /** @param {{tile: object}} next */
+  shouldComponentUpdate(next) {
+    return next.tile !== this.props.tile;
+  }
+
+  render() {
+    return html`<${Study} tile=${this.props.tile} />`;
+  }
+}
+
 /** @param {{tile: import('./tile_model.js').TileModel}} props */
-export function Tile({ tile }) {
+function Study({ tile }) {
   useObservable(tile);
   const { page } = tile;
   const grade = gradeOf(tile);
