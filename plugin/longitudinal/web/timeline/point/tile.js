@@ -55,6 +55,7 @@ export function titleOf(tile) {
   return [study.studyDate || word('tile.noDate'), interval, modality].filter(Boolean).join(' · ');
 }
 
+/** @param {{tile: import('./tile_model.js').TileModel, name: string}} props */
 function PictureBox({ tile, name }) {
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
   const box = useRef(/** @type {HTMLElement | null} */ (null));
@@ -87,7 +88,11 @@ function PictureBox({ tile, name }) {
   </div>`;
 }
 
-/** What is said of the picture and of the place in it. */
+/**
+ * What is said of the picture and of the place in it.
+ *
+ * @param {{tile: import('./tile_model.js').TileModel, grade: import('./grade.js').Grade | null}} props
+ */
 function Said({ tile, grade }) {
   const { shown, match } = tile;
   const crosshair = tile.isCurrent && !tile.isWithdrawn ? tile.crosshair() : null;
@@ -118,7 +123,7 @@ function Said({ tile, grade }) {
   </footer>`;
 }
 
-/** A place that transforms led to, asked by a pixel. */
+/** Whether transforms led to the place. @param {import('./tile_model.js').TileModel} tile */
 function canRefine({ match, page, isWithdrawn }) {
   return match !== null && !match.isSource && match.path.length > 0 && !isWithdrawn && page.question !== null;
 }

@@ -177,7 +177,7 @@ export class TilePictures extends TileGeometry {
     this.isBusy = false;
     this.message = message;
     if (this.page.mmPerPixel === null) {
-      this.page.fit(this);
+      this.page.fit(/** @type {any} */ (this));
     }
     this.changed();
   }
