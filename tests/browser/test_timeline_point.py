@@ -361,6 +361,49 @@ def test_wheel_keys_slider_and_cine_scroll(timeline: Timeline, head: Patient) ->
     tile.locator.get_by_role("button", name="Play the slices").click()
 
 
+# What the buttons do
+
+
+@pytest.mark.timeout(600)
+def test_a_study_that_is_not_aligned_is_aligned_and_refined_from_its_tile(
+    timeline: Timeline, server: OrthancServer, tmp_path: Path
+) -> None:
+    data("openms_dicom/patient01")
+    patient = Patient(server, tmp_path, make_head(tmp_path, 2, seed=11))
+    first, second = (timeline.tile(one["studyInstanceUid"]) for one in patient.studies)
+    timeline.open(study=first_of(patient))
+    first.wait_painted()
+    column, row, at = patient.studies[0]["pixels"][5]
+    first.locator.get_by_role("slider").fill(str(round(at) + 1))
+    timeline.ask(first, row, column)
+    expect(second.locator).to_contain_text("Not aligned with the other studies")
+    second.locator.get_by_role("button", name="Align").click()
+    expect(second.locator.get_by_role("progressbar")).to_be_visible()
+    expect(second.locator.get_by_role("button", name="Stop")).to_be_visible()
+    timeline.page.reload()
+    expect(second.locator.get_by_role("progressbar")).to_be_visible(timeout=WITHIN_MS)  # it survives that
+    expect(second.locator.locator("g.place")).to_be_visible(timeout=400_000)
+    match = next(m for m in timeline.resolved(pixel_of(first))["matches"] if not m["isSource"])
+    assert second.crosshair() == pytest.approx((match["row"], match["column"]), abs=0.5)
+    there = np.array(patient.studies[1]["pixels"][5])
+    assert np.hypot(*(np.array(second.crosshair()) - there[[1, 0]])) < 8
+    before = second.crosshair()
+    second.locator.get_by_role("button", name="Refine").click()
+    said = second.locator.locator(".refined")
+    expect(said).to_contain_text(re.compile("refined: |kept"), timeout=60_000)
+    moved = re.search(r"moved ([\d.]+) mm", said.inner_text())
+    if moved is None:
+        assert second.crosshair() == pytest.approx(before, abs=0.01)
+    else:
+        expect(second.locator.locator("g.before")).to_be_visible()
+        assert second.crosshair() != pytest.approx(before, abs=0.01)
+    assert timeline.page.locator("text=undefined").count() == 0
+
+
+def first_of(patient: Patient) -> str:
+    return str(patient.studies[0]["studyInstanceUid"])
+
+
 # What may go wrong
 
 

@@ -44,7 +44,11 @@ function Place({ tile, match }) {
   </g>`;
 }
 
-/** How far off the place may be: a circle in mm, or a dashed ring without a size. */
+/**
+ * How far off the place may be: a circle in mm, or a dashed ring without a size.
+ *
+ * @param {{at: {x: number, y: number}, match: any, mmPerPixel: number}} props
+ */
 function Ring({ at, match, mmPerPixel }) {
   const isKnown = match.uncertaintyMm !== null;
   const radius = isKnown ? match.uncertaintyMm / mmPerPixel : UNKNOWN_RING;
@@ -53,7 +57,11 @@ function Ring({ at, match, mmPerPixel }) {
     <circle class=${style} cx=${at.x} cy=${at.y} r=${radius} />`;
 }
 
-/** Where the place was before it was refined, with a line to where it is now. */
+/**
+ * Where the place was before it was refined, with a line to where it is now.
+ *
+ * @param {{tile: any, at: {x: number, y: number}}} props
+ */
 function Before({ tile, at }) {
   const { refinement } = tile;
   const { picture } = tile.shown;
@@ -66,12 +74,13 @@ function Before({ tile, at }) {
   return was && html`<g class="before"><path d=${`M${was.x - 5} ${was.y - 5}l10 10m0 -10l-10 10M${was.x} ${was.y}L${at.x} ${at.y}`} /></g>`;
 }
 
+/** @param {{orientation: readonly number[], tile: any}} props */
 function Edges({ orientation, tile }) {
   const edges = edgesOf(orientation, tile);
   return Object.entries(edges).map(([side, letters]) => html`<span class="edge edge-${side}" key=${side}>${letters}</span>`);
 }
 
-/** A rule of a round length. */
+/** A rule of a round length. @param {{tile: any}} props */
 function Scale({ tile }) {
   const { mmPerPixel } = tile.page;
   const mm = [200, 100, 50, 20, 10, 5, 2, 1].find((length) => length / mmPerPixel < tile.size.width / 3) ?? 1;

@@ -12,6 +12,7 @@ import { questionMessage } from './messages.js';
 import { hasPlaces, SeriesBook } from './series.js';
 import { SharedView } from './shared_view.js';
 import { TileModel } from './tile_model.js';
+import { watchTransforms } from './watch.js';
 
 export class PageModel extends SharedView {
   /** @param {import('../../shared/api.js').Api} api @param {(point: any) => void} onAsked told of each question */
@@ -30,6 +31,8 @@ export class PageModel extends SharedView {
     this.isAsking = false;
     this.asking = new AbortController();
     this.life = new AbortController();
+    /** @type {(tile: TileModel) => void} gives a tile the focus; the grid knows how */
+    this.focusOn = () => {};
     /** @type {{tile: TileModel, row: number, column: number} | null} */
     this.dragged = null;
     this.isFollowing = false;
@@ -61,7 +64,7 @@ export class PageModel extends SharedView {
       } else {
         this.start(shown?.studyInstanceUid);
       }
-      this.watch(signal);
+      watchTransforms(this, signal);
     } catch (error) {
       if (!signal.aborted) {
         this.say(questionMessage(error));
@@ -85,7 +88,7 @@ export class PageModel extends SharedView {
     });
     this.patient = patient;
     this.message = null;
-    this.changed();
+    this.redraw();
   }
 
   /** Before anything was asked: the study that was named, else the newest with images. @param {string} [uid] */
@@ -99,7 +102,25 @@ export class PageModel extends SharedView {
     this.asked = tile;
     tile.begin();
     this.visible().forEach((one) => one.begin()); // after the one that is looked at
-    this.changed();
+    this.redraw();
+  }
+
+  /** @param {TileModel} tile */
+  goToTile(tile) {
+    this.turnToTile(tile);
+    this.activate(tile);
+    if (this.question === null && this.asked !== tile) {
+      this.start(tile.uid);
+    }
+    queueMicrotask(() => this.focusOn(tile));
+  }
+
+  /** @param {TileModel} tile @param {number} by */
+  goToNext(tile, by) {
+    const next = this.tiles[this.tiles.indexOf(tile) + by];
+    if (next !== undefined) {
+      this.goToTile(next);
+    }
   }
 
   leave() {
@@ -220,8 +241,4 @@ export class PageModel extends SharedView {
     this.changed();
   }
 
-  /** @param {AbortSignal} signal */
-  watch(signal) {
-    import('./watch.js').then(({ watchTransforms }) => signal.aborted || watchTransforms(this, signal));
-  }
 }

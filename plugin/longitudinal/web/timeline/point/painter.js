@@ -11,6 +11,8 @@ export class Painter {
     this.context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d', { alpha: false }));
     this.asked = 0;
     this.handle = 0;
+    /** @type {(import('../render/renderer.js').Wanted & {reduction: number}) | null} on the canvas */
+    this.last = null;
     this.unsubscribe = tile.subscribe(() => this.schedule());
     this.observer = new ResizeObserver(() => this.measure());
     this.observer.observe(canvas);
@@ -51,21 +53,35 @@ export class Painter {
     const density = devicePixelRatio || 1;
     const width = Math.max(1, Math.round(tile.size.width * density));
     const height = Math.max(1, Math.round(tile.size.height * density));
+    const { shown } = tile;
+    if (shown !== null && tile.isBusy && !tile.isCurrent && this.canvas.width === width && this.canvas.height === height) {
+      return; // of an older question: it stays as it is until the new one is here
+    }
     const matrix = tile.imageFromCanvas(density)?.map(whole) ?? null;
     this.asked += 1;
-    const number = this.asked;
-    const { shown } = tile;
     if (matrix === null || shown === null || shown.frame === null) {
+      this.last = null;
       this.clear(width, height);
       return;
     }
     const window = { ...tile.currentRange(), isInverted: tile.isInverted !== shown.picture.isInverted };
-    const drawn = tile.page.renderer.draw({ frame: shown.frame, key: String(shown.picture.address), matrix, window, width, height });
+    const wanted = { frame: shown.frame, key: String(shown.picture.address), matrix, window, width, height };
+    if (this.last !== null && isSame(this.last, wanted)) {
+      this.tell(shown, this.last);
+      return;
+    }
+    this.draw(wanted, shown);
+  }
+
+  /** @param {import('../render/renderer.js').Wanted} wanted @param {import('./tile_pictures.js').Shown} shown */
+  draw(wanted, shown) {
+    const number = this.asked;
     const put = (/** @type {import('../render/renderer.js').Picture} */ picture) => {
       if (number === this.asked) {
-        this.put(picture, { shown, matrix, window });
+        this.put(picture, wanted, shown);
       }
     };
+    const drawn = this.tile.page.renderer.draw(wanted);
     if (drawn instanceof Promise) {
       drawn.then(put);
     } else {
@@ -82,21 +98,48 @@ export class Painter {
     delete canvas.dataset.painted;
   }
 
-  /** @param {import('../render/renderer.js').Picture} picture @param {{shown: any, matrix: number[], window: object}} how */
-  put({ image, reduction }, { shown, matrix, window }) {
+  /**
+   * @param {import('../render/renderer.js').Picture} picture
+   * @param {import('../render/renderer.js').Wanted} wanted
+   * @param {import('./tile_pictures.js').Shown} shown
+   */
+  put({ image, reduction }, wanted, shown) {
     const { canvas, context, tile } = this;
     if (canvas.width !== image.width || canvas.height !== image.height) {
       Object.assign(canvas, { width: image.width, height: image.height });
     }
     context.putImageData(image, 0, 0);
-    // what is on the screen, for those who check it
-    const { sopInstanceUid, frameNumber } = shown.picture;
-    canvas.dataset.painted = JSON.stringify({ sopInstanceUid, frameNumber, matrix, window, reduction, answer: shown.answer });
+    this.last = { ...wanted, reduction };
+    this.tell(shown, this.last);
     if (tile.reduction !== reduction) {
       tile.reduction = reduction;
       tile.changed();
     }
   }
+
+  /**
+   * What is on the screen, for those who check it.
+   *
+   * @param {import('./tile_pictures.js').Shown} shown
+   * @param {import('../render/renderer.js').Wanted & {reduction: number}} painted
+   */
+  tell({ picture, answer }, { matrix, window, reduction }) {
+    const { sopInstanceUid, frameNumber } = picture;
+    const told = JSON.stringify({ sopInstanceUid, frameNumber, matrix, window, reduction, answer });
+    if (this.canvas.dataset.painted !== told) {
+      this.canvas.dataset.painted = told;
+    }
+  }
+}
+
+/**
+ * @param {import('../render/renderer.js').Wanted} a
+ * @param {import('../render/renderer.js').Wanted} b
+ */
+function isSame(a, b) {
+  return a.frame === b.frame && a.width === b.width && a.height === b.height && a.window.center === b.window.center
+    && a.window.width === b.window.width && a.window.isInverted === b.window.isInverted
+    && a.matrix.every((value, at) => Math.abs(value - b.matrix[at]) < NEARLY_WHOLE);
 }
 
 /** @param {number} value */

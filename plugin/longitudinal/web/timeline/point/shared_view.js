@@ -69,34 +69,24 @@ export class SharedView extends Observable {
     }
   }
 
-  /** @param {TileModel} tile */
-  goToTile(tile) {
+  /** Turn to the page that has it. @param {TileModel} tile */
+  turnToTile(tile) {
     for (let index = 0; index < this.pages; index += 1) {
       if (pageOf(this.tiles, this.pinned(), this.pageSize, index).includes(tile)) {
         this.turnTo(index);
-        break;
+        return;
       }
-    }
-    this.activate(tile);
-    if (this.question === null && this.asked !== tile) {
-      this.start(tile.uid);
-    }
-    queueMicrotask(() => this.focusOn?.(tile));
-  }
-
-  /** @param {TileModel} tile @param {number} by */
-  goToNext(tile, by) {
-    const next = this.tiles[this.tiles.indexOf(tile) + by];
-    if (next !== undefined) {
-      this.goToTile(next);
     }
   }
 
   /** @param {TileModel} tile */
   activate(tile) {
     if (this.active !== tile) {
+      const before = this.active;
       this.active = tile;
       this.changed();
+      before?.changed();
+      tile.changed();
     }
   }
 

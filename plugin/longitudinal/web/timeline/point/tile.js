@@ -1,7 +1,7 @@
 // @ts-check
 /** One study: its picture, what is said of it, and its buttons. */
 
-import { html, useEffect, useRef } from '../../shared/html.js';
+import { Component, html, useEffect, useRef } from '../../shared/html.js';
 import { useObservable } from '../../shared/observable.js';
 import { word } from '../../shared/words.js';
 import { dayOf, intervalOf } from './dates.js';
@@ -15,8 +15,20 @@ import { Cine, FrameChip, SeriesSelect, Slider } from './tile_parts.js';
 import { Unresolved } from './unresolved.js';
 import * as actions from './actions.js';
 
+/** Drawn again when its study changes, not whenever the page does. */
+export class Tile extends Component {
+  /** @param {{tile: object}} next */
+  shouldComponentUpdate(next) {
+    return next.tile !== this.props.tile;
+  }
+
+  render() {
+    return html`<${Study} tile=${this.props.tile} />`;
+  }
+}
+
 /** @param {{tile: import('./tile_model.js').TileModel}} props */
-export function Tile({ tile }) {
+function Study({ tile }) {
   useObservable(tile);
   const { page } = tile;
   const grade = gradeOf(tile);
@@ -43,6 +55,7 @@ export function titleOf(tile) {
   return [study.studyDate || word('tile.noDate'), interval, modality].filter(Boolean).join(' · ');
 }
 
+/** @param {{tile: import('./tile_model.js').TileModel, name: string}} props */
 function PictureBox({ tile, name }) {
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
   const box = useRef(/** @type {HTMLElement | null} */ (null));
@@ -75,7 +88,11 @@ function PictureBox({ tile, name }) {
   </div>`;
 }
 
-/** What is said of the picture and of the place in it. */
+/**
+ * What is said of the picture and of the place in it.
+ *
+ * @param {{tile: import('./tile_model.js').TileModel, grade: import('./grade.js').Grade | null}} props
+ */
 function Said({ tile, grade }) {
   const { shown, match } = tile;
   const crosshair = tile.isCurrent && !tile.isWithdrawn ? tile.crosshair() : null;
@@ -106,7 +123,7 @@ function Said({ tile, grade }) {
   </footer>`;
 }
 
-/** A place that transforms led to, asked by a pixel. */
+/** Whether transforms led to the place. @param {import('./tile_model.js').TileModel} tile */
 function canRefine({ match, page, isWithdrawn }) {
   return match !== null && !match.isSource && match.path.length > 0 && !isWithdrawn && page.question !== null;
 }

@@ -98,10 +98,8 @@ export class TileModel extends TilePictures {
       return;
     }
     this.pursue(async (signal) => {
-      if (this.page.book.known.get(this.seriesId(match.seriesInstanceUid)) === undefined) {
-        // the address of the pixels is known before the geometry is
-        this.page.loader.load(this.page.api.href(pixelsPath(match.orthancInstanceId, match.frameNumber)), signal).catch(() => {});
-      }
+      // the address of the pixels is known before the geometry is, and before anything is drawn
+      this.page.loader.load(this.page.api.href(pixelsPath(match.orthancInstanceId, match.frameNumber)), signal).catch(() => {});
       const found = await this.find(match);
       return found && { ...found, match };
     });

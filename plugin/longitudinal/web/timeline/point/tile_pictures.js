@@ -23,6 +23,7 @@ import { TileGeometry } from './tile_geometry.js';
  */
 
 const AHEAD_SLICES = 4;
+const BUSY_MS = 120;
 
 export class TilePictures extends TileGeometry {
   /** @param {import('./page_model.js').PageModel} page @param {any} study as the patient's page lists it */
@@ -36,6 +37,8 @@ export class TilePictures extends TileGeometry {
     /** @type {Message | null} */
     this.message = null;
     this.isBusy = false;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.busyTimer = undefined;
     this.question = 0;
     this.aiming = new AbortController();
     this.aheadController = new AbortController();
@@ -81,6 +84,13 @@ export class TilePictures extends TileGeometry {
     }
   }
 
+  /** Said only where it lasts: most of the time the picture is here before anybody could read it. */
+  busy() {
+    this.isBusy = true;
+    clearTimeout(this.busyTimer);
+    this.busyTimer = setTimeout(() => this.isBusy && this.changed(), BUSY_MS);
+  }
+
   /** What was wanted before is wanted no more. @returns {AbortSignal} */
   restart() {
     this.aiming.abort();
@@ -95,9 +105,8 @@ export class TilePictures extends TileGeometry {
    */
   async pursue(finding) {
     const signal = this.restart();
-    this.isBusy = true;
     this.wanted = null;
-    this.changed();
+    this.busy();
     try {
       const target = await persistently(() => finding(signal), signal, () => this.say({ key: 'tile.noAnswer' }));
       if (signal.aborted) {
@@ -127,8 +136,7 @@ export class TilePictures extends TileGeometry {
       this.show(target, ready, null);
       return;
     }
-    this.isBusy = true;
-    this.changed();
+    this.busy();
     try {
       const load = () => this.page.loader.load(href, signal);
       const pixels = await persistently(load, signal, () => this.say({ key: 'tile.noAnswer' }));
@@ -169,7 +177,7 @@ export class TilePictures extends TileGeometry {
     this.isBusy = false;
     this.message = message;
     if (this.page.mmPerPixel === null) {
-      this.page.fit(this);
+      this.page.fit(/** @type {any} */ (this));
     }
     this.changed();
   }

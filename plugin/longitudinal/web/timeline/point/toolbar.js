@@ -6,6 +6,7 @@ import { word } from '../../shared/words.js';
 import { act } from './keys.js';
 import { CT_PRESETS, OWN_PRESETS } from './windows.js';
 
+/** @type {readonly ('window' | 'pan' | 'zoom')[]} */
 const TOOLS = ['window', 'pan', 'zoom'];
 
 /** @param {{page: import('./page_model.js').PageModel}} props */

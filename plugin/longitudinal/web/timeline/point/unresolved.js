@@ -31,6 +31,7 @@ export function Unresolved({ tile, isShort }) {
   </div>`;
 }
 
+/** @param {{tile: any}} props */
 function Job({ tile }) {
   const { state, progress, stage, secondsLeft } = tile.job;
   const percent = Math.floor(100 * progress);

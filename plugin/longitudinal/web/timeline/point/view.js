@@ -58,6 +58,7 @@ export function View({ address, go, api }) {
     </main>`;
 }
 
+/** @param {{page: PageModel}} props */
 function Grid({ page }) {
   const grid = useRef(/** @type {HTMLElement | null} */ (null));
   page.focusOn = (/** @type {import('./tile_model.js').TileModel} */ tile) => {
@@ -71,6 +72,7 @@ function Grid({ page }) {
   </div>`;
 }
 
+/** @param {{page: PageModel}} props */
 function Paging({ page }) {
   const { pages, pageIndex } = page;
   if (pages < 2) {

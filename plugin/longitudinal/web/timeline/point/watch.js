@@ -17,7 +17,7 @@ export async function watchTransforms(page, signal) {
     }
   } catch (error) {
     if (!signal.aborted) {
-      throw error;
+      page.say({ key: 'page.failed', values: { detail: String(error) } });
     }
   }
 }
