@@ -41,13 +41,14 @@ soak: setup ## an hour of kills, load, an old archive and ten million slices, ag
 	@scripts/setup.sh test
 	@$(BIN)/python -m benchmarks.soak
 
-lint: setup ## style, types, import directions, unused or undeclared dependencies
+lint: setup ## style, types, import directions, unused or undeclared dependencies; of Python and JavaScript
 	@scripts/setup.sh test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	PYTHONPATH=plugin $(BIN)/lint-imports
 	$(BIN)/deptry plugin
+	scripts/lint_javascript.sh
 
 format: setup ## rewrite the sources in the house style
 	@scripts/setup.sh test
