@@ -123,6 +123,13 @@ def test_what_the_images_say_is_text_everywhere(find: Find, evil: dict[str, Any]
         assert "<img src" in find.page.locator(place).first.inner_text()
     assert find.card(1).locator(".description").inner_text() == IMAGE
     assert find.page.locator("img, [onerror]").count() == 0
+    find.page.get_by_role("link", name="Open the timeline").click()
+    expect(find.page.locator("h1")).to_contain_text("<img src", timeout=WITHIN_MS)
+    expect(find.page.locator(".tile").first).to_contain_text("slice", timeout=WITHIN_MS)
+    find.page.keyboard.press("t")
+    find.page.locator(".header-panel").get_by_role("searchbox").fill("study description")
+    expect(find.page.locator(".attribute-value").first).to_have_text(IMAGE, timeout=WITHIN_MS)
+    assert find.page.locator("img, [onerror]").count() == 0
     find.open("?view=find&query=" + IMAGE.replace("=", "%3D") + "nobody")
     expect(find.page.locator(".search [role=status]")).to_contain_text(f"{IMAGE}nobody", timeout=WITHIN_MS)
     assert find.page.locator("img").count() == 0
