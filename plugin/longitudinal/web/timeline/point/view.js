@@ -47,6 +47,7 @@ export function View({ address, go, api }) {
       <${Paging} page=${page} />
     </${Bar}>
     <main class="point">
+      ${patient === null && html`<h1 class="visually-hidden">${word('app.title')}</h1>`}
       ${page.tiles.length > 1 && html`<${Strip} page=${page} />`}
       ${page.tiles.length > 0 && html`<${Toolbar} page=${page} />`}
       ${message !== null && html`<p class="message warning" role="alert">${word(message.key, message.values)}</p>`}
