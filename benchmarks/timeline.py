@@ -120,6 +120,7 @@ def measure(timeline: Timeline, truth: dict[str, Any], clicks: int, slices: int)
         "framesPerClick": median(row["frames"] for row in rows),
         "bytesPerClick": median(row["bytes"] for row in rows),
         "clicksThatFetched": sum(row["frames"] > 0 for row in rows),
+        "crosshairs": crosshairs(timeline, truth),
         "scrolling": scroll(timeline, tile, slices),
     }
 
@@ -141,6 +142,30 @@ def one_click(timeline: Timeline, tile: Any, pixel: list[float]) -> dict[str, fl
         "first": round(min(times), 1), "whole": round(max(times), 1), "straight": round(straight, 1), "bytes": size,
         "frames": len(fetched), "resolves": sum(url.endswith("/points/resolve") for url in new),
     }  # fmt: skip
+
+
+def crosshairs(timeline: Timeline, truth: dict[str, Any]) -> dict[str, Any]:
+    """Every place of the truth: the crosshair of each tile against resolve, and against the true motion."""
+    first, *others = truth["studies"]
+    matrices = {one["studyInstanceUid"]: np.array(one["matrixFromFirst"]) for one in others}
+    tile = timeline.tile(first["studyInstanceUid"])
+    off_pixels, off_mm = [], []
+    for column, row, at in first["pixels"]:
+        tile.locator.get_by_role("slider").fill(str(round(at) + 1))
+        timeline.page.wait_for_timeout(300)
+        timeline.ask(tile, row, column)
+        asked, (seen_row, seen_column) = tile.painted(), tile.crosshair()
+        pixel = {"sopInstanceUid": asked.sop_instance_uid, "row": seen_row, "column": seen_column}
+        answer = timeline.resolved(pixel)
+        point = np.array([answer["point"][axis] for axis in "xyz"] + [1])
+        for match in answer["matches"]:
+            place = timeline.tile(match["studyInstanceUid"]).crosshair()
+            off_pixels.append(float(np.hypot(place[0] - match["row"], place[1] - match["column"])))
+            if not match["isSource"]:
+                true = (matrices[match["studyInstanceUid"]] @ point)[:3]
+                off_mm.append(float(np.linalg.norm(true - [match[axis] for axis in "xyz"])))
+    return {"places": len(first["pixels"]), "crosshairs": len(off_pixels), "offResolvePixelsMax": round(max(off_pixels), 3),
+            "offTruthMmMax": round(max(off_mm), 3)}  # fmt: skip
 
 
 def scroll(timeline: Timeline, tile: Any, slices: int) -> dict[str, float]:

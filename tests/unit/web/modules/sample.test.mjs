@@ -73,6 +73,18 @@ test('colour is shown as it is, whatever the window', () => {
   assert.deepEqual([...out], [1, 2, 3, 255, 10, 20, 30, 255]);
 });
 
+test('what is not turned is drawn by a shorter way, to the same pixels', () => {
+  const values = Int16Array.from({ length: 37 * 53 }, (_, at) => (at * 7919) % 2003 - 900);
+  const one = frame(values, 37, 53, { slope: 1.7, intercept: -31.5 });
+  for (const [ci, c0, rj, r0] of [[0.41, -3.2, 0.77, -2.9], [-1.3, 51.1, 2.1, 0.4], [1, 5, 1, -7], [3.3, 0, -0.9, 36.5]]) {
+    const window = { center: 300, width: 1500 };
+    const upright = drawn(64, 64, [one], [ci, 0, c0, 0, rj, r0, 0, 0, 0], window);
+    const turned = drawn(64, 64, [one], [ci, 1e-300, c0, 0, rj, r0, 0, 0, 0], window); // the general way
+    assert.deepEqual(upright, turned);
+    assert.ok(new Set(upright).size > 20);
+  }
+});
+
 test('a missing frame is background', () => {
   assert.deepEqual(drawn(1, 1, [], IDENTITY, { center: 0, width: 1 }), [0]);
 });

@@ -14,6 +14,8 @@ import { SharedView } from './shared_view.js';
 import { TileModel } from './tile_model.js';
 import { watchTransforms } from './watch.js';
 
+const ADDRESS_MS = 250;
+
 export class PageModel extends SharedView {
   /** @param {import('../../shared/api.js').Api} api @param {(point: any) => void} onAsked told of each question */
   constructor(api, onAsked) {
@@ -31,6 +33,8 @@ export class PageModel extends SharedView {
     this.isAsking = false;
     this.asking = new AbortController();
     this.life = new AbortController();
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.telling = undefined;
     /** @type {(tile: TileModel) => void} gives a tile the focus; the grid knows how */
     this.focusOn = () => {};
     /** @type {{tile: TileModel, row: number, column: number} | null} */
@@ -46,11 +50,12 @@ export class PageModel extends SharedView {
 
   /** @param {import('../address.js').Address} address */
   async open({ patient, study, point }) {
-    this.life.abort();
+    this.leave();
+    this.number += 1; // no answer to an older question counts
     this.life = new AbortController();
     const { signal } = this.life;
-    this.tiles.forEach((tile) => tile.leave());
-    Object.assign(this, { patient: null, tiles: [], asked: null, question: null, message: null, mmPerPixel: null });
+    Object.assign(this, { patient: null, tiles: [], asked: null, active: null, question: null, message: null, mmPerPixel: null,
+      isAsking: false, dragged: null, pageIndex: 0 });
     this.changed();
     try {
       const answer = point && await this.patiently(() => this.api.resolve(point, { signal }));
@@ -126,6 +131,7 @@ export class PageModel extends SharedView {
   leave() {
     this.life.abort();
     this.asking.abort();
+    clearTimeout(this.telling);
     this.tiles.forEach((tile) => tile.leave());
   }
 
@@ -167,7 +173,7 @@ export class PageModel extends SharedView {
       this.question = question;
       this.message = null;
       this.apply(answer, tile);
-      this.onAsked(question);
+      this.tellAddress(question);
     } catch (error) {
       if (number === this.number && !signal.aborted) {
         this.say(questionMessage(error));
@@ -178,6 +184,12 @@ export class PageModel extends SharedView {
         this.changed();
       }
     }
+  }
+
+  /** Browsers allow no more than a few changes of the address a second. @param {any} question */
+  tellAddress(question) {
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => this.onAsked(question), ADDRESS_MS);
   }
 
   /** While the crosshair is dragged: one question at a time, always the newest. @param {TileModel} tile @param {{row: number, column: number}} pixel */

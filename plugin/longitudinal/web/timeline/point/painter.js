@@ -11,9 +11,10 @@ export class Painter {
     this.context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d', { alpha: false }));
     this.asked = 0;
     this.handle = 0;
+    this.answered = 0;
     /** @type {(import('../render/renderer.js').Wanted & {reduction: number}) | null} on the canvas */
     this.last = null;
-    this.unsubscribe = tile.subscribe(() => this.schedule());
+    this.unsubscribe = tile.subscribe(() => this.react());
     this.observer = new ResizeObserver(() => this.measure());
     this.observer.observe(canvas);
     this.measure();
@@ -37,6 +38,17 @@ export class Painter {
       tile.page.fit(tile);
     }
     tile.changed();
+  }
+
+  /** The picture of a new answer goes on the canvas at once, all else with the next frame of the screen. */
+  react() {
+    const { shown } = this.tile;
+    if (shown !== null && !this.tile.isBusy && shown.answer !== this.answered && this.tile.size.width > 0) {
+      this.answered = shown.answer;
+      this.paint();
+    } else {
+      this.schedule();
+    }
   }
 
   schedule() {

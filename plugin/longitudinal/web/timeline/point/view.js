@@ -49,6 +49,7 @@ export function View({ address, go, api }) {
       ${page.tiles.length > 0 && html`<${ShownHeader} page=${page} />`}
     </${Bar}>
     <main class="point">
+      ${patient === null && html`<h1 class="visually-hidden">${word('app.title')}</h1>`}
       ${page.tiles.length > 1 && html`<${Strip} page=${page} />`}
       ${page.tiles.length > 0 && html`<${Toolbar} page=${page} />`}
       ${message !== null && html`<p class="message warning" role="alert">${word(message.key, message.values)}</p>`}

@@ -46,6 +46,8 @@ export function sampleInto(out, width, height, frames, matrix, window) {
     pixels.fill(OPAQUE);
   } else if (flat !== undefined && flat.samples === 3) {
     sampleColour(out, width, height, flat, matrix);
+  } else if (flat !== undefined && flat.padding === null && matrix[1] === 0 && matrix[3] === 0) {
+    sampleUpright(pixels, width, height, flat, matrix, window);
   } else {
     sampleGrey(pixels, width, height, flat === undefined ? frames : flat, matrix, window);
   }
@@ -82,6 +84,74 @@ function sampleGrey(pixels, width, height, source, matrix, window) {
       }
     }
   }
+}
+
+/**
+ * The same as `sampleGrey` for what is drawn most of the time, a frame that is not turned: what is alike in all rows of the
+ * canvas is worked out once.
+ *
+ * @param {Uint32Array} pixels
+ * @param {number} width
+ * @param {number} height
+ * @param {Frame} frame
+ * @param {VoxelFromCanvas} matrix
+ * @param {Window} window
+ */
+function sampleUpright(pixels, width, height, { data, rows, columns, slope, intercept }, [ci, , c0, , rj, r0], window) {
+  const { scale, offset } = greyOf(window);
+  const grey = new Uint8ClampedArray(1);
+  const across = neighbours(width, ci, c0, columns);
+  const down = neighbours(height, rj, r0, rows);
+  const { first, second, share } = across;
+  for (let j = 0; j < height; j += 1) {
+    const start = j * width;
+    const dy = down.share[j];
+    if (dy !== dy) {
+      pixels.fill(OPAQUE, start, start + width);
+      continue;
+    }
+    const top = down.first[j] * columns;
+    const bottom = down.second[j] * columns;
+    for (let i = 0; i < width; i += 1) {
+      const dx = share[i];
+      const left = first[i];
+      const right = second[i];
+      const upper = data[top + left] * (1 - dx) + data[top + right] * dx;
+      const lower = data[bottom + left] * (1 - dx) + data[bottom + right] * dx;
+      const value = (upper * (1 - dy) + lower * dy) * slope + intercept;
+      if (value === value) { // not NaN, as of means of nothing but padding, and outside
+        grey[0] = value * scale + offset;
+        const level = grey[0];
+        pixels[start + i] = OPAQUE | (level << 16) | (level << 8) | level;
+      } else {
+        pixels[start + i] = OPAQUE;
+      }
+    }
+  }
+}
+
+/**
+ * The two pixels of the image beside each of the canvas, along one axis, and how near the second is; NaN outside.
+ *
+ * @param {number} length of the canvas
+ * @param {number} step
+ * @param {number} start
+ * @param {number} count of the image
+ */
+function neighbours(length, step, start, count) {
+  const first = new Int32Array(length);
+  const second = new Int32Array(length);
+  const share = new Float64Array(length).fill(NOWHERE);
+  for (let at = 0; at < length; at += 1) {
+    const place = step * at + start;
+    if (place >= -0.5 && place <= count - 0.5) {
+      const bounded = Math.min(Math.max(place, 0), count - 1);
+      first[at] = Math.floor(bounded);
+      share[at] = bounded - first[at];
+      second[at] = share[at] === 0 ? first[at] : first[at] + 1;
+    }
+  }
+  return { first, second, share };
 }
 
 /** Steep enough for a window of 1, which has two levels. */
