@@ -45,13 +45,14 @@ soak: setup ## run an hour of kills, load, an old archive and ten million slices
 	@scripts/setup.sh test
 	@$(BIN)/python -m benchmarks.soak
 
-lint: setup ## check style, types, import directions, and dependencies that are unused or not declared
+lint: setup ## check style, types, import directions, and unused or undeclared dependencies, of Python and JavaScript
 	@scripts/setup.sh test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	PYTHONPATH=plugin $(BIN)/lint-imports
 	$(BIN)/deptry plugin
+	scripts/lint_javascript.sh
 
 format: setup ## format the sources
 	@scripts/setup.sh test

@@ -180,10 +180,17 @@ def check(answer: dict[str, Any], clicked: NDArray[np.float64], images: dict[int
     return max(errors)
 
 
-def print_links(server: RunningServer, answer: dict[str, Any], ids: dict[int, str]) -> None:
+def timeline_link(server: RunningServer, question: dict[str, Any]) -> str:
+    """Return the address of the timeline page, at the clicked pixel."""
+    return f"{server.url}/imaging/app/?point={question['sopInstanceUid']},1,{question['row']},{question['column']}"
+
+
+def print_links(
+    server: RunningServer, question: dict[str, Any], answer: dict[str, Any], ids: dict[int, str]
+) -> None:
     """Print the links; OHIF opens all three examinations in one window."""
     patient = server.session.get(f"{server.url}/instances/{ids[1]}/patient", timeout=10).json()["ID"]
-    print("\nView it:")
+    print(f"\nView it:\n  Timeline    {timeline_link(server, question)}")
     for match in answer["matches"]:
         print(f"  {match['studyDate']}  {server.url}{match['links']['frame']}")
     print(f"  Orthanc     {server.url}/app/explorer.html#patient?uuid={patient}")
@@ -205,6 +212,7 @@ def main() -> None:
     ids = store_all(server, images)
     question, clicked = make_question(images[1])
     answer = ask(server, question)
+    print(f"\nSee it over the years, in a browser: {timeline_link(server, question)}")
     print("\nThe lesion's centre, clicked in the first examination, in all of them:")
     print(
         f"\n  curl --user {server.curl_user} -H 'Content-Type: application/json' \\\n"
@@ -212,7 +220,7 @@ def main() -> None:
     )
     print(json.dumps(answer, indent=2))
     error = check(answer, clicked, images)
-    print_links(server, answer, ids)
+    print_links(server, question, answer, ids)
     if error > TOLERANCE_MM:
         sys.exit(f"make demo: WRONG by {error:.3f} mm")
     print(f"\nAll three agree with the known motion to {TOLERANCE_MM} mm.")

@@ -84,6 +84,18 @@ fetch_ohif() {
     .venv/bin/python scripts/ohif.py || echo "make setup: continuing without OHIF; run make setup again to try again"
 }
 
+# Tools that check the pages' JavaScript (tests/javascript), at the versions and checksums of its lock. No page needs
+# them, and no scripts of theirs are run; without npm `make lint` says that it left JavaScript out.
+fetch_javascript_checks() {
+    local folder=tests/javascript
+    cmp --silent "$folder/package-lock.json" "$folder/node_modules/.installed" && return 0
+    command -v npm >/dev/null || return 0
+    echo "make setup: fetching TypeScript and eslint into $folder"
+    (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) &&
+        cp "$folder/package-lock.json" "$folder/node_modules/.installed" ||
+        echo "make setup: going on without them; run it again to try again"
+}
+
 if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
     install_packages
 elif ! command -v Orthanc >/dev/null; then
@@ -92,3 +104,4 @@ elif ! command -v Orthanc >/dev/null; then
 fi
 make_environment
 [ "$purpose" = compat ] || fetch_ohif
+[ "$purpose" != test ] || fetch_javascript_checks

@@ -45,6 +45,7 @@ class FakeArchive:
     files_read: list[str] = field(default_factory=list)
     instance_lists: list[str] = field(default_factory=list)
     last_updates: dict[str, str] = field(default_factory=dict)
+    tags_given: dict[str, str] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
     annotations: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
@@ -98,6 +99,7 @@ class FakeArchive:
         )
 
     def file(self, orthanc_id: str) -> bytes:
+        self.tags_given: dict[str, str] = {}
         self.files_read.append(orthanc_id)
         if orthanc_id in self.unreadable:
             raise KeyError(orthanc_id)
@@ -160,4 +162,4 @@ class FakeArchive:
         return self.last_updates.get(series, "")
 
     def tags(self, orthanc_id: str) -> str:
-        return self.short_json(orthanc_id)
+        return self.tags_given.get(orthanc_id) or self.short_json(orthanc_id)

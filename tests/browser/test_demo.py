@@ -7,7 +7,7 @@ import sys
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser.viewer import Viewer
 from tests.data import ROOT
@@ -46,6 +46,22 @@ def test_the_printed_link_opens_the_clicked_image(
             assert viewer.page.get_by_text(date).first.is_visible()
         assert viewer.shows_an_image()
         assert not viewer.failed
+
+
+def test_the_first_link_opens_the_page_at_the_lesion(
+    demo: str, browser: Browser, ohif_server: OrthancServer
+) -> None:
+    first = re.search(r"http\S+", demo)
+    assert first is not None
+    assert first[0].startswith(f"{ohif_server.url}/imaging/app/?point=")
+    with Viewer(browser, ohif_server.url, (ohif_server.user, ohif_server.password)) as viewer:
+        viewer.page.goto(first[0])
+        tiles = viewer.page.locator(".tile")
+        expect(tiles).to_have_count(3, timeout=30_000)
+        for date, told in (("2021-03-01", "asked here"), ("2022-03-07", "−0.5 mm"), ("2023-02-20", "0.7 mm")):
+            expect(tiles.filter(has_text=date)).to_contain_text(told, timeout=30_000)
+            expect(tiles.filter(has_text=date)).to_contain_text("full quality", timeout=30_000)
+        assert viewer.errors == []
 
 
 def test_the_list_shows_what_the_studies_are(demo: str, viewer: Viewer) -> None:

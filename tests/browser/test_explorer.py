@@ -462,16 +462,21 @@ def test_the_buttons_documented_for_explorer_2_lead_to_what_is_served(
     """Its page is at /ui/app/; names in braces are what it puts in."""
     (snippet,) = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "explorer.md").read_text(), re.DOTALL)
     buttons = json.loads(snippet)["OrthancExplorer2"]["UiOptions"]["CustomButtons"]
-    assert set(buttons) == {"study", "bulk-studies"}
+    assert set(buttons) == {"patient", "study", "bulk-studies"}
     values = {
         "{UUID}": patient["first"],
         "{StudyInstanceUID}": f"{ROOT_UID}.1",
         "{CommaSeparatedDicomIds}": f"{ROOT_UID}.1,{ROOT_UID}.2",
     }
-    for button in [button for level in buttons.values() for button in level]:
-        url = button["Url"]
-        for name, value in values.items():
-            url = url.replace(name, value)
+    for level, button in [(level, button) for level, some in buttons.items() for button in some]:
+        text = json.dumps({"url": button["Url"], "payload": button.get("Payload")})
+        here = values | ({"{UUID}": patient["patient"]} if level == "patient" else {})
+        for name, value in here.items():
+            text = text.replace(name, value)
+        filled = json.loads(text)
+        url, payload = filled["url"], filled["payload"]
         assert "{" not in url
-        answer = server.session.request(button["HttpMethod"], urljoin(f"{server.url}/ui/app/", url))
+        answer = server.session.request(
+            button["HttpMethod"], urljoin(f"{server.url}/ui/app/", url), json=payload
+        )
         assert answer.status_code == {"GET": 200, "POST": 202}[button["HttpMethod"]], (url, answer.text)

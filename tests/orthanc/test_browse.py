@@ -66,6 +66,20 @@ def test_a_patient_shows_what_joins_the_studies(loaded: OrthancServer) -> None:
     assert get(loaded, "/imaging/patients/nobody", 404)["errors"][0]["field"] == "patient"
 
 
+def test_patients_by_the_days_of_their_studies(loaded: OrthancServer) -> None:
+    oldest = get(loaded, "/imaging/studies")["studies"][-1]
+    day = oldest["studyDate"]
+    found = get(loaded, "/imaging/patients", **{"from": day, "to": day.replace("-", "")})
+    assert oldest["patientId"] in [line["patientId"] for line in found["patients"]]
+    assert found["total"] == len(found["patients"])
+    assert get(loaded, "/imaging/patients", to="1900-01-01") == {**found, "total": 0, "patients": []}
+    assert get(loaded, "/imaging/patients", query="nobody", **{"from": day})["total"] == 0
+    everybody = get(loaded, "/imaging/patients")["total"]
+    assert get(loaded, "/imaging/patients", **{"from": "1900-01-01"})["total"] == everybody
+    wrong = get(loaded, "/imaging/patients", 400, **{"from": "2021-02-30", "to": "soon"})
+    assert {error["field"] for error in wrong["errors"]} <= {"from", "to"}
+
+
 def test_studies_by_filter_and_one_by_one(loaded: OrthancServer) -> None:
     everything = get(loaded, "/imaging/studies")
     assert everything["total"] == 3

@@ -17,10 +17,12 @@ from longitudinal.host.orthanc_inventory import OrthancInventory
 from longitudinal.host.registration_services import RegistrationServices
 from longitudinal.host.request_filter import FilterHost
 from longitudinal.host.rest import RestHost
+from longitudinal.host.static_host import StaticHost
 from longitudinal.host.versions import read_versions
 from longitudinal.http.admission import Admission
 from longitudinal.http.headers import Guarded
 from longitudinal.http.links import link_builder, stored_values_of
+from longitudinal.http.page_files import PageFiles
 from longitudinal.http.route_table import Services, build_router
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.on_stored import Ingest
@@ -41,6 +43,7 @@ from longitudinal.sidecar.writer import Writer
 LOGGER = logging.getLogger(__name__)
 
 _DEFAULT_HTTP_THREADS = 50
+_PAGE = Path(__file__).parents[1] / "web"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class Plugin:
     filter: FilterHost
     rest: RestHost
     ohif: OhifHost
+    page: StaticHost
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,7 @@ def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
     admission = Admission(int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS)))
     services, registration = _services(settings, storage, indexing, ohif.root, admission)
     users = read_users(configuration)
+    page = PageFiles(_PAGE, settings.root, settings.allowed_frame_ancestors)
     guarded = Guarded(settings.allowed_frame_ancestors)
     return Plugin(
         root=settings.root,
@@ -117,6 +122,7 @@ def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
         filter=FilterHost(settings, configuration, users),
         rest=RestHost(settings.root, build_router(services), admission, users, guarded),
         ohif=ohif,
+        page=StaticHost(f"{settings.root}/app", page.answer, page.headers),
     )
 
 

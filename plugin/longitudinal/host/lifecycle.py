@@ -49,6 +49,7 @@ class _Lifecycle:
         orthanc.RegisterOnStoredInstanceCallback(immortal(self._on_stored))
         orthanc.RegisterOnChangeCallback(immortal(self._on_change))
         plugin.filter.register()
+        plugin.page.register()  # before the routes of the same root: the first that matches answers
         plugin.rest.register()
         plugin.ohif.register()
         extend_explorer(plugin.root)

@@ -10,6 +10,7 @@ from longitudinal.http.router import Limits, Router
 from longitudinal.http.routes.about import Versions, about_routes
 from longitudinal.http.routes.alignments import alignment_routes
 from longitudinal.http.routes.documentation import with_documentation
+from longitudinal.http.routes.header import header_routes
 from longitudinal.http.routes.images import image_routes
 from longitudinal.http.routes.index import index_routes
 from longitudinal.http.routes.jobs import job_routes
@@ -76,6 +77,7 @@ def build_router(of: Services) -> Router:
         *index_routes(lookup, queue, aligning, progress),
         *alignment_routes(lookup, aligning),
         *job_routes(queue),
+        *header_routes(readers, of.inventory.tags),
         *image_routes(settings.root, lookup, Pictures(readers, of.inventory.tags)),
         *patient_routes(readers, catalogue, queue, of.ohif_root),
         *point_routes(of.resolver, Refinements(of.resolver, queue, of.admission)),

@@ -37,14 +37,6 @@ function longitudinalExplorer(root) {
     .longitudinal .aside { margin-top: .8em; font-size: .85em; }
   `;
 
-  class Problem extends Error {
-    constructor(status, code, line) {
-      super(line);
-      this.status = status;
-      this.code = code;
-    }
-  }
-
   /** The visit of a page: its panel is filled until the visitor leaves. */
   let visit = null;
 
@@ -60,35 +52,28 @@ function longitudinalExplorer(root) {
 
   // Talking to the plugin
 
-  async function ask(path, signal, method = 'GET') {
-    let answer, body;
-    try {
-      answer = await fetch(`..${root}${path}`, { method, signal, cache: 'no-store' });
-      body = await answer.text();
-    } catch (error) {
-      throw signal.aborted ? error : new Problem(NO_ANSWER, '', 'The index does not answer.');
-    }
-    if (!answer.ok) {
-      throw problemOf(answer.status, body);
-    }
-    return JSON.parse(body);
+  /** The client that the timeline page has, too; asked for again when it could not be had. */
+  let client = null;
+  let attempts = 0;
+
+  function api() {
+    client ??= import(new URL(`..${root}/app/shared/api.js${attempts ? `?${attempts}` : ''}`, document.baseURI).href).then(
+      ({ Api }) => new Api({ prefix: new URL('..', document.baseURI).pathname.slice(0, -1), root }),
+      () => {
+        client = null;
+        attempts += 1;   // browsers remember a module that could not be had
+        throw Object.assign(new Error('The index does not answer.'), { status: NO_ANSWER });
+      },
+    );
+    return client;
   }
 
-  function problemOf(status, body) {
-    let told = {};
-    try {
-      told = JSON.parse(body);
-    } catch {
-      // a proxy's own page says nothing that fits into a line
-    }
-    if (status === 404) {
-      return new Problem(status, told.code, 'Not in the index yet.');
-    }
-    return new Problem(status, told.code, `The index answers ${status}: ${told.detail || told.title || 'no reason given'}`);
+  async function ask(path, signal, options = {}) {
+    return (await api()).ask(path, { ...options, signal });
   }
 
   function mayPass(problem) {
-    return [NO_ANSWER, 404, 502, 503, 504].includes(problem.status);
+    return problem.mayPass || problem.status === NO_ANSWER || problem.status === 404;
   }
 
   // Coming and going
@@ -159,7 +144,17 @@ function longitudinalExplorer(root) {
     if (problem.code === 'ambiguous' && level === 'patient') {
       return 'These studies have no PatientID: each is a patient of its own, told of on its own page.';
     }
-    return problem instanceof Problem ? problem.message : `This page failed: ${problem.message}`;
+    if (problem.status === undefined) {
+      return `This page failed: ${problem.message}`;
+    }
+    if (problem.status === NO_ANSWER) {
+      return 'The index does not answer.';
+    }
+    if (problem.status === 404) {
+      return 'Not in the index yet.';
+    }
+    const isProxy = problem.code === `http${problem.status}`;   // its own page says nothing that fits into a line
+    return `The index answers ${problem.status}: ${isProxy ? 'no reason given' : problem.message || 'no reason given'}`;
   }
 
   // A study
@@ -172,7 +167,7 @@ function longitudinalExplorer(root) {
     }
     if (!signal.aborted) {
       current.panel.said.replaceChildren(...linesOfStatus(status), ...linesOfStudy(current.study));
-      offer(current, current.study.links.ohif, 'Open in OHIF', indexAgain(current));
+      offer(current, current.study.links.ohif, 'Open in OHIF', align(current), indexAgain(current));
     }
     return isOver && !isUnderWay(status.alignment) ? null : POLL_MS;
   }
@@ -229,13 +224,29 @@ function longitudinalExplorer(root) {
   }
 
   function indexAgain(current) {
-    const button = element('a', { href: '#' }, 'Index again');
+    return doing(current, 'Index again', `/studies/${current.uuid}/index`, { method: 'POST' });
+  }
+
+  /** A patient's studies with each other, or one study with the best of the others. */
+  function align(current) {
+    const whom = current.level === 'patient' ? { patientId: current.uuid } : { studyInstanceUids: [current.uuid] };
+    return doing(current, 'Align', '/alignments', { body: whom });
+  }
+
+  function timeline(current) {
+    return element('a', {
+      href: `..${root}/app/?${current.level}=${encodeURIComponent(current.uuid)}`, target: '_blank', rel: 'external noopener',
+    }, 'Timeline');
+  }
+
+  function doing(current, label, path, options) {
+    const button = element('a', { href: '#' }, label);
     button.addEventListener('click', async (event) => {
       event.preventDefault();
       event.stopPropagation();   // jQuery Mobile would leave the page
       const { signal } = restart(current);
       try {
-        await ask(`/studies/${current.uuid}/index`, signal, 'POST');
+        await ask(path, signal, options);
         follow(current);
       } catch (problem) {
         if (!signal.aborted) {
@@ -269,7 +280,7 @@ function longitudinalExplorer(root) {
     }
     if (!signal.aborted) {
       current.panel.said.replaceChildren(...said);
-      offer(current, patient.links.ohif, `Open in OHIF: ${counted(patient.studies.length, 'study', 'studies')}`);
+      offer(current, patient.links.ohif, `Open in OHIF: ${counted(patient.studies.length, 'study', 'studies')}`, align(current));
     }
     const isMoving = patient.studies.some((study) => !study.indexed || isUnderWay(study.alignment));
     return isMoving ? SLOW_POLL_MS : null;
@@ -317,6 +328,7 @@ function longitudinalExplorer(root) {
     if (actions.childElementCount) {
       return;
     }
+    actions.append(timeline(current));
     if (ohif) {
       actions.append(element('a', { href: `..${ohif}`, target: '_blank', rel: 'external noopener' }, label));
     }

@@ -128,6 +128,12 @@ def a_refused_one(served: Served) -> str:
     return VENDORS
 
 
+def a_nested_one(served: Served) -> None:
+    """Orthanc gives more levels of sequences than any object of the standard has."""
+    (orthanc_id,) = [key for key, ds in served.archive.datasets() if ds.SOPInstanceUID == IMAGE]
+    served.archive.tags_given[orthanc_id] = "[" * 300 + "]" * 300
+
+
 SUCCESSES = [
     Drive("GET", "", ""),
     Drive("GET", "/health", "/health"),
@@ -146,7 +152,9 @@ SUCCESSES = [
     Drive("POST", "/jobs/{job}/retry", "/jobs/{}/retry", before=a_failed_job),
     Drive("GET", "/studies/{study}/frames/{index}", f"/studies/{FIRST}/frames/3"),
     Drive("GET", "/instances/{instance}/preview", f"/instances/{IMAGE}/preview"),
-    Drive("GET", "/patients", "/patients", query={"query": "P"}),
+    Drive("GET", "/imaging/app", "/imaging/app"),
+    Drive("GET", "/instances/{instance}/header", f"/instances/{IMAGE}/header"),
+    Drive("GET", "/patients", "/patients", query={"query": "P", "from": "2021-01-01"}),
     Drive("GET", "/patients/{patient}", "/patients/P"),
     Drive("GET", "/studies", "/studies", query={"patientId": "P", "from": "2021-01-01", "modality": "CT"}),
     Drive("GET", "/studies/{study}", f"/studies/{THIRD}"),
@@ -202,6 +210,9 @@ PROBLEMS = [
     Drive("GET", "/instances/{instance}/preview", "/instances/1.9/preview", code="notFound"),
     Drive("GET", "/instances/{instance}/preview", f"/instances/{IMAGE_TWICE}/preview", code="ambiguous"),
     Drive("GET", "/instances/{instance}/preview", f"/instances/{DOSE}/preview", code="noPicture"),
+    Drive("GET", "/instances/{instance}/header", "/instances/1.9/header", code="notFound"),
+    Drive("GET", "/instances/{instance}/header", f"/instances/{IMAGE_TWICE}/header", code="ambiguous"),
+    Drive("GET", "/instances/{instance}/header", f"/instances/{IMAGE}/header", before=a_nested_one, code="unprocessable"),
     Drive("GET", "/patients/{patient}", "/patients/nobody", code="notFound"),
     Drive("GET", "/patients/{patient}", "/patients/dot", code="ambiguous"),
     Drive("GET", "/studies", "/studies", query={"patientId": "nobody"}, code="notFound"),
@@ -363,6 +374,7 @@ def test_without_its_index_every_route_says_so(shared: Served, monkeypatch: pyte
     for drive in SUCCESSES:
         needs_none = drive.route in (
             "",
+            "/imaging/app",
             "/openapi.json",
             "/uploads",
             "/points/resolve",

@@ -1,13 +1,21 @@
-"""GET /imaging and /imaging/health: what this is, and whether it can serve."""
+"""GET /imaging and /imaging/health: what this is, and whether it can serve.
+
+A browser that opens /imaging is led to the timeline page. Its address may end in a slash or not: Orthanc shows us the same,
+and a relative redirect needs to know. So it leads to `imaging/app/`, which is right without a slash; with one the browser
+comes to /imaging/imaging/app/, whose slashes are known, and is led on from there. Relative, because only a browser
+knows the prefix of a proxy.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlencode
 
 import msgspec
 
 from longitudinal import __version__
-from longitudinal.http.exchange import Response
+from longitudinal.http.accept import prefers_page
+from longitudinal.http.exchange import Request, Response
 from longitudinal.http.router import Call, Route
 from longitudinal.ingest.completeness import Completeness
 from longitudinal.jobs.queue import JobQueue, Running
@@ -16,7 +24,9 @@ from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.facts import read_counts
 from longitudinal.sidecar.writer import Writer
 
+_PAGE = "app/"
 _LINKS = {
+    "app": _PAGE,
     "openapi": "openapi.json",
     "docs": "docs",
     "health": "health",
@@ -29,6 +39,7 @@ _LINKS = {
     "index": "index",
     "jobs": "jobs",
 }
+_VARIES = {"Vary": "Accept"}
 
 
 class About(msgspec.Struct, frozen=True):
@@ -97,9 +108,19 @@ def about_routes(
 ) -> list[Route]:
     """The routes about the plugin itself."""
 
-    def about(_: Call[None, None]) -> About:
-        links = {name: f"{root}/{path}" for name, path in _LINKS.items()}
-        return About("orthanc-longitudinal", __version__, "Not for primary diagnosis.", links)
+    last = root.rpartition("/")[2]
+    links = {name: f"{root}/{path}" for name, path in _LINKS.items()}
+    described = msgspec.json.encode(
+        About("orthanc-longitudinal", __version__, "Not for primary diagnosis.", links)
+    )
+
+    def about(call: Call[None, None]) -> Response:
+        if prefers_page(call.request.headers.get("accept", "")):
+            return _to_page(f"{last}/{_PAGE}", call.request)
+        return Response(described, headers=_VARIES)
+
+    def page(call: Call[None, None]) -> Response:
+        return _to_page(f"../../{_PAGE}", call.request)
 
     def health(_: Call[None, None]) -> Response:
         fault, index = writer.health.fault, _read_index(readers, queue, completeness)
@@ -128,9 +149,19 @@ def about_routes(
         return Response(msgspec.json.encode(answer), 200 if state == "ok" else 503)
 
     return [
-        Route("GET", "", about, "What this is, and where to go from here", answer=About),
+        Route("GET", "", about, "What this is, and where to go from here; the page for a browser", answer=About),
+        Route(
+            "GET", f"/{last}/app", page, "On the way of a browser to the page, from an address that ended in a slash",
+            answer="text/html", status=302,
+        ),
         Route("GET", "/health", health, "Whether the plugin can serve; 503 when it cannot", answer=Health),
-    ]
+    ]  # fmt: skip
+
+
+def _to_page(location: str, request: Request) -> Response:
+    """A redirect that keeps the arguments, such as ?patient=."""
+    arguments = f"?{urlencode(request.query)}" if request.query else ""
+    return Response(status=302, location=f"{location}{arguments}", headers=_VARIES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ import msgspec
 from longitudinal.alignment.loops import find_loops
 from longitudinal.dicom.dates import dashed_date
 from longitudinal.errors import Ambiguous, FieldError, NotFound
-from longitudinal.http.fields import Limit, Offset
+from longitudinal.http.fields import Date, Limit, Offset
 from longitudinal.http.links import study_links
+from longitudinal.http.parse import parse_days
 from longitudinal.http.router import Call, Route
 from longitudinal.jobs.kinds.align import newest_alignment
 from longitudinal.jobs.queue import JobQueue
@@ -29,9 +30,14 @@ _MOST_ATTEMPTS = 200
 
 
 class PatientQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """`query` is part of a PatientID or a name; case, accents and the width of Japanese letters do not count."""
+    """`query` is part of a PatientID or a name; case, accents and the width of Japanese letters do not count.
+
+    `from`, `to` are dates; patients with a study between them, inclusive.
+    """
 
     query: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    from_: Date | None = msgspec.field(name="from", default=None)
+    to: Date | None = None
     limit: Limit = 100
     offset: Offset = 0
 
@@ -102,7 +108,9 @@ def patient_routes(
 
     def patients(call: Call[PatientQuery, None]) -> PatientPage:
         query = call.query
-        total, rows = list_patients(readers.connection(), query.query, query.limit, query.offset)
+        days = parse_days({"from": query.from_, "to": query.to})
+        first, last = (day and day.replace("-", "") for day in days)
+        total, rows = list_patients(readers.connection(), query.query, query.limit, query.offset, first, last)
         return PatientPage(total, query.limit, query.offset, _lines(rows))
 
     def patient(call: Call[PatientPageQuery, None], patient: str) -> PatientDetail:

@@ -23,17 +23,31 @@ class StudyFilter:
 
 
 def list_patients(
-    connection: sqlite3.Connection, query: str, limit: int, offset: int
+    connection: sqlite3.Connection,
+    query: str,
+    limit: int,
+    offset: int,
+    first_date: str | None = None,
+    last_date: str | None = None,
 ) -> tuple[int, list[sqlite3.Row]]:
     """How many patients have `query` in their id or name (as `folded` compares), and one page of them by name.
 
-    Rows have patient_id, orthanc_id, patient_name, studies and latest (StudyDate).
+    With a first or last date (YYYYMMDD, inclusive) only patients with a study between them. Rows have patient_id,
+    orthanc_id, patient_name, studies and latest (StudyDate).
     """
-    values = {"part": folded(query), "any": query == ""}
+    values = {
+        "part": folded(query),
+        "any": query == "",
+        "always": first_date is None and last_date is None,
+        "first": first_date or "0",
+        "last": last_date or "9",
+    }
     connection.create_function("folded", 1, folded, deterministic=True)
     found = connection.execute(
         """SELECT key FROM patients
-        WHERE :any OR instr(folded(patient_id || char(10) || ifnull(patient_name, '')), :part)
+        WHERE (:any OR instr(folded(patient_id || char(10) || ifnull(patient_name, '')), :part))
+        AND (:always OR EXISTS (SELECT 1 FROM studies WHERE patient_key = patients.key
+            AND study_date <> '' AND study_date BETWEEN :first AND :last))
         ORDER BY patient_name, patient_id""",
         values,
     ).fetchall()

@@ -1,0 +1,192 @@
+// @ts-check
+/**
+ * The plugin's routes, for every page of ours: the timeline and Orthanc Explorer.
+ *
+ * Addresses hold behind a proxy under any path: `prefix` is worked out from the page's own address, and every link that
+ * the server hands out ("/instances/...") gets it through `href`.
+ */
+
+/** What the server, or the lack of one, says: `code` is for programs, `title` and `detail` are for people. */
+export class Problem extends Error {
+  /** @param {{status: number, code: string, title: string, detail: string, retryAfter?: number}} told */
+  constructor({ status, code, title, detail, retryAfter = 0 }) {
+    super(detail || title);
+    this.status = status;
+    this.code = code;
+    this.title = title;
+    this.detail = detail;
+    this.retryAfter = retryAfter;
+  }
+
+  /** Whether the same request may succeed in a moment: nobody answered, a proxy did, or the server is busy. */
+  get mayPass() {
+    return [0, 429, 502, 503, 504].includes(this.status);
+  }
+}
+
+/** Codes of problems that the server has not given. */
+export const NO_ANSWER = 'noAnswer';
+export const NOT_JSON = 'notJson';
+
+/**
+ * Where a page of ours is: the plugin's root, and what a proxy has put before it.
+ *
+ * @param {string} pathname of the page, such as "/pacs/imaging/app/"
+ * @param {string} root as the server knows it, such as "/imaging"
+ */
+export function placeOf(pathname, root) {
+  const at = pathname.lastIndexOf(`${root}/app`);
+  return { root, prefix: at < 0 ? '' : pathname.slice(0, at) };
+}
+
+/**
+ * @typedef {object} Options
+ * @property {AbortSignal} [signal]
+ * @property {unknown} [body] sent as JSON
+ * @property {string} [method]
+ */
+
+/** A client of one server. */
+export class Api {
+  /**
+   * @param {{prefix: string, root: string}} place
+   * @param {typeof fetch} [fetcher]
+   */
+  constructor({ prefix, root }, fetcher = (input, init) => fetch(input, init)) {
+    this.prefix = prefix;
+    this.root = root;
+    this.fetcher = fetcher;
+  }
+
+  /** @param {string} path absolute on the server, as in `links` */
+  href(path) {
+    return `${this.prefix}${path}`;
+  }
+
+  /**
+   * @param {string} path below the plugin's root, such as "/jobs"
+   * @param {Options} [options]
+   * @returns {Promise<any>}
+   * @throws {Problem} or the signal's AbortError
+   */
+  async ask(path, { signal, body, method = body === undefined ? 'GET' : 'POST' } = {}) {
+    const headers = body === undefined ? undefined : { 'Content-Type': 'application/json' };
+    const answer = await this.request(this.href(`${this.root}${path}`), {
+      method, signal, headers, cache: 'no-store', body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const text = await whole(answer.text(), signal);
+    try {
+      return text === '' ? null : JSON.parse(text);
+    } catch {
+      throw new Problem({ status: answer.status, code: NOT_JSON, title: 'The answer is not JSON', detail: '' });
+    }
+  }
+
+  /**
+   * A request of any address of this origin, whose failure is a Problem.
+   *
+   * @param {string} address
+   * @param {RequestInit} [init]
+   * @returns {Promise<Response>}
+   */
+  async request(address, init = {}) {
+    const signal = init.signal ?? undefined;
+    const answer = await whole(this.fetcher(address, { credentials: 'same-origin', ...init }), signal);
+    if (!answer.ok) {
+      throw problemOf(answer, await whole(answer.text(), signal));
+    }
+    return answer;
+  }
+
+  /** @param {object} point a pixel or a point, and filters @param {Options} [options] */
+  resolve(point, options) {
+    return this.ask('/points/resolve', { ...options, body: point });
+  }
+
+  /**
+   * @param {object} request {sourceFrameOfReferenceUid, targetFrameOfReferenceUid, points: [[x, y, z]]}
+   * @param {Options} [options]
+   */
+  map(request, options) {
+    return this.ask('/points/map', { ...options, body: request });
+  }
+
+  /** @param {string} id PatientID or Orthanc id @param {Options} [options] */
+  patient(id, options) {
+    return this.ask(`/patients/${inPath(id)}`, options);
+  }
+
+  /** @param {string} id StudyInstanceUID or Orthanc id @param {Options} [options] */
+  study(id, options) {
+    return this.ask(`/studies/${inPath(id)}`, options);
+  }
+
+  /** @param {string} id SeriesInstanceUID or Orthanc id @param {Options} [options] */
+  stacks(id, options) {
+    return this.ask(`/series/${inPath(id)}/stacks`, options);
+  }
+
+  /** @param {string} id @param {Options} [options] */
+  job(id, options) {
+    return this.ask(`/jobs/${inPath(id)}`, options);
+  }
+
+  /** @param {string} id @param {Options} [options] */
+  stop(id, options) {
+    return this.ask(`/jobs/${inPath(id)}`, { ...options, method: 'DELETE' });
+  }
+
+  /** @param {string} study @param {Options} [options] */
+  index(study, options) {
+    return this.ask(`/studies/${inPath(study)}/index`, { ...options, method: 'POST' });
+  }
+
+  /** @param {object} request as POST /alignments takes it @param {Options} [options] */
+  align(request, options) {
+    return this.ask('/alignments', { ...options, body: request });
+  }
+}
+
+/** Where Orthanc has the stored values of a frame, 1-based; `links.pixels` of a plane. @param {string} orthancInstanceId */
+export function pixelsPath(orthancInstanceId, /** @type {number} */ frameNumber) {
+  return `/instances/${orthancInstanceId}/frames/${frameNumber - 1}/numpy?rescale=false`;
+}
+
+/** Encoded twice: Orthanc decodes a path once, joins slashes and drops dots at its end. @param {string} text */
+export function inPath(text) {
+  return encodeURIComponent(encodeURIComponent(text).replaceAll('.', '%2E'));
+}
+
+/**
+ * @template T
+ * @param {Promise<T>} promise of fetch or of a body
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<T>}
+ */
+async function whole(promise, signal) {
+  try {
+    return await promise;
+  } catch (error) {
+    if (signal?.aborted) {
+      throw error;
+    }
+    throw new Problem({ status: 0, code: NO_ANSWER, title: 'The server does not answer', detail: '' });
+  }
+}
+
+/** @param {Response} answer @param {string} body */
+function problemOf(answer, body) {
+  let told = { code: '', title: '', detail: '' };
+  try {
+    told = { ...told, ...JSON.parse(body) };
+  } catch {
+    // a proxy's own page says nothing that fits into a line
+  }
+  return new Problem({
+    status: answer.status,
+    code: told.code || `http${answer.status}`,
+    title: told.title || answer.statusText || String(answer.status),
+    detail: told.detail,
+    retryAfter: Number(answer.headers.get('Retry-After')) || 0,
+  });
+}

@@ -1,0 +1,46 @@
+// @ts-check
+/** Waiting, and trying again for as long as what is wrong may pass. */
+
+import { Problem } from './api.js';
+
+/** @param {number} ms @param {AbortSignal} signal @returns {Promise<void>} rejects when the signal aborts */
+export function pause(ms, signal) {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    const leave = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', leave);
+      resolve();
+    }, ms);
+    signal.addEventListener('abort', leave, { once: true });
+  });
+}
+
+/**
+ * @template T
+ * @param {() => Promise<T>} attempt
+ * @param {AbortSignal} signal
+ * @param {(problem: Problem) => void} onWait told before each wait
+ * @param {number} [waitMs]
+ * @returns {Promise<T>}
+ * @throws what does not pass, and the signal's AbortError
+ */
+export async function persistently(attempt, signal, onWait, waitMs = 1000) {
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (signal.aborted || !(error instanceof Problem) || !error.mayPass) {
+        throw error;
+      }
+      onWait(error);
+      await pause(Math.max(waitMs, 1000 * error.retryAfter), signal);
+    }
+  }
+}

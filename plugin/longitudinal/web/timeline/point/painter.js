@@ -1,0 +1,161 @@
+// @ts-check
+/** Puts a tile's picture on its canvas, once a frame of the screen, never an older one over a newer. */
+
+const NEARLY_WHOLE = 1e-6; // of a pixel: rounding in what led to a matrix
+
+export class Painter {
+  /** @param {import('./tile_model.js').TileModel} tile @param {HTMLCanvasElement} canvas */
+  constructor(tile, canvas) {
+    this.tile = tile;
+    this.canvas = canvas;
+    this.context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d', { alpha: false }));
+    this.asked = 0;
+    this.handle = 0;
+    this.answered = 0;
+    /** @type {(import('../render/renderer.js').Wanted & {reduction: number}) | null} on the canvas */
+    this.last = null;
+    this.unsubscribe = tile.subscribe(() => this.react());
+    this.observer = new ResizeObserver(() => this.measure());
+    this.observer.observe(canvas);
+    this.measure();
+  }
+
+  leave() {
+    this.unsubscribe();
+    this.observer.disconnect();
+    cancelAnimationFrame(this.handle);
+    this.asked = -1;
+  }
+
+  measure() {
+    const { tile, canvas } = this;
+    const size = { width: canvas.clientWidth, height: canvas.clientHeight };
+    if (size.width === tile.size.width && size.height === tile.size.height) {
+      return;
+    }
+    tile.size = size;
+    if (tile.page.mmPerPixel === null) {
+      tile.page.fit(tile);
+    }
+    tile.changed();
+  }
+
+  /** The picture of a new answer goes on the canvas at once, all else with the next frame of the screen. */
+  react() {
+    const { shown } = this.tile;
+    if (shown !== null && !this.tile.isBusy && shown.answer !== this.answered && this.tile.size.width > 0) {
+      this.answered = shown.answer;
+      this.paint();
+    } else {
+      this.schedule();
+    }
+  }
+
+  schedule() {
+    if (this.handle === 0) {
+      this.handle = requestAnimationFrame(() => {
+        this.handle = 0;
+        this.paint();
+      });
+    }
+  }
+
+  paint() {
+    const { tile } = this;
+    const density = devicePixelRatio || 1;
+    const width = Math.max(1, Math.round(tile.size.width * density));
+    const height = Math.max(1, Math.round(tile.size.height * density));
+    const { shown } = tile;
+    if (shown !== null && tile.isBusy && !tile.isCurrent && this.canvas.width === width && this.canvas.height === height) {
+      return; // of an older question: it stays as it is until the new one is here
+    }
+    const matrix = tile.imageFromCanvas(density)?.map(whole) ?? null;
+    this.asked += 1;
+    if (matrix === null || shown === null || shown.frame === null) {
+      this.last = null;
+      this.clear(width, height);
+      return;
+    }
+    const window = { ...tile.currentRange(), isInverted: tile.isInverted !== shown.picture.isInverted };
+    const wanted = { frame: shown.frame, key: String(shown.picture.address), matrix, window, width, height };
+    if (this.last !== null && isSame(this.last, wanted)) {
+      this.tell(shown, this.last);
+      return;
+    }
+    this.draw(wanted, shown);
+  }
+
+  /** @param {import('../render/renderer.js').Wanted} wanted @param {import('./tile_pictures.js').Shown} shown */
+  draw(wanted, shown) {
+    const number = this.asked;
+    const put = (/** @type {import('../render/renderer.js').Picture} */ picture) => {
+      if (number === this.asked) {
+        this.put(picture, wanted, shown);
+      }
+    };
+    const drawn = this.tile.page.renderer.draw(wanted);
+    if (drawn instanceof Promise) {
+      drawn.then(put);
+    } else {
+      put(drawn);
+    }
+  }
+
+  /** @param {number} width @param {number} height */
+  clear(width, height) {
+    const { canvas, context } = this;
+    Object.assign(canvas, { width, height });
+    context.fillStyle = 'black';
+    context.fillRect(0, 0, width, height);
+    delete canvas.dataset.painted;
+  }
+
+  /**
+   * @param {import('../render/renderer.js').Picture} picture
+   * @param {import('../render/renderer.js').Wanted} wanted
+   * @param {import('./tile_pictures.js').Shown} shown
+   */
+  put({ image, reduction }, wanted, shown) {
+    const { canvas, context, tile } = this;
+    if (canvas.width !== image.width || canvas.height !== image.height) {
+      Object.assign(canvas, { width: image.width, height: image.height });
+    }
+    context.putImageData(image, 0, 0);
+    this.last = { ...wanted, reduction };
+    this.tell(shown, this.last);
+    if (tile.reduction !== reduction) {
+      tile.reduction = reduction;
+      tile.changed();
+    }
+  }
+
+  /**
+   * What is on the screen, for those who check it.
+   *
+   * @param {import('./tile_pictures.js').Shown} shown
+   * @param {import('../render/renderer.js').Wanted & {reduction: number}} painted
+   */
+  tell({ picture, answer }, { matrix, window, reduction }) {
+    const { sopInstanceUid, frameNumber } = picture;
+    const told = JSON.stringify({ sopInstanceUid, frameNumber, matrix, window, reduction, answer });
+    if (this.canvas.dataset.painted !== told) {
+      this.canvas.dataset.painted = told;
+    }
+  }
+}
+
+/**
+ * @param {import('../render/renderer.js').Wanted} a
+ * @param {import('../render/renderer.js').Wanted} b
+ */
+function isSame(a, b) {
+  return a.frame === b.frame && a.width === b.width && a.height === b.height && a.window.center === b.window.center
+    && a.window.width === b.window.width && a.window.isInverted === b.window.isInverted
+    && a.matrix.every((value, at) => Math.abs(value - b.matrix[at]) < NEARLY_WHOLE);
+}
+
+/** @param {number} value */
+function whole(value) {
+  const rounded = Math.round(value);
+  return Math.abs(value - rounded) < NEARLY_WHOLE ? rounded : value;
+}

@@ -1,0 +1,160 @@
+// @ts-check
+/** What all tiles share: the scale, where the place lies in them, the tool, and which of them are seen. */
+
+import { fittingScale } from '../../shared/geometry.js';
+import { Observable } from '../../shared/observable.js';
+import { pageOf, pagesOf } from './paging.js';
+
+/** @typedef {import('./tile_model.js').TileModel} TileModel */
+
+const SMALLEST_MM = 0.02; // of a CSS pixel
+const LARGEST_MM = 20;
+
+export class SharedView extends Observable {
+  constructor() {
+    super();
+    /** @type {TileModel[]} in time order */
+    this.tiles = [];
+    /** @type {TileModel | null} whose image was clicked last */
+    this.asked = null;
+    /** @type {TileModel | null} under the pointer, or with the focus */
+    this.active = null;
+    /** @type {number | null} of a CSS pixel, in every tile */
+    this.mmPerPixel = null;
+    /** Where the place lies in every tile, from its middle, CSS pixels. */
+    this.anchor = { x: 0, y: 0 };
+    /** @type {'window' | 'pan' | 'zoom'} what a drag does */
+    this.tool = 'window';
+    this.linksWindow = true;
+    /** @type {import('./windows.js').Range | null} of all tiles with Hounsfield units */
+    this.sharedRange = null;
+    this.pageSize = 6;
+    this.pageIndex = 0;
+  }
+
+  redraw() {
+    this.changed();
+    this.tiles.forEach((tile) => tile.changed());
+  }
+
+  // Which tiles are seen
+
+  /** The tiles on the screen: what was asked in and the first study always, the others page by page. */
+  visible() {
+    const { tiles, pageSize, pageIndex } = this;
+    const seen = pageOf(tiles, this.pinned(), pageSize, pageIndex);
+    tiles.forEach((tile) => tile.setVisible(seen.includes(tile)));
+    return seen;
+  }
+
+  pinned() {
+    return [...new Set([this.asked ?? this.tiles[0], this.tiles[0]])].filter(Boolean);
+  }
+
+  get pages() {
+    return pagesOf(this.tiles.length, this.pinned().length, this.pageSize);
+  }
+
+  /** @param {number} index */
+  turnTo(index) {
+    this.pageIndex = Math.min(Math.max(index, 0), this.pages - 1);
+    this.changed();
+  }
+
+  /** @param {number} size */
+  setPageSize(size) {
+    if (size !== this.pageSize) {
+      this.pageSize = size;
+      this.turnTo(this.pageIndex);
+    }
+  }
+
+  /** Turn to the page that has it. @param {TileModel} tile */
+  turnToTile(tile) {
+    for (let index = 0; index < this.pages; index += 1) {
+      if (pageOf(this.tiles, this.pinned(), this.pageSize, index).includes(tile)) {
+        this.turnTo(index);
+        return;
+      }
+    }
+  }
+
+  /** @param {TileModel} tile */
+  activate(tile) {
+    if (this.active !== tile) {
+      const before = this.active;
+      this.active = tile;
+      this.changed();
+      before?.changed();
+      tile.changed();
+    }
+  }
+
+  // How they show
+
+  /** @param {'window' | 'pan' | 'zoom'} tool */
+  setTool(tool) {
+    this.tool = tool;
+    this.changed();
+  }
+
+  /** @param {boolean} links */
+  linkWindows(links) {
+    this.linksWindow = links;
+    this.redraw();
+  }
+
+  /** @param {TileModel} tile whose image is to fit as a whole */
+  fit(tile) {
+    const { shown, size } = tile;
+    if (shown === null || shown.frame === null || shown.picture.plane === null || size.width === 0) {
+      return;
+    }
+    const { frame, picture: { plane } } = shown;
+    this.mmPerPixel = fittingScale({ rows: frame.rows, columns: frame.columns, spacing: plane.spacing }, size.width, size.height);
+    this.anchor = { x: 0, y: 0 };
+    const middle = tile.crosshair() && tile.canvasAt((frame.rows - 1) / 2, (frame.columns - 1) / 2);
+    if (middle) {
+      this.anchor = { x: size.width / 2 - middle.x, y: size.height / 2 - middle.y };
+    }
+    this.redraw();
+  }
+
+  /** One pixel of the image for each of the screen, none of them interpolated. @param {TileModel} tile */
+  native(tile) {
+    const { shown, size } = tile;
+    if (!shown?.frame || shown.picture.plane === null) {
+      return;
+    }
+    const density = devicePixelRatio || 1;
+    this.mmPerPixel = shown.picture.plane.spacing[1] * density;
+    const { row, column } = tile.crosshair() ?? { row: (shown.frame.rows - 1) / 2, column: (shown.frame.columns - 1) / 2 };
+    // the anchor in screen pixels must be as far from a whole number as the pixel of the image that lies there
+    const snapped = (/** @type {number} */ middle, /** @type {number} */ pixel) => {
+      const part = pixel - Math.floor(pixel);
+      return (Math.round((middle * density) - 0.5 - part) + part + 0.5) / density - middle;
+    };
+    this.anchor = { x: snapped(size.width / 2 + this.anchor.x, column) + this.anchor.x,
+      y: snapped(size.height / 2 + this.anchor.y, row) + this.anchor.y };
+    this.redraw();
+  }
+
+  /** @param {number} factor above 1: nearer */
+  zoom(factor) {
+    if (this.mmPerPixel !== null) {
+      this.mmPerPixel = Math.min(Math.max(this.mmPerPixel / factor, SMALLEST_MM), LARGEST_MM);
+      this.redraw();
+    }
+  }
+
+  /** @param {number} x CSS pixels @param {number} y */
+  pan(x, y) {
+    this.anchor = { x: this.anchor.x + x, y: this.anchor.y + y };
+    this.redraw();
+  }
+
+  center() {
+    this.anchor = { x: 0, y: 0 };
+    this.redraw();
+  }
+}

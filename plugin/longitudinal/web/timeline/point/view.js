@@ -1,0 +1,114 @@
+// @ts-check
+/** One place of the body in every study of a patient. */
+
+import { html, useEffect, useLayoutEffect, useRef, useState } from '../../shared/html.js';
+import { useObservable } from '../../shared/observable.js';
+import { word } from '../../shared/words.js';
+import { writeAddress } from '../address.js';
+import { Bar } from '../bar.js';
+import { actionOf, areLettersOn } from '../keyboard.js';
+import { ShownHeader } from '../panel/shown_header.js';
+import { act } from './keys.js';
+import { PageModel } from './page_model.js';
+import { Strip } from './strip.js';
+import { Tile } from './tile.js';
+import { Toolbar } from './toolbar.js';
+
+const NARROW = '(max-width: 1200px)';
+const NARROW_TILES = 4;
+const WIDE_TILES = 6;
+
+/** @param {import('../app.js').ViewProps} props */
+export function View({ address, go, api }) {
+  const own = useRef(''); // the address that this page has written itself
+  const [page] = useState(() => new PageModel(api, (point) => {
+    const next = { point };
+    own.current = writeAddress(next);
+    go(next, { replace: true });
+  }));
+  useObservable(page);
+
+  useEffect(() => {
+    if (writeAddress(address) !== own.current) {
+      own.current = writeAddress(address);
+      page.open(address);
+    }
+  }, [address]);
+  useEffect(() => () => page.leave(), [page]);
+  useEffect(() => listenToKeys(page), [page]);
+  useEffect(() => followWidth(page), [page]);
+  useLayoutEffect(() => {
+    document.title = page.patient === null ? word('app.title') : word('page.title', { name: nameOf(page.patient) });
+  }, [page.patient]);
+
+  const { patient, message, announcement } = page;
+  return html`<${Bar} address=${address} go=${go} patient=${patient?.orthancPatientId}>
+      ${patient !== null && html`<h1 class="patient">${nameOf(patient)} <span class="quiet">${patient.patientId}</span></h1>`}
+      ${patient?.identityConflict && html`<p class="warning">${word('page.identityConflict')}</p>`}
+      <${Paging} page=${page} />
+      ${page.tiles.length > 0 && html`<${ShownHeader} page=${page} />`}
+    </${Bar}>
+    <main class="point">
+      ${patient === null && html`<h1 class="visually-hidden">${word('app.title')}</h1>`}
+      ${page.tiles.length > 1 && html`<${Strip} page=${page} />`}
+      ${page.tiles.length > 0 && html`<${Toolbar} page=${page} />`}
+      ${message !== null && html`<p class="message warning" role="alert">${word(message.key, message.values)}</p>`}
+      ${patient === null && message === null && html`<p class="message" role="status">${word('app.loading')}</p>`}
+      <${Grid} page=${page} />
+      <p class="visually-hidden" role="status">${announcement !== null && word(announcement.key, announcement.values)}</p>
+    </main>`;
+}
+
+/** @param {{page: PageModel}} props */
+function Grid({ page }) {
+  const grid = useRef(/** @type {HTMLElement | null} */ (null));
+  page.focusOn = (/** @type {import('./tile_model.js').TileModel} */ tile) => {
+    const places = [...grid.current?.querySelectorAll('.tile') ?? []];
+    const found = places.find((element) => /** @type {HTMLElement} */ (element).dataset.study === tile.uid);
+    /** @type {HTMLElement | null | undefined} */ (found?.querySelector('.picture'))?.focus();
+  };
+  const visible = page.visible();
+  return html`<div class="grid tiles-${visible.length}" ref=${grid}>
+    ${visible.map((/** @type {any} */ tile) => html`<${Tile} key=${tile.uid} tile=${tile} />`)}
+  </div>`;
+}
+
+/** @param {{page: PageModel}} props */
+function Paging({ page }) {
+  const { pages, pageIndex } = page;
+  if (pages < 2) {
+    return null;
+  }
+  return html`<div class="group paging" role="group" aria-label=${word('paging.name')}>
+    <button disabled=${pageIndex === 0} onClick=${() => page.turnTo(pageIndex - 1)}>${word('paging.earlier')}</button>
+    <span>${word('paging.page', { page: pageIndex + 1, pages })}</span>
+    <button disabled=${pageIndex === pages - 1} onClick=${() => page.turnTo(pageIndex + 1)}>${word('paging.later')}</button>
+  </div>`;
+}
+
+/** @param {any} patient */
+function nameOf({ patientName, patientId }) {
+  return patientName.replaceAll('^', ' ').trim() || patientId;
+}
+
+/** @param {PageModel} page @returns {() => void} */
+function listenToKeys(page) {
+  /** @param {KeyboardEvent} event */
+  function press(event) {
+    const action = actionOf(event, { letters: areLettersOn() });
+    if (action !== null && act(page, action)) {
+      event.preventDefault();
+    }
+  }
+  addEventListener('keydown', press);
+  return () => removeEventListener('keydown', press);
+}
+
+/** @param {PageModel} page @returns {() => void} */
+function followWidth(page) {
+  const query = matchMedia(NARROW);
+  const set = () => page.setPageSize(query.matches ? NARROW_TILES : WIDE_TILES);
+  query.addEventListener('change', set);
+  set();
+  return () => query.removeEventListener('change', set);
+}
