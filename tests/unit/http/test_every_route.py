@@ -131,7 +131,7 @@ def a_refused_one(served: Served) -> str:
 def a_nested_one(served: Served) -> None:
     """Orthanc gives more levels of sequences than any object of the standard has."""
     (orthanc_id,) = [key for key, ds in served.archive.datasets() if ds.SOPInstanceUID == IMAGE]
-    served.archive.tags_given[orthanc_id] = "[" * 300 + "]" * 300
+    served.archive.tags_given[orthanc_id] = '{"a":' * 300 + "1" + "}" * 300
 
 
 SUCCESSES = [
