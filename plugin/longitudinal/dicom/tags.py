@@ -216,8 +216,8 @@ def tags_from_dataset(
         element: Any = dataset.get_item(element_tag)  # still raw where nobody has asked for it
         vr = _vr(element) if isinstance(element, RawDataElement) else None
         if vr in _WRITTEN_AS_ASCII:
-            written = (element.value or b"").decode("latin-1")  # pydicom raises on malformed numbers
-            found[wanted[element_tag]] = written.strip(_PADDING)
+            # as written: pydicom raises on malformed numbers
+            found[wanted[element_tag]] = (element.value or b"").decode("latin-1").strip(_PADDING)
         elif vr in _TEXT:
             written = characters.decode(element.value or b"", is_name=vr == "PN")
             found[wanted[element_tag]] = written.strip(_PADDING)
