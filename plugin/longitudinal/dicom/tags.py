@@ -222,10 +222,7 @@ def tags_from_dataset(
             written = characters.decode(element.value or b"", is_name=vr == "PN")
             found[wanted[element_tag]] = written.strip(_PADDING)
         elif vr in _WORD and len(element.value or b"") == _WORD_BYTES:
-            order: Literal["little", "big"] = "little" if element.is_little_endian else "big"
-            found[wanted[element_tag]] = str(int.from_bytes(element.value, order, signed=vr == "SS"))
-        elif element_tag in _PIXEL_KEYS:
-            found[wanted[element_tag]] = None
+            found[wanted[element_tag]] = _word(element, vr)
         elif element is not None:
             found[wanted[element_tag]] = _short_value(dataset, element_tag, keep, characters)
     return found
@@ -289,6 +286,12 @@ _WORD, _WORD_BYTES = frozenset({"US", "SS"}), 2
 _TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 
 
+def _word(element: RawDataElement, vr: str | None) -> str:
+    """Read one number of 16 bits, as text."""
+    order: Literal["little", "big"] = "little" if element.is_little_endian else "big"
+    return str(int.from_bytes(element.value or b"", order, signed=vr == "SS"))
+
+
 def _keys_of(keep: frozenset[str]) -> dict[BaseTag, str]:
     return {Tag(int(key.replace(",", ""), 16)): key for key in keep}
 
@@ -338,6 +341,8 @@ def _short_value(
     dataset: pydicom.Dataset, element_tag: BaseTag, keep: frozenset[str], characters: CharacterSet
 ) -> Any:
     """Turn one element into a string, a list of items or None."""
+    if element_tag in _PIXEL_KEYS:
+        return None
     try:
         element = dataset[element_tag]
     except Exception:  # pydicom raises many kinds; an unreadable value is treated like one that was cut
