@@ -30,7 +30,7 @@ install: ## add the plugin to the Orthanc of this machine (docs/install.md; ARGS
 uninstall: ## take it out of there again
 	@scripts/install.sh --uninstall $(ARGS)
 
-compat: setup ## the tests against real servers here, on Debian 13 and on forky, as root (SYSTEMS="trixie" ARGS="-k resolve")
+compat: setup ## the tests against real servers here, on Debian 13, on forky, and the Docker image, as root (SYSTEMS="trixie" ARGS="-k resolve")
 	@scripts/compat.sh $(ARGS)
 
 cluster: setup ## two Orthanc on one PostgreSQL and one storage folder, to look at (docs/cluster.md)
