@@ -34,7 +34,7 @@ install: ## add the plugin to the Orthanc of this machine (docs/install.md; ARGS
 uninstall: ## remove it again
 	@scripts/install.sh --uninstall $(ARGS)
 
-compat: setup ## run the tests against real servers here, on Debian 13 and on forky, as root (SYSTEMS="trixie" ARGS="-k resolve")
+compat: setup ## run the tests against real servers here, on Debian 13 and on forky, and build and try the Docker image, as root (SYSTEMS="trixie" ARGS="-k resolve")
 	@scripts/compat.sh $(ARGS)
 
 cluster: setup ## run two Orthanc servers on one PostgreSQL and one storage folder, to try out (docs/cluster.md)

@@ -3,9 +3,12 @@
 #
 # SYSTEMS names them: this machine ("here"), and releases of Debian, each in its own root (debian_root.sh). Roots
 # have no browser: where pages are tested, this machine's Chromium drives the servers in there over the loopback they share.
+# "image" among them builds docker/Dockerfile and tries the image; without SYSTEMS and without arguments that is done, too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+systems=${SYSTEMS:-here trixie forky}
+[ -n "${SYSTEMS:-}" ] || [ $# -gt 0 ] || systems+=" image"
 names_tests=no
 for argument; do
     [ ! -e "${argument%%::*}" ] || names_tests=yes
@@ -23,10 +26,12 @@ tests='scripts/setup.sh "$0"
 dpkg-query --show --showformat="compat: \${Package} \${Version}\n" orthanc orthanc-python orthanc-dicomweb python3
 exec .venv/bin/python -m pytest "$@"'
 
-for system in ${SYSTEMS:-here trixie forky}; do
+for system in $systems; do
     echo "compat: $system"
     if [ "$system" = here ]; then
         sh -ec "$tests" test "$@" || failed+=("$system")
+    elif [ "$system" = image ]; then
+        scripts/image.sh || failed+=("$system")
     else
         "${beside[@]}" scripts/debian_root.sh "$system" sh -ec "$tests" compat "$@" || failed+=("$system")
     fi

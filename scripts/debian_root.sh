@@ -38,26 +38,11 @@ read -r -a packages <<<"ca-certificates libatomic1 $(scripts/setup.sh packages)"
 [ "$suite" != forky ] || packages+=(g++ python3-dev)
 root=$cache/$suite-$(sha256sum <<<"${packages[*]}" | cut -c 1-16)
 
-# The mirror of this machine; debootstrap's default if it is not a Debian.
-mirror() {
-    local uri
-    # shellcheck disable=SC2016  # for apt to expand
-    uri=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep --extended-regexp '/debian/?$' | head -n 1 || true)
-    echo "${DEBIAN_MIRROR:-${uri%/}}"
-}
-
 make_root() {
-    local script=/usr/share/debootstrap/scripts/$suite part=$root.part
-    # every release since etch is made in the same way, but an older debootstrap does not know newer names
-    [ -e "$script" ] || script=/usr/share/debootstrap/scripts/sid
+    local part=$root.part
     echo "debian_root: making $root"
     rm -rf "$part" "$cache/$suite"-*
-    debootstrap --variant=minbase "$suite" "$part" "$(mirror)" "$script" >"$cache/$suite.log" 2>&1 ||
-        { tail -n 20 "$cache/$suite.log" "$part/debootstrap/debootstrap.log" >&2; exit 1; }
-    printf '#!/bin/sh\nexit 101\n' >"$part/usr/sbin/policy-rc.d"
-    chmod +x "$part/usr/sbin/policy-rc.d"
-    # its proxy, and its tolerance of an outdated mirror
-    apt-config dump 2>/dev/null | grep --extended-regexp '^Acquire::(https?::Proxy|Check-)' >"$part/etc/apt/apt.conf.d/99here" || true
+    scripts/bootstrap.sh "$suite" "$part" >"$cache/$suite.log" 2>&1 || { tail -n 40 "$cache/$suite.log" >&2; exit 1; }
     mount -t proc proc "$part/proc"
     chroot "$part" apt-get update -qq
     chroot "$part" env DEBIAN_FRONTEND=noninteractive apt-get install --yes -qq --no-install-recommends "${packages[@]}" \

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs only what is missing: scripts/setup.sh runtime|test|compat
-# On a machine that has everything it takes a few milliseconds. `compat` is `test` without a browser and OHIF;
-# `scripts/setup.sh packages` lists the packages it needs.
+# Installs only what is missing: scripts/setup.sh runtime|test|compat|image
+# On a machine that has everything it takes a few milliseconds. `compat` is `test` without a browser and OHIF, `image` that and
+# what builds the image; `scripts/setup.sh packages` lists the packages that `compat` needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,6 +16,7 @@ packages=(orthanc orthanc-python orthanc-dicomweb orthanc-gdcm dcmtk dicom3tools
 [ "$purpose" = runtime ] || packages+=(orthanc-postgresql postgresql nginx curl)
 # tests open pages in a real browser
 [ "$purpose" = test ] && packages+=(chromium)
+[ "$purpose" = image ] && packages+=(buildah debootstrap)
 [ "$purpose" = packages ] && { echo "${packages[*]}"; exit; }
 
 as_root() {
@@ -103,5 +104,5 @@ elif ! command -v Orthanc >/dev/null; then
     exit 1
 fi
 make_environment
-[ "$purpose" = compat ] || fetch_ohif
+[[ "$purpose" = @(compat|image) ]] || fetch_ohif
 [ "$purpose" != test ] || fetch_javascript_checks

@@ -125,6 +125,7 @@ def go(page: Page, url: str, until: Literal["load", "networkidle"]) -> None:
         except Error as error:
             if "interrupted by another navigation" not in str(error) or attempt == ATTEMPTS - 1:
                 raise
+            page.wait_for_timeout(SETTLE_MS)
     assert answer is not None
     assert answer.ok
 

@@ -56,13 +56,15 @@ def test_every_answer_of_ours_is_guarded(
 
 
 def test_a_method_that_is_not_there_is_answered_without_a_body(shared_server: OrthancServer) -> None:
-    """Orthanc has one call for this status, which drops all headers and the body, and refuses it in every other one."""
+    """Orthanc has one call for this status, which drops our headers and the body, and refuses it in every other one."""
+    version = tuple(map(int, shared_server.session.get("/system").json()["Version"].split(".")))
     for method, path, allowed in (
         ("DELETE", "/imaging/patients", "GET"),
         ("PUT", "/imaging/points/resolve", "POST"),
     ):
         answer = ask(shared_server, method, path)
         assert (answer.status_code, answer.headers["Allow"], answer.content) == (405, allowed, b"")
+        assert answer.headers.get("X-Content-Type-Options") == ("nosniff" if version >= (1, 12, 7) else None)
 
 
 def test_only_named_sites_may_show_our_pages(start_orthanc: StartOrthanc) -> None:

@@ -1,4 +1,4 @@
-"""Dockerfile and docker-compose.yml, as far as they can be held without an engine: there is none where this is made."""
+"""Dockerfile and docker-compose.yml, as far as they can be held without building; scripts/image.sh builds and runs it."""
 
 import json
 import re

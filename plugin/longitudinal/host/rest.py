@@ -108,15 +108,17 @@ def _labels_errors() -> bool:
 
 
 def _send(output: Any, response: Response, headers: Mapping[str, str], labels_errors: bool) -> None:
+    if response.status == _METHOD_NOT_ALLOWED:
+        # Orthanc's other calls refuse this one. Its own takes no body and drops what was set before it: had we set nosniff,
+        # not even the one that Orthanc adds from 1.12.7 on would go out.
+        output.SendMethodNotAllowed(response.headers["Allow"])
+        return
     for name, value in headers.items():
         output.SetHttpHeader(name, value)
     if response.location is not None:
         # Orthanc's own Redirect is a permanent one and drops all other headers.
         output.SetHttpHeader("Location", response.location)
         _send_status(output, response.status, b"")
-    elif response.status == _METHOD_NOT_ALLOWED:
-        # Orthanc's SendHttpStatus refuses this one, and has a call of its own, which takes no body.
-        output.SendMethodNotAllowed(response.headers["Allow"])
     elif response.status == _OK:
         output.AnswerBuffer(response.body, response.content_type)
     else:

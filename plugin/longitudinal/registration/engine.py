@@ -15,7 +15,6 @@ from longitudinal import __version__
 from longitudinal.dicom.registration.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.geometry.affine import Matrix
-from longitudinal.reasons import Rejection
 from longitudinal.registration.alignment import Alignment, Method, Progress, Stage
 from longitudinal.registration.block_match import PLACES, WHOLE, BlockMatches, match_blocks, match_layouts
 from longitudinal.registration.greedy import refine_affine, refine_deformable
@@ -38,6 +37,7 @@ from longitudinal.settings import Acceptance
 from longitudinal.transforms.checks import CHECKS
 from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.model import Transform, linear
+from longitudinal.reasons import Rejection
 
 ENGINE = (
     f"orthanc-longitudinal {__version__}-{CHECKS} "
