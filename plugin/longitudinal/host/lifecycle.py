@@ -61,6 +61,8 @@ from longitudinal.sidecar.writer import Writer
 LOGGER = logging.getLogger(__name__)
 
 _DEFAULT_HTTP_THREADS = 50
+# The change log may tell of an object between reading and writing it: then it is not written, and has to be read again.
+_SETTLE_READS = 4
 _LEVELS = {
     orthanc.ResourceType.PATIENT: "patients",
     orthanc.ResourceType.STUDY: "studies",
@@ -192,10 +194,13 @@ class _Plugin:
     def _settle_registration(self, orthanc_id: str) -> None:
         """Return when the sidecar has a registration object as it is now, with what is said about it."""
         self._annotations.refresh(orthanc_id).result()
-        if not has_transforms(self._readers.connection(), orthanc_id):
+        for _ in range(_SETTLE_READS):
+            if has_transforms(self._readers.connection(), orthanc_id):
+                return
             done = self._ingest.index(orthanc_id)  # no callback told of it
-            if done is not None:
-                done.result()
+            if done is None:
+                return
+            done.result()
 
     def _stop(self) -> None:
         self._rest.stop()
