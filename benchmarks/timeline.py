@@ -4,7 +4,8 @@
 
 A made head (benchmarks/longitudinal_patients.py) in as many studies, each in a frame of its own, joined by its true motion.
 For each click: the time from the release of the button to the first and to the last tile of the answer on its canvas, and,
-right after, what the same browser takes to fetch the same frames straight from Orthanc. Prints one JSON object.
+right after, what the same browser takes to fetch straight from Orthanc the frames that this click had to fetch, and all
+frames of the grid (the page keeps what it has had before). Prints one JSON object.
 """
 
 import argparse
@@ -108,12 +109,17 @@ def measure(timeline: Timeline, truth: dict[str, Any], clicks: int, slices: int)
         one_click(timeline, tile, study["pixels"][number % len(study["pixels"])]) for number in range(clicks)
     ]
     fetching = [row for row in rows if row["frames"] > 0]
-    first, whole, straight = ([row[name] for row in fetching] for name in ("first", "whole", "straight"))
+    first, whole, straight, grid = (
+        [row[name] for row in fetching] for name in ("first", "whole", "straight", "straightGrid")
+    )
     return {
         "clicks": len(rows),
         "firstTileMs": {"median": median(first), "p95": p95(first), "max": max(first)},
         "wholeGridMs": {"median": median(whole), "p95": p95(whole)},
         "sameFramesStraightMs": {"median": median(straight), "p95": p95(straight)},
+        "framesOfTheGridStraightMs": {"median": median(grid), "p95": p95(grid)},
+        "ratioOfMediansToTheGrid": round(median(whole) / median(grid), 2),
+        "ratioOfP95ToTheGrid": round(p95(whole) / p95(grid), 2),
         "ratioOfMedians": round(median(whole) / median(straight), 2),
         "ratioOfP95": round(p95(whole) / p95(straight), 2),
         "resolvesPerClick": [min(row["resolves"] for row in rows), max(row["resolves"] for row in rows)],
@@ -138,10 +144,21 @@ def one_click(timeline: Timeline, tile: Any, pixel: list[float]) -> dict[str, fl
     new = timeline.viewer.requested[asked:]
     fetched = [url for url in new if "/numpy" in url]
     straight, size = page.evaluate(_STRAIGHT, fetched)
+    shown = {"sopInstanceUid": tile.painted().sop_instance_uid, "row": row, "column": column}
+    grid = [
+        f"{timeline.viewer.url}/instances/{match['orthancInstanceId']}/frames/{match['frameNumber'] - 1}/numpy?rescale=false"
+        for match in timeline.resolved(shown)["matches"]
+    ]
+    straight_grid, _ = page.evaluate(_STRAIGHT, grid)
     return {
-        "first": round(min(times), 1), "whole": round(max(times), 1), "straight": round(straight, 1), "bytes": size,
-        "frames": len(fetched), "resolves": sum(url.endswith("/points/resolve") for url in new),
-    }  # fmt: skip
+        "first": round(min(times), 1),
+        "whole": round(max(times), 1),
+        "straight": round(straight, 1),
+        "straightGrid": round(straight_grid, 1),
+        "bytes": size,
+        "frames": len(fetched),
+        "resolves": sum(url.endswith("/points/resolve") for url in new),
+    }
 
 
 def crosshairs(timeline: Timeline, truth: dict[str, Any]) -> dict[str, Any]:
