@@ -2,12 +2,15 @@
 
     .venv/bin/python -m benchmarks.longitudinal_patients head OUT [--studies 6] [--size 512] [--registrations chain]
     .venv/bin/python -m benchmarks.longitudinal_patients phantom OUT
+    .venv/bin/python -m benchmarks.longitudinal_patients odd OUT
     ... --seed 1 --load http://localhost:8042 [--user name:password] [--give 1.5]
 
 `head`: patient01's first study (shared data), moved and turned a known way between 6, 20, 60 or any number of examinations,
 each in a Frame of Reference of its own, on a grid of its own, with a lesion that grows; `--size` is the matrix (320 or 512).
 `--registrations` writes the true motions as registration objects: `first`, every study to the first, or `chain`, each to the
 one before, so that paths get long. `--give` posts them to the plugin instead, with that declared error in mm.
+`odd`: studies without a date, of one slice, of 4,000 x 4,000 pixels, with a frame that does not decode, without a Frame of
+Reference, inverted, of 12 bits under an overlay, with values by a table, in colours; the patient's name is HTML.
 `phantom`: a box of 100 mm with balls, square and non-square pixels, three directions, one PET with a slope for each slice.
 
 OUT/truth.json has the same places in every study, LPS mm and pixels; OUT/truth.csv the points alone. The same options and
@@ -27,6 +30,7 @@ import numpy as np
 import requests
 
 from benchmarks.made_patients.head import make_head
+from benchmarks.made_patients.odd import make_odd
 from benchmarks.made_patients.phantom import make_phantom
 
 SENDERS = 4
@@ -40,8 +44,8 @@ def write_truth(folder: Path, truth: dict[str, Any]) -> None:
         lines = csv.writer(file)
         lines.writerow(["point", "studyInstanceUid", "x", "y", "z", "column", "row", "slice"])
         for study in truth["studies"]:
-            places = study.get("points") or study["landmarks"]
-            for number, (point, pixel) in enumerate(zip(places, study["pixels"], strict=True)):
+            places = study.get("points") or study.get("landmarks") or []
+            for number, (point, pixel) in enumerate(zip(places, study.get("pixels", []), strict=True)):
                 lines.writerow([number, study["studyInstanceUid"], *point, *pixel])
 
 
@@ -89,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("kind", choices=["head", "phantom"])
+    parser.add_argument("kind", choices=["head", "phantom", "odd"])
     parser.add_argument("out", type=Path)
     parser.add_argument("--studies", type=int, default=6)
     parser.add_argument("--size", type=int, default=320)
@@ -102,6 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     if options.kind == "phantom":
         truth = make_phantom(options.out, seed=options.seed)
+    elif options.kind == "odd":
+        truth = make_odd(options.out, seed=options.seed)
     else:
         truth = make_head(
             options.out,

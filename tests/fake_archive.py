@@ -106,6 +106,9 @@ class FakeArchive:
     def stored_file(self, orthanc_id: str) -> StoredFile:
         return StoredFile(len(self.stored[orthanc_id].file), None)
 
+    def stored_files(self, series: str) -> dict[str, StoredFile]:
+        return {key: self.stored_file(key) for key in self._instances(series)}
+
     def has_file(self, orthanc_id: str, stored: StoredFile) -> bool:
         return orthanc_id in self.stored
 

@@ -3,7 +3,7 @@
 All reads here run in Orthanc's own process and take microseconds, `file` excepted.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -62,6 +62,9 @@ class Archive(Protocol):
 
     def stored_file(self, orthanc_id: str) -> StoredFile:
         """Where the DICOM file of an instance is at this moment. Raises KeyError where it is gone."""
+
+    def stored_files(self, series: str) -> Mapping[str, StoredFile]:
+        """The files of a series by the Orthanc ids of its instances, asked for at once; empty where it is gone."""
 
     def has_file(self, orthanc_id: str, stored: StoredFile) -> bool:
         """Whether an instance still is what it was when `stored` was found: neither deleted nor overwritten, as far as

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.longitudinal_patients import load, main
 from benchmarks.made_patients.head import Registrations, make_head
+from benchmarks.made_patients.odd import make_odd
 from benchmarks.made_patients.phantom import SIDE_MM, make_phantom
 from tests.orthanc.server import OrthancServer
 
@@ -94,6 +95,43 @@ def test_the_phantom_is_100_mm_in_every_direction_whatever_its_pixels(
         for column, row, slice_number in study["pixels"]:
             near = values_of(server, planes[round(slice_number)])[round(row), round(column)]
             assert near > box + 0.5 * (600 - 40), study["what"]
+
+
+def test_the_odd_patient_is_odd_in_the_ways_it_says(server: OrthancServer, tmp_path: Path) -> None:
+    truth = make_odd(tmp_path / "made")
+    stored(server, tmp_path / "made")
+    found = {
+        study["what"]: server.session.get(f"/imaging/series/{study['seriesInstanceUid']}/stacks").json()
+        for study in truth["studies"]
+    }
+    middle = {}
+    for what, answer in found.items():
+        for stack in answer["stacks"]:
+            at = len(stack["planes"]) // 2
+            pixels = server.session.get(stack["planes"][at]["links"]["pixels"])
+            middle[what] = np.squeeze(np.load(io.BytesIO(pixels.content))) if pixels.ok else None
+    assert middle["ordinary"] is not None
+    # slice 6 of 12 is the one that was cut
+    assert server.session.get(
+        found["one frame does not decode"]["stacks"][0]["planes"][5]["links"]["pixels"]
+    ).status_code in (400, 500)
+    assert middle["4000 x 4000 pixels"].shape == (4_000, 4_000)
+    (alone,) = found["a single slice"]["stacks"]
+    assert alone["spacingMm"] is None
+    (bare,) = found["no Frame of Reference"]["stacks"]
+    assert bare["frameOfReferenceUid"].startswith("series:")
+    assert found["MONOCHROME1"]["stacks"][0]["photometricInterpretation"] == "MONOCHROME1"
+    (words,) = found["12 bits with an overlay above"]["stacks"]
+    assert (words["bitsStored"], words["pixelRepresentation"]) == (12, 1)
+    values = (middle["12 bits with an overlay above"].astype(int) & 0xFFF ^ 0x800) - 0x800
+    assert (values.min(), values.max()) == (-1000, 400)
+    table = found["values by a table"]["stacks"][0]["planes"][0]
+    assert (table["rescaleSlope"], "ModalityLUTSequence" in table["rescaleReason"]) == (None, True)
+    last = found["colours, ultrasound, a dose of 32 bits"]
+    assert [entry["reason"] for entry in last["notIndexed"]] == ["noGeometry"]
+    patient = server.session.get(f"/imaging/patients/{truth['patientId']}").json()
+    assert patient["patientName"] == truth["patientName"]
+    assert patient["studies"][-1]["studyDate"] == ""
 
 
 def test_the_same_seed_makes_the_same_bytes_and_another_one_others(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from longitudinal.dicom.tags import (
 )
 
 _SAMPLES_PER_PIXEL: Final = "0028,0002"
-_BITS_ALLOCATED: Final = "0028,0100"
+_BITS_STORED: Final = "0028,0101"
 _PIXEL_REPRESENTATION: Final = "0028,0103"
 _PIXEL_PADDING_VALUE: Final = "0028,0120"
 _PIXEL_PADDING_RANGE_LIMIT: Final = "0028,0121"
@@ -54,7 +54,7 @@ STORED_VALUE_TAGS: Final = frozenset(
     {
         tag.SOP_CLASS_UID, tag.MODALITY, tag.PHOTOMETRIC_INTERPRETATION, tag.NUMBER_OF_FRAMES, tag.ROWS, tag.COLUMNS,
         tag.SHARED_FUNCTIONAL_GROUPS_SEQUENCE, tag.PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, *tag.PIXELS,
-        _SAMPLES_PER_PIXEL, _BITS_ALLOCATED, _PIXEL_REPRESENTATION, _PIXEL_PADDING_VALUE, _PIXEL_PADDING_RANGE_LIMIT,
+        _SAMPLES_PER_PIXEL, _BITS_STORED, _PIXEL_REPRESENTATION, _PIXEL_PADDING_VALUE, _PIXEL_PADDING_RANGE_LIMIT,
         _WINDOW_CENTER, _WINDOW_WIDTH, _RESCALE_INTERCEPT, _RESCALE_SLOPE, _RESCALE_TYPE, _VOI_LUT_FUNCTION,
         _MODALITY_LUT_SEQUENCE, _FRAME_VOI_LUT_SEQUENCE, _PIXEL_VALUE_TRANSFORMATION_SEQUENCE, _UNITS, _DOSE_UNITS,
         _DOSE_GRID_SCALING, _REAL_WORLD_VALUE_MAPPING_SEQUENCE, _MEASUREMENT_UNITS_CODE_SEQUENCE, _CODE_VALUE,
@@ -64,7 +64,9 @@ STORED_VALUE_TAGS: Final = frozenset(
 """What a header is read for here; `longitudinal.dicom.tag_names.READ_TAGS` is what is read of every stored instance."""
 
 HOUNSFIELD: Final = "HU"
-_UNSPECIFIED: Final = "US"
+_NO_UNITS: Final = frozenset({"US", "UNSPECIFIED", "NORMALIZED"})
+"""Of Rescale Type: what says that there is no unit, in the standard and as some MR scanners write it."""
+
 _GREY: Final = frozenset({"MONOCHROME1", "MONOCHROME2"})
 _VOI_LUT_FUNCTIONS: Final = frozenset({"LINEAR", "LINEAR_EXACT", "SIGMOID"})
 _SIGN_BIT, _WORD = 1 << 15, 1 << 16
@@ -121,6 +123,9 @@ class StoredValues:
     ----------
     has_pixels
         Whether there are whole numbers in it that a pixel route can send: neither no pixels at all, nor floating-point ones.
+    bits_stored, pixel_representation
+        So many low bits of each value are its own, two's complement where the representation is 1. What stands above them
+        (an old overlay, or nothing) is no part of it, whoever decodes the pixels (PS3.5 8.1.1).
     pixel_padding_value, pixel_padding_range_limit
         Stored values that are no image, ends of a range; the limit is None where it is one value (PS3.3 C.7.5.1.1.2).
     frames
@@ -132,6 +137,8 @@ class StoredValues:
     photometric_interpretation: str | None
     rows: int | None
     columns: int | None
+    bits_stored: int | None
+    pixel_representation: int | None
     pixel_padding_value: int | None
     pixel_padding_range_limit: int | None
     frames: tuple[FrameValues, ...]
@@ -154,18 +161,20 @@ def read_stored_values(tags: Tags) -> StoredValues:
     tags : Tags
         With `STORED_VALUE_TAGS`.
     """
-    signed = integer_if_valid(tags, _PIXEL_REPRESENTATION) == 1
-    padding = _padding(tags, _PIXEL_PADDING_VALUE, signed)
+    representation = integer_if_valid(tags, _PIXEL_REPRESENTATION)
+    padding = _padding(tags, _PIXEL_PADDING_VALUE, representation == 1)
     return StoredValues(
-        has_pixels=has_pixels(tags) and tag.PIXELS[0] in tags,
+        has_pixels=tag.PIXELS[0] in tags,
         samples_per_pixel=integer_if_valid(tags, _SAMPLES_PER_PIXEL),
         photometric_interpretation=text(tags, tag.PHOTOMETRIC_INTERPRETATION) or None,
         rows=integer_if_valid(tags, tag.ROWS),
         columns=integer_if_valid(tags, tag.COLUMNS),
+        bits_stored=integer_if_valid(tags, _BITS_STORED),
+        pixel_representation=representation,
         pixel_padding_value=padding,
         pixel_padding_range_limit=None
         if padding is None
-        else _padding(tags, _PIXEL_PADDING_RANGE_LIMIT, signed),
+        else _padding(tags, _PIXEL_PADDING_RANGE_LIMIT, representation == 1),
         frames=_frames(tags),
     )
 
@@ -262,7 +271,7 @@ def _unit(tags: Tags, rescale_type: str) -> str | None:
     if modality == "PT" and (units := text(tags, _UNITS)):
         return units
     if rescale_type:
-        return None if rescale_type == _UNSPECIFIED else rescale_type
+        return None if rescale_type.upper() in _NO_UNITS else rescale_type
     return HOUNSFIELD if modality == "CT" else None
 
 

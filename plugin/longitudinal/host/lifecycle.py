@@ -37,6 +37,7 @@ from longitudinal.http.routes.images import image_routes
 from longitudinal.http.routes.index import IndexRoutes
 from longitudinal.http.routes.jobs import job_routes
 from longitudinal.http.routes.patients import patient_routes
+from longitudinal.http.routes.point_map import point_map_routes
 from longitudinal.http.routes.points import point_routes
 from longitudinal.http.routes.refinements import Refinements
 from longitudinal.http.routes.series import series_routes
@@ -48,6 +49,7 @@ from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.reverify import Reverify
 from longitudinal.ingest.stored_objects import StoredHeaders, StoredObjects
 from longitudinal.patients.catalogue import Catalogue
+from longitudinal.points.point_map import PointMapper
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
 from longitudinal.points.stale import Stale
@@ -140,6 +142,7 @@ class _Plugin:
             *series_routes(stack_reader),
             *patient_routes(readers, catalogue, queue, self._ohif.root),
             *point_routes(resolver, Refinements(resolver, queue, admission), settings.max_body),
+            *point_map_routes(PointMapper(readers, catalogue, archive, self._heal_answer), settings.max_body),
             *study_routes(readers, catalogue, queue, self._ohif.root),
             *transform_routes(given, settings.max_body),
             *upload_routes(loopback, settings.max_upload),

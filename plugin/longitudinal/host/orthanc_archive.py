@@ -1,7 +1,7 @@
 """The archive of record, read in Orthanc's own process."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,15 @@ class _Attachment(msgspec.Struct, frozen=True):
     UncompressedSize: int | str
 
 
+class _Instance(msgspec.Struct, frozen=True):
+    """What Orthanc says of an instance and its file in the list of a series; the size is that of the instance itself."""
+
+    ID: str
+    FileUuid: str
+    FileSize: int | str
+
+
+_INSTANCES = msgspec.json.Decoder(list[_Instance])
 _ATTACHMENT = msgspec.json.Decoder(_Attachment)
 
 
@@ -66,9 +75,19 @@ class OrthancArchive:
             found = _ATTACHMENT.decode(orthanc.RestApiGet(f"/instances/{orthanc_id}/attachments/dicom/info"))
         except orthanc.OrthancException:
             raise KeyError(orthanc_id) from None
-        size, uuid = int(found.UncompressedSize), found.Uuid
-        if int(found.CompressedSize) != size:
-            return StoredFile(size, None)
+        if int(found.CompressedSize) != int(found.UncompressedSize):
+            return StoredFile(int(found.UncompressedSize), None)
+        return self._file_of(found.Uuid, int(found.UncompressedSize))
+
+    def stored_files(self, series: str) -> Mapping[str, StoredFile]:
+        """One call for a whole series; a file that is compressed has another size than the instance."""
+        try:
+            found = _INSTANCES.decode(orthanc.RestApiGet(f"/series/{series}/instances"))
+        except orthanc.OrthancException:
+            return {}
+        return {one.ID: self._file_of(one.FileUuid, int(one.FileSize)) for one in found}
+
+    def _file_of(self, uuid: str, size: int) -> StoredFile:
         path = self._storage / uuid[:2] / uuid[2:4] / uuid
         try:
             is_there = path.stat().st_size == size

@@ -110,12 +110,13 @@ class StoredHeaders:
         self._inventory = inventory
         self._keep = keep
 
-    def __call__(self, orthanc_ids: Sequence[str]) -> Iterator[Tags | None]:
-        """The tags of each instance in order; None where it is gone or cannot be read."""
+    def __call__(self, series: str, orthanc_ids: Sequence[str]) -> Iterator[Tags | None]:
+        """The tags of instances of a series (Orthanc id) in order; None where one is gone or cannot be read."""
         default = default_encoding(self._archive.default_encoding())
+        files = self._archive.stored_files(series)
         for orthanc_id in orthanc_ids:
             try:
-                stored = self._archive.stored_file(orthanc_id)
+                stored = files.get(orthanc_id) or self._archive.stored_file(orthanc_id)
                 yield read_stored_tags(
                     self._archive, self._inventory, orthanc_id, stored, default, self._keep
                 )

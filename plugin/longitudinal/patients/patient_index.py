@@ -70,8 +70,7 @@ class FramePoints:
         if not np.isfinite(self.points[frame]).all():
             return None, "unknown"
         trail = self.trails.get(frame)
-        bound = way.path.bound_mm(way.path.trail(self.source) if trail is None else trail)
-        return (None, "unknown") if bound is None else (round(bound, 3), way.uncertainty_source)
+        return way.uncertainty(way.path.trail(self.source) if trail is None else trail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +89,13 @@ class Way:
     uncertainty_source: UncertaintySource
     reviewed: bool
     is_claimed: bool
+
+    def uncertainty(self, trail: NDArray[np.float64]) -> tuple[float | None, UncertaintySource]:
+        """What 95 % of places like this one stay under, mm, and where it comes from; `trail` as `Path.trail` gives it."""
+        if not self.depends_on_place:
+            return self.uncertainty_mm, self.uncertainty_source
+        bound = self.path.bound_mm(trail)
+        return (None, "unknown") if bound is None else (round(bound, 3), self.uncertainty_source)
 
 
 class PatientIndex:
@@ -244,6 +250,13 @@ class PatientIndex:
         # A long chain of transforms can lead out of all bounds; there is no place there.
         points[~(np.abs(points) <= FARTHEST_MM).all(axis=1)] = np.nan
         return FramePoints(points, ways, point, trails)
+
+    def way_between(self, frame: str, other: str) -> Way | None:
+        """How one frame is reached from another, the same way as `map_into_frames`; None where no path leads there."""
+        if other in self.frames:
+            return self._route(frame)[1][self.frames.index(other)]
+        path = self.graph.paths_from(frame).get(other)
+        return None if path is None else self._way(path)
 
     def map_direction(self, frame: str, direction: NDArray[np.float64]) -> NDArray[np.float64]:
         """A direction of `frame` as unit vectors (f, 3) in every frame; NaN where no linear path leads."""

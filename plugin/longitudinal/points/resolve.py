@@ -33,6 +33,8 @@ _IMAGE = frozenset({"image"})
 # Of a failed alignment, which everybody may write into metadata; ours are some hundred characters.
 _LONGEST_DETAIL = 2_000
 
+OUTSIDE_TRANSFORM = "the point is outside the region the deformable transform covers"
+
 LinkBuilder = Callable[[StudyEntry, SeriesPlanes, int, int, int], Links]
 
 
@@ -301,18 +303,23 @@ def _reason(index: PatientIndex, members: tuple[int, ...], reached: _Reached) ->
     frames = index.stack_frame[mine]
     reachable = mine[[reached.frame_points.ways[frame] is not None for frame in frames]]
     if not len(reachable):
-        failed = _failed_alignment(index, {index.frames[number] for number in frames.tolist()})
-        if failed is not None:
-            return "alignmentFailed", _figures_of(index, failed)
-        return "needsAlignment", "no transform leads from the point's Frame of Reference to the study's"
+        return why_unreached(index, {index.frames[number] for number in frames.tolist()})
     mapped = reachable[~np.isnan(reached.frame_points.points[index.stack_frame[reachable], 0])]
     if not len(mapped):
-        return "outsideTransform", "the point is outside the region the deformable transform covers"
+        return "outsideTransform", OUTSIDE_TRANSFORM
     if np.any(reached.located.inside[mapped]):
         inside = mapped[reached.located.inside[mapped]]
         nearest = float(np.abs(reached.located.distance_mm[inside]).min())
         return "outsideCoverage", f"the nearest plane is {nearest:.1f} mm away, further than it reaches"
     return "outsideCoverage", "the point is beside the images"
+
+
+def why_unreached(index: PatientIndex, frames: set[str]) -> tuple[UnresolvedReason, str]:
+    """Why no path leads into these frames: nothing was tried, or what was tried was refused."""
+    failed = _failed_alignment(index, frames)
+    if failed is not None:
+        return "alignmentFailed", _figures_of(index, failed)
+    return "needsAlignment", "no transform leads from the point's Frame of Reference to the study's"
 
 
 def _listed_reasons(index: PatientIndex, members: tuple[int, ...]) -> str:

@@ -31,8 +31,8 @@ from longitudinal.points.stack_answer import (
 from longitudinal.sidecar.browse import owners_of_series
 from longitudinal.sidecar.connection import Readers
 
-HeaderReader = Callable[[Sequence[str]], Iterator[Tags | None]]
-"""Reads the headers of stored instances with `STORED_VALUE_TAGS`, in their order; None where one is gone."""
+HeaderReader = Callable[[str, Sequence[str]], Iterator[Tags | None]]
+"""Reads the headers of instances of a series (Orthanc ids) with `STORED_VALUE_TAGS`, in order; None where one is gone."""
 
 PixelLink = Callable[[str, int], str]
 """The path of the stored values of a frame (1-based) of an instance by its Orthanc id."""
@@ -48,6 +48,8 @@ _UNREAD = StoredValues(
     photometric_interpretation=None,
     rows=None,
     columns=None,
+    bits_stored=None,
+    pixel_representation=None,
     pixel_padding_value=None,
     pixel_padding_range_limit=None,
     frames=(FrameValues(None, None, None, "the header cannot be read", None, None, None, None),),
@@ -97,6 +99,11 @@ class StackReader:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._bytes = 0
 
+    @property
+    def kept_bytes(self) -> int:
+        """What is kept, as encoded bytes and planes."""
+        return self._bytes
+
     def stacks(self, series: str) -> SeriesStacks:
         """The stacks of a series named by SeriesInstanceUID or Orthanc id.
 
@@ -114,7 +121,7 @@ class StackReader:
                 return kept
             values = [
                 None if tags is None else read_stored_values(tags)
-                for tags in self._headers(found.orthanc_ids)
+                for tags in self._headers(found.orthanc_id, found.orthanc_ids)
             ]
             unread = [name for name, known in zip(found.orthanc_ids, values, strict=True) if known is None]
             gone = [orthanc_id for orthanc_id in unread if not self._has_instance(orthanc_id)]
@@ -214,6 +221,8 @@ class _Series:
             is_uniform=all(other == first for other in geometry),
             samples_per_pixel=first.samples_per_pixel,
             photometric_interpretation=first.photometric_interpretation,
+            bits_stored=first.bits_stored,
+            pixel_representation=first.pixel_representation,
             planes=[
                 self._plane(
                     slice_index,
@@ -236,6 +245,8 @@ class _Series:
             int(plane["columns"]),
             values.samples_per_pixel,
             values.photometric_interpretation,
+            values.bits_stored,
+            values.pixel_representation,
         )
 
     def _plane(
@@ -304,6 +315,8 @@ class _Series:
             detail=detail,
             samples_per_pixel=stored.samples_per_pixel,
             photometric_interpretation=stored.photometric_interpretation,
+            bits_stored=stored.bits_stored,
+            pixel_representation=stored.pixel_representation,
             rows=stored.rows,
             columns=stored.columns,
             rescale_slope=values.rescale_slope,

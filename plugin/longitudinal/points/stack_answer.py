@@ -31,6 +31,8 @@ class OwnGeometry(msgspec.Struct, rename="camel", frozen=True):
     columns: int
     samples_per_pixel: int | None
     photometric_interpretation: str | None
+    bits_stored: int | None
+    pixel_representation: int | None
 
 
 class StackPlane(msgspec.Struct, rename="camel", frozen=True):
@@ -80,6 +82,8 @@ class SeriesStack(msgspec.Struct, rename="camel", frozen=True):
     is_uniform: bool
     samples_per_pixel: int | None
     photometric_interpretation: str | None
+    bits_stored: int | None
+    pixel_representation: int | None
     planes: list[StackPlane]
 
 
@@ -98,6 +102,8 @@ class InstanceWithoutPlace(msgspec.Struct, rename="camel", frozen=True):
     detail: str
     samples_per_pixel: int | None
     photometric_interpretation: str | None
+    bits_stored: int | None
+    pixel_representation: int | None
     rows: int | None
     columns: int | None
     rescale_slope: float | None

@@ -4,6 +4,7 @@ This node's callbacks tell the sidecar at once. What another node deleted or rej
 of, is found here: an answer names few things, and each is looked up in the archive before the answer goes out.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from longitudinal.archive import Archive
@@ -29,17 +30,24 @@ def find_stale(archive: Archive, index: PatientIndex, answer: Answer) -> Stale:
     """Look up the instances, the registration objects and the studies without a match that an answer names."""
     named = {match.orthanc_instance_id for match in answer.matches}
     used = {transform for match in answer.matches for transform in match.path}
-    transforms = [stored for stored in index.transforms if stored.id in used] if used else []
-    named.update(stored.orthanc_id for stored in transforms)
-    gone = tuple(orthanc_id for orthanc_id in named if not archive.has_instance(orthanc_id))
-    rejected = {stored.orthanc_id for stored in transforms if _is_rejected(archive, stored)}
+    transforms = find_stale_transforms(archive, index, used)
+    gone = (*transforms.instances, *(name for name in named if not archive.has_instance(name)))
     unmatched = {item.study_instance_uid for item in answer.unresolved}
     missing = [
         study.orthanc_id
         for study in index.studies
         if study.study_instance_uid in unmatched and not archive.has("studies", study.orthanc_id)
     ]
-    return Stale(gone, tuple(missing), tuple(rejected - set(gone)))
+    return Stale(gone, tuple(missing), transforms.rejected)
+
+
+def find_stale_transforms(archive: Archive, index: PatientIndex, used: Collection[str]) -> Stale:
+    """Look up the registration objects of the transforms that an answer goes by."""
+    transforms = [stored for stored in index.transforms if stored.id in used] if used else []
+    objects = dict.fromkeys(stored.orthanc_id for stored in transforms)
+    gone = tuple(orthanc_id for orthanc_id in objects if not archive.has_instance(orthanc_id))
+    rejected = {stored.orthanc_id for stored in transforms if _is_rejected(archive, stored)}
+    return Stale(instances=gone, rejected=tuple(rejected - set(gone)))
 
 
 def _is_rejected(archive: Archive, stored: StoredTransform) -> bool:

@@ -29,11 +29,12 @@ from longitudinal.errors import (
 )
 from longitudinal.geometry import affine
 from longitudinal.patients.catalogue import Catalogue
+from longitudinal.patients.frame_pair import find_frame_pair
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.registration_objects.statements import Statements
 from longitudinal.registration_objects.written import RegistrationObjects, first_series
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.patients import patient_key_of, patients_with_frame
+from longitudinal.sidecar.patients import patient_key_of
 from longitudinal.sidecar.records import Notes
 from longitudinal.sidecar.statements import read_waiting
 from longitudinal.sidecar.transforms import (
@@ -41,9 +42,8 @@ from longitudinal.sidecar.transforms import (
     read_registrations_without_items,
 )
 from longitudinal.transforms.given import GivenTransform
-from longitudinal.transforms.stored import OTHER_PATIENT, SAME_FRAME, StoredTransform
+from longitudinal.transforms.stored import SAME_FRAME, StoredTransform
 
-UNKNOWN_FRAME = "unknownFrame"
 # DICOM's LO holds 64 characters, and PN has separators of its own.
 _LONGEST_DESCRIPTION = 64
 _NO_NAME = str.maketrans("\\^=\r\n\t", "      ")
@@ -131,9 +131,8 @@ class GivenTransforms:
         TransformRefused
             sameFrame, otherPatient or unknownFrame.
         """
-        index = self._patient_with((source, target), patient)
-        frames = (index.canonical_frame(source), index.canonical_frame(target))
-        self._check_frames(index, (source, target), frames)
+        pair = find_frame_pair(self._readers.connection(), self._catalogue, (source, target), patient)
+        index, frames = pair.index, (pair.source, pair.target)
         if frames[0] == frames[1]:
             detail = "both are the same Frame of Reference: its points need no transform"
             fields = [FieldError("/targetFrameOfReferenceUid", "is the source's frame")]
@@ -141,54 +140,6 @@ class GivenTransforms:
         pixel = max(_finest_pixel(index, frame) for frame in frames)
         backwards = first_series(index, frames[0]) < first_series(index, frames[1])
         return Ends(index, *frames, pixel, backwards)
-
-    def _patient_with(self, frames: tuple[str, str], patient: str | None) -> PatientIndex:
-        connection = self._readers.connection()
-        if patient is not None:
-            key = patient_key_of(connection, patient)
-            index = None if key is None else self._catalogue.patient(key)
-            if index is None:
-                raise _missing("/patientId", f"no patient {patient} is indexed here")
-            return index
-        having = [
-            [index for key in sorted(patients_with_frame(connection, frame)) if (index := self._catalogue.patient(key))
-             and index.canonical_frame(frame) in index.frames]
-            for frame in frames
-        ]  # fmt: skip
-        # by key: what is stored meanwhile gives a patient a new index
-        keys = {index.key for index in having[0]}
-        both = [index for index in having[1] if index.key in keys]
-        if len(both) > 1:
-            detail = "more than one patient has images in these frames; say which by patientId"
-            raise Ambiguous(
-                detail, [FieldError("/patientId", "is missing")], [index.orthanc_id for index in both]
-            )
-        if both:
-            return both[0]
-        if having[0] and having[1]:
-            detail = "the two frames belong to different patients"
-            raise TransformRefused(
-                OTHER_PATIENT, detail, [FieldError("/targetFrameOfReferenceUid", "is another patient's")]
-            )
-        raise _unknown_frames(frames, [bool(found) for found in having])
-
-    def _check_frames(self, index: PatientIndex, asked: tuple[str, str], frames: tuple[str, str]) -> None:
-        missing = [frame not in index.frames for frame in frames]
-        if not any(missing):
-            return
-        connection = self._readers.connection()
-        foreign = [
-            is_missing and bool(patients_with_frame(connection, frame) - {index.key})
-            for frame, is_missing in zip(asked, missing, strict=True)
-        ]
-        if any(foreign):
-            fields = [
-                FieldError(pointer, "is another patient's")
-                for pointer, is_foreign in zip(_POINTERS, foreign, strict=True)
-                if is_foreign
-            ]
-            raise TransformRefused(OTHER_PATIENT, "a frame belongs to another patient's images", fields)
-        raise _unknown_frames(asked, [not is_missing for is_missing in missing])
 
     # What is done to transforms
 
@@ -314,9 +265,6 @@ class GivenTransforms:
         return index.transforms, unread
 
 
-_POINTERS = ("/sourceFrameOfReferenceUid", "/targetFrameOfReferenceUid")
-
-
 def _finest_pixel(index: PatientIndex, frame: str) -> float:
     """The finest pixel in a frame, mm: the geometric mean of its spacings."""
     stacks = np.flatnonzero(index.stack_frame == index.frames.index(frame))
@@ -342,18 +290,6 @@ def _why_unread(reason: str | None, detail: str | None) -> tuple[str, str]:
         is_invented = "none of the standard's" in (detail or "")
         return ("notARegistration" if is_invented else "noRegistration"), detail or ""
     return str(reason), detail or ""
-
-
-def _unknown_frames(frames: Sequence[str], known: Sequence[bool]) -> TransformRefused:
-    wrong = [
-        (pointer, frame)
-        for pointer, frame, is_known in zip(_POINTERS, frames, known, strict=True)
-        if not is_known
-    ]
-    detail = f"no images are indexed here in {' and '.join(frame for _, frame in wrong)}"
-    return TransformRefused(
-        UNKNOWN_FRAME, detail, [FieldError(pointer, "has no images here") for pointer, _ in wrong]
-    )
 
 
 def _missing(field: str, detail: str) -> NotFound:

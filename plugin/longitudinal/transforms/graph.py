@@ -232,9 +232,16 @@ class Path:
         """The point (3,) in each frame on the way, mm: (s + 1, 3), the first one itself; NaN from where it gets lost."""
         if self._matrices is not None:
             return np.asarray(self._matrices[:, :, :3] @ point + self._matrices[:, :, 3])
-        places: list[affine.Points] = [point]
+        return self.trails(point[None])[:, 0]
+
+    def trails(self, points: affine.Points) -> affine.Points:
+        """Points (n, 3) in each frame on the way, mm: (s + 1, n, 3), as `trail` has it of one."""
+        if self._matrices is not None:
+            turned = points @ self._matrices[:, :, :3].transpose(0, 2, 1)
+            return np.asarray(turned + self._matrices[:, None, :, 3])
+        places = [points]
         for step in self.steps:
-            places.append(step.transform.map_points(places[-1][None])[0])
+            places.append(step.transform.map_points(places[-1]))
         return np.stack(places)
 
     def map_points(self, points: ArrayLike) -> affine.Points:

@@ -26,8 +26,8 @@ from longitudinal.jobs.align_pair import Initial
 from longitudinal.jobs.align_study import KIND, AlignParameters, request_alignment
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
+from longitudinal.patients.frame_pair import UNKNOWN_FRAME
 from longitudinal.patients.patient_index import PatientIndex
-from longitudinal.registration_objects.given import UNKNOWN_FRAME
 from longitudinal.registration_objects.written import first_series
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.jobs import JobState

@@ -18,7 +18,8 @@ from longitudinal.http.exchange import Request
 from longitudinal.http.parse import check_size, invalid, parse_json, parse_query
 from longitudinal.http.router import Route
 from longitudinal.http.routes.studies import Limit, Offset
-from longitudinal.registration_objects.given import UNKNOWN_FRAME, Ends, GivenTransforms, UnreadRegistration
+from longitudinal.patients.frame_pair import UNKNOWN_FRAME
+from longitudinal.registration_objects.given import Ends, GivenTransforms, UnreadRegistration
 from longitudinal.transforms.attempts import Figure
 from longitudinal.transforms.checks import flags_of
 from longitudinal.transforms.error_at_place import P95_OF_RMS
