@@ -11,7 +11,7 @@ from benchmarks.registration.cases import Case, aligned_one_way, head, lung
 from benchmarks.registration.errors import SUMMARY_HEAD, distances, summary
 from benchmarks.registration.trust.refinement import grade
 from longitudinal.registration.alignment import Method
-from longitudinal.registration.local import Refinement, refine
+from longitudinal.registration.local import LocalRefinement, refine
 from longitudinal.registration.pyramid import Pyramid
 from longitudinal.transforms.model import linear
 
@@ -64,7 +64,7 @@ def _p95(values: np.ndarray) -> float:
     return float(np.percentile(values, 95))
 
 
-def _tell(number: int, found: Refinement, before: float, truth: np.ndarray) -> None:
+def _tell(number: int, found: LocalRefinement, before: float, truth: np.ndarray) -> None:
     line = {
         "point": number,
         "before": before,

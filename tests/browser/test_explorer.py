@@ -10,12 +10,12 @@ from urllib.parse import urljoin
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from longitudinal.reasons import NotIndexableReason
 from tests.browser.explorer_page import ROOT_UID, WITHIN_MS, Explorer, report_of, slices_of, store
 from tests.browser.prefix_proxy import PrefixProxy
 from tests.browser.viewer import Viewer
 from tests.data import ROOT, dicom_files
 from tests.orthanc.server import OrthancServer
-from longitudinal.reasons import NotIndexableReason
 
 FRAME = f"{ROOT_UID}.900"
 SHIFT = [[1, 0, 0, 5], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]

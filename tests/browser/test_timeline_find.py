@@ -179,7 +179,7 @@ def test_an_alignment_is_followed_stopped_and_survives_a_reload(find: Find, head
     expect(find.card(2).locator(".state-word")).to_contain_text("not aligned", timeout=WITHIN_MS)
     stopped.get_by_role("button", name="Try again").click()
     expect(find.card(2).locator(".state-word")).to_have_text(
-        re.compile(r"Aligned, error up to about \d+\.\d mm, not reviewed"), timeout=ALIGNED_MS
+        re.compile(r"Aligned, error typically up to \d+\.\d mm, not reviewed"), timeout=ALIGNED_MS
     )
     expect(find.page.locator(".job[data-state=done]").first).to_contain_text("Aligned")
     assert find.viewer.failed == []

@@ -6,10 +6,10 @@ import pydicom
 import pytest
 
 from longitudinal.dicom.registration.writer import file_bytes
+from longitudinal.reasons import NotIndexableReason, RegistrationRefusal
 from tests.data import data, dicom_files
 from tests.orthanc.conftest import StartOrthanc
 from tests.orthanc.server import OrthancServer
-from longitudinal.reasons import NotIndexableReason, RegistrationRefusal
 
 
 def get(server: OrthancServer, path: str, status: int = 200, **query: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from longitudinal.geometry.affine import Matrix, Points
 from longitudinal.points.answer import grade_of
 from longitudinal.registration import local
 from longitudinal.registration.alignment import Method
-from longitudinal.registration.local import Refinement, Verdict, estimate, judge
+from longitudinal.registration.local import LocalRefinement, Verdict, estimate, judge
 from longitudinal.transforms.local_affine import local_affine
 
 STARTS = (
@@ -79,7 +79,7 @@ def _row(one: Registered, most: int) -> str:
     )
 
 
-def refine_kept(one: Registered, number: int) -> Refinement | None:
+def refine_kept(one: Registered, number: int) -> LocalRefinement | None:
     """`local.refine` of a point, its estimates kept; None where the field does not reach all round the point."""
     point = one.points[number]
 
@@ -96,12 +96,12 @@ def refine_kept(one: Registered, number: int) -> Refinement | None:
         return None
     start, estimates = kept
     if estimates is None:
-        return Refinement(affine.apply(start, point), Verdict.TOO_LITTLE, None, None)
+        return LocalRefinement(affine.apply(start, point), Verdict.TOO_LITTLE, None, None)
     verdict, displacement, uncertainty = judge(estimates)
-    return Refinement(affine.apply(start, point + displacement), verdict, uncertainty, None)
+    return LocalRefinement(affine.apply(start, point + displacement), verdict, uncertainty, None)
 
 
-def grade(refined: Refinement) -> str:
+def grade(refined: LocalRefinement) -> str:
     """As an answer has it: what is contradicted is never green."""
     return grade_of(refined.uncertainty_mm, is_claimed=refined.verdict is Verdict.CONTRADICTED)
 

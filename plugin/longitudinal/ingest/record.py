@@ -23,11 +23,11 @@ from longitudinal.dicom.registration.spatial_registration import (
 from longitudinal.dicom.registration.writer import Equipment
 from longitudinal.dicom.tags import Tags, with_unicode
 from longitudinal.dicom.uids import series_frame
+from longitudinal.reasons import RegistrationRefusal
 from longitudinal.sidecar.tables.records import InstanceRecord, Notes, TransformRecord
 from longitudinal.transforms.annotation import read_statement
 from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.grid_storage import LARGEST_EXACT_BYTES
-from longitudinal.reasons import RegistrationRefusal
 
 LOGGER = logging.getLogger(__name__)
 

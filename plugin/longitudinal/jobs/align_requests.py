@@ -12,10 +12,10 @@ from longitudinal.jobs.kinds.align_pair import Initial
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.reasons import GivenTransformRefusal
 from longitudinal.registration_objects.written import first_series
 from longitudinal.sidecar.tables.jobs import JobState
 from longitudinal.sidecar.tables.studies import FoundStudy
-from longitudinal.reasons import GivenTransformRefusal
 
 
 @dataclass(frozen=True, slots=True)

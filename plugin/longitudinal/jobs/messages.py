@@ -10,9 +10,9 @@ from typing import Literal
 
 import msgspec
 
+from longitudinal.reasons import AlignmentFailure, UnusableScan
 from longitudinal.settings import Acceptance
 from longitudinal.transforms.attempts import Figure
-from longitudinal.reasons import UnusableScan, AlignmentFailure
 
 # What a new process must know besides; in its environment, as the token opens everything to whoever has it.
 URL_VARIABLE = "LONGITUDINAL_WORKER_URL"

@@ -49,6 +49,7 @@ from longitudinal.jobs.pixels import (
     PixelsUnavailable,
 )
 from longitudinal.jobs.scan_cache import ReadScan, ScanCache
+from longitudinal.reasons import AlignmentFailure
 from longitudinal.registration.alignment import Alignment, Method, Stage
 from longitudinal.registration.engine import align, recheck
 from longitudinal.registration.local import refine
@@ -59,7 +60,6 @@ from longitudinal.transforms.checks import CHECKS, VERSION
 from longitudinal.transforms.grid_size import fit_field
 from longitudinal.transforms.grid_storage import decode_field, encode_field
 from longitudinal.transforms.model import linear
-from longitudinal.reasons import AlignmentFailure
 
 # Linux, sys/prctl.h: the signal this process gets when the thread that started it ends.
 _PR_SET_PDEATHSIG = 1

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from longitudinal.errors import Ambiguous, FieldError, NotFound, TransformRefused
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_index import PatientIndex
-from longitudinal.sidecar.tables.patients import patient_key_of, patients_with_frame
 from longitudinal.reasons import GivenTransformRefusal
+from longitudinal.sidecar.tables.patients import patient_key_of, patients_with_frame
 
 _POINTERS = ("/sourceFrameOfReferenceUid", "/targetFrameOfReferenceUid")
 

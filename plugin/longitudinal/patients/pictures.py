@@ -9,10 +9,10 @@ import numpy as np
 from longitudinal.dicom.planes.pictures import no_picture, no_picture_of_class
 from longitudinal.errors import Ambiguous, FieldError, NoPicture, NotFound
 from longitudinal.patients.patient_index import PatientIndex, StudyEntry
+from longitudinal.reasons import NotIndexableReason
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.patients import find_instances
 from longitudinal.sidecar.tables.transforms import sop_class_of
-from longitudinal.reasons import NotIndexableReason
 
 # Reading the tags of an enhanced image takes milliseconds, and a list of studies shows the same pictures again and again.
 _REMEMBERED = 4_096

@@ -8,8 +8,8 @@ import msgspec
 from longitudinal.patients.patient_index import PatientIndex, StudyEntry
 from longitudinal.patients.series_planes import SeriesPlanes
 from longitudinal.patients.standing import AlignmentState, frames_of
-from longitudinal.transforms.attempts import Attempt
 from longitudinal.reasons import NotIndexableReason, RegistrationRefusal
+from longitudinal.transforms.attempts import Attempt
 
 # Of a thousand slices each with another value a few are enough.
 _MOST_DETAILS = 20

@@ -4,8 +4,8 @@ from typing import Literal
 
 import msgspec
 
-from longitudinal.transforms.graph import UncertaintySource
 from longitudinal.reasons import UnresolvedReason
+from longitudinal.transforms.graph import UncertaintySource
 
 ChosenBy = Literal["clicked", "only", "modality", "plane", "original", "voxel", "distance", "order"]
 Grade = Literal["green", "amber", "red", "unknown"]

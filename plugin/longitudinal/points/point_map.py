@@ -15,9 +15,9 @@ from longitudinal.patients.patient_index import Way
 from longitudinal.points.answer import Grade, grade_of
 from longitudinal.points.resolve import OUTSIDE_TRANSFORM, why_unreached
 from longitudinal.points.stale import Stale, find_stale_transforms
+from longitudinal.reasons import UnresolvedReason
 from longitudinal.sidecar.connection import Readers
 from longitudinal.transforms.graph import UncertaintySource
-from longitudinal.reasons import UnresolvedReason
 
 # Each round removes what turned out to be gone, as in `resolver`.
 _HEAL_ROUNDS = 4

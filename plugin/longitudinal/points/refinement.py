@@ -12,8 +12,8 @@ from longitudinal.geometry.affine import Matrix
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.points.answer import Answer, Match, RefinedMatch, grade_of
 from longitudinal.points.resolve import LinkBuilder, Source
+from longitudinal.reasons import RefinementReason, UnusableScan
 from longitudinal.transforms.local_affine import local_affine
-from longitudinal.reasons import UnusableScan, RefinementReason
 
 CONTRAST_UNKNOWN = "contrastUnknown"
 """Flag of a match that was refined by mutual information, because the contrasts are not known to be equal."""

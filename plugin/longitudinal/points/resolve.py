@@ -12,8 +12,8 @@ from longitudinal.geometry.stack_set import Located
 from longitudinal.patients.patient_index import FramePoints, PatientIndex, StudyEntry
 from longitudinal.patients.series_planes import SeriesPlanes
 from longitudinal.points.answer import Answer, ChosenBy, Links, Match, Point, Unresolved, grade_of
-from longitudinal.transforms.attempts import Attempt
 from longitudinal.reasons import UnresolvedReason
+from longitudinal.transforms.attempts import Attempt
 
 # PS3.3 C.7.6.2 names no planes; 30 degrees separates axial, coronal and sagittal, and assigns oblique ones to theirs.
 _SAME_PLANE_COSINE = np.cos(np.radians(30.0))

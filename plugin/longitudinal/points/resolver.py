@@ -15,9 +15,9 @@ from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.points.answer import UNSIGNED, Answer, Match
 from longitudinal.points.resolve import Filters, LinkBuilder, Source, count_answers, resolve
 from longitudinal.points.stale import Stale, find_stale
+from longitudinal.reasons import NotIndexableReason, UnresolvedReason
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.patients import patient_key_of
-from longitudinal.reasons import NotIndexableReason, UnresolvedReason
 
 # The centre of the first pixel is 0, so its edge is half a pixel before.
 _EDGE = 0.5

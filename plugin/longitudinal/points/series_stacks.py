@@ -27,9 +27,9 @@ from longitudinal.points.stack_answer import (
     StackPlane,
     Triplet,
 )
+from longitudinal.reasons import NotIndexableReason
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.browse import owners_of_series
-from longitudinal.reasons import NotIndexableReason
 
 HeaderReader = Callable[[str, Sequence[str]], Iterator[Tags | None]]
 """Reads the headers of instances of a series (Orthanc ids) with `STORED_VALUE_TAGS`, in order; None where one is gone."""

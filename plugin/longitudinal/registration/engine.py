@@ -15,6 +15,7 @@ from longitudinal import __version__
 from longitudinal.dicom.registration.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.geometry.affine import Matrix
+from longitudinal.reasons import Rejection
 from longitudinal.registration.alignment import Alignment, Method, Progress, Stage
 from longitudinal.registration.block_match import PLACES, WHOLE, BlockMatches, match_blocks, match_layouts
 from longitudinal.registration.greedy import refine_affine, refine_deformable
@@ -37,7 +38,6 @@ from longitudinal.settings import Acceptance
 from longitudinal.transforms.checks import CHECKS
 from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.model import Transform, linear
-from longitudinal.reasons import Rejection
 
 ENGINE = (
     f"orthanc-longitudinal {__version__}-{CHECKS} "
@@ -87,14 +87,14 @@ def align(
         deformable one has the `rigid` one beside it, where that passes the same checks.
     """
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
-    there, back = Pyramid(fixed), Pyramid(moving)
+    fixed_levels, moving_levels = Pyramid(fixed), Pyramid(moving)
     returning = None if initial is None else affine.invert(initial)
     try:
-        forth = register_one_way(there, back, method, initial, threads, progress)
-        home = register_one_way(back, there, method, returning, threads, progress)
+        forward = register_one_way(fixed_levels, moving_levels, method, initial, threads, progress)
+        backward = register_one_way(moving_levels, fixed_levels, method, returning, threads, progress)
     except NoOverlap:
         return Alignment(np.eye(4), None, method, NO_OVERLAP, ENGINE)
-    return _checked(there, back, forth, home, method, acceptance, progress)
+    return _checked(fixed_levels, moving_levels, forward, backward, method, acceptance, progress)
 
 
 def recheck(
@@ -112,54 +112,70 @@ def recheck(
     The way back is registered from where it should lead; what is known stays as it is, down to the digit.
     """
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
-    there, back = Pyramid(fixed), Pyramid(moving)
+    fixed_levels, moving_levels = Pyramid(fixed), Pyramid(moving)
     field = known if isinstance(known, DisplacementField) else None
     matrix = np.asarray(known) if field is None else affine.compose(field.post, field.pre)
-    forth = Way(nearest_rigid(matrix, tissue_points(there).mean(axis=0)), matrix, field)
+    forward = Way(nearest_rigid(matrix, tissue_points(fixed_levels).mean(axis=0)), matrix, field)
     try:
-        home = register_one_way(back, there, method, affine.invert(forth.rigid), threads, progress)
+        backward = register_one_way(
+            moving_levels, fixed_levels, method, affine.invert(forward.rigid), threads, progress
+        )
     except NoOverlap:
         return Alignment(matrix, field, method, NO_OVERLAP, ENGINE)
-    return _checked(there, back, forth, home, method, acceptance, progress)
+    return _checked(fixed_levels, moving_levels, forward, backward, method, acceptance, progress)
 
 
 def _checked(
-    there: Pyramid, back: Pyramid, forth: "Way", home: "Way", method: Method, acceptance: Acceptance, progress: Progress
+    fixed: Pyramid, moving: Pyramid, forward: "Way", backward: "Way", method: Method, acceptance: Acceptance,
+    progress: Progress,
 ) -> Alignment:  # fmt: skip
     progress(Stage.CHECK, 0.0)
-    if any(affine.find_fault(way.matrix) for way in (forth, home)):  # Greedy's affine stage, gone astray
+    if any(
+        affine.find_fault(way.matrix) for way in (forward, backward)
+    ):  # Greedy's affine stage, gone astray
         quality = replace(NO_OVERLAP, rejection=Rejection.INCONSISTENT)
-        forth, home = forth.without_freedom, home.without_freedom
+        forward, backward = forward.without_freedom, backward.without_freedom
         ratio = errors = None
     else:
-        whole, places = match_layouts(there, back, image_transform(forth.matrix, forth.field), WHOLE, PLACES)
-        quality = judge(there_and_back(look(there, back, forth, whole), there, back, forth, home), acceptance)
-        errors = measure_errors(there, back, forth.points, places, home.points, forth.rigid)
+        whole, places = match_layouts(
+            fixed, moving, image_transform(forward.matrix, forward.field), WHOLE, PLACES
+        )
+        quality = judge(
+            there_and_back(look(fixed, moving, forward, whole), fixed, moving, forward, backward), acceptance
+        )
+        errors = measure_errors(fixed, moving, forward.points, places, backward.points, forward.rigid)
         ratio = quality.mirror_ratio
     rigid = None
     if method is not Method.RIGID and quality.rejection not in (None, *_RIGID_REJECTIONS):
-        rigid = _rigid_part(there, back, forth.without_freedom, home.without_freedom, ratio, acceptance)
+        rigid = _rigid_part(
+            fixed, moving, forward.without_freedom, backward.without_freedom, ratio, acceptance
+        )
     progress(Stage.CHECK, 1.0)
-    return Alignment(forth.matrix, forth.field, method, quality, ENGINE, rigid=rigid, errors=errors)
+    return Alignment(forward.matrix, forward.field, method, quality, ENGINE, rigid=rigid, errors=errors)
 
 
 def _rigid_part(
-    there: Pyramid, back: Pyramid, forth: "Way", home: "Way", ratio: float | None, acceptance: Acceptance
+    fixed: Pyramid,
+    moving: Pyramid,
+    forward: "Way",
+    backward: "Way",
+    ratio: float | None,
+    acceptance: Acceptance,
 ) -> Alignment | None:
     """The rigid alignment that a freer one began with, judged by itself; None where it does not pass.
 
     ``ratio`` is that of the mirror image, which only the rigid part has to do with; None where it is not known.
     """
-    whole, places = match_layouts(there, back, image_transform(forth.matrix, None), WHOLE, PLACES)
+    whole, places = match_layouts(fixed, moving, image_transform(forward.matrix, None), WHOLE, PLACES)
     if ratio is None:
-        figures = look(there, back, forth, whole)
+        figures = look(fixed, moving, forward, whole)
     else:
-        figures = replace(look_at_blocks(there, back, forth, whole), mirror_ratio=ratio)
-    quality = judge(there_and_back(figures, there, back, forth, home), acceptance)
+        figures = replace(look_at_blocks(fixed, moving, forward, whole), mirror_ratio=ratio)
+    quality = judge(there_and_back(figures, fixed, moving, forward, backward), acceptance)
     if not quality.accepted:
         return None
-    errors = measure_errors(there, back, forth.points, places, home.points, forth.rigid)
-    return Alignment(forth.rigid, None, Method.RIGID, quality, ENGINE, errors=errors)
+    errors = measure_errors(fixed, moving, forward.points, places, backward.points, forward.rigid)
+    return Alignment(forward.rigid, None, Method.RIGID, quality, ENGINE, errors=errors)
 
 
 def nearest_rigid(matrix: Matrix, centre: Floats) -> Matrix:
@@ -255,12 +271,12 @@ def look_at_blocks(fixed: Pyramid, moving: Pyramid, way: Way, blocks: BlockMatch
     )
 
 
-def there_and_back(quality: Quality, fixed: Pyramid, moving: Pyramid, forth: Way, home: Way) -> Quality:
+def there_and_back(quality: Quality, fixed: Pyramid, moving: Pyramid, forward: Way, backward: Way) -> Quality:
     """The same figures with those of the way back."""
     tissue = tissue_points(fixed)
-    shared = tissue[covered(forth.points.map_points(tissue), moving.volume)]
-    distances = forward_backward(shared, forth.points, home.points)
-    rigid = forward_backward(shared, linear(forth.rigid), linear(home.rigid))
+    shared = tissue[covered(forward.points.map_points(tissue), moving.volume)]
+    distances = forward_backward(shared, forward.points, backward.points)
+    rigid = forward_backward(shared, linear(forward.rigid), linear(backward.rigid))
     return replace(
         quality,
         forward_backward_mean_mm=float(distances.mean()) if len(distances) else np.nan,

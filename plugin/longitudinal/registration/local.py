@@ -65,7 +65,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, eq=False)
-class Refinement:
+class LocalRefinement:
     """A point of the moving scan, and what is known of it.
 
     Attributes
@@ -89,7 +89,7 @@ class Refinement:
 
 def refine(
     fixed: Pyramid, moving: Pyramid, moving_from_fixed: Transform, point: Points, threads: int = 1
-) -> Refinement:
+) -> LocalRefinement:
     """Refine where a point of the fixed scan lies in the moving one.
 
     Parameters
@@ -107,10 +107,10 @@ def refine(
     start = local_affine(moving_from_fixed, point)
     estimates = estimate(fixed, moving, start, point, threads)
     if estimates is None:
-        return Refinement(affine.apply(start, point), Verdict.TOO_LITTLE, None, None)
+        return LocalRefinement(affine.apply(start, point), Verdict.TOO_LITTLE, None, None)
     verdict, displacement, uncertainty = judge(estimates)
     disagreement = float(np.linalg.norm(estimates - np.median(estimates, axis=0), axis=1).max())
-    return Refinement(affine.apply(start, point + displacement), verdict, uncertainty, disagreement)
+    return LocalRefinement(affine.apply(start, point + displacement), verdict, uncertainty, disagreement)
 
 
 def judge(estimates: Points) -> tuple[Verdict, Points, float | None]:
@@ -119,7 +119,7 @@ def judge(estimates: Points) -> tuple[Verdict, Points, float | None]:
     Parameters
     ----------
     estimates
-        (3, 3) displacements from the known place, one a row, mm: there, back, and by the block.
+        (3, 3) displacements from the known place, one a row, mm: registered forward, backward, and by the block.
 
     >>> judge(np.array([[0.2, 0, 0], [0, 15, 0], [-0.4, 0, 0]]))[0].value
     'confirmed'
@@ -141,8 +141,8 @@ def judge(estimates: Points) -> tuple[Verdict, Points, float | None]:
         return Verdict.MOVED, best, FLOOR_MM + FACTOR * float(from_best[-1])
     # What they differ by is no evidence for another place. But where there is nothing to register Greedy moves nothing: only
     # together with the block, which finds some other place then, is that a confirmation.
-    forth, back, block = np.linalg.norm(estimates, axis=1)
-    confirming = float(max(block, min(forth, back)))
+    forward, backward, block = np.linalg.norm(estimates, axis=1)
+    confirming = float(max(block, min(forward, backward)))
     if not is_elsewhere and confirming <= AGREED_MM:
         return Verdict.CONFIRMED, stays, FLOOR_MM + FACTOR * confirming
     return Verdict.UNSURE, stays, None
@@ -151,18 +151,18 @@ def judge(estimates: Points) -> tuple[Verdict, Points, float | None]:
 def estimate(
     fixed: Pyramid, moving: Pyramid, start: Matrix, point: Points, threads: int = 1
 ) -> Points | None:
-    """Displacements (3, 3), mm in the fixed frame, that the start lacks at a point: there, back, and by a block.
+    """Displacements (3, 3), mm in the fixed frame, that the start lacks at a point: forward, backward, by a block.
 
     None where too little of the neighbourhood is in the moving scan.
     """
-    there = _Registration(fixed, moving, start, threads)
-    if there.cover(point) < LEAST_COVER:
+    forward = _Registration(fixed, moving, start, threads)
+    if forward.cover(point) < LEAST_COVER:
         return None
-    forth, block = there.displacement(point), there.block_displacement(point)
-    partner = affine.apply(start, point + forth)
-    back = _Registration(moving, fixed, affine.invert(start), threads)
-    missed = affine.apply(back.start, partner + back.displacement(partner)) - point
-    return np.stack([forth, forth - missed, block])
+    displacement, block = forward.displacement(point), forward.block_displacement(point)
+    partner = affine.apply(start, point + displacement)
+    backward = _Registration(moving, fixed, affine.invert(start), threads)
+    missed = affine.apply(backward.start, partner + backward.displacement(partner)) - point
+    return np.stack([displacement, displacement - missed, block])
 
 
 class _Registration:

@@ -23,7 +23,7 @@ from longitudinal.registration.rigid import (
     COARSE,
     LEAST_GAIN,
     MIDDLE,
-    Refined,
+    RefinedPose,
     information_at,
     mutual_information,
     refine_start,
@@ -110,7 +110,7 @@ def _around(normal: Floats) -> Floats:
     return np.asarray(np.cos(reach) * normal + np.sin(reach) * circle)
 
 
-def _aligned(fixed: Pyramid, flipped: Pyramid, starts: list[Matrix]) -> Refined | None:
+def _aligned(fixed: Pyramid, flipped: Pyramid, starts: list[Matrix]) -> RefinedPose | None:
     """The best alignment to the mirror image from any of the starts (4, 4); None when all leave the overlap."""
     ends = [_gone_on(fixed, flipped, start) for start in starts]
     best = max((end for end in ends if end is not None), key=lambda end: end.information, default=None)
@@ -120,7 +120,7 @@ def _aligned(fixed: Pyramid, flipped: Pyramid, starts: list[Matrix]) -> Refined 
     return refine_start(fixed, flipped, settled.moving_from_fixed, MIDDLE)
 
 
-def _gone_on(fixed: Pyramid, flipped: Pyramid, start: Matrix) -> Refined | None:
+def _gone_on(fixed: Pyramid, flipped: Pyramid, start: Matrix) -> RefinedPose | None:
     """Where a start ends by long steps; None when it leaves the overlap."""
     end = refine_start(fixed, flipped, start, COARSE)
     for _ in range(MOST_LONG_STEPS):

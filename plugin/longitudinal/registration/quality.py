@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from longitudinal.geometry import affine
 from longitudinal.geometry.affine import Points
+from longitudinal.reasons import Rejection
 from longitudinal.registration.pyramid import Image, Pyramid
 from longitudinal.registration.volume import Floats, Volume
 from longitudinal.settings import Acceptance
 from longitudinal.transforms.model import Transform
-from longitudinal.reasons import Rejection
 
 CHECK_SPACING_MM = 6.0
 """Voxels of the fixed scan that are mapped there and back; of a head some thousand."""

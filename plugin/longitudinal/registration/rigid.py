@@ -60,7 +60,7 @@ class NoOverlap(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class Refined:
+class RefinedPose:
     """The end of one start: (4, 4) moving from fixed, LPS mm, and its mutual information."""
 
     moving_from_fixed: Matrix
@@ -101,7 +101,7 @@ def refine_rigid(
     return fine.moving_from_fixed
 
 
-def settle(fixed: Pyramid, moving: Pyramid, end: Refined, level: Level) -> Refined:
+def settle(fixed: Pyramid, moving: Pyramid, end: RefinedPose, level: Level) -> RefinedPose:
     """Start anew from where a refinement ended until no step gains anything.
 
     The optimizer shortens its steps whenever it turns, and stops short in a narrow valley: of a slab, one start in
@@ -119,7 +119,7 @@ def settle(fixed: Pyramid, moving: Pyramid, end: Refined, level: Level) -> Refin
     return end
 
 
-def refine_start(fixed: Pyramid, moving: Pyramid, start: Matrix, level: Level) -> Refined | None:
+def refine_start(fixed: Pyramid, moving: Pyramid, start: Matrix, level: Level) -> RefinedPose | None:
     """Refine one start at one resolution; None when it leaves the overlap."""
     transform = _as_euler(start, fixed.centre)
     method = _method(fixed, moving, level.spacing, level.samples)
@@ -133,7 +133,7 @@ def refine_start(fixed: Pyramid, moving: Pyramid, start: Matrix, level: Level) -
     except RuntimeError:  # SimpleITK's only kind; here: too few samples map into the moving image
         return None
     end = _as_matrix(transform)
-    return Refined(end, mutual_information(fixed, moving, end, level.spacing))
+    return RefinedPose(end, mutual_information(fixed, moving, end, level.spacing))
 
 
 def mutual_information(fixed: Pyramid, moving: Pyramid, moving_from_fixed: Matrix, spacing: float) -> float:
@@ -186,7 +186,7 @@ def _method(fixed: Pyramid, moving: Pyramid, spacing: float, samples: int) -> si
     return method
 
 
-def _distinct(fixed: Pyramid, ends: list[Refined]) -> list[Matrix]:
+def _distinct(fixed: Pyramid, ends: list[RefinedPose]) -> list[Matrix]:
     """The best ends that are not the same as a better one."""
     corners = np.array(np.meshgrid(*[(-0.3, 0.3)] * 3)).reshape(3, -1).T * fixed.extent
     points = fixed.centre + corners @ fixed.volume.directions.T

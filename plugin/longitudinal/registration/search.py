@@ -49,19 +49,19 @@ _LEAST_ENERGY = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
+class PoseCandidate:
     """A possible alignment: moving from fixed, (4, 4) LPS mm, and how well the gradients agree, 0..1."""
 
     moving_from_fixed: Matrix
     score: float
 
 
-def search(fixed: Pyramid, moving: Pyramid, progress: Callable[[float], None]) -> list[Candidate]:
+def search(fixed: Pyramid, moving: Pyramid, progress: Callable[[float], None]) -> list[PoseCandidate]:
     """Find the best `CANDIDATES` rigid alignments, the best first; empty when the scans hold no gradients."""
     spacing = max(FINEST_SEARCH_MM, float(fixed.extent.max()) / MOST_SEARCH_VOXELS)
     correlation = _Correlation(fixed, moving, spacing)
     rotations = list(rotation_grid())
-    found: list[Candidate] = []
+    found: list[PoseCandidate] = []
     for number, rotation in enumerate(rotations):
         found.extend(correlation.best(rotation))
         progress((number + 1) / len(rotations))
@@ -122,7 +122,7 @@ class _Correlation:
         i, j, k = (int(count) for count in np.ceil(half / self._spacing))
         return i, j, k
 
-    def best(self, rotation: Floats) -> list[Candidate]:
+    def best(self, rotation: Floats) -> list[PoseCandidate]:
         """The best translations for a rotation; a point x of the fixed scan maps to R (x - shift) + centre."""
         score = self._score(rotation)
         found = []
@@ -131,7 +131,7 @@ class _Correlation:
             value = float(score[peak])
             if value <= 0:
                 break
-            found.append(Candidate(self._matrix(rotation, peak), value))
+            found.append(PoseCandidate(self._matrix(rotation, peak), value))
             score[tuple(slice(max(0, at - _SUPPRESSED), at + _SUPPRESSED + 1) for at in peak)] = -1
         return found
 

@@ -33,6 +33,7 @@ from longitudinal.geometry import affine
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.frame_pair import find_frame_pair
 from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.reasons import GivenTransformRefusal, NotIndexableReason, RegistrationRefusal
 from longitudinal.registration_objects.statements import Statements
 from longitudinal.registration_objects.written import RegistrationObjects, first_series
 from longitudinal.sidecar.connection import Readers
@@ -45,7 +46,6 @@ from longitudinal.sidecar.tables.transforms import (
 )
 from longitudinal.transforms.given import GivenTransform
 from longitudinal.transforms.stored import StoredTransform
-from longitudinal.reasons import NotIndexableReason, RegistrationRefusal, GivenTransformRefusal
 
 # DICOM's LO holds 64 characters, and PN has separators of its own.
 _LONGEST_DESCRIPTION = 64

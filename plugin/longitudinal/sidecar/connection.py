@@ -13,9 +13,9 @@ from urllib.parse import quote
 from sqlite_utils import Database
 
 from longitudinal.errors import SidecarUnavailable
+from longitudinal.reasons import FaultReason
 from longitudinal.sidecar.fault import Fault, fault_of
 from longitudinal.sidecar.tables.statements import MIGRATIONS  # with the step of that table
-from longitudinal.reasons import FaultReason
 
 LOGGER = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ import sqlite3
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from longitudinal.reasons import FaultReason
 
+from longitudinal.reasons import FaultReason
 
 # sqlite3.h, primary result codes.
 _BY_CODE = {

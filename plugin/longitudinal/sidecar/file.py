@@ -12,11 +12,11 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
+from longitudinal.reasons import FaultReason
 from longitudinal.sidecar.connection import open_reader, open_writer
 from longitudinal.sidecar.fault import Fault, Faulty, fault_of
 from longitudinal.sidecar.lock import FileLock
 from longitudinal.sidecar.tables.statements import MIGRATIONS  # with the step of that table
-from longitudinal.reasons import FaultReason
 
 LOGGER = logging.getLogger(__name__)
 

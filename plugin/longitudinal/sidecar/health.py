@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from longitudinal.sidecar.fault import Fault
 from longitudinal.reasons import FaultReason
+from longitudinal.sidecar.fault import Fault
 
 LOGGER = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from longitudinal.sidecar.fault import Fault, Faulty
 from longitudinal.reasons import FaultReason
+from longitudinal.sidecar.fault import Fault, Faulty
 
 # SQLite's WAL is not safe where another machine does not see a lock, or does not share a memory-mapped file.
 _NETWORK_FILE_SYSTEMS = frozenset(

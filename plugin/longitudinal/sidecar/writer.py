@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from longitudinal.errors import SidecarUnavailable
+from longitudinal.reasons import FaultReason
 from longitudinal.sidecar.connection import BUSY_TIMEOUT_MS, Readers
 from longitudinal.sidecar.fault import Fault, Faulty, fault_of
 from longitudinal.sidecar.file import SidecarFile
 from longitudinal.sidecar.health import WriterHealth
 from longitudinal.sidecar.tables.facts import WRITTEN, write_fact
 from longitudinal.sidecar.tables.instances import InstanceWriter, Touched
-from longitudinal.reasons import FaultReason
 
 LOGGER = logging.getLogger(__name__)
 

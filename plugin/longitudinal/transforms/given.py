@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from longitudinal.errors import FieldError, TransformRefused
 from longitudinal.geometry import affine
+from longitudinal.reasons import GivenTransformRefusal, LandmarkFault
 from longitudinal.transforms.error_at_place import P95_OF_RMS, LandmarkError
 from longitudinal.transforms.landmarks import (
     LandmarkFit,
@@ -16,7 +17,6 @@ from longitudinal.transforms.landmarks import (
     fit_affine,
     fit_rigid,
 )
-from longitudinal.reasons import LandmarkFault, GivenTransformRefusal
 
 Triple = Sequence[float]
 

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from longitudinal.geometry import affine
+from longitudinal.reasons import LandmarkFault
 from longitudinal.transforms.error_at_place import LandmarkError
 from longitudinal.transforms.model import Affine, Rigid
-from longitudinal.reasons import LandmarkFault
 
 LEAST_PAIRS_RIGID = 3
 LEAST_PAIRS_AFFINE = 4

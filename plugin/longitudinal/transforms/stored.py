@@ -15,13 +15,13 @@ import numpy as np
 from longitudinal.dicom.registration.writer import GIVEN_LABELS, Equipment
 from longitudinal.dicom.uids import SERIES_FRAME
 from longitudinal.geometry import affine
+from longitudinal.reasons import RegistrationRefusal
 from longitudinal.sidecar.tables.records import Notes
 from longitudinal.transforms.checks import is_outdated
 from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.error_at_place import ErrorAtPlace, read_error
 from longitudinal.transforms.graph import DECLARED, UNKNOWN, Edge
 from longitudinal.transforms.model import Transform, linear
-from longitudinal.reasons import RegistrationRefusal
 
 LOGGER = logging.getLogger(__name__)
 TransformState = Literal["usable", "rejected", "refused"]

@@ -8,11 +8,11 @@ from longitudinal.jobs import pulse, worker
 from longitudinal.jobs.messages import LONGEST_SECONDS
 from longitudinal.jobs.supervisor import MAX_ATTEMPTS
 from longitudinal.patients.standing import AlignmentState, Standing
+from longitudinal.reasons import AlignmentFailure, Rejection, UnusableScan
 from longitudinal.registration import volume
 from longitudinal.registration.alignment import Stage
 from longitudinal.transforms.grid_size import MOST_BYTES
 from tests.data import ROOT
-from longitudinal.reasons import Rejection, UnusableScan, AlignmentFailure
 
 TEXT = " ".join((ROOT / "docs" / "alignment.md").read_text().split())
 CODES = (ROOT / "docs" / "reason-codes.md").read_text()

@@ -12,8 +12,8 @@ from longitudinal.dicom.tags import read_file_tags
 from longitudinal.geometry.image_plane import Planes, patient_from_pixel
 from longitudinal.geometry.stack import Stack, split_into_stacks
 from longitudinal.geometry.stack_set import StackSet
-from tests.data import dicom_files
 from longitudinal.reasons import NotIndexableReason
+from tests.data import dicom_files
 
 FAILING = "dcm_dicom2nifti_geometry/failing/"
 

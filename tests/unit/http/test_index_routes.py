@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 import pytest
 
 from longitudinal.jobs.kinds.index import KIND
+from longitudinal.reasons import FaultReason
 from longitudinal.sidecar.fault import Fault
 from longitudinal.sidecar.tables.jobs import JobState
 from tests.fake_archive import orthanc_ids
 from tests.unit.http.patients_served import FIRST, SECOND, THIRD, admit, scan
 from tests.unit.http.served import Json, Served
-from longitudinal.reasons import FaultReason
 
 
 @pytest.fixture

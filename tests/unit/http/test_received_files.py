@@ -14,8 +14,8 @@ import pytest
 
 from longitudinal.http import received_files
 from longitudinal.http.received_files import Allowance, ReceivedFile, unpack
-from tests.data import ROOT
 from longitudinal.reasons import UploadRefusal
+from tests.data import ROOT
 
 MIB = 1024 * 1024
 Content = dict[str | zipfile.ZipInfo, bytes]

@@ -21,11 +21,11 @@ from longitudinal.jobs.worker_process import TaskFailed
 from longitudinal.points.answer import Links, RefinedMatch
 from longitudinal.points.refinement import refinable
 from longitudinal.points.resolver import PixelQuestion, PointQuestion, QuestionFilters
+from longitudinal.reasons import RefinementReason
 from longitudinal.sidecar.tables.jobs import JobRequest, Priority
 from longitudinal.sidecar.tables.records import InstanceRecord
 from tests.data import ROOT
 from tests.unit.patients.ward import Ward, registration, shift, volume
-from longitudinal.reasons import RefinementReason
 
 CLICK = PixelQuestion("1.1.1.11", 1, 50.0, 40.0)
 """Slice 10 of study 1, at z = 30: the point (40, 50, 30)."""

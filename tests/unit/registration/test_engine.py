@@ -5,12 +5,12 @@ import pytest
 
 from longitudinal.dicom.registration.deformable_registration import DisplacementField
 from longitudinal.geometry import affine
+from longitudinal.reasons import Rejection
 from longitudinal.registration import engine
 from longitudinal.registration.alignment import Alignment, Method, Stage
 from longitudinal.registration.engine import ENGINE, align, recheck
 from longitudinal.registration.volume import Volume
 from tests.unit.registration.phantoms import BODY, MOTION, NEAR_MOTION, Body, mean_error, mirrored, scan
-from longitudinal.reasons import Rejection
 
 pytestmark = pytest.mark.slow
 

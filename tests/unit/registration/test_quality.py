@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from longitudinal.reasons import Rejection
 from longitudinal.registration.pyramid import Pyramid
 from longitudinal.registration.quality import (
     Quality,
@@ -17,7 +18,6 @@ from longitudinal.registration.quality import (
 from longitudinal.settings import Acceptance
 from longitudinal.transforms.model import linear
 from tests.unit.registration.phantoms import BODY, BODY_MM, motion, scan
-from longitudinal.reasons import Rejection
 
 GOOD = Quality(0.3, 0.8, 0.3, 0.9, 1.0, 0.4, 0.2, 0.2, 40, 1.3, None)
 FIXED = Pyramid(scan(BODY))

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
+from longitudinal.reasons import FaultReason
 from longitudinal.sidecar.fault import Faulty
 from longitudinal.sidecar.file import SidecarFile
 from longitudinal.sidecar.tables.facts import read_fact, write_fact
 from longitudinal.sidecar.tables.migrations import MIGRATIONS
-from longitudinal.reasons import FaultReason
 
 Open = Callable[[], sqlite3.Connection]
 

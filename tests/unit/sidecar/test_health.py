@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from longitudinal.reasons import FaultReason
 from longitudinal.sidecar import health as module
 from longitudinal.sidecar.fault import Fault
 from longitudinal.sidecar.health import WriterHealth
-from longitudinal.reasons import FaultReason
 
 FULL = Fault(FaultReason.DISK_FULL, "the disk is full")
 

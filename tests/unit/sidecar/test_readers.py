@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from longitudinal.errors import SidecarUnavailable
+from longitudinal.reasons import FaultReason
 from longitudinal.sidecar.connection import Readers, open_writer
 from longitudinal.sidecar.fault import Fault
-from longitudinal.reasons import FaultReason
 
 PAGES = 200
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from longitudinal.errors import SidecarUnavailable
+from longitudinal.reasons import FaultReason
 from longitudinal.sidecar import connection, health
 from longitudinal.sidecar import writer as module
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.writer import Command, Task, Writer
-from longitudinal.reasons import FaultReason
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longitudinal.geometry import affine
+from longitudinal.reasons import LandmarkFault
 from longitudinal.transforms.landmarks import LandmarksRefusedError, fit_affine, fit_rigid
 from longitudinal.transforms.model import Affine, Rigid
-from longitudinal.reasons import LandmarkFault
 
 CORNERS = np.array([[0.0, 0, 0], [60, 0, 0], [0, 80, 0], [0, 0, 50], [40, 30, 70], [10, 65, 35]])
 

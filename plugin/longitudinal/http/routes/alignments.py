@@ -21,8 +21,8 @@ from longitudinal.http.routes.jobs import JobReference, QueuedAnswer
 from longitudinal.jobs.align_requests import AlignRequests
 from longitudinal.jobs.kinds.align import AlignParameters
 from longitudinal.patients.study_lookup import StudyLookup
-from longitudinal.transforms.given import GIVEN_REFUSALS, from_landmarks, from_matrix
 from longitudinal.reasons import GivenTransformRefusal
+from longitudinal.transforms.given import GIVEN_REFUSALS, from_landmarks, from_matrix
 
 # A start needs no accuracy of a tenth of a millimetre.
 _LEAST_FLE_MM = 1.0

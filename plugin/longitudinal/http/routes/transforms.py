@@ -16,13 +16,13 @@ from longitudinal.errors import (
 from longitudinal.http.fields import MAX_LANDMARKS, Identifier, Landmarks, Limit, Matrix, Offset, Triple
 from longitudinal.http.parse import invalid
 from longitudinal.http.router import Call, Route
+from longitudinal.reasons import GivenTransformRefusal
 from longitudinal.registration_objects.given import Ends, GivenTransforms, UnreadRegistration
 from longitudinal.transforms.attempts import Figure
 from longitudinal.transforms.checks import flags_of
 from longitudinal.transforms.error_at_place import P95_OF_RMS
 from longitudinal.transforms.given import GIVEN_REFUSALS, GivenTransform, from_landmarks, from_matrix
 from longitudinal.transforms.stored import StoredTransform, TransformState
-from longitudinal.reasons import GivenTransformRefusal
 
 _REFUSALS = (
     GivenTransformRefusal.SAME_FRAME,

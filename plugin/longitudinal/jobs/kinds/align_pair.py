@@ -22,11 +22,11 @@ from longitudinal.jobs.supervisor import ArchiveSilent, JobContext, JobCrashed
 from longitudinal.jobs.worker_pool import WorkerPool
 from longitudinal.jobs.worker_process import TaskFailed
 from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.reasons import AlignmentFailure
 from longitudinal.settings import Settings
 from longitudinal.transforms.attempts import Figure
 from longitudinal.transforms.error_at_place import ErrorGrid
 from longitudinal.transforms.grid_storage import decode_field
-from longitudinal.reasons import AlignmentFailure
 
 LOGGER = logging.getLogger(__name__)
 

@@ -33,8 +33,8 @@ from longitudinal.points.resolver import (
     ResolvedQuestion,
     Resolver,
 )
-from longitudinal.sidecar.tables.jobs import JobRequest, Priority
 from longitudinal.reasons import AlignmentFailure, RefinementReason
+from longitudinal.sidecar.tables.jobs import JobRequest, Priority
 
 KIND = "refine"
 _DIGEST = 16

@@ -5,8 +5,8 @@ import pytest
 
 from longitudinal.dicom.planes.image_planes import ImagePlanes, NoPlanes, Role, read_planes
 from longitudinal.dicom.tags import tags_from_dataset
-from tests import builders as build
 from longitudinal.reasons import NotIndexableReason
+from tests import builders as build
 
 
 def reason_of(ds) -> NotIndexableReason:

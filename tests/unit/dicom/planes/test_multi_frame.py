@@ -7,9 +7,9 @@ from longitudinal.dicom.planes.image_planes import ImagePlanes, NoPlanes, Role, 
 from longitudinal.dicom.tags import read_file_tags, tags_from_dataset
 from longitudinal.geometry.image_plane import Planes
 from longitudinal.geometry.stack import split_into_stacks
+from longitudinal.reasons import NotIndexableReason
 from tests import builders as build
 from tests.data import dicom_files
-from longitudinal.reasons import NotIndexableReason
 
 SAME_MM = 1e-6
 

@@ -7,8 +7,8 @@ from pydicom.dataset import Dataset
 from longitudinal.dicom.planes.image_planes import NoPlanes, read_planes
 from longitudinal.dicom.tags import tags_from_dataset
 from longitudinal.geometry.stack import split_into_stacks
-from tests import builders as build
 from longitudinal.reasons import NotIndexableReason
+from tests import builders as build
 
 
 def reason_of(ds) -> NotIndexableReason:

@@ -5,8 +5,8 @@ from pydicom.dataset import Dataset
 
 from longitudinal.dicom.planes.image_planes import ImagePlanes, NoPlanes, Role, read_planes
 from longitudinal.dicom.tags import tags_from_dataset
-from tests import builders as build
 from longitudinal.reasons import NotIndexableReason
+from tests import builders as build
 
 CT = {"SOPClassUID": build.CT, "Modality": "CT"}
 

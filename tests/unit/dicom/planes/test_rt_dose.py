@@ -7,8 +7,8 @@ import pytest
 
 from longitudinal.dicom.planes.image_planes import ImagePlanes, NoPlanes, Role, read_planes
 from longitudinal.dicom.tags import read_file_tags, tags_from_dataset
-from tests import builders as build
 from longitudinal.reasons import NotIndexableReason
+from tests import builders as build
 
 FEET_FIRST_PRONE = (1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
 """Axial, and its normal points to the feet."""

@@ -5,8 +5,8 @@ from pydicom.dataset import Dataset
 
 from longitudinal.dicom.planes.image_planes import ImagePlanes, NoPlanes, read_planes
 from longitudinal.dicom.tags import tags_from_dataset
-from tests import builders as build
 from longitudinal.reasons import NotIndexableReason
+from tests import builders as build
 
 WORD = ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]
 PLAIN = ["ORIGINAL", "PRIMARY", "M", "ND"]

@@ -13,8 +13,8 @@ from pydicom.uid import SpatialRegistrationStorage
 
 from longitudinal.dicom.registration.spatial_registration import read_registration
 from longitudinal.geometry import affine
-from tests.data import data
 from longitudinal.reasons import RegistrationRefusal
+from tests.data import data
 
 TURN_90_ABOUT_Z = [0, -1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
 SHIFT_10_ALONG_X = [1, 0, 0, 10, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]

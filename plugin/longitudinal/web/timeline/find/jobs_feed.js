@@ -35,7 +35,7 @@ async function follow(api, signal, tell, wake) {
     let wait = IDLE_MS;
     try {
       const found = await read(api, signal);
-      wait = found.queued + found.running ? BUSY_MS : IDLE_MS;
+      wait = found.queued + found.running && !document.hidden ? BUSY_MS : IDLE_MS;
       tell(() => ({ ...found, error: null, isKnown: true }));
     } catch (error) {
       if (signal.aborted) {

@@ -11,7 +11,7 @@ import { StudyCard } from './study_card.js';
 import { stateOf } from './study_state.js';
 
 const METHODS = ['rigid', 'affine', 'deformable'];
-const SETTLING_MS = 3000;
+const SETTLING_MS = 5000;
 
 /**
  * @param {object} props
