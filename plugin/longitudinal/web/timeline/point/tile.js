@@ -94,7 +94,9 @@ function PictureBox({ tile, name }) {
  * @param {{tile: import('./tile_model.js').TileModel, grade: import('./grade.js').Grade | null}} props
  */
 function Said({ tile, grade }) {
-  const { shown, match } = tile;
+  const { shown } = tile;
+  // nothing of a new answer beside the picture of an older one
+  const match = shown === null || tile.isCurrent ? tile.match : null;
   const crosshair = tile.isCurrent && !tile.isWithdrawn ? tile.crosshair() : null;
   const { center, width } = tile.currentRange();
   return html`<footer class="tile-foot">
