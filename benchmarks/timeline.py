@@ -21,7 +21,7 @@ from playwright.sync_api import sync_playwright
 
 from benchmarks.longitudinal_patients import load
 from benchmarks.made_patients.head import make_head
-from tests.browser.conftest import FLAGS
+from tests.browser.chromium import FLAGS
 from tests.browser.timeline import Timeline
 from tests.browser.viewer import Viewer
 from tests.orthanc.server import OrthancServer

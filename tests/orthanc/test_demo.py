@@ -62,7 +62,7 @@ def test_the_demo_finds_the_lesion_in_every_examination(server: OrthancServer) -
     assert [len(match["path"]) for match in answer["matches"]] == [0, 1, 2]
     assert len({match["frameOfReferenceUid"] for match in answer["matches"]}) == 3
     links = re.findall(r"  (http://\S+)", again.stdout.partition("View it:")[2])
-    assert len(links) == 5
+    assert len(links) == 6
     for link in links:
         assert server.session.get(link).ok, link
 
