@@ -356,7 +356,7 @@ def test_truncated_files_are_stored_or_refused_by_orthanc_and_never_lost(loaded:
     ("name", "reason", "detail"),
     [
         ("6c690a9eccdbcc3c58f4ae55bc081f07a614393e", "noFrame", "no Frame of Reference UID"),
-        ("838356188785bc2d5c53f95b6afce5fa565c3248", "notAnImage", "none of the standard's"),
+        ("838356188785bc2d5c53f95b6afce5fa565c3248", "notAnImage", "not in the DICOM standard"),
     ],
 )
 def test_a_malformed_registration_is_stored_with_its_reason(

@@ -15,6 +15,7 @@ import { TileModel } from './tile_model.js';
 import { watchTransforms } from './watch.js';
 
 const ADDRESS_MS = 250;
+const AFTER_PAINT_MS = 30; // the answer is painted first
 
 export class PageModel extends SharedView {
   /** @param {import('../../shared/api.js').Api} api @param {(point: any) => void} onAsked told of each question */
@@ -35,6 +36,7 @@ export class PageModel extends SharedView {
     this.life = new AbortController();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.telling = undefined;
+    this.told = -Infinity;
     /** @type {(tile: TileModel) => void} gives a tile the focus; the grid knows how */
     this.focusOn = () => {};
     /** @type {{tile: TileModel, row: number, column: number} | null} */
@@ -189,7 +191,11 @@ export class PageModel extends SharedView {
   /** Browsers allow no more than a few changes of the address a second. @param {any} question */
   tellAddress(question) {
     clearTimeout(this.telling);
-    this.telling = setTimeout(() => this.onAsked(question), ADDRESS_MS);
+    const wait = Math.max(AFTER_PAINT_MS, this.told + ADDRESS_MS - performance.now());
+    this.telling = setTimeout(() => {
+      this.told = performance.now();
+      this.onAsked(question);
+    }, wait);
   }
 
   /** While the crosshair is dragged: one question at a time, always the newest. @param {TileModel} tile @param {{row: number, column: number}} pixel */
