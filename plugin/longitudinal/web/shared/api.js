@@ -46,13 +46,21 @@ export function placeOf(pathname, root) {
  * @property {string} [method]
  */
 
+/**
+ * fetch from where the page is. A page that was opened by an address with a name and password in it hands them on to
+ * relative addresses, which Firefox refuses; the origin has none.
+ *
+ * @type {typeof fetch}
+ */
+const fetchHere = (input, init) => fetch(new URL(String(input), location.origin), init);
+
 /** A client of one server. */
 export class Api {
   /**
    * @param {{prefix: string, root: string}} place
    * @param {typeof fetch} [fetcher]
    */
-  constructor({ prefix, root }, fetcher = (input, init) => fetch(input, init)) {
+  constructor({ prefix, root }, fetcher = fetchHere) {
     this.prefix = prefix;
     this.root = root;
     this.fetcher = fetcher;
