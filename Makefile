@@ -26,7 +26,7 @@ unit: setup ## run the fast tests, without a server: tests/unit and doctests, ab
 
 test: setup ## install what the tests need and run all of them (ARGS="-k resolve" selects)
 	@scripts/setup.sh test
-	@$(BIN)/python -m pytest $(ARGS)
+	@scripts/test.sh $(ARGS)
 
 install: ## add the plugin to the Orthanc of this machine (docs/install.md; ARGS="--prefix DIR --etc DIR")
 	@scripts/install.sh $(ARGS)
