@@ -1,7 +1,7 @@
 // @ts-check
 /** What the server works on: a bar a job, its stage, the time left, and Stop. */
 
-import { html, useEffect, useState } from '../../shared/html.js';
+import { html, useEffect, useRef, useState } from '../../shared/html.js';
 import { counted, hasWord, word } from '../../shared/words.js';
 import { modalitiesOf } from './modalities.js';
 import { percentOf } from './study_state.js';
@@ -109,18 +109,18 @@ function outcomeOf(job) {
 function useNames(api, jobs) {
   const [names, setNames] = useState(() => /** @type {Map<string, string>} */ (new Map()));
   const wanted = [...new Set(jobs.map((job) => job.subject))].filter((subject) => !names.has(subject));
-  useEffect(() => {
-    let isThere = true;
+  const isThere = useRef(true);
+  useEffect(() => () => {
+    isThere.current = false;
+  }, []);
+  useEffect(() => { // of a later list of jobs, the answers to earlier questions count too
     for (const subject of wanted) {
       names.set(subject, '');
       api.study(subject).then(
-        (study) => isThere && setNames((known) => new Map(known).set(subject, nameOf(study))),
+        (study) => isThere.current && setNames((known) => new Map(known).set(subject, nameOf(study))),
         () => {}, // gone meanwhile: it stays without a name
       );
     }
-    return () => {
-      isThere = false;
-    };
   }, [wanted.join()]);
   return names;
 }
