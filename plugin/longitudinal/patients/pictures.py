@@ -7,11 +7,11 @@ import msgspec
 import numpy as np
 
 from longitudinal.dicom.planes.pictures import no_picture, no_picture_of_class
-from longitudinal.errors import Ambiguous, FieldError, NoPicture, NotFound
+from longitudinal.errors import FieldError, NoPicture, NotFound
+from longitudinal.patients.instance_lookup import find_instance
 from longitudinal.patients.patient_index import PatientIndex, StudyEntry
 from longitudinal.reasons import NotIndexableReason
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.tables.patients import find_instances
 from longitudinal.sidecar.tables.transforms import sop_class_of
 
 # Reading the tags of an enhanced image takes milliseconds, and a list of studies shows the same pictures again and again.
@@ -39,16 +39,9 @@ class Pictures:
         ------
         NotFound, Ambiguous, NoPicture
         """
-        found = find_instances(self._readers.connection(), instance)
-        if len(found) > 1:
-            raise Ambiguous(f"instance {instance} is stored {len(found)} times", orthanc_ids=found)
-        if not found:
-            raise NotFound(
-                f"there is no instance {instance}",
-                [FieldError("instance", "unknown SOPInstanceUID or Orthanc id")],
-            )
-        self.check(found[0], "instance")
-        return found[0]
+        found = find_instance(self._readers, instance)
+        self.check(found, "instance")
+        return found
 
     def check(self, orthanc_id: str, field: str) -> None:
         """Raise NotFound or NoPicture where Orthanc is not asked to draw an instance.

@@ -14,13 +14,10 @@ from longitudinal.patients.frame_pair import FramePair, find_frame_pair
 from longitudinal.patients.patient_index import Way
 from longitudinal.points.answer import Grade, grade_of
 from longitudinal.points.resolve import OUTSIDE_TRANSFORM, why_unreached
-from longitudinal.points.stale import Stale, find_stale_transforms
+from longitudinal.points.stale import HEAL_ROUNDS, Stale, find_stale_transforms
 from longitudinal.reasons import UnresolvedReason
 from longitudinal.sidecar.connection import Readers
 from longitudinal.transforms.graph import UncertaintySource
-
-# Each round removes what turned out to be gone, as in `resolver`.
-_HEAL_ROUNDS = 4
 
 
 class MappedPoint(msgspec.Struct, rename="camel", frozen=True):
@@ -81,7 +78,7 @@ class PointMapper:
         NotFound, Ambiguous, TransformRefused
             As `find_frame_pair`.
         """
-        for _ in range(_HEAL_ROUNDS):
+        for _ in range(HEAL_ROUNDS):
             pair = find_frame_pair(
                 self._readers.connection(), self._catalogue, (source, target), patient, with_images=False
             )

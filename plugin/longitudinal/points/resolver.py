@@ -14,16 +14,13 @@ from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.points.answer import UNSIGNED, Answer, Match
 from longitudinal.points.resolve import Filters, LinkBuilder, Source, count_answers, resolve
-from longitudinal.points.stale import Stale, find_stale
+from longitudinal.points.stale import HEAL_ROUNDS, Stale, find_stale
 from longitudinal.reasons import NotIndexableReason, UnresolvedReason
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.patients import patient_key_of
 
 # The centre of the first pixel is 0, so its edge is half a pixel before.
 _EDGE = 0.5
-# Each round removes what no longer exists; an answer that is still stale after these rounds is
-# refused.
-_HEAL_ROUNDS = 4
 # The most unknown studies that one problem names.
 _MOST_NAMED = 100
 
@@ -121,7 +118,7 @@ class Resolver:
         NotIndexable
             The image has no geometry.
         """
-        for _ in range(_HEAL_ROUNDS):
+        for _ in range(HEAL_ROUNDS):
             if isinstance(question, PixelQuestion):
                 index, source = self._source_of_pixel(question, wanted.pointer)
             else:

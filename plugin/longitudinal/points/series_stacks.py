@@ -27,6 +27,7 @@ from longitudinal.points.stack_answer import (
     StackPlane,
     Triplet,
 )
+from longitudinal.points.stale import HEAL_ROUNDS
 from longitudinal.reasons import NotIndexableReason
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.browse import owners_of_series
@@ -40,8 +41,6 @@ PixelLink = Callable[[str, int], str]
 MAX_CACHED_BYTES = 32 * 1024 * 1024
 """Encoded answers that are kept: about 200 series of 300 slices."""
 
-# Each round removes what turned out to be gone.
-_HEAL_ROUNDS = 4
 _UNREAD = StoredValues(
     has_pixels=False,
     samples_per_pixel=None,
@@ -114,7 +113,7 @@ class StackReader:
         Ambiguous
             The UID is stored more than once; the Orthanc ids are named.
         """
-        for _ in range(_HEAL_ROUNDS):
+        for _ in range(HEAL_ROUNDS):
             index, found = self._find(series)
             kept = self._kept_for(found)
             if kept is not None:

@@ -13,6 +13,9 @@ from longitudinal.points.answer import Answer
 from longitudinal.transforms.annotation import read_annotation
 from longitudinal.transforms.stored import StoredTransform
 
+HEAL_ROUNDS = 4
+"""Each removes from the index what no longer exists; an answer that is still stale after these is refused."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stale:

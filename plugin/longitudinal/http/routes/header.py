@@ -13,8 +13,8 @@ from longitudinal.dicom.attributes import Attribute, read_attributes
 from longitudinal.errors import Ambiguous, FieldError, NotFound, Unprocessable
 from longitudinal.http.router import Call, Route
 from longitudinal.nesting import depth_of
+from longitudinal.patients.instance_lookup import find_instance, unknown_instance
 from longitudinal.sidecar.connection import Readers
-from longitudinal.sidecar.tables.patients import find_instances
 
 # A level of DICOM is two of JSON: the list of items and the item. No object of the standard has a tenth of this.
 _MOST_BRACKETS = 200
@@ -37,17 +37,11 @@ def header_routes(readers: Readers, tags_of: Callable[[str], str]) -> list[Route
     """The route; `tags_of` gives the tags of an instance (JSON), KeyError where it is gone."""
 
     def header(call: Call[HeaderQuery, None], instance: str) -> HeaderAnswer:
-        found = find_instances(readers.connection(), instance)
-        if len(found) > 1:
-            raise Ambiguous(f"instance {instance} is stored {len(found)} times", orthanc_ids=found)
+        orthanc_id = find_instance(readers, instance)
         try:
-            (orthanc_id,) = found
             text = tags_of(orthanc_id).encode()
-        except (KeyError, ValueError):
-            raise NotFound(
-                f"there is no instance {instance}",
-                [FieldError("instance", "unknown SOPInstanceUID or Orthanc id")],
-            ) from None
+        except KeyError:
+            raise unknown_instance(instance) from None
         if (depth := depth_of(text, _MOST_BRACKETS)) > _MOST_BRACKETS:
             detail = f"its sequences are nested some {depth // 2} levels deep"
             raise Unprocessable(

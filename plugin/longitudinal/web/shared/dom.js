@@ -13,9 +13,3 @@ export function element(name, properties = {}, ...children) {
   made.append(...children);
   return made;
 }
-
-/** Whether a key goes into a field instead of moving the page. @param {EventTarget | null} target */
-export function isTextField(target) {
-  return target instanceof HTMLElement
-    && (target.isContentEditable || target.matches('textarea, select, input:not([type=range], [type=checkbox], [type=radio])'));
-}

@@ -1,9 +1,9 @@
 // @ts-check
 /** Where examinations lie on a time axis with their real intervals, and how far apart they are. Pure. */
 
+import { dayOf, MONTH_DAYS, spanOf } from '../../shared/dates.js';
+
 const DAY_MS = 86_400_000;
-const MONTH_DAYS = 30.4375;
-const YEAR_DAYS = 365.25;
 const LEAST_TICK_PX = 56;
 /** In months; of a shorter time days are told at the marks themselves. */
 const TICK_STEPS = [1, 3, 6, 12, 24, 60, 120, 240];
@@ -64,28 +64,8 @@ export function intervalOf(from, to) {
   if (first === null || last === null) {
     return null;
   }
-  const days = last - first;
-  const sign = days < 0 ? '−' : '+';
-  const length = Math.abs(days);
-  if (length < 2 * MONTH_DAYS) {
-    return { value: `${sign}${length}`, unit: 'days' };
-  }
-  if (length < YEAR_DAYS - 1) {
-    return { value: `${sign}${Math.round(length / MONTH_DAYS)}`, unit: 'months' };
-  }
-  return { value: `${sign}${(length / YEAR_DAYS).toFixed(1)}`, unit: 'years' };
-}
-
-/**
- * @param {string | null | undefined} date
- * @returns {number | null} days since 1970
- */
-export function dayOf(date) {
-  if (!date) {
-    return null;
-  }
-  const time = Date.parse(`${date.slice(0, 10)}T00:00:00Z`);
-  return Number.isNaN(time) ? null : Math.round(time / DAY_MS);
+  const { sign, count, unit } = spanOf(last - first);
+  return { value: `${sign}${count}`, unit };
 }
 
 /**

@@ -3,13 +3,15 @@
 
 import { html, useEffect, useRef, useState } from '../../shared/html.js';
 import { word } from '../../shared/words.js';
+import { frameOf } from '../point/frames.js';
+import { readSeries } from '../point/series.js';
+import { rangeOf } from '../point/windows.js';
 import { AHEAD, FrameLoader } from '../render/loader.js';
 import { Renderer } from '../render/renderer.js';
 
 const SIZE = 96;
 const KEPT_BYTES = 64 * 2 ** 20;
 const LEFT_OUT = 0.01; // of the values at either end, where the image suggests no window
-const LOOKED_AT = 20_000;
 
 /** @type {WeakMap<import('../../shared/api.js').Api, {loader: FrameLoader, renderer: Renderer}>} */
 const TOOLS = new WeakMap();
@@ -61,16 +63,17 @@ function mainSeries(study) {
  */
 async function draw(api, series, canvas, signal) {
   const { loader, renderer } = toolsOf(api);
-  const { stacks } = await api.stacks(series, { signal });
-  const stack = stacks.reduce((/** @type {any} */ best, /** @type {any} */ each) => (each.planes.length > best.planes.length ? each : best));
-  const plane = stack.planes[Math.floor(stack.planes.length / 2)];
-  const stored = await loader.load(api.href(plane.links.pixels), signal, AHEAD);
-  const frame = {
-    ...stored, slope: plane.rescaleSlope ?? 1, intercept: plane.rescaleIntercept ?? 0, padding: paddingOf(plane),
-  };
-  const [between, along] = plane.ownGeometry?.pixelSpacing ?? stack.pixelSpacing;
+  const { sequences } = readSeries(await api.stacks(series, { signal }));
+  const { pictures } = sequences.filter(({ frameOfReferenceUid }) => frameOfReferenceUid)
+    .reduce((best, each) => (each.pictures.length > best.pictures.length ? each : best));
+  const picture = pictures[Math.floor(pictures.length / 2)];
+  const stored = await loader.load(api.href(picture.address ?? ''), signal, AHEAD);
+  const { slope, intercept, padding } = picture;
+  const frame = frameOf(stored, { slope, intercept, padding });
+  const [between, along] = picture.plane?.spacing ?? [1, 1];
   const { image } = await renderer.draw({
-    frame, key: stored.address, matrix: fit(frame, between, along), window: windowOf(plane, stack, frame), width: SIZE, height: SIZE,
+    frame, key: stored.address, matrix: fit(frame, between, along), width: SIZE, height: SIZE,
+    window: { ...(picture.window ?? rangeOf(frame, LEFT_OUT)), isInverted: picture.isInverted },
   });
   if (!signal.aborted) {
     canvas.getContext('2d')?.putImageData(image, 0, 0);
@@ -96,26 +99,4 @@ function fit({ rows, columns }, rowMm, columnMm) {
   const [column, row] = [mm / columnMm, mm / rowMm];
   const middle = (SIZE - 1) / 2;
   return [column, 0, (columns - 1) / 2 - middle * column, 0, row, (rows - 1) / 2 - middle * row, 0, 0, 0];
-}
-
-/** @param {any} plane @returns {[number, number] | null} */
-function paddingOf({ pixelPaddingValue: value, pixelPaddingRangeLimit: limit }) {
-  return value === null || value === undefined ? null : [Math.min(value, limit ?? value), Math.max(value, limit ?? value)];
-}
-
-/** @param {any} plane @param {any} stack @param {any} frame */
-function windowOf(plane, stack, frame) {
-  const isInverted = stack.photometricInterpretation === 'MONOCHROME1';
-  if (plane.windowCenter !== null && plane.windowWidth > 0) {
-    return { center: plane.windowCenter, width: plane.windowWidth, isInverted };
-  }
-  const step = Math.max(1, Math.floor(frame.data.length / LOOKED_AT));
-  const values = [];
-  for (let at = 0; at < frame.data.length; at += step) {
-    values.push(frame.data[at] * frame.slope + frame.intercept);
-  }
-  values.sort((one, other) => one - other);
-  const low = values[Math.floor(LEFT_OUT * (values.length - 1))];
-  const high = values[Math.ceil((1 - LEFT_OUT) * (values.length - 1))];
-  return { center: (low + high) / 2, width: Math.max(1, high - low), isInverted };
 }
