@@ -2,7 +2,7 @@
 /** Uploading: choose or drop files, see how far they are and what became of each. */
 
 import { Problem } from '../../shared/api.js';
-import { html, useEffect, useRef, useState } from '../../shared/html.js';
+import { html, useEffect, useLayoutEffect, useRef, useState } from '../../shared/html.js';
 import { counted, word } from '../../shared/words.js';
 import { filesOfDrop, filesOfInput } from './dropped_files.js';
 import { sendAll } from './uploads.js';
@@ -109,13 +109,13 @@ function Outcomes({ outcomes, onOpen }) {
 }
 
 /**
- * Take what is dropped anywhere on the page.
+ * Take what is dropped anywhere on the page, from the moment it is shown: without us the browser would open the file instead.
  *
  * @param {(isOver: boolean) => void} setOver
  * @param {(transfer: DataTransfer) => void} take
  */
 function useDrop(setOver, take) {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const controller = new AbortController();
     const { signal } = controller;
     const hasFiles = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes('Files') ?? false;
