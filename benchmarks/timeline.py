@@ -29,12 +29,13 @@ from tests.orthanc.server import OrthancServer
 # When the button was released, and when each tile showed the answer that came of it.
 _WATCH = """
 () => {
-  window.released = 0; window.shown = [];
+  window.released = 0; window.shown = []; window.screened = 0;
   addEventListener('pointerup', () => { window.released = performance.now(); window.shown = []; }, true);
   new MutationObserver((changes) => {
     for (const { target } of changes) {
       window.shown.push([performance.now(), JSON.parse(target.dataset.painted || '{}').answer]);
     }
+    requestAnimationFrame(() => { window.screened = performance.now(); }); // crosshairs and words come with this frame
   }).observe(document.body, { subtree: true, attributes: true, attributeFilter: ['data-painted'] });
 }
 """
@@ -109,13 +110,14 @@ def measure(timeline: Timeline, truth: dict[str, Any], clicks: int, slices: int)
         one_click(timeline, tile, study["pixels"][number % len(study["pixels"])]) for number in range(clicks)
     ]
     fetching = [row for row in rows if row["frames"] > 0]
-    first, whole, straight, grid = (
-        [row[name] for row in fetching] for name in ("first", "whole", "straight", "straightGrid")
+    first, whole, words, straight, grid = (
+        [row[name] for row in fetching] for name in ("first", "whole", "words", "straight", "straightGrid")
     )
     return {
         "clicks": len(rows),
         "firstTileMs": {"median": median(first), "p95": p95(first), "max": max(first)},
         "wholeGridMs": {"median": median(whole), "p95": p95(whole)},
+        "gridWithCrosshairsMs": {"median": median(words), "p95": p95(words)},
         "sameFramesStraightMs": {"median": median(straight), "p95": p95(straight)},
         "framesOfTheGridStraightMs": {"median": median(grid), "p95": p95(grid)},
         "ratioOfMediansToTheGrid": round(median(whole) / median(grid), 2),
@@ -138,7 +140,7 @@ def one_click(timeline: Timeline, tile: Any, pixel: list[float]) -> dict[str, fl
     page.wait_for_timeout(400)
     asked = len(timeline.viewer.requested)
     answer = timeline.ask(tile, row, column)
-    told = page.evaluate("[window.released, window.shown]")
+    told = page.evaluate("[window.released, window.shown, window.screened]")
     times = [when - told[0] for when, number in told[1] if number == answer]
     page.wait_for_timeout(300)
     new = timeline.viewer.requested[asked:]
@@ -153,6 +155,7 @@ def one_click(timeline: Timeline, tile: Any, pixel: list[float]) -> dict[str, fl
     return {
         "first": round(min(times), 1),
         "whole": round(max(times), 1),
+        "words": round(told[2] - told[0], 1),
         "straight": round(straight, 1),
         "straightGrid": round(straight_grid, 1),
         "bytes": size,

@@ -6,6 +6,7 @@ const { pageOf, pagesOf } = await load('timeline/point/paging.js');
 const { dayOf, intervalOf } = await load('timeline/point/dates.js');
 const { rangeOf } = await load('timeline/point/windows.js');
 const { findPicture, readSeries } = await load('timeline/point/series.js');
+const { Foresight, mapped, straightMap } = await load('timeline/point/foresight.js');
 
 test('every study is on a page, the pinned ones on each, never more than fit', () => {
   for (const count of [1, 6, 7, 20, 61]) {
@@ -65,4 +66,37 @@ test('a series is read as the route gives it: stacks, then what has no place, fr
     [0, 1, 2].map((at) => [`/instances/a/frames/${at}/numpy?rescale=false`, null]));
   assert.deepEqual(findPicture(series, '1', 2), { sequence: stack, at: 0 });
   assert.equal(findPicture(series, '1', 1), null);
+});
+
+test('four mapped points are enough for a straight map, and a point without a place for none', () => {
+  const turned = ([x, y, z]) => [-y + 5, x - 7, z * 1.1 + 2];
+  const from = [[10, 20, 30], [50, 20, 30], [10, 60, 30], [10, 20, 70]];
+  const map = straightMap(from, from.map(turned));
+  const found = mapped(map, [-3, 8, 100]);
+  turned([-3, 8, 100]).forEach((value, axis) => assert.ok(Math.abs(value - found[axis]) < 1e-9));
+  assert.equal(straightMap(from, [turned(from[0]), null, turned(from[2]), turned(from[3])]), null);
+});
+
+test('a click has the frames on their way that its answer will name, and none where no way is known', () => {
+  const slices = (name) => [0, 5, 10].map((z) => ({
+    address: `/${name}/${z}`, plane: { position: [0, 0, z], orientation: [1, 0, 0, 0, 1, 0], spacing: [1, 1] },
+  }));
+  const tile = (name, frameOfReferenceUid) => {
+    const pictures = slices(name);
+    return { isVisible: true, shown: { picture: pictures[0], sequence: { frameOfReferenceUid, pictures } } };
+  };
+  const loaded = [];
+  const signals = [];
+  const clicked = tile('a', '1');
+  const page = {
+    tiles: [clicked, tile('b', '1'), tile('c', '2'), tile('d', '3'), { ...tile('e', '1'), isVisible: false }],
+    api: { href: (path) => path },
+    loader: { load: async (address, signal) => { loaded.push(address); signals.push(signal); } },
+  };
+  const foresight = new Foresight(page);
+  foresight.maps.set('1>2', straightMap([[0, 0, 0], [40, 0, 0], [0, 40, 0], [0, 0, 40]], [[0, 0, 9], [40, 0, 9], [0, 40, 9], [0, 0, 49]]));
+  foresight.fetch(clicked, { row: 1, column: 1 });
+  assert.deepEqual(loaded, ['/b/0', '/c/10']);
+  foresight.answered();
+  assert.ok(signals.every((signal) => signal.aborted), 'what was guessed wrong is not fetched to its end');
 });

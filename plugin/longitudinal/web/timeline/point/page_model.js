@@ -8,6 +8,7 @@
 import { persistently } from '../../shared/retry.js';
 import { FrameLoader } from '../render/loader.js';
 import { Renderer } from '../render/renderer.js';
+import { Foresight } from './foresight.js';
 import { questionMessage } from './messages.js';
 import { hasPlaces, SeriesBook } from './series.js';
 import { SharedView } from './shared_view.js';
@@ -26,12 +27,12 @@ export class PageModel extends SharedView {
     this.loader = new FrameLoader((address, init) => api.request(address, init));
     this.renderer = new Renderer();
     this.book = new SeriesBook(api);
+    this.foresight = new Foresight(this);
     /** @type {any} */
     this.patient = null;
     /** @type {any} what was asked last, as resolve takes it */
     this.question = null;
     this.number = 0;
-    this.isAsking = false;
     this.asking = new AbortController();
     this.life = new AbortController();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -53,11 +54,12 @@ export class PageModel extends SharedView {
   /** @param {import('../address.js').Address} address */
   async open({ patient, study, point }) {
     this.leave();
+    this.foresight.forget();
     this.number += 1; // no answer to an older question counts
     this.life = new AbortController();
     const { signal } = this.life;
     Object.assign(this, { patient: null, tiles: [], asked: null, active: null, question: null, message: null, mmPerPixel: null,
-      isAsking: false, dragged: null, pageIndex: 0 });
+      dragged: null, pageIndex: 0 });
     this.changed();
     try {
       const answer = point && await this.patiently(() => this.api.resolve(point, { signal }));
@@ -94,6 +96,7 @@ export class PageModel extends SharedView {
       return tile;
     });
     this.patient = patient;
+    this.foresight.forget();
     this.message = null;
     this.redraw();
   }
@@ -119,7 +122,7 @@ export class PageModel extends SharedView {
     if (this.question === null && this.asked !== tile) {
       this.start(tile.uid);
     }
-    queueMicrotask(() => this.focusOn(tile));
+    requestAnimationFrame(() => this.focusOn(tile)); // its page is drawn by then
   }
 
   /** @param {TileModel} tile @param {number} by */
@@ -133,6 +136,7 @@ export class PageModel extends SharedView {
   leave() {
     this.life.abort();
     this.asking.abort();
+    this.foresight.leave();
     clearTimeout(this.telling);
     this.tiles.forEach((tile) => tile.leave());
   }
@@ -150,7 +154,9 @@ export class PageModel extends SharedView {
       return Promise.resolve();
     }
     const { sopInstanceUid, frameNumber } = picture;
-    return this.ask({ sopInstanceUid, frameNumber, row, column }, tile);
+    const asking = this.ask({ sopInstanceUid, frameNumber, row, column }, tile);
+    this.foresight.fetch(tile, { row, column }); // after the question: it goes first
+    return asking;
   }
 
   /** The same question again, where something has changed. */
@@ -165,8 +171,6 @@ export class PageModel extends SharedView {
     const { signal } = this.asking;
     this.number += 1;
     const { number } = this;
-    this.isAsking = true;
-    this.changed();
     try {
       const answer = await this.patiently(() => this.api.resolve(question, { signal }), signal);
       if (number !== this.number) {
@@ -179,11 +183,6 @@ export class PageModel extends SharedView {
     } catch (error) {
       if (number === this.number && !signal.aborted) {
         this.say(questionMessage(error));
-      }
-    } finally {
-      if (number === this.number) {
-        this.isAsking = false;
-        this.changed();
       }
     }
   }
@@ -233,6 +232,7 @@ export class PageModel extends SharedView {
         tile.showUnresolved(unresolved.get(tile.uid), this.number);
       }
     }
+    this.foresight.answered();
     this.announcement = { key: 'page.answered', values: { found: matches.size, all: matches.size + unresolved.size } };
     this.changed();
     if ([...matches.keys(), ...unresolved.keys()].some((uid) => !this.tiles.some((tile) => tile.uid === uid))) {

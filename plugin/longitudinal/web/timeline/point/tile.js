@@ -2,7 +2,7 @@
 /** One study: its picture, what is said of it, and its buttons. */
 
 import { Component, html, useEffect, useRef } from '../../shared/html.js';
-import { useObservable } from '../../shared/observable.js';
+import { useObservableByFrame } from '../../shared/observable.js';
 import { word } from '../../shared/words.js';
 import { dayOf, intervalOf } from './dates.js';
 import { listen } from './gestures.js';
@@ -29,7 +29,7 @@ export class Tile extends Component {
 
 /** @param {{tile: import('./tile_model.js').TileModel}} props */
 function Study({ tile }) {
-  useObservable(tile);
+  useObservableByFrame(tile);
   const { page } = tile;
   const grade = gradeOf(tile);
   const activate = () => page.activate(tile);

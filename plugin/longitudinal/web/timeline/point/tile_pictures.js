@@ -173,6 +173,9 @@ export class TilePictures extends TileGeometry {
     const picture = target.sequence.pictures[target.at];
     const { slope, intercept, padding } = picture;
     const frame = pixels === null ? null : frameOf(pixels, { slope, intercept, padding });
+    if (target.sequence !== this.shown?.sequence || target.match !== this.shown.match) {
+      this.page.foresight.learnSoon();
+    }
     this.shown = { ...target, picture, frame, answer: this.question };
     this.isBusy = false;
     this.message = message;

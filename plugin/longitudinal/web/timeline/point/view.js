@@ -2,7 +2,7 @@
 /** One place of the body in every study of a patient. */
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from '../../shared/html.js';
-import { useObservable } from '../../shared/observable.js';
+import { useObservableByFrame } from '../../shared/observable.js';
 import { word } from '../../shared/words.js';
 import { writeAddress } from '../address.js';
 import { Bar } from '../bar.js';
@@ -26,7 +26,7 @@ export function View({ address, go, api }) {
     own.current = writeAddress(next);
     go(next, { replace: true });
   }));
-  useObservable(page);
+  useObservableByFrame(page);
 
   useEffect(() => {
     if (writeAddress(address) !== own.current) {
