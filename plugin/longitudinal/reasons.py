@@ -48,6 +48,16 @@ class NotIndexableReason(ReasonCode):
     )
 
 
+class PixelsReason(ReasonCode):
+    """Why there is no link to the pixels of an image."""
+
+    NO_PIXELS = "noPixels", "The object has no pixels that can be sent as whole numbers."
+    TOO_DEEP = (
+        "tooDeep",
+        "The object has sequences nested more than 32 levels deep: Orthanc could end when it reads the pixels.",
+    )
+
+
 class RegistrationRefusal(ReasonCode):
     """Why a registration object, or one item of it, is not used as a transform."""
 

@@ -14,7 +14,7 @@ from tests.builders import as_file, classic
 from tests.orthanc.conftest import StartOrthanc
 from tests.orthanc.server import OrthancServer
 from tests.orthanc.test_transforms import FIRST, SECOND, fill, scan
-from tests.unit.http.test_nesting import nested
+from tests.unit.dicom.test_nesting import nested
 
 EVIL_UID = "1.2.3&x=1\"'<"
 

@@ -11,6 +11,7 @@ from tests.data import ROOT
 
 FAMILIES = {
     reasons.NotIndexableReason: "Indexing",
+    reasons.PixelsReason: "Pixels",
     reasons.FaultReason: "The index file",
     reasons.RegistrationRefusal: "Registration objects",
     reasons.LandmarkFault: "Landmarks",

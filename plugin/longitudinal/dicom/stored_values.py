@@ -26,6 +26,7 @@ from longitudinal.dicom.tags import (
 
 _SAMPLES_PER_PIXEL: Final = "0028,0002"
 _BITS_STORED: Final = "0028,0101"
+_HIGH_BIT: Final = "0028,0102"
 _PIXEL_REPRESENTATION: Final = "0028,0103"
 _PIXEL_PADDING_VALUE: Final = "0028,0120"
 _PIXEL_PADDING_RANGE_LIMIT: Final = "0028,0121"
@@ -36,6 +37,7 @@ _RESCALE_SLOPE: Final = "0028,1053"
 _RESCALE_TYPE: Final = "0028,1054"
 _VOI_LUT_FUNCTION: Final = "0028,1056"
 _MODALITY_LUT_SEQUENCE: Final = "0028,3000"
+_VOI_LUT_SEQUENCE: Final = "0028,3010"
 _FRAME_VOI_LUT_SEQUENCE: Final = "0028,9132"
 _PIXEL_VALUE_TRANSFORMATION_SEQUENCE: Final = "0028,9145"
 _UNITS: Final = "0054,1001"
@@ -54,7 +56,8 @@ STORED_VALUE_TAGS: Final = frozenset(
     {
         tag.SOP_CLASS_UID, tag.MODALITY, tag.PHOTOMETRIC_INTERPRETATION, tag.NUMBER_OF_FRAMES, tag.ROWS, tag.COLUMNS,
         tag.SHARED_FUNCTIONAL_GROUPS_SEQUENCE, tag.PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, *tag.PIXELS,
-        _SAMPLES_PER_PIXEL, _BITS_STORED, _PIXEL_REPRESENTATION, _PIXEL_PADDING_VALUE, _PIXEL_PADDING_RANGE_LIMIT,
+        _SAMPLES_PER_PIXEL, _BITS_STORED, _HIGH_BIT, _PIXEL_REPRESENTATION, _PIXEL_PADDING_VALUE,
+        _PIXEL_PADDING_RANGE_LIMIT, _VOI_LUT_SEQUENCE,
         _WINDOW_CENTER, _WINDOW_WIDTH, _RESCALE_INTERCEPT, _RESCALE_SLOPE, _RESCALE_TYPE, _VOI_LUT_FUNCTION,
         _MODALITY_LUT_SEQUENCE, _FRAME_VOI_LUT_SEQUENCE, _PIXEL_VALUE_TRANSFORMATION_SEQUENCE, _UNITS, _DOSE_UNITS,
         _DOSE_GRID_SCALING, _REAL_WORLD_VALUE_MAPPING_SEQUENCE, _MEASUREMENT_UNITS_CODE_SEQUENCE, _CODE_VALUE,
@@ -101,6 +104,8 @@ class FrameValues:
         Of rescaled values, the first that the image suggests (PS3.3 C.11.2.1.2).
     voi_lut_function
         LINEAR, LINEAR_EXACT or SIGMOID: how the window is applied.
+    has_voi_lut
+        Whether the image suggests a table of greys (PS3.3 C.11.2.1.1), beside or in place of a window.
     real_world
         Another linear meaning of the stored values; None where there is none.
     """
@@ -112,6 +117,7 @@ class FrameValues:
     window_center: float | None
     window_width: float | None
     voi_lut_function: str | None
+    has_voi_lut: bool
     real_world: RealWorldValues | None
 
 
@@ -126,6 +132,8 @@ class StoredValues:
     bits_stored, pixel_representation
         So many low bits of each value are its own, two's complement where the representation is 1. What stands above them
         (an old overlay, or nothing) is no part of it, whoever decodes the pixels (PS3.5 8.1.1).
+    high_bit
+        The place of the highest of these bits, one below `bits_stored` in everything that the standard allows today.
     pixel_padding_value, pixel_padding_range_limit
         Stored values that are no image, ends of a range; the limit is None where it is one value (PS3.3 C.7.5.1.1.2).
     frames
@@ -138,6 +146,7 @@ class StoredValues:
     rows: int | None
     columns: int | None
     bits_stored: int | None
+    high_bit: int | None
     pixel_representation: int | None
     pixel_padding_value: int | None
     pixel_padding_range_limit: int | None
@@ -150,7 +159,9 @@ class StoredValues:
         return self.frames[number - 1] if number <= len(self.frames) else _NO_SUCH_FRAME
 
 
-_NO_SUCH_FRAME: Final = FrameValues(None, None, None, "the header has no such frame", None, None, None, None)
+_NO_SUCH_FRAME: Final = FrameValues(
+    None, None, None, "the header has no such frame", None, None, None, False, None
+)
 
 
 def read_stored_values(tags: Tags) -> StoredValues:
@@ -162,19 +173,21 @@ def read_stored_values(tags: Tags) -> StoredValues:
         With `STORED_VALUE_TAGS`.
     """
     representation = integer_if_valid(tags, _PIXEL_REPRESENTATION)
-    padding = _padding(tags, _PIXEL_PADDING_VALUE, representation == 1)
+    bits = integer_if_valid(tags, _BITS_STORED)
+    padding = _padding(tags, _PIXEL_PADDING_VALUE, representation == 1, bits)
     return StoredValues(
         has_pixels=tag.PIXELS[0] in tags,
         samples_per_pixel=integer_if_valid(tags, _SAMPLES_PER_PIXEL),
         photometric_interpretation=text(tags, tag.PHOTOMETRIC_INTERPRETATION) or None,
         rows=integer_if_valid(tags, tag.ROWS),
         columns=integer_if_valid(tags, tag.COLUMNS),
-        bits_stored=integer_if_valid(tags, _BITS_STORED),
+        bits_stored=bits,
+        high_bit=integer_if_valid(tags, _HIGH_BIT),
         pixel_representation=representation,
         pixel_padding_value=padding,
         pixel_padding_range_limit=None
         if padding is None
-        else _padding(tags, _PIXEL_PADDING_RANGE_LIMIT, representation == 1),
+        else _padding(tags, _PIXEL_PADDING_RANGE_LIMIT, representation == 1, bits),
         frames=_frames(tags),
     )
 
@@ -201,6 +214,7 @@ def _frame(tags: Tags, shared: Tags, frame: Tags) -> FrameValues:
         window_center=center if has_window else None,
         window_width=width if has_window else None,
         voi_lut_function=function if has_window else None,
+        has_voi_lut=bool(sequence(voi.source(_VOI_LUT_SEQUENCE), _VOI_LUT_SEQUENCE)),
         real_world=_real_world(tags, shared, frame),
     )  # fmt: skip
 
@@ -275,13 +289,15 @@ def _unit(tags: Tags, rescale_type: str) -> str | None:
     return HOUNSFIELD if modality == "CT" else None
 
 
-def _padding(tags: Tags, key: str, signed: bool) -> int | None:
-    """A padding value as the pixels have it: US or SS, by whoever wrote it, and 16 bits in either case."""
+def _padding(tags: Tags, key: str, signed: bool, bits_stored: int | None) -> int | None:
+    """A padding value as the pixels have it: US or SS, by whoever wrote it, of 16 bits or as many as are stored."""
     value = integer_if_valid(tags, key)
     if value is None:
         return None
     if signed and value >= _SIGN_BIT:
         return value - _WORD
+    if signed and bits_stored and 1 << (bits_stored - 1) <= value < 1 << bits_stored:
+        return value - (1 << bits_stored)
     return value + _WORD if not signed and value < 0 else value
 
 

@@ -28,7 +28,7 @@ from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.repair import Repair
 from longitudinal.ingest.reverify import Reverify
-from longitudinal.ingest.stored_objects import StoredHeaders, StoredObjects
+from longitudinal.ingest.stored_objects import StoredDepths, StoredHeaders, StoredObjects
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.points.point_map import PointMapper
 from longitudinal.points.resolver import Resolver
@@ -189,7 +189,13 @@ def _services(
         statements=of.statements,
         resolver=resolver,
         stack_reader=StackReader(
-            of.readers, of.catalogue, headers, of.archive.has_instance, repair.gone, stored_values_of
+            of.readers,
+            of.catalogue,
+            headers,
+            StoredDepths(of.archive),
+            of.archive.has_instance,
+            repair.gone,
+            stored_values_of,
         ),
         point_mapper=PointMapper(of.readers, of.catalogue, of.archive, repair.answer),
         given=given,

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from longitudinal.archive import Archive, StoredFile
 from longitudinal.dicom.character_sets import CharacterSet, default_encoding
+from longitudinal.dicom.nesting import is_too_deep
 from longitudinal.dicom.tag_names import READ_TAGS
 from longitudinal.dicom.tags import Tags, read_file_tags
 from longitudinal.ingest.inventory import Inventory
@@ -125,3 +126,29 @@ class StoredHeaders:
             except Exception:  # whatever one file holds, the others are still read
                 LOGGER.exception("Instance %s cannot be read", orthanc_id)
                 yield None
+
+
+class StoredDepths:
+    """Tells which stored objects have sequences nested so deep that Orthanc ends when it reads their pixels or tags.
+
+    The whole file is looked through, 130 us for a slice: for those who draw, not for every stored object.
+    """
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def __call__(self, series: str, orthanc_ids: Sequence[str]) -> Iterator[bool]:
+        """Each instance of a series (Orthanc id) in order; one that is gone is not deep."""
+        files = self._archive.stored_files(series)
+        for orthanc_id in orthanc_ids:
+            stored = files.get(orthanc_id)
+            try:
+                file = (
+                    self._archive.file(orthanc_id)
+                    if stored is None or stored.path is None
+                    else stored.path.read_bytes()
+                )
+            except (KeyError, OSError):
+                yield False
+                continue
+            yield is_too_deep(file)

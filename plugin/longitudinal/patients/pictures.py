@@ -6,8 +6,10 @@ from functools import lru_cache
 import msgspec
 import numpy as np
 
+from longitudinal.dicom.nesting import MOST_LEVELS
 from longitudinal.dicom.planes.pictures import no_picture, no_picture_of_class
 from longitudinal.errors import FieldError, NoPicture, NotFound
+from longitudinal.nesting import depth_of
 from longitudinal.patients.instance_lookup import find_instance
 from longitudinal.patients.patient_index import PatientIndex, StudyEntry
 from longitudinal.reasons import NotIndexableReason
@@ -16,6 +18,8 @@ from longitudinal.sidecar.tables.transforms import sop_class_of
 
 # Reading the tags of an enhanced image takes milliseconds, and a list of studies shows the same pictures again and again.
 _REMEMBERED = 4_096
+# A level of DICOM is two of JSON, the list of items and the item; the outermost object is one.
+_MOST_BRACKETS = 2 * MOST_LEVELS + 1
 
 
 class Pictures:
@@ -60,7 +64,12 @@ class Pictures:
             )
 
     def _read_why_not(self, orthanc_id: str, sop_class: str) -> str:
-        return no_picture_of_class(sop_class) or no_picture(msgspec.json.decode(self._tags_of(orthanc_id)))
+        if why := no_picture_of_class(sop_class):
+            return why
+        text = self._tags_of(orthanc_id).encode()
+        if depth_of(text, _MOST_BRACKETS) > _MOST_BRACKETS:
+            return f"its sequences are nested more than {MOST_LEVELS} levels deep"
+        return no_picture(msgspec.json.decode(text))
 
 
 def frame_of_study(patient: PatientIndex, study: StudyEntry, index: int) -> tuple[str, int]:

@@ -28,12 +28,15 @@ from longitudinal.points.stack_answer import (
     Triplet,
 )
 from longitudinal.points.stale import HEAL_ROUNDS
-from longitudinal.reasons import NotIndexableReason
+from longitudinal.reasons import NotIndexableReason, PixelsReason
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.browse import owners_of_series
 
 HeaderReader = Callable[[str, Sequence[str]], Iterator[Tags | None]]
 """Reads the headers of instances of a series (Orthanc ids) with `STORED_VALUE_TAGS`, in order; None where one is gone."""
+
+DepthReader = Callable[[str, Sequence[str]], Iterator[bool]]
+"""Whether sequences in each instance of a series (Orthanc ids) are nested so deep that Orthanc must not read its pixels."""
 
 PixelLink = Callable[[str, int], str]
 """The path of the stored values of a frame (1-based) of an instance by its Orthanc id."""
@@ -48,10 +51,11 @@ _UNREAD = StoredValues(
     rows=None,
     columns=None,
     bits_stored=None,
+    high_bit=None,
     pixel_representation=None,
     pixel_padding_value=None,
     pixel_padding_range_limit=None,
-    frames=(FrameValues(None, None, None, "the header cannot be read", None, None, None, None),),
+    frames=(FrameValues(None, None, None, "the header cannot be read", None, None, None, False, None),),
 )
 
 
@@ -71,6 +75,8 @@ class StackReader:
     ----------
     headers
         Reads headers.
+    depths
+        Tells whose pixels must not be asked for.
     has_instance
         Whether an instance is still stored.
     heal
@@ -84,6 +90,7 @@ class StackReader:
         readers: Readers,
         catalogue: Catalogue,
         headers: HeaderReader,
+        depths: DepthReader,
         has_instance: Callable[[str], bool],
         heal: Callable[[Sequence[str]], None],
         link: PixelLink,
@@ -91,6 +98,7 @@ class StackReader:
         self._readers = readers
         self._catalogue = catalogue
         self._headers = headers
+        self._depths = depths
         self._has_instance = has_instance
         self._heal = heal
         self._link = link
@@ -125,7 +133,10 @@ class StackReader:
             unread = [name for name, known in zip(found.orthanc_ids, values, strict=True) if known is None]
             gone = [orthanc_id for orthanc_id in unread if not self._has_instance(orthanc_id)]
             if not gone:
-                answer = _Series(index, found, [known or _UNREAD for known in values], self._link).answer()
+                deep = list(self._depths(found.orthanc_id, found.orthanc_ids))
+                answer = _Series(
+                    index, found, [known or _UNREAD for known in values], deep, self._link
+                ).answer()
                 self._keep(found, answer)
                 return answer
             self._heal(gone)
@@ -173,14 +184,20 @@ class StackReader:
 
 
 class _Series:
-    """One series on its way to an answer; `values` has one element for each of its instances."""
+    """One series on its way to an answer; `values` and `deep` have one element for each of its instances."""
 
     def __init__(
-        self, index: PatientIndex, series: SeriesPlanes, values: Sequence[StoredValues], link: PixelLink
+        self,
+        index: PatientIndex,
+        series: SeriesPlanes,
+        values: Sequence[StoredValues],
+        deep: Sequence[bool],
+        link: PixelLink,
     ) -> None:
         self._index = index
         self._series = series
         self._values = values
+        self._deep = deep
         self._link = link
 
     def answer(self) -> SeriesStacks:
@@ -221,6 +238,7 @@ class _Series:
             samples_per_pixel=first.samples_per_pixel,
             photometric_interpretation=first.photometric_interpretation,
             bits_stored=first.bits_stored,
+            high_bit=first.high_bit,
             pixel_representation=first.pixel_representation,
             planes=[
                 self._plane(
@@ -245,6 +263,7 @@ class _Series:
             values.samples_per_pixel,
             values.photometric_interpretation,
             values.bits_stored,
+            values.high_bit,
             values.pixel_representation,
         )
 
@@ -280,6 +299,7 @@ class _Series:
             window_center=values.window_center,
             window_width=values.window_width,
             voi_lut_function=values.voi_lut_function,
+            has_voi_lut=values.has_voi_lut,
             links=self._links(instance, frame_number),
         )
 
@@ -315,6 +335,7 @@ class _Series:
             samples_per_pixel=stored.samples_per_pixel,
             photometric_interpretation=stored.photometric_interpretation,
             bits_stored=stored.bits_stored,
+            high_bit=stored.high_bit,
             pixel_representation=stored.pixel_representation,
             rows=stored.rows,
             columns=stored.columns,
@@ -327,10 +348,13 @@ class _Series:
             window_center=values.window_center,
             window_width=values.window_width,
             voi_lut_function=values.voi_lut_function,
+            has_voi_lut=values.has_voi_lut,
             links=self._links(instance, first),
         )
 
     def _links(self, instance: int, frame_number: int) -> FrameLinks:
         if not self._values[instance].has_pixels:
-            return FrameLinks(None)
+            return FrameLinks(None, PixelsReason.NO_PIXELS)
+        if self._deep[instance]:
+            return FrameLinks(None, PixelsReason.TOO_DEEP)
         return FrameLinks(self._link(self._series.orthanc_ids[instance], frame_number))

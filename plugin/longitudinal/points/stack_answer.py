@@ -2,14 +2,17 @@
 
 import msgspec
 
+from longitudinal.reasons import PixelsReason
+
 Triplet = tuple[float, float, float]
 Sextet = tuple[float, float, float, float, float, float]
 
 
 class FrameLinks(msgspec.Struct, rename="camel", frozen=True):
-    """Where the stored values of one frame are, as NumPy's file format; null where the object has none to send."""
+    """Where the stored values of one frame are, as NumPy's file format; null where none may be asked for, and why."""
 
     pixels: str | None
+    pixels_reason: PixelsReason | None = None
 
 
 class RealWorldValueMapping(msgspec.Struct, rename="camel", frozen=True):
@@ -32,6 +35,7 @@ class OwnGeometry(msgspec.Struct, rename="camel", frozen=True):
     samples_per_pixel: int | None
     photometric_interpretation: str | None
     bits_stored: int | None
+    high_bit: int | None
     pixel_representation: int | None
 
 
@@ -60,6 +64,7 @@ class StackPlane(msgspec.Struct, rename="camel", frozen=True):
     window_center: float | None
     window_width: float | None
     voi_lut_function: str | None
+    has_voi_lut: bool
     links: FrameLinks
 
 
@@ -83,6 +88,7 @@ class SeriesStack(msgspec.Struct, rename="camel", frozen=True):
     samples_per_pixel: int | None
     photometric_interpretation: str | None
     bits_stored: int | None
+    high_bit: int | None
     pixel_representation: int | None
     planes: list[StackPlane]
 
@@ -103,6 +109,7 @@ class InstanceWithoutPlace(msgspec.Struct, rename="camel", frozen=True):
     samples_per_pixel: int | None
     photometric_interpretation: str | None
     bits_stored: int | None
+    high_bit: int | None
     pixel_representation: int | None
     rows: int | None
     columns: int | None
@@ -115,6 +122,7 @@ class InstanceWithoutPlace(msgspec.Struct, rename="camel", frozen=True):
     window_center: float | None
     window_width: float | None
     voi_lut_function: str | None
+    has_voi_lut: bool
     links: FrameLinks
 
 

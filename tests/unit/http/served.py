@@ -29,7 +29,7 @@ from longitudinal.ingest.completeness import Completeness
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.reconcile import Reconcile
 from longitudinal.ingest.repair import Repair
-from longitudinal.ingest.stored_objects import StoredHeaders, StoredObjects
+from longitudinal.ingest.stored_objects import StoredDepths, StoredHeaders, StoredObjects
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.points.point_map import PointMapper
@@ -166,7 +166,7 @@ class Served:
         self.admission = Admission(HTTP_THREADS)
         stack_reader = StackReader(
             self.readers, catalogue, StoredHeaders(self.archive, self.archive, STORED_VALUE_TAGS),
-            self.archive.has_instance, repair.gone, stored_values_of,
+            StoredDepths(self.archive), self.archive.has_instance, repair.gone, stored_values_of,
         )  # fmt: skip
         self.router = build_router(
             Services(

@@ -44,10 +44,12 @@ class Room:
     def __init__(self, folder: Path, *records: Any) -> None:
         self.ward = Ward(folder, *records)
         self.headers = Headers()
+        self.deep: set[str] = set()
         self.reader = StackReader(
             self.ward.readers,
             self.ward.catalogue,
             self.headers,
+            lambda _series, ids: iter([one in self.deep for one in ids]),
             self.ward.archive.has_instance,
             lambda gone: self.ward.heal(Stale(instances=tuple(gone))),
             stored_values_of,

@@ -16,6 +16,7 @@ import msgspec
 from longitudinal.archive import ArchiveReceiver
 from longitudinal.dicom import tag_names as tag
 from longitudinal.dicom.header import Header, read_header
+from longitudinal.dicom.nesting import is_too_deep
 from longitudinal.dicom.tags import read_file_tags
 from longitudinal.errors import (
     ArchiveFailed,
@@ -27,7 +28,6 @@ from longitudinal.errors import (
 )
 from longitudinal.http.exchange import Request
 from longitudinal.http.multipart import FORM, file_name, media_type, split_multipart
-from longitudinal.http.nesting import is_too_deep
 from longitudinal.http.received_files import MAX_FILES, Allowance, ReceivedFile, unpack
 from longitudinal.http.router import Call, Route
 from longitudinal.reasons import UploadRefusal

@@ -67,9 +67,11 @@ async function draw(api, series, canvas, signal) {
   const { pictures } = sequences.filter(({ frameOfReferenceUid }) => frameOfReferenceUid)
     .reduce((best, each) => (each.pictures.length > best.pictures.length ? each : best));
   const picture = pictures[Math.floor(pictures.length / 2)];
-  const stored = await loader.load(api.href(picture.address ?? ''), signal, AHEAD);
-  const { slope, intercept, padding } = picture;
-  const frame = frameOf(stored, { slope, intercept, padding });
+  if (picture.address === null) {
+    throw new Error('there is no picture to ask for');
+  }
+  const stored = await loader.load(api.href(picture.address), signal, AHEAD);
+  const frame = frameOf(stored, picture);
   const [between, along] = picture.plane?.spacing ?? [1, 1];
   const { image } = await renderer.draw({
     frame, key: stored.address, matrix: fit(frame, between, along), width: SIZE, height: SIZE,

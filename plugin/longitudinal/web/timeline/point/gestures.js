@@ -142,9 +142,10 @@ class Gestures {
         tile.step(steps);
       }
     } else {
-      const { center, width } = tile.currentRange();
+      const range = tile.currentRange();
+      const { center, width } = range;
       const step = Math.max(width, 1e-6) / 200;
-      tile.setRange({ center: center + by.y * step, width: Math.max(width + by.x * step, 1e-6) });
+      tile.setRange({ ...range, center: center + by.y * step, width: Math.max(width + by.x * step, 1e-6) });
     }
   }
 

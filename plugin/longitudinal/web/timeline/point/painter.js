@@ -150,7 +150,7 @@ export class Painter {
  */
 function isSame(a, b) {
   return a.frame === b.frame && a.width === b.width && a.height === b.height && a.window.center === b.window.center
-    && a.window.width === b.window.width && a.window.isInverted === b.window.isInverted
+    && a.window.width === b.window.width && a.window.voi === b.window.voi && a.window.isInverted === b.window.isInverted
     && a.matrix.every((value, at) => Math.abs(value - b.matrix[at]) < NEARLY_WHOLE);
 }
 

@@ -12,13 +12,17 @@ import { pixelsPath } from '../../shared/api.js';
  * @property {string} sopInstanceUid
  * @property {number} frameNumber 1-based
  * @property {string | null} address of its stored values; null: there are none to show
+ * @property {boolean} isTooDeep its pixels must not be asked for
  * @property {import('../../shared/geometry.js').Plane | null} plane null: no place in the patient
  * @property {number | null} rows
  * @property {number | null} columns
  * @property {number} slope
  * @property {number} intercept
  * @property {readonly [number, number] | null} padding
- * @property {{center: number, width: number} | null} window
+ * @property {number | null} bitsStored so many low bits of a stored value are its own
+ * @property {boolean} isSigned
+ * @property {import('./windows.js').Range | null} window
+ * @property {string[]} notApplied keys of words: what the image asks for and the page does not do
  * @property {boolean} isInverted MONOCHROME1
  * @property {string | null} unit
  * @property {string} reason why it has no place, '' where it has one
@@ -75,29 +79,50 @@ function sequenceOf(stack) {
 }
 
 /** @param {any} stack */
-function sizeOf({ rows, columns, samplesPerPixel, photometricInterpretation }) {
-  return { rows, columns, samplesPerPixel, photometricInterpretation };
+function sizeOf({ rows, columns, samplesPerPixel, photometricInterpretation, bitsStored, highBit, pixelRepresentation }) {
+  return { rows, columns, samplesPerPixel, photometricInterpretation, bitsStored, highBit, pixelRepresentation };
 }
 
 /** @param {any} told @returns {Picture} */
 function pictureOf(told) {
-  const { pixelPaddingValue: padding, pixelPaddingRangeLimit: limit, windowCenter, windowWidth } = told;
+  const { pixelPaddingValue: padding, pixelPaddingRangeLimit: limit } = told;
   return {
     instance: told.orthancInstanceId,
     sopInstanceUid: told.sopInstanceUid,
     frameNumber: told.frameNumber,
     address: told.links.pixels,
+    isTooDeep: told.links.pixelsReason === 'tooDeep',
     plane: null,
     rows: told.rows,
     columns: told.columns,
     slope: told.rescaleSlope ?? 1,
     intercept: told.rescaleIntercept ?? 0,
     padding: padding === null ? null : [Math.min(padding, limit ?? padding), Math.max(padding, limit ?? padding)],
-    window: windowCenter === null || windowWidth === null || !(windowWidth > 0) ? null : { center: windowCenter, width: windowWidth },
+    bitsStored: told.bitsStored ?? null,
+    isSigned: told.pixelRepresentation === 1,
+    window: windowOf(told),
+    notApplied: notAppliedOf(told),
     isInverted: told.photometricInterpretation === 'MONOCHROME1',
     unit: told.unit,
     reason: told.reason ?? '',
   };
+}
+
+/** @param {any} told @returns {import('./windows.js').Range | null} */
+function windowOf({ windowCenter: center, windowWidth: width, voiLutFunction: voi }) {
+  if (center === null || width === null || !(width > 0)) {
+    return null;
+  }
+  return voi === 'SIGMOID' || voi === 'LINEAR_EXACT' ? { center, width, voi } : { center, width };
+}
+
+/** @param {any} told @returns {string[]} */
+function notAppliedOf({ samplesPerPixel, rescaleReason, hasVoiLut, bitsStored, highBit }) {
+  return [
+    samplesPerPixel === 1 && rescaleReason && 'tile.notRescaled',
+    samplesPerPixel === 1 && hasVoiLut && 'tile.noVoiLut',
+    Number.isInteger(highBit) && Number.isInteger(bitsStored) && highBit !== bitsStored - 1 && 'tile.highBit',
+  ].filter(Boolean);
 }
 
 /** @param {any} instance of `notIndexed` @returns {Picture[]} */

@@ -98,7 +98,7 @@ function Said({ tile, grade }) {
   // nothing of a new answer beside the picture of an older one
   const match = shown === null || tile.isCurrent ? tile.match : null;
   const crosshair = tile.isCurrent && !tile.isWithdrawn ? tile.crosshair() : null;
-  const { center, width } = tile.currentRange();
+  const { center, width, voi } = tile.currentRange();
   return html`<footer class="tile-foot">
     <p class="line grade-line">
       ${grade !== null && match !== null && html`<${GradeShape} grade=${grade} />`}
@@ -111,7 +111,8 @@ function Said({ tile, grade }) {
       ${shown !== null && html`<span class="slice">${word('tile.slice', { slice: shown.at + 1, slices: shown.sequence.pictures.length })}</span>`}
       ${crosshair !== null && html`<span class="distance">${distanceWords(crosshair.distanceMm)}</span>`}
       ${match !== null && tile.isCurrent && crosshair === null && !tile.isWithdrawn && html`<span>${word('tile.otherFrame')}</span>`}
-      ${shown?.frame?.samples === 1 && html`<span class="window">${word('tile.window', { center: short(center), width: short(width), unit: shown.picture.unit ?? '' })}</span>`}
+      ${shown?.frame?.samples === 1 && html`<span class="window">${word('tile.window', { center: short(center), width: short(width), unit: shown.picture.unit ?? '' })}${voi && ` ${word(`tile.voi.${voi}`)}`}</span>`}
+      ${shown?.frame && shown.picture.notApplied.map((key) => html`<span class="warning not-applied" key=${key}>${word(key)}</span>`)}
       ${shown?.frame && !tile.isBusy && html`<span class="quality">${tile.reduction === 1 ? word('tile.full') : word('tile.reduced', { times: tile.reduction })}</span>`}
     </p>
     <div class="line actions">

@@ -1,7 +1,6 @@
 // @ts-check
 /** One study on the page: what it shows, where the place is in it, or why it is not. */
 
-import { pixelsPath } from '../../shared/api.js';
 import { nearestPlane } from '../../shared/geometry.js';
 import { seriesToStart, seriesWithPictures } from './series.js';
 import { TilePictures } from './tile_pictures.js';
@@ -97,10 +96,8 @@ export class TileModel extends TilePictures {
       this.changed();
       return;
     }
-    this.pursue(async (signal) => {
-      // the address of the pixels is known before the geometry is, and before anything is drawn
-      this.page.loader.load(this.page.api.href(pixelsPath(match.orthancInstanceId, match.frameNumber)), signal).catch(() => {});
-      const found = await this.find(match);
+    this.pursue(async () => {
+      const found = await this.find(match); // pixels come after it: not all may be asked for
       return found && { ...found, match };
     });
   }

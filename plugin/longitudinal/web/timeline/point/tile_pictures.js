@@ -125,9 +125,9 @@ export class TilePictures extends TileGeometry {
   /** Show it: at once where its values are here. @param {Target} target @param {AbortSignal} [signal] */
   async aim(target, signal = this.restart()) {
     this.wanted = target;
-    const { address } = target.sequence.pictures[target.at];
+    const { address, isTooDeep } = target.sequence.pictures[target.at];
     if (address === null) {
-      this.show(target, null, { key: 'tile.noPixels' });
+      this.show(target, null, { key: isTooDeep ? 'tile.tooDeep' : 'tile.noPixels' });
       return;
     }
     const href = this.page.api.href(address);
@@ -171,8 +171,7 @@ export class TilePictures extends TileGeometry {
   /** @param {Target} target @param {import('../render/npy.js').Pixels | null} pixels @param {Message | null} message */
   show(target, pixels, message) {
     const picture = target.sequence.pictures[target.at];
-    const { slope, intercept, padding } = picture;
-    const frame = pixels === null ? null : frameOf(pixels, { slope, intercept, padding });
+    const frame = pixels === null ? null : frameOf(pixels, picture);
     if (target.sequence !== this.shown?.sequence || target.match !== this.shown.match) {
       this.page.foresight.learnSoon();
     }

@@ -1,7 +1,7 @@
 // @ts-check
 /** Windows: presets for CT, and what an image says of itself, or else its own values. */
 
-/** @typedef {{center: number, width: number}} Range */
+/** @typedef {{center: number, width: number, voi?: 'SIGMOID' | 'LINEAR_EXACT'}} Range `voi`: the function, where it is not LINEAR (PS3.3 C.11.2.1.2) */
 
 /** In the order of the keys 1 to 9; `key` has a word in shared/words.js. @type {readonly (Range & {key: string})[]} */
 export const CT_PRESETS = Object.freeze([

@@ -6,6 +6,8 @@
  * worker and Node run it too, and a WebGL2 renderer can stand in its place.
  */
 
+import { greyOf, sigmoid } from './voi.js';
+
 /**
  * @typedef {object} Frame
  * @property {import('./npy.js').Values} data stored values
@@ -19,6 +21,7 @@
  * @typedef {object} Window
  * @property {number} center
  * @property {number} width
+ * @property {'SIGMOID' | 'LINEAR_EXACT'} [voi] the function, where it is not LINEAR
  * @property {boolean} isInverted low values are bright (MONOCHROME1, or as the user wishes)
  *
  * @typedef {readonly number[]} VoxelFromCanvas nine numbers, row by row: (column, row, slice) of the centre of the canvas
@@ -46,7 +49,7 @@ export function sampleInto(out, width, height, frames, matrix, window) {
     pixels.fill(OPAQUE);
   } else if (flat !== undefined && flat.samples === 3) {
     sampleColour(out, width, height, flat, matrix);
-  } else if (flat !== undefined && flat.padding === null && matrix[1] === 0 && matrix[3] === 0) {
+  } else if (flat !== undefined && flat.padding === null && matrix[1] === 0 && matrix[3] === 0 && window.voi !== 'SIGMOID') {
     sampleUpright(pixels, width, height, flat, matrix, window);
   } else {
     sampleGrey(pixels, width, height, flat === undefined ? frames : flat, matrix, window);
@@ -65,6 +68,7 @@ function sampleGrey(pixels, width, height, source, matrix, window) {
   const flat = 'data' in source ? source : null;
   const [ci, cj, c0, ri, rj, r0, si, sj, s0] = matrix;
   const { scale, offset } = greyOf(window);
+  const isSigmoid = window.voi === 'SIGMOID';
   const grey = new Uint8ClampedArray(1); // rounds as numpy.rint does
   for (let j = 0, at = 0; j < height; j += 1) {
     const columnStart = cj * j + c0;
@@ -76,7 +80,7 @@ function sampleGrey(pixels, width, height, source, matrix, window) {
       const value = flat !== null ? inPlane(flat, column, row)
         : between(/** @type {any} */ (source), column, row, si * i + sliceStart);
       if (value === value) { // not NaN
-        grey[0] = value * scale + offset;
+        grey[0] = isSigmoid ? sigmoid(value, window) : value * scale + offset;
         const level = grey[0];
         pixels[at] = OPAQUE | (level << 16) | (level << 8) | level;
       } else {
@@ -152,23 +156,6 @@ function neighbours(length, step, start, count) {
     }
   }
   return { first, second, share };
-}
-
-/** Steep enough for a window of 1, which has two levels. */
-const STEP = 2 ** 20;
-
-/**
- * The linear VOI function as `value * scale + offset`, before it is clamped to 0..255 (PS3.3 C.11.2.1.2.1); a window below
- * 1, as of values that are fractions, is the exact one (C.11.2.1.3.2).
- *
- * @param {Window} window
- */
-export function greyOf({ center, width, isInverted }) {
-  const isStep = width === 1;
-  const middle = width >= 1 ? center - 0.5 : center;
-  const scale = isStep ? STEP : 255 / (width > 1 ? width - 1 : Math.max(width, 1e-12));
-  const offset = (isStep ? 0 : 127.5) - middle * scale;
-  return isInverted ? { scale: -scale, offset: 255 - offset } : { scale, offset };
 }
 
 /**

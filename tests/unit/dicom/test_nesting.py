@@ -13,7 +13,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from longitudinal.http.nesting import MOST_LEVELS, is_too_deep
+from longitudinal.dicom.nesting import MOST_LEVELS, is_too_deep
 from tests.builders import as_file, classic
 from tests.data import dicom_files
 
