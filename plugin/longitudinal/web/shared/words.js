@@ -18,6 +18,7 @@ const WORDS = {
   'page.title': '{name} · Timeline',
   'page.hint': 'Click a place in an image: it is found in every other study.',
   'page.answered': 'The place is shown in {found} of {all} studies.',
+  'page.slow': 'The server has not answered yet. Waiting for it…',
   'page.noAnswer': 'The server does not answer. Trying again…',
   'page.ambiguous': 'This identifier names more than one patient, study or image. {detail}',
   'page.unknown': 'Not found in the index. {detail}',

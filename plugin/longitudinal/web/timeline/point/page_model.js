@@ -16,6 +16,7 @@ import { TileModel } from './tile_model.js';
 import { watchTransforms } from './watch.js';
 
 const ADDRESS_MS = 250;
+const SLOW_MS = 3000; // somebody who waits longer wants to know what for
 const AFTER_PAINT_MS = 30; // the answer is painted first
 
 export class PageModel extends SharedView {
@@ -171,6 +172,7 @@ export class PageModel extends SharedView {
     const { signal } = this.asking;
     this.number += 1;
     const { number } = this;
+    const slow = setTimeout(() => number === this.number && this.say({ key: 'page.slow' }), SLOW_MS);
     try {
       const answer = await this.patiently(() => this.api.resolve(question, { signal }), signal);
       if (number !== this.number) {
@@ -184,6 +186,8 @@ export class PageModel extends SharedView {
       if (number === this.number && !signal.aborted) {
         this.say(questionMessage(error));
       }
+    } finally {
+      clearTimeout(slow);
     }
   }
 
