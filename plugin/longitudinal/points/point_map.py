@@ -14,7 +14,7 @@ from longitudinal.patients.frame_pair import FramePair, find_frame_pair
 from longitudinal.patients.patient_index import Way
 from longitudinal.points.answer import Grade, grade_of
 from longitudinal.points.resolve import OUTSIDE_TRANSFORM, why_unreached
-from longitudinal.points.stale import HEAL_ROUNDS, Stale, find_stale_transforms
+from longitudinal.points.stale import HEAL_ROUNDS, Stale, find_stale_transforms, transforms_used
 from longitudinal.reasons import UnresolvedReason
 from longitudinal.sidecar.connection import Readers
 from longitudinal.transforms.graph import UncertaintySource
@@ -85,7 +85,7 @@ class PointMapper:
             way = pair.index.way_between(pair.source, pair.target)
             if way is None:
                 return _unmapped(pair, len(points))
-            stale = find_stale_transforms(self._archive, pair.index, way.edge_ids)
+            stale = find_stale_transforms(self._archive, transforms_used(pair.index, way.edge_ids))
             if not stale:
                 return _mapped(pair, way, points)
             self._heal(stale)

@@ -14,10 +14,11 @@ from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.points.answer import UNSIGNED, Answer, Match
 from longitudinal.points.resolve import Filters, LinkBuilder, Source, count_answers, resolve
-from longitudinal.points.stale import HEAL_ROUNDS, Stale, find_stale
+from longitudinal.points.stale import HEAL_ROUNDS, Stale, find_stale, transforms_of
 from longitudinal.reasons import NotIndexableReason, UnresolvedReason
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.patients import patient_key_of
+from longitudinal.transforms.stored import StoredTransform
 
 # The centre of the first pixel is 0, so its edge is half a pixel before.
 _EDGE = 0.5
@@ -124,10 +125,11 @@ class Resolver:
             else:
                 index, source = self._source_of_point(question, wanted.pointer)
             answer = resolve(index, source, _filters(index, wanted), self._links)
-            stale = find_stale(self._archive, index, answer)
+            used = transforms_of(index, answer)
+            stale = find_stale(self._archive, index, answer, used)
             if not stale:
                 self._tell_missed(index, answer)
-                return ResolvedQuestion(index, source, self._flagged(index, answer))
+                return ResolvedQuestion(index, source, self._flagged(answer, used))
             self._heal(stale)
         raise NotFound("the images are being deleted at this moment; ask again")
 
@@ -145,18 +147,11 @@ class Resolver:
     def holds(self, found: ResolvedQuestion, match: Match) -> bool:
         """Whether a match is still valid: all it names is in the archive, and no transform of its path was rejected."""
         answer = Answer(found.answer.point, [match], [])
-        return not find_stale(self._archive, found.index, answer)
+        return not find_stale(self._archive, found.index, answer, transforms_of(found.index, answer))
 
-    def _flagged(self, index: PatientIndex, answer: Answer) -> Answer:
+    def _flagged(self, answer: Answer, used: Sequence[StoredTransform]) -> Answer:
         """The answer, with the matches flagged to whose path somebody says something that counts for nothing."""
-        used = {transform for match in answer.matches for transform in match.path}
-        if not used:
-            return answer
-        doubtful = {
-            stored.id
-            for stored in index.transforms
-            if stored.id in used and self._unsigned(stored.orthanc_id, stored.item)
-        }
+        doubtful = {stored.id for stored in used if self._unsigned(stored.orthanc_id, stored.item)}
         if not doubtful:
             return answer
         matches = [

@@ -4,7 +4,7 @@ This node's callbacks update the sidecar at once. What another node deleted or r
 reported, is found here: an answer names few things, and each is checked in the archive before the answer is sent.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from longitudinal.archive import Archive
@@ -29,11 +29,22 @@ class Stale:
         return bool(self.instances or self.studies or self.rejected)
 
 
-def find_stale(archive: Archive, index: PatientIndex, answer: Answer) -> Stale:
-    """Check the instances, the registration objects and the studies without a match that an answer names."""
+def transforms_used(index: PatientIndex, used: Collection[str]) -> list[StoredTransform]:
+    """The transforms of a patient with these ids."""
+    return [stored for stored in index.transforms if stored.id in used] if used else []
+
+
+def transforms_of(index: PatientIndex, answer: Answer) -> list[StoredTransform]:
+    """The transforms that the matches of an answer go by."""
+    return transforms_used(index, {transform for match in answer.matches for transform in match.path})
+
+
+def find_stale(
+    archive: Archive, index: PatientIndex, answer: Answer, used: Sequence[StoredTransform]
+) -> Stale:
+    """Check the instances, the registration objects (`used`) and the studies without a match that an answer names."""
     named = {match.orthanc_instance_id for match in answer.matches}
-    used = {transform for match in answer.matches for transform in match.path}
-    transforms = find_stale_transforms(archive, index, used)
+    transforms = find_stale_transforms(archive, used)
     gone = (*transforms.instances, *(name for name in named if not archive.has_instance(name)))
     unmatched = {item.study_instance_uid for item in answer.unresolved}
     missing = [
@@ -44,9 +55,8 @@ def find_stale(archive: Archive, index: PatientIndex, answer: Answer) -> Stale:
     return Stale(gone, tuple(missing), transforms.rejected)
 
 
-def find_stale_transforms(archive: Archive, index: PatientIndex, used: Collection[str]) -> Stale:
+def find_stale_transforms(archive: Archive, transforms: Sequence[StoredTransform]) -> Stale:
     """Look up the registration objects of the transforms that an answer goes by."""
-    transforms = [stored for stored in index.transforms if stored.id in used] if used else []
     objects = dict.fromkeys(stored.orthanc_id for stored in transforms)
     gone = tuple(orthanc_id for orthanc_id in objects if not archive.has_instance(orthanc_id))
     rejected = {stored.orthanc_id for stored in transforms if _is_rejected(archive, stored)}

@@ -7,6 +7,7 @@ import { word } from '../../shared/words.js';
 import { writeAddress } from '../address.js';
 import { Bar } from '../bar.js';
 import { actionOf, areLettersOn } from '../keyboard.js';
+import { readableName } from '../find/person_name.js';
 import { ShownHeader } from '../panel/shown_header.js';
 import { act } from './keys.js';
 import { PageModel } from './page_model.js';
@@ -88,7 +89,7 @@ function Paging({ page }) {
 
 /** @param {any} patient */
 function nameOf({ patientName, patientId }) {
-  return patientName.replaceAll('^', ' ').trim() || patientId;
+  return readableName(patientName) || patientId;
 }
 
 /** @param {PageModel} page @returns {() => void} */
