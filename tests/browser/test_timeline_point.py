@@ -550,7 +550,7 @@ def test_what_the_images_say_is_text(timeline: Timeline, server: OrthancServer) 
     )
     timeline.open(patient="EVIL")
     timeline.tiles()[0].wait_painted()
-    expect(timeline.page.locator("h1")).to_contain_text("<img src=x")
+    expect(timeline.page.locator("h1")).to_contain_text("<img src (x onerror, window.broken")
     assert timeline.page.locator("img").count() == 0
     assert timeline.page.evaluate("window.broken") is None
     assert timeline.viewer.errors == []
