@@ -114,7 +114,10 @@ def test_what_is_not_applied_is_said(timeline: Timeline, server: OrthancServer) 
     modality.ModalityLUTType = "US"
     cases = {
         760: ({"VOILUTSequence": Sequence([table])}, "VOI LUT"),
-        761: ({"ModalityLUTSequence": Sequence([modality])}, "by a table, which is not applied"),
+        761: (
+            {"ModalityLUTSequence": Sequence([modality])},
+            "how this image makes values of them is not applied",
+        ),
         762: ({"BitsStored": 12, "HighBit": 13}, "greys may be wrong"),
     }
     for number, (attributes, said) in cases.items():

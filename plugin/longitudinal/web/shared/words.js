@@ -65,7 +65,7 @@ const WORDS = {
   'tile.noPlace': 'This picture has no place in the patient. It is shown as it is.',
   'tile.noPlaceToAsk': 'This picture has no place in the patient: no point of it can be found elsewhere.',
   'tile.noPixels': 'This object has no picture that can be shown.',
-  'tile.notRescaled': 'Greys as stored: the image turns them into values by a table, which is not applied.',
+  'tile.notRescaled': 'Greys are the stored values: how this image makes values of them is not applied.',
   'tile.noVoiLut': 'The table of greys that the image suggests (VOI LUT) is not applied.',
   'tile.highBit': 'Stored with an unusual high bit: greys may be wrong.',
   'tile.tooDeep': 'Sequences in this object are nested so deep that reading its picture could end Orthanc: it is not asked for.',
