@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from longitudinal.points.answer import Answer
-from longitudinal.reasons import PlaceFault, StaleReport, UnresolvedReason
+from longitudinal.reasons import PlaceFault, StaleReport
 
 SaidBy = Literal["person", "plugin", "other"]
 PlaceKind = Literal["point", "diameters"]
@@ -183,10 +183,10 @@ class PlaceDetail(msgspec.Struct, rename="camel", frozen=True):
 
 
 class NotKept(msgspec.Struct, rename="camel", frozen=True):
-    """A study in which the place was not kept, and why."""
+    """A study in which the place was not kept, and why: a code of places, or of studies without a match."""
 
     study_instance_uid: str
-    reason: UnresolvedReason | PlaceFault
+    reason: str
     detail: str
 
 
