@@ -121,14 +121,16 @@ def test_a_stale_report_is_marked_renewed_and_removed(timeline: Timeline, head: 
         f"/imaging/transforms/{far['path'][-1]}/review", json={"decision": "rejected"}
     )
     timeline.open(place=place["id"])
-    expect(page.get_by_text("1 report no longer holds", exact=False)).to_be_visible(timeout=WITHIN_MS)
+    expect(page.get_by_text("1 report no longer holds.")).to_be_visible(timeout=WITHIN_MS)
     line = page.locator(f'.place-studies li[data-study="{far["studyInstanceUid"]}"]')
-    expect(line).to_contain_text("No longer holds: the alignment was rejected.")
+    expect(line).to_contain_text("no longer holds: the alignment was rejected.")
     check(page, "a stale report")
     picture(timeline, "place-stale")
+    line.get_by_role("button", name=re.compile("^Renew")).click()
+    expect(page.get_by_text("Kept in 0 other studies; not possible in 1.")).to_be_visible(timeout=WITHIN_MS)
     line.get_by_role("button", name=re.compile("^Remove")).click()
     expect(page.get_by_text("The mapped report was removed.")).to_be_visible(timeout=WITHIN_MS)
-    expect(page.get_by_text("no longer holds", exact=False)).to_have_count(0, timeout=WITHIN_MS)
+    expect(page.locator(".place-list .warning")).to_have_count(0, timeout=WITHIN_MS)
 
 
 def test_renamed_hidden_and_deleted(timeline: Timeline, head: Patient) -> None:

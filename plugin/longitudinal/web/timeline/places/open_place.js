@@ -80,9 +80,10 @@ function Line({ line, isBusy, onRenew, onRemove }) {
   const isStale = Boolean(report?.stale);
   return html`<li data-study=${uid} class=${isStale ? 'stale' : ''}>
     <span class="place-date">${date}</span>
-    <span>${saying(report, match, unresolved)}
+    <span>${isStale
+        ? html`<span class="warning" title=${report.stale.detail}><span aria-hidden="true">⚠ </span>${word(`places.stale.${report.stale.reason}`)}</span>`
+        : saying(report, match, unresolved)}
       ${others.map((/** @type {any} */ one) => html` <span key=${one.id} class="quiet">${word('places.alsoBy', { who: one.createdBy, software: one.manufacturer })}</span>`)}
-      ${isStale && html`<span class="warning"> <span aria-hidden="true">⚠ </span>${word(`places.stale.${report.stale.reason}`)} <span class="quiet">${report.stale.detail}</span></span>`}
     </span>
     ${report?.saidBy === 'plugin' && html`<span class="group">
       ${isStale && html`<button type="button" disabled=${isBusy} aria-label=${word('places.renewIn', { date })} onClick=${() => onRenew([uid])}>${word('places.renew')}</button>`}
