@@ -112,6 +112,19 @@ def label_of(name: str, mapping: Mapping | None) -> str:
     return f"{name} (mapped {way}, {error})"
 
 
+def short_label_of(name: str, mapping: Mapping | None) -> str:
+    """The same without transforms, in at most 64 characters: OHIF draws no more of a report beside its point.
+
+    >>> short_label_of("seg VII", Mapping(("1.2.3.2",), None, "1.2", (0, 0, 0)))
+    'seg VII (mapped, error not measured)'
+    """
+    if mapping is None:
+        return name[:LONGEST_NAME]
+    known = mapping.uncertainty_mm
+    error = " (mapped, error not measured)" if known is None else f" (mapped, error {known:.1f} mm)"
+    return f"{name[: LONGEST_NAME - len(error)].rstrip()}{error}"
+
+
 # The parts of a mapping, one Algorithm Parameters (111002, DCM) item for each; the one place that knows their form.
 _TRANSFORM, _ERROR, _FRAME, _POINT, _BY = (
     "registration object and item",

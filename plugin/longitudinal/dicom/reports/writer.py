@@ -8,12 +8,14 @@ from io import BytesIO
 
 import numpy as np
 import pydicom
+from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import (
     AlgorithmIdentification,
     Comprehensive3DSR,
     CoordinatesForMeasurement,
     CoordinatesForMeasurement3D,
     DeviceObserverIdentifyingAttributes,
+    FindingSite,
     GraphicTypeValues,
     GraphicTypeValues3D,
     ImageRegion,
@@ -45,6 +47,7 @@ from longitudinal.dicom.reports.statement import (
     PlaceStatement,
     label_of,
     parameters_of,
+    short_label_of,
 )
 
 _COMMENT = CodedConcept("121106", "DCM", "Comment")
@@ -53,6 +56,7 @@ _LINES = {
     "short": CodedConcept("103340004", "SCT", "Short Axis"),
     "length": CodedConcept("410668003", "SCT", "Length"),
 }
+_SCHEME = "99LONGITUDINAL"
 _PROCEDURE = CodedConcept("363679005", "SCT", "Imaging procedure")
 # What highdicom refuses or changes where it violates its VR; copied afterwards as it is.
 _COPIED_AFTERWARDS = ("PatientName", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "ReferringPhysicianName",
@@ -75,7 +79,8 @@ def write_report(statement: PlaceStatement, reference: Dataset) -> bytes:
         title=codes.DCM.ImagingMeasurementReport,
     )
     written = _local_time(statement.written_at, reference)
-    series_name = " ".join(f"Place: {statement.name}".replace("\\", "/").split())
+    kind = "Place" if statement.mapping is None else "Mapped place"
+    series_name = " ".join(f"{kind}: {statement.name}".replace("\\", "/").split())
     dataset = Comprehensive3DSR(
         evidence=[_evidence(reference)],
         content=report,
@@ -93,6 +98,11 @@ def write_report(statement: PlaceStatement, reference: Dataset) -> bytes:
         series_date=written.date(),
         series_time=written.time(),
         specific_character_set="ISO_IR 192",
+        coding_schemes=[
+            CodingSchemeIdentificationItem(
+                _SCHEME, name="Names of places", responsible_organization=MANUFACTURER
+            )
+        ],
         is_complete=True,
         is_final=True,
     )
@@ -144,14 +154,20 @@ def _group(statement: PlaceStatement, reference: Dataset) -> _Group:
         algorithm = AlgorithmIdentification(
             ALGORITHM, statement.software_versions, parameters_of(statement.mapping)
         )
+    # OHIF shows the finding site beside the point, and the comment only once the report is loaded for editing
+    shown = short_label_of(statement.name, statement.mapping)
+    site = FindingSite(CodedConcept("PLACE", _SCHEME, shown))
     (first, *_) = statement.lines
     if first.axis == "point":
         group: _Group = PlanarROIMeasurementsAndQualitativeEvaluations(
-            tracking, referenced_region=_region(statement, first, reference), algorithm_id=algorithm
+            tracking,
+            referenced_region=_region(statement, first, reference),
+            algorithm_id=algorithm,
+            finding_sites=[site],
         )
     else:
         group = MeasurementsAndQualitativeEvaluations(
-            tracking, algorithm_id=algorithm,
+            tracking, algorithm_id=algorithm, finding_sites=[site],
             measurements=[_measurement(statement, line, reference) for line in statement.lines],
         )  # fmt: skip
     comment = TextContentItem(
