@@ -14,6 +14,9 @@ from longitudinal.reasons import PlaceFault
 from longitudinal.sidecar.tables.records import PlaceRecord
 
 _LONGEST_DETAIL = 500
+# Most reports are text: those without the value type of coordinates (SCOORD, SCOORD3D) are not parsed.
+_COORDINATES = b"SCOORD"
+_DEFLATED, _HEAD = b"1.2.840.10008.1.2.1.99", 1024
 
 
 def read_places(orthanc_id: str, archive: Archive) -> tuple[PlaceRecord, ...]:
@@ -28,6 +31,8 @@ def read_places(orthanc_id: str, archive: Archive) -> tuple[PlaceRecord, ...]:
     if size > LARGEST_REPORT:
         return (_unread(PlaceFault.REPORT_TOO_LARGE, f"the file has {size} bytes"),)
     file = archive.file(orthanc_id)
+    if _COORDINATES not in file and _DEFLATED not in file[:_HEAD]:
+        return ()
     try:
         report = _read(file, default_encoding(archive.default_encoding()))
     except TooManyGroups:
