@@ -53,7 +53,8 @@ def item_of(report: Dataset, value_type: str) -> Dataset:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "   ", "x" * 65, "x" * 2_000, "two\nlines", "tab\there", "nul\0", "\u2028", "Cornerstone3DTools@^0.1.0:Arrow", 7, None],
+    ["", "   ", "x" * 65, "x" * 2_000,
+     "two\nlines", "tab\there", "nul\0", "\u2028", "Cornerstone3DTools@^0.1.0:Arrow", 7, None],
 )  # fmt: skip
 def test_what_is_no_name(served: Served, name: object) -> None:
     for method, path, body in (

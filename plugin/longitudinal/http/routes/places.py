@@ -27,8 +27,8 @@ Name = Annotated[
     str,
     msgspec.Meta(
         min_length=1,
-        max_length=64,
-        description="1 to 64 characters on one line; blanks around it are dropped.",
+        max_length=1_000,
+        description="1 to 64 characters on one line; blanks around it do not count.",
     ),
 ]
 _PIXEL = ("sopInstanceUid", "row", "column")
