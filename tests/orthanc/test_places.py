@@ -247,3 +247,39 @@ def test_reports_of_others(three: OrthancServer) -> None:
     (found,) = listed(three)["places"]
     assert (found["isOwn"], found["createdBy"]) == (False, found["reports"][0]["createdBy"])
     assert three.session.delete(f"/imaging/places/{place['id']}").status_code == 409
+
+
+def test_deep_and_huge_reports_have_their_reason_and_orthanc_goes_on(
+    three: OrthancServer, tmp_path: Path
+) -> None:
+    place = keep(three, name="seg VII", sopInstanceUid=image_at(three, FIRST, 4), row=61, column=44)
+    file = report_of(three, place["reports"][0]["orthancInstanceId"])
+    paths = []
+    for number, name in enumerate(("deep", "huge")):
+        theirs = pydicom.dcmread(BytesIO(file))
+        theirs.Manufacturer, theirs.SOPInstanceUID, theirs.SeriesInstanceUID = (
+            "Other",
+            generate_uid(),
+            generate_uid(),
+        )
+        theirs.file_meta.MediaStorageSOPInstanceUID = theirs.SOPInstanceUID
+        if name == "deep":  # Orthanc itself ends at 47 levels
+            inner = theirs.ContentSequence[-1]
+            for _ in range(36):
+                outer = pydicom.Dataset()
+                outer.RelationshipType, outer.ValueType, outer.ContentSequence = (
+                    "CONTAINS",
+                    "CONTAINER",
+                    [inner],
+                )
+                inner = outer
+            theirs.ContentSequence = [inner]
+        else:
+            theirs.add_new(0x00091001, "UT", "x" * (17 * 1024 * 1024))
+        paths.append(tmp_path / f"{number}.dcm")
+        paths[-1].write_bytes(as_file(theirs))
+    three.store_scu(paths, options=["--required"])
+    three.wait_indexed(lambda health: health["instances"] == 20 + 2 + 3)
+    found = listed(three)
+    assert sorted(one["reason"] for one in found["unread"]) == ["reportTooLarge", "unreadableReport"]
+    assert [one["id"] for one in found["places"]] == [place["id"]]
