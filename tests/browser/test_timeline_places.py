@@ -91,6 +91,8 @@ def test_kept_and_opened_again_by_its_link_without_the_sidecar(timeline: Timelin
     truth = {one["studyInstanceUid"]: one for one in timeline.server.session.get(
         f"/imaging/places/{place['id']}").json()["answer"]["matches"]}  # fmt: skip
 
+    assert timeline.viewer.errors == []
+    page.goto("about:blank")  # while the server is off, it would be asked in vain
     server = timeline.server
     server.stop()
     for path in (server.folder / "index").glob("longitudinal-*.sqlite*"):
