@@ -262,6 +262,10 @@ class StaleReport(ReasonCode):
         "transformReplaced",
         "Another path of transforms leads there now, or a transform of the path has changed.",
     )
+    ERROR_CHANGED = (
+        "errorChanged",
+        "The error of the path is another one now than the report states, or is not measured.",
+    )
     PLACE_MOVED = "placeMoved", "The report that it was mapped from says another position, or is gone."
 
 

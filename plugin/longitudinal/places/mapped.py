@@ -7,12 +7,10 @@ from longitudinal.errors import PlaceRefused
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.places.answer import NotKept
 from longitudinal.places.kept import KeptGroup, KeptPlace
+from longitudinal.places.stale import is_same_error
 from longitudinal.places.writing import Draft, PlaceReports, following, seen_in
 from longitudinal.points.answer import Answer, Match
 from longitudinal.reasons import PlaceFault
-
-_SAME_MM = 0.05
-"""A report is written anew if its error differs by more: the label has one decimal."""
 
 
 @dataclass(slots=True)
@@ -77,6 +75,5 @@ def _holds(place: KeptPlace, group: KeptGroup, match: Match) -> bool:
     report = next(report for report in place.answer.reports if report.id == group.id)
     if report.stale is not None or report.reason is not None or group.mapping is None:
         return False
-    known, now = group.mapping.uncertainty_mm, match.uncertainty_mm
-    is_as_sure = known == now or (known is not None and now is not None and abs(known - now) <= _SAME_MM)
+    is_as_sure = is_same_error(match.uncertainty_mm, group.mapping.uncertainty_mm)
     return is_as_sure and group.mapping.transforms == match.path and report.name == place.answer.name

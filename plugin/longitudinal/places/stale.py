@@ -10,6 +10,7 @@ from longitudinal.reasons import StaleReport
 
 # A report has float32 coordinates; a tenth of a millimetre is less than any pixel.
 SAME_PLACE_MM = 0.1
+SAME_ERROR_MM = 0.05
 
 
 def why_stale(
@@ -55,17 +56,31 @@ def _elsewhere(index: PatientIndex, mapping: Mapping, position: Position) -> Sta
     if position.frame is None or position.point is None:
         return None  # its own fault says why
     source = index.canonical_frame(mapping.source_frame)
-    if source == position.frame:
-        return None
     way = index.way_between(source, position.frame)
     if way is None or way.edge_ids != mapping.transforms:
         now = "no path leads there" if way is None else f"points get there by {' and '.join(way.edge_ids)}"
         return Stale(StaleReport.TRANSFORM_REPLACED, f"{now} now")
-    arrived = way.path.trail(np.array(mapping.source_point, dtype=np.float64))[-1]
-    distance = float(np.linalg.norm(arrived - position.point))
+    trail = way.path.trail(np.array(mapping.source_point, dtype=np.float64))
+    distance = float(np.linalg.norm(trail[-1] - position.point))
     if not distance <= SAME_PLACE_MM:
         name = mapping.transforms[-1] if mapping.transforms else None
         return Stale(
             StaleReport.TRANSFORM_REPLACED, f"the same transforms lead {distance:.1f} mm beside it now", name
         )
+    known, stated = way.uncertainty(trail)[0], mapping.uncertainty_mm
+    if not is_same_error(known, stated):
+        now = "not measured" if known is None else f"{known:.1f} mm"
+        was = "not measured" if stated is None else f"{stated:.1f} mm"
+        return Stale(StaleReport.ERROR_CHANGED, f"the error is {now}, the report says {was}")
     return None
+
+
+def is_same_error(known: float | None, stated: float | None) -> bool:
+    """Whether two errors are the same in a label, which has one decimal.
+
+    >>> is_same_error(1.21, 1.2), is_same_error(1.3, 1.2), is_same_error(None, 1.2), is_same_error(None, None)
+    (True, False, False, True)
+    """
+    if known is None or stated is None:
+        return known is stated
+    return abs(known - stated) <= SAME_ERROR_MM

@@ -237,3 +237,19 @@ def test_nothing_is_lost_where_orthanc_refuses_in_the_middle(served: Served) -> 
     served.loopback.fails = False
     (found,) = listed(served)["places"]
     assert (found["name"], found["reports"]) == ("seg VII", place["reports"])
+
+
+def test_a_report_that_states_another_error_than_is_known_now_is_stale(served: Served) -> None:
+    """Of a copy that claims a small error, or a transform that is no longer measured."""
+    place = keep(served)
+    served.ask("POST", f"/places/{place['id']}/studies", {})
+    (report,) = [ds for _, ds in served.archive.datasets() if ds.get("SeriesDescription", "").startswith("Mapped")]
+    for item in group_of(report).ContentSequence:
+        if item.ValueType == "TEXT" and item.TextValue.startswith("error in mm"):
+            assert item.TextValue == "error in mm: not measured"
+            item.TextValue = "error in mm: 0.1"
+    served.store(report)
+    (found,) = listed(served)["places"]
+    assert [one["stale"] and one["stale"]["reason"] for one in found["reports"]] == [None, "errorChanged"]
+    renewed = served.ask("POST", f"/places/{place['id']}/studies", {}).json["place"]
+    assert (renewed["stale"], renewed["reports"][1]["uncertaintyMm"]) == (0, None)

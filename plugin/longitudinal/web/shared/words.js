@@ -352,6 +352,7 @@ const WORDS = {
   'places.stale.transformRejected': 'Mapped once, no longer holds: the alignment was rejected.',
   'places.stale.transformDeleted': 'Mapped once, no longer holds: the alignment was deleted.',
   'places.stale.transformReplaced': 'Mapped once, no longer holds: another alignment leads here now.',
+  'places.stale.errorChanged': 'Its error is another one now.',
   'places.stale.placeMoved': 'Mapped once, no longer holds: the place was moved.',
   'places.fault.unreadableReport': 'the report is damaged',
   'places.fault.reportTooLarge': 'the report is too large',
