@@ -58,7 +58,7 @@ class KeptReport(msgspec.Struct, rename="camel", frozen=True):
     x, y, z
         LPS mm in `frame_of_reference_uid`: the point, or the middle of the (long) diameter. Null with a `reason`.
     image
-        The pixel, where the report names one instead of a point of a Frame of Reference.
+        The pixel of the image that the report is about, where that shows the place; null if it lies beside that image.
     path, uncertainty_mm
         Of a mapped report, as it was written: ids of transforms in their order, and the error, null if not measured.
     stale

@@ -243,7 +243,9 @@ def test_a_report_that_states_another_error_than_is_known_now_is_stale(served: S
     """Of a copy that claims a small error, or a transform that is no longer measured."""
     place = keep(served)
     served.ask("POST", f"/places/{place['id']}/studies", {})
-    (report,) = [ds for _, ds in served.archive.datasets() if ds.get("SeriesDescription", "").startswith("Mapped")]
+    (report,) = [
+        ds for _, ds in served.archive.datasets() if ds.get("SeriesDescription", "").startswith("Mapped")
+    ]
     for item in group_of(report).ContentSequence:
         if item.ValueType == "TEXT" and item.TextValue.startswith("error in mm"):
             assert item.TextValue == "error in mm: not measured"
