@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What the page shows, in its address: `?patient=`, `?study=`, `?point=`, and `?view=find&patient=` for the list.
+ * What the page shows, in its address: `?patient=`, `?study=`, `?point=`, `?place=`, and `?view=find&patient=` for the list.
  *
  * `point` is `patient,frame,x,y,z` or `instance,frame,row,column`; each part is percent-encoded, as a PatientID may hold a
  * comma.
@@ -14,6 +14,7 @@
  * @property {string} [patient] PatientID or Orthanc id
  * @property {string} [study] StudyInstanceUID or Orthanc id
  * @property {BodyPoint | Pixel} [point]
+ * @property {string} [place] id of a place that is kept
  * @property {string} [query] what is looked for in the list
  */
 
@@ -23,13 +24,14 @@ export function readAddress(search) {
   const patient = query.get('patient') || undefined;
   const study = query.get('study') || undefined;
   const point = readPoint(search);
-  const isFind = query.get('view') === 'find' || !(patient || study || point);
+  const place = query.get('place') || undefined;
+  const isFind = query.get('view') === 'find' || !(patient || study || point || place);
   const text = query.get('query');
-  return { view: isFind ? 'find' : 'point', patient, study, point, ...(text ? { query: text } : {}) };
+  return { view: isFind ? 'find' : 'point', patient, study, point, ...(place ? { place } : {}), ...(text ? { query: text } : {}) };
 }
 
 /** @param {Partial<Address>} address @returns {string} a query, "?" where it is empty */
-export function writeAddress({ view, patient, study, point, query }) {
+export function writeAddress({ view, patient, study, point, place, query }) {
   const parts = [];
   if (view === 'find' && patient) {
     parts.push('view=find');
@@ -42,6 +44,9 @@ export function writeAddress({ view, patient, study, point, query }) {
   }
   if (query) {
     parts.push(`query=${encodeURIComponent(query)}`);
+  }
+  if (place) {
+    parts.push(`place=${encodeURIComponent(place)}`);
   }
   if (point) {
     parts.push(`point=${writePoint(point)}`);

@@ -3,7 +3,7 @@
  * The keyboard map: one table for what acts and for the help that lists it.
  *
  * Pure: a key event goes in, the name of an action comes out; the words of an action are in shared/words.js under its name.
- * Kept free for comparing: B D S K M R.
+ * Kept free for comparing: B D S K R.
  */
 
 /**
@@ -47,6 +47,7 @@ export const GROUPS = Object.freeze([
       ...crosshair('crosshairLeft', 'ArrowLeft'),
       ...crosshair('crosshairRight', 'ArrowRight'),
       { name: 'backToPlace', keys: ['g'] },
+      { name: 'keepPlace', keys: ['m'] },
       { name: 'cancel', keys: ['Escape'] },
     ],
   },

@@ -7,6 +7,7 @@ import { intervalOf } from './axis.js';
 import { AxisStrip } from './axis_strip.js';
 import { modalitiesOf } from './modalities.js';
 import { readableName } from './person_name.js';
+import { PatientPlaces } from '../places/patient_places.js';
 import { StudyCard } from './study_card.js';
 import { stateOf } from './study_state.js';
 
@@ -65,6 +66,7 @@ export function PatientPane({ api, id, feed, version, onChange, go }) {
         onPoint=${(/** @type {boolean} */ is) => setPointed(is ? study.orthancStudyId : null)}
         onOpen=${(/** @type {MouseEvent} */ event) => open(study, event)} />`)}
     </ul>
+    <${PatientPlaces} api=${api} patient=${patient.orthancPatientId} version=${version} go=${go} />
     ${patient.total > patient.studies.length && html`<p class="quiet">${word('patient.more', { shown: patient.studies.length, total: patient.total })}</p>`}
   </div>`;
 }

@@ -9,6 +9,8 @@ import { Bar } from '../bar.js';
 import { actionOf, areLettersOn } from '../keyboard.js';
 import { readableName } from '../find/person_name.js';
 import { ShownHeader } from '../panel/shown_header.js';
+import { PlacesButton } from '../places/panel.js';
+import { PlaceOpener } from '../places/opener.js';
 import { act } from './keys.js';
 import { PageModel } from './page_model.js';
 import { Strip } from './strip.js';
@@ -22,8 +24,9 @@ const WIDE_TILES = 6;
 /** @param {import('../app.js').ViewProps} props */
 export function View({ address, go, api }) {
   const own = useRef(''); // the address that this page has written itself
+  const [opener] = useState(() => new PlaceOpener(api));
   const [page] = useState(() => new PageModel(api, (point) => {
-    const next = { point };
+    const next = opener.addressOf(point);
     own.current = writeAddress(next);
     go(next, { replace: true });
   }));
@@ -32,7 +35,7 @@ export function View({ address, go, api }) {
   useEffect(() => {
     if (writeAddress(address) !== own.current) {
       own.current = writeAddress(address);
-      page.open(address);
+      opener.open(page, address);
     }
   }, [address]);
   useEffect(() => () => page.leave(), [page]);
@@ -47,7 +50,8 @@ export function View({ address, go, api }) {
       ${patient !== null && html`<h1 class="patient">${nameOf(patient)} <span class="quiet">${patient.patientId}</span></h1>`}
       ${patient?.identityConflict && html`<p class="warning">${word('page.identityConflict')}</p>`}
       <${Paging} page=${page} />
-      ${page.tiles.length > 0 && html`<${ShownHeader} page=${page} />`}
+      ${page.tiles.length > 0 && html`<${ShownHeader} page=${page} />
+        <${PlacesButton} page=${page} place=${address.place} go=${go} />`}
     </${Bar}>
     <main class="point">
       ${patient === null && html`<h1 class="visually-hidden">${word('app.title')}</h1>`}
