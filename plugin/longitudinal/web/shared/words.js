@@ -117,7 +117,6 @@ const WORDS = {
   'tool.drag.zoom': 'Zoom',
   'tool.preset': 'Window',
   'tool.choose': 'Preset',
-  'tool.linkWindow': 'One window for all CT',
   'tool.zoomIn': '+',
   'tool.zoomIn.title': 'Zoom in',
   'tool.zoomOut': '−',
@@ -147,6 +146,26 @@ const WORDS = {
   'window.ownImage': 'As the image says',
   'window.middle98': 'Without the extremes',
   'window.all': 'All values',
+
+  // Compare
+  'link.name': 'Link',
+  'link.title': 'What the tiles do together (K). Each tile can be left out (Shift + K).',
+  'link.scroll': 'Scroll',
+  'link.scroll.title': 'All studies go along the normal of the clicked images, by their transforms',
+  'link.zoom': 'Zoom',
+  'link.zoom.title': 'One scale for all studies',
+  'link.pan': 'Pan',
+  'link.pan.title': 'Moving one picture moves all',
+  'link.window': 'Window',
+  'link.window.title': 'One window for all CT; for others the same change in each',
+  'link.tile': 'Linked',
+  'link.tile.title': 'Whether this study goes along with the others (Shift + K)',
+  'link.outside': 'Outside: {mm} mm beyond the images of this study',
+  'link.outsideTransform': 'Outside the region that was aligned',
+  'keys.group.compare': 'Compare',
+  'keys.toggleLink': 'link the studies, or unlink them',
+  'keys.toggleTileLink': 'link this study, or leave it out',
+  // End of Compare
 
   // Find: the search
   'find.title': 'Find a patient',

@@ -3,7 +3,7 @@
  * The keyboard map: one table for what acts and for the help that lists it.
  *
  * Pure: a key event goes in, the name of an action comes out; the words of an action are in shared/words.js under its name.
- * Kept free for comparing: B D S K M R.
+ * Kept free: M R.
  */
 
 /**
@@ -62,6 +62,14 @@ export const GROUPS = Object.freeze([
       { name: 'invert', keys: ['i'] },
       { name: 'flipHorizontally', keys: ['h'] },
       { name: 'flipVertically', keys: ['v'] },
+    ],
+  },
+  {
+    name: 'compare',
+    gestures: [],
+    keys: [
+      { name: 'toggleLink', keys: ['k'] },
+      { name: 'toggleTileLink', keys: ['Shift+k'] },
     ],
   },
   {

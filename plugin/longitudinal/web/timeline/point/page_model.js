@@ -6,6 +6,7 @@
  */
 
 import { persistently } from '../../shared/retry.js';
+import { Compare } from '../compare/compare.js';
 import { FrameLoader } from '../render/loader.js';
 import { Renderer } from '../render/renderer.js';
 import { questionMessage } from './messages.js';
@@ -26,6 +27,7 @@ export class PageModel extends SharedView {
     this.loader = new FrameLoader((address, init) => api.request(address, init));
     this.renderer = new Renderer();
     this.book = new SeriesBook(api);
+    this.compare = new Compare(this);
     /** @type {any} */
     this.patient = null;
     /** @type {any} what was asked last, as resolve takes it */
@@ -58,6 +60,7 @@ export class PageModel extends SharedView {
     const { signal } = this.life;
     Object.assign(this, { patient: null, tiles: [], asked: null, active: null, question: null, message: null, mmPerPixel: null,
       isAsking: false, dragged: null, pageIndex: 0 });
+    this.compare.opened();
     this.changed();
     try {
       const answer = point && await this.patiently(() => this.api.resolve(point, { signal }));
@@ -225,6 +228,7 @@ export class PageModel extends SharedView {
       this.anchor = { x: place.x - clicked.size.width / 2, y: place.y - clicked.size.height / 2 };
     }
     this.asked = asked;
+    this.compare.answered();
     for (const tile of this.tiles) {
       const match = matches.get(tile.uid);
       if (match !== undefined) {

@@ -71,7 +71,7 @@ export class Painter {
     }
     const matrix = tile.imageFromCanvas(density)?.map(whole) ?? null;
     this.asked += 1;
-    if (matrix === null || shown === null || shown.frame === null) {
+    if (matrix === null || shown === null || shown.frame === null || tile.outside !== null) {
       this.last = null;
       this.clear(width, height);
       return;

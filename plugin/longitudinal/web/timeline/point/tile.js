@@ -4,6 +4,7 @@
 import { Component, html, useEffect, useRef } from '../../shared/html.js';
 import { useObservable } from '../../shared/observable.js';
 import { word } from '../../shared/words.js';
+import { Outside, TileLink } from '../compare/toolbar.js';
 import { dayOf, intervalOf } from './dates.js';
 import { listen } from './gestures.js';
 import { errorWords, GradeShape, gradeOf } from './grade.js';
@@ -41,6 +42,7 @@ function Study({ tile }) {
       <h2>${name}</h2>
       <${FrameChip} tile=${tile} />
       <${SeriesSelect} tile=${tile} />
+      <${TileLink} tile=${tile} />
     </header>
     <${PictureBox} tile=${tile} name=${name} />
     <${Said} tile=${tile} grade=${grade} />
@@ -72,9 +74,10 @@ function PictureBox({ tile, name }) {
   const label = shown === null ? name
     : word('tile.picture', { name, slice: shown.at + 1, slices: shown.sequence.pictures.length });
   return html`<div class="picture-row">
-    <div class="picture ${isStale ? 'stale' : ''}" ref=${box} tabindex="0" role="group" aria-label=${label}>
+    <div class="picture ${isStale ? 'stale' : ''} ${tile.outside === null ? '' : 'outside'}" ref=${box} tabindex="0" role="group" aria-label=${label}>
       <canvas ref=${canvas} role="img" aria-label=${label}></canvas>
       <${Overlay} tile=${tile} />
+      <${Outside} tile=${tile} />
       ${tile.unresolved !== null && html`<${Unresolved} tile=${tile} isShort=${shown !== null} />`}
       ${tile.unresolved === null && shown === null && !tile.isBusy && tile.message === null
         && html`<p class="in-picture">${word(tile.page.question === null ? 'tile.waiting' : 'tile.notShown')}</p>`}

@@ -37,6 +37,8 @@ export class TilePictures extends TileGeometry {
     /** @type {Message | null} */
     this.message = null;
     this.isBusy = false;
+    /** @type {Message | null} where the linked line is, if that is outside the stack */
+    this.outside = null;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.busyTimer = undefined;
     this.question = 0;
@@ -70,10 +72,27 @@ export class TilePictures extends TileGeometry {
       return;
     }
     const bounded = Math.min(Math.max(at, 0), from.sequence.pictures.length - 1);
-    if (bounded !== from.at) {
-      this.lookAhead(from.sequence, bounded, Math.sign(bounded - from.at));
-      this.aim({ ...from, at: bounded, match: this.match });
+    if (bounded !== from.at || this.outside !== null) {
+      this.page.compare.link.moved(/** @type {any} */ (this), bounded);
+      this.turnTo(bounded);
     }
+  }
+
+  /** This tile alone. @param {number} at slice of the stack, 0-based */
+  turnTo(at) {
+    const from = this.wanted ?? this.shown;
+    if (from !== null && at !== from.at) {
+      this.lookAhead(from.sequence, at, Math.sign(at - from.at));
+      this.aim({ ...from, at, match: this.match });
+    } else {
+      this.changed();
+    }
+  }
+
+  /** Nothing to show where the linked line is. @param {Message} outside */
+  leaveOut(outside) {
+    this.outside = outside;
+    this.changed();
   }
 
   /** @param {number} slices */
@@ -173,6 +192,7 @@ export class TilePictures extends TileGeometry {
     const picture = target.sequence.pictures[target.at];
     const { slope, intercept, padding } = picture;
     const frame = pixels === null ? null : frameOf(pixels, { slope, intercept, padding });
+    const { shown: before } = this;
     this.shown = { ...target, picture, frame, answer: this.question };
     this.isBusy = false;
     this.message = message;
@@ -180,6 +200,9 @@ export class TilePictures extends TileGeometry {
       this.page.fit(/** @type {any} */ (this));
     }
     this.changed();
+    if (before?.sequence !== target.sequence || before.match !== target.match) {
+      this.page.compare.joined(/** @type {any} */ (this));
+    }
   }
 
   /** @param {Message | null} message */

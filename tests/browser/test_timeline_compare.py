@@ -1,0 +1,216 @@
+"""Comparing studies: linked scrolling against brute force, switches, and what is outside."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Locator, expect
+
+from benchmarks.longitudinal_patients import give_transforms
+from benchmarks.made_patients.head import make_head
+from tests.browser.made_patient import MadePatient
+from tests.browser.made_studies import UID, gradient, picture_of, store_study
+from tests.browser.timeline import WITHIN_MS, Tile, Timeline
+from tests.browser.viewer import Viewer
+from tests.data import data
+from tests.orthanc.server import OrthancServer
+
+CONFIGURATION = {"HttpCompressionEnabled": False, "Longitudinal": {"AlignOnArrival": False}}
+BORDER_MM = 0.01
+"""A point so near to the middle between two slices may fall to either by the rounding of what the headers say."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrthancServer]:
+    with OrthancServer(tmp_path_factory.mktemp("compare"), configuration=CONFIGURATION) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def head(server: OrthancServer, tmp_path_factory: pytest.TempPathFactory) -> MadePatient:
+    """A moved and tilted head in three frames, each joined to the one before."""
+    data("openms_dicom/patient01")
+    folder = tmp_path_factory.mktemp("head")
+    patient = MadePatient(server, folder, make_head(folder, 3))
+    give_transforms(patient.truth, server.url, 1.5, (server.user, server.password))
+    return patient
+
+
+@pytest.fixture
+def timeline(browser: Browser, server: OrthancServer) -> Iterator[Timeline]:
+    with Viewer(browser, server.url, (server.user, server.password)) as viewer:
+        yield Timeline(viewer, server)
+
+
+def ask_first(timeline: Timeline, patient: MadePatient, place: int = 3) -> Tile:
+    """Open the first study and click a place of the truth in it."""
+    study = patient.studies[0]
+    timeline.open(study=study["studyInstanceUid"])
+    tile = timeline.tile(study["studyInstanceUid"])
+    tile.wait_painted()
+    column, row, at = study["pixels"][place]
+    tile.locator.get_by_role("slider").fill(str(round(at) + 1))
+    expect(tile.locator.locator(".slice")).to_contain_text(f"slice {round(at) + 1}/", timeout=WITHIN_MS)
+    timeline.page.wait_for_timeout(200)
+    timeline.ask(tile, row, column)
+    return tile
+
+
+def switch(timeline: Timeline, name: str) -> Locator:
+    return timeline.page.get_by_role("group", name="Link").get_by_role("checkbox", name=name)
+
+
+def slice_of(tile: Tile) -> str | None:
+    """The instance that is shown; None where the tile says that the line is outside."""
+    return None if tile.locator.locator(".outside-word").count() else tile.painted().sop_instance_uid
+
+
+def wait_settled(timeline: Timeline) -> None:
+    """Until nothing is loading any more."""
+    timeline.page.wait_for_timeout(60)
+    expect(timeline.page.locator(".busy")).to_have_count(0, timeout=WITHIN_MS)
+    timeline.page.wait_for_timeout(60)
+
+
+def line_of(patient: MadePatient, tile: Tile, place: tuple[float, float]) -> tuple[int, np.ndarray]:
+    slices = patient.slices(patient.studies[0])
+    at = slices.uids.index(tile.painted().sop_instance_uid)
+    return at, slices.point(at, *place)
+
+
+def test_linked_scrolling_shows_the_right_slice_in_every_frame(timeline: Timeline, head: MadePatient) -> None:
+    tile = ask_first(timeline, head)
+    source = head.slices(head.studies[0])
+    start, place = line_of(head, tile, tile.crosshair())
+    tile.hover()
+    wait_settled(timeline)
+    maps = sum(url.endswith("/points/map") for url in timeline.viewer.requested)
+    assert maps == 4, "the whole line at once, for each of two frames, before the click and after"
+    compared = 0
+    for key in [*["ArrowDown"] * 12, *["ArrowUp"] * 20]:
+        timeline.page.keyboard.press(key)
+        wait_settled(timeline)
+        at = source.uids.index(tile.painted().sop_instance_uid)
+        point = place + source.normal * (source.heights[at] - source.heights[start])
+        for study in head.studies[1:]:
+            motion = np.array(study["matrixFromFirst"])
+            expected, margin = head.slices(study).holding((motion @ [*point, 1])[:3])
+            if margin > BORDER_MM:
+                assert slice_of(timeline.tile(study["studyInstanceUid"])) == expected, (
+                    at,
+                    study["studyDate"],
+                )
+                compared += 1
+    assert compared > 55
+    assert sum(url.endswith("/points/map") for url in timeline.viewer.requested) == maps, (
+        "a step asked the server"
+    )
+
+
+def test_a_follow_up_leads_as_well_and_the_place_is_found_again(
+    timeline: Timeline, head: MadePatient
+) -> None:
+    tile = ask_first(timeline, head)
+    shown = {
+        study["studyInstanceUid"]: slice_of(timeline.tile(study["studyInstanceUid"]))
+        for study in head.studies
+    }
+    leader = timeline.tile(head.studies[2]["studyInstanceUid"])
+    slices = head.slices(head.studies[2])
+    start = slices.uids.index(leader.painted().sop_instance_uid)
+    leader.hover()
+    for step in range(1, 5):
+        timeline.page.keyboard.press("ArrowDown")
+        wait_settled(timeline)
+        assert slices.uids.index(leader.painted().sop_instance_uid) == start + step
+    assert tile.painted().sop_instance_uid != shown[tile.study]
+    timeline.page.keyboard.press("g")
+    wait_settled(timeline)
+    assert {uid: slice_of(timeline.tile(uid)) for uid in shown} == shown
+
+
+def test_outside_is_said_and_never_clamped(timeline: Timeline, server: OrthancServer) -> None:
+    frame = f"{UID}.190"
+    for study, count, first in ((190, 21, 0.0), (191, 5, 12.0)):
+        pictures = [picture_of(gradient() + at, position=(0, 0, first + 2 * at)) for at in range(count)]
+        store_study(
+            server, "OUTSIDE", study, pictures, FrameOfReferenceUID=frame, StudyDate=f"20200{study - 189}01"
+        )
+    server.wait_indexed(lambda health: health["instances"] >= 26)
+    timeline.open(study=f"{UID}.190")
+    long, short = timeline.tile(f"{UID}.190"), timeline.tile(f"{UID}.191")
+    long.wait_painted()
+    short.wait_painted()
+    long.locator.get_by_role("slider").fill("9")
+    timeline.ask(long, 20, 25)
+    assert "slice 3/5" in short.locator.locator(".slice").inner_text()
+    for at in range(10, 22):
+        long.locator.get_by_role("slider").fill(str(at))
+        wait_settled(timeline)
+        height = 2 * (at - 1)
+        if height <= 21:
+            expect(short.locator.locator(".slice")).to_contain_text(f"slice {round((height - 12) / 2) + 1}/5")
+        else:
+            expect(short.locator.locator(".outside-word")).to_contain_text(f"{height - 21:.1f} mm beyond")
+            assert short.canvas.get_attribute("data-painted") is None
+            assert short.pixels().max() == 0
+    long.locator.get_by_role("slider").fill("11")
+    expect(short.locator.locator(".slice")).to_contain_text("slice 5/5")
+    expect(short.locator.locator(".outside-word")).to_have_count(0)
+
+
+def test_each_action_has_its_own_switch_and_each_tile_too(timeline: Timeline, head: MadePatient) -> None:
+    first = ask_first(timeline, head)
+    second, third = (timeline.tile(study["studyInstanceUid"]) for study in head.studies[1:])
+
+    def scale(tile: Tile) -> float:
+        return round(float(tile.painted().matrix[0, 0]) * head.slices(study_of(head, tile)).spacing[1], 4)
+
+    switch(timeline, "Zoom").uncheck()
+    second.hover()
+    timeline.page.keyboard.press("+")
+    wait_settled(timeline)
+    assert scale(second) < scale(first) == scale(third)
+    switch(timeline, "Zoom").check()
+    wait_settled(timeline)
+    assert scale(first) == scale(second) == scale(third)
+    third.hover()
+    timeline.page.keyboard.press("Shift+K")
+    expect(third.locator.get_by_role("button", name="Linked")).to_have_attribute("aria-pressed", "false")
+    before, window = third.painted(), first.painted().window
+    first.hover()
+    timeline.page.keyboard.press("-")
+    timeline.page.keyboard.press("ArrowDown")
+    drag(timeline, first, 30, 10)
+    wait_settled(timeline)
+    after = third.painted()
+    assert np.array_equal(after.matrix, before.matrix)
+    assert (after.sop_instance_uid, after.window) == (before.sop_instance_uid, before.window)
+    assert scale(first) == scale(second) > scale(third)
+    assert first.painted().window["width"] > window["width"]
+    timeline.page.keyboard.press("k")
+    for name in ("Scroll", "Zoom", "Pan", "Window"):
+        expect(switch(timeline, name)).not_to_be_checked()
+    still = second.painted()
+    first.hover()
+    timeline.page.keyboard.press("ArrowDown")
+    wait_settled(timeline)
+    assert second.painted().sop_instance_uid == still.sop_instance_uid
+    timeline.page.keyboard.press("k")
+    expect(switch(timeline, "Scroll")).to_be_checked()
+
+
+def study_of(patient: MadePatient, tile: Tile) -> dict[str, Any]:
+    return next(study for study in patient.studies if study["studyInstanceUid"] == tile.study)
+
+
+def drag(timeline: Timeline, tile: Tile, right: float, down: float) -> None:
+    """With the left button, from beside the middle: the crosshair is there."""
+    box = tile.picture.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2 - 80, box["y"] + box["height"] / 2 - 60
+    timeline.page.mouse.move(x, y)
+    timeline.page.mouse.down()
+    timeline.page.mouse.move(x + right, y + down, steps=4)
+    timeline.page.mouse.up()
