@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pydicom
+import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from benchmarks.longitudinal_patients import load
@@ -72,3 +73,31 @@ class Slices:
         if nearest > gap / 2:
             return None, nearest - gap / 2
         return self.uids[order[0]], gap / 2 - nearest
+
+
+def image_of(patient: MadePatient, study: dict[str, Any]) -> sitk.Image:
+    """The scan of a study as SimpleITK has it, from the files."""
+    slices = patient.slices(study)
+    image = sitk.GetImageFromArray(
+        np.stack([patient.dataset(uid).pixel_array for uid in slices.uids]).astype(np.float64)
+    )
+    gap = float(slices.heights[-1] - slices.heights[0]) / (len(slices.uids) - 1)
+    image.SetOrigin(slices.positions[0].tolist())
+    image.SetSpacing([float(slices.spacing[1]), float(slices.spacing[0]), gap])
+    image.SetDirection(np.column_stack([slices.rows, slices.columns, slices.normal]).ravel().tolist())
+    return image
+
+
+def resampled(
+    image: sitk.Image, corner: NDArray[Any], right: NDArray[Any], down: NDArray[Any],
+    shape: tuple[int, int], transform: sitk.Transform, outside: float = -1e6,
+) -> NDArray[np.float64]:  # fmt: skip
+    """What SimpleITK yields on a plane: `right` and `down` are mm a pixel, `transform` takes its points to the image."""
+    steps = float(np.linalg.norm(right)), float(np.linalg.norm(down))
+    axes = np.column_stack([right / steps[0], down / steps[1], np.cross(right, down) / (steps[0] * steps[1])])
+    grid = sitk.Image([shape[1], shape[0], 1], sitk.sitkFloat64)
+    grid.SetOrigin(corner.tolist())
+    grid.SetSpacing([*steps, 1.0])
+    grid.SetDirection(axes.ravel().tolist())
+    found = sitk.GetArrayFromImage(sitk.Resample(image, grid, transform, sitk.sitkLinear, outside))[0]
+    return np.asarray(np.where(found == outside, np.nan, found), np.float64)

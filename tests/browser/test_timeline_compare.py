@@ -1,15 +1,18 @@
 """Comparing studies: linked scrolling against brute force, switches, and what is outside."""
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from playwright.sync_api import Browser, Locator, expect
 
 from benchmarks.longitudinal_patients import give_transforms
 from benchmarks.made_patients.head import make_head
-from tests.browser.made_patient import MadePatient
+from tests.browser.made_patient import MadePatient, image_of, resampled
 from tests.browser.made_studies import UID, gradient, picture_of, store_study
 from tests.browser.timeline import WITHIN_MS, Tile, Timeline
 from tests.browser.viewer import Viewer
@@ -214,3 +217,72 @@ def drag(timeline: Timeline, tile: Tile, right: float, down: float) -> None:
     timeline.page.mouse.down()
     timeline.page.mouse.move(x + right, y + down, steps=4)
     timeline.page.mouse.up()
+
+
+def cut_by_simpleitk(patient: MadePatient, study: dict[str, Any], tile: Tile) -> np.ndarray:
+    """What the canvas of a tile must show of a study, as values: by the files and the true motion alone."""
+    source = patient.slices(patient.studies[0])
+    painted = tile.painted()
+    at = source.uids.index(painted.sop_instance_uid)
+    corner, right, down = (source.point(at, *painted.pixel_at(x, y)) for x, y in ((0, 0), (1, 0), (0, 1)))
+    motion = np.array(study["matrixFromFirst"])
+    transform = sitk.AffineTransform(3)
+    transform.SetMatrix(motion[:3, :3].ravel().tolist())
+    transform.SetTranslation(motion[:3, 3].tolist())
+    shape = tile.pixels().shape[:2]
+    return resampled(image_of(patient, study), corner, right - corner, down - corner, shape, transform)
+
+
+def grey_of(values: np.ndarray, window: dict[str, Any]) -> np.ndarray:
+    grey = ((values - (window["center"] - 0.5)) / (window["width"] - 1) + 0.5) * 255
+    return np.clip(np.nan_to_num(grey, nan=0.0), 0, 255)
+
+
+def wait_cut(tile: Tile, **more: Any) -> dict[str, Any]:
+    """Wait until the tile shows a cut made here; what is told of it."""
+    expect(tile.canvas).to_have_attribute(
+        "data-painted", re.compile(r'"cut":\{"from":\[("here",?)+\]'), timeout=WITHIN_MS
+    )
+    expect(tile.locator.locator(".busy")).to_have_count(0, timeout=WITHIN_MS)
+    return dict(json.loads(str(tile.canvas.get_attribute("data-painted"))))
+
+
+def test_the_same_cut_of_every_study(timeline: Timeline, head: MadePatient) -> None:
+    first = ask_first(timeline, head)
+    first.hover()
+    native = {
+        study["studyInstanceUid"]: timeline.tile(study["studyInstanceUid"]).pixels() for study in head.studies
+    }
+    timeline.page.keyboard.press("s")
+    for _ in range(2):
+        for study in head.studies[1:]:
+            tile = timeline.tile(study["studyInstanceUid"])
+            told = wait_cut(tile)
+            assert told["sopInstanceUid"] == first.painted().sop_instance_uid
+            expected = cut_by_simpleitk(head, study, tile)
+            off = np.abs(tile.pixels()[:, :, 0] - grey_of(expected, told["window"]))
+            # at the very edge of the scan SimpleITK and the page may round to either side
+            assert (off > 1).mean() < 0.001, np.percentile(off, [50, 99, 100])
+            assert np.isnan(expected).mean() < 0.8
+            expect(tile.locator.locator(".slice")).to_contain_text(
+                f"cut along {head.studies[0]['studyDate']}"
+            )
+        timeline.page.keyboard.press("ArrowDown")
+        wait_settled(timeline)
+    # the plane is the clicked one's, so the wheel over a cut moves that
+    second = timeline.tile(head.studies[1]["studyInstanceUid"])
+    before = first.painted().sop_instance_uid
+    second.hover()
+    timeline.page.keyboard.press("ArrowUp")
+    timeline.page.keyboard.press("ArrowUp")
+    wait_settled(timeline)
+    assert first.painted().sop_instance_uid != before
+    answer = timeline.ask(second, *second.crosshair())
+    assert first.painted().answer == answer
+    timeline.page.keyboard.press("s")
+    timeline.page.keyboard.press("g")
+    wait_settled(timeline)
+    for study in head.studies[1:]:
+        tile = timeline.tile(study["studyInstanceUid"])
+        assert "cut" not in json.loads(str(tile.canvas.get_attribute("data-painted")))
+        assert tile.pixels().shape == native[study["studyInstanceUid"]].shape

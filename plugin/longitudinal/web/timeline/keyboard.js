@@ -15,6 +15,7 @@
  * @property {string} name of the action
  * @property {string[]} keys as KeyboardEvent.key has them, letters in lower case, "Alt+" and "Shift+" before it
  * @property {number} [value]
+ * @property {boolean} [isOnce] a key that is held down acts once
  *
  * @typedef {object} Gesture what a pointer does, for the help alone
  * @property {string} name
@@ -68,8 +69,13 @@ export const GROUPS = Object.freeze([
     name: 'compare',
     gestures: [],
     keys: [
-      { name: 'toggleLink', keys: ['k'] },
-      { name: 'toggleTileLink', keys: ['Shift+k'] },
+      { name: 'sameCut', keys: ['s'], isOnce: true },
+      { name: 'blink', keys: ['b'], isOnce: true },
+      { name: 'checkerboard', keys: ['Shift+b'], isOnce: true },
+      { name: 'swipe', keys: ['Shift+s'], isOnce: true },
+      { name: 'difference', keys: ['d'], isOnce: true },
+      { name: 'toggleLink', keys: ['k'], isOnce: true },
+      { name: 'toggleTileLink', keys: ['Shift+k'], isOnce: true },
     ],
   },
   {
@@ -116,7 +122,7 @@ export function actionOf(event, { letters = true } = {}) {
     return null;
   }
   const found = BY_CHORD.get(chordOf(event));
-  if (!found) {
+  if (!found || (found.isOnce && event.repeat)) {
     return null;
   }
   return found.value === undefined ? { name: found.name } : { name: found.name, value: found.value };

@@ -1,8 +1,11 @@
 // @ts-check
 /** How the tiles of a page go together: what is linked, and in which of them. */
 
+import { CutPainter } from './cut_painter.js';
+import { Cuts } from './cuts.js';
 import { Link } from './link.js';
 import { Maps } from './maps.js';
+import { isComparable, Pairing } from './pairing.js';
 
 /**
  * @typedef {import('../point/tile_model.js').TileModel} TileModel
@@ -25,6 +28,11 @@ export class Compare {
     this.before = { scroll: true, zoom: true, pan: true, window: true };
     this.maps = new Maps(page.api, () => page.patient.orthancPatientId);
     this.link = new Link(this);
+    this.cuts = new Cuts(this);
+    this.pairing = new Pairing(this);
+    this.sameCut = false;
+    /** @type {Map<object, CutPainter>} by painter */
+    this.painters = new Map();
     /** @type {Map<string, {shift: number, factor: number}>} by modality, of values without a common scale */
     this.windowChanges = new Map();
   }
@@ -34,7 +42,14 @@ export class Compare {
     this.maps.forget();
     this.link.known = null;
     this.link.reset();
+    this.pairing.end();
     this.windowChanges.clear();
+  }
+
+  /** The page is left. */
+  leave() {
+    this.pairing.end();
+    this.cuts.cutter.close();
   }
 
   /** A new answer is about to be shown. */
@@ -42,7 +57,94 @@ export class Compare {
     this.maps.forget(); // transforms may have changed meanwhile
     this.link.known = null;
     this.link.reset();
+    queueMicrotask(() => this.pairing.mode !== null && this.pairing.judge());
   }
+
+  /** A tile shows a picture. @param {TileModel} tile @param {boolean} isNew another stack, or another place */
+  showed(tile, isNew) {
+    const { pairing, page } = this;
+    if (isNew) {
+      this.joined(tile);
+      if (pairing.mode !== null) {
+        pairing.judge();
+      }
+    }
+    if (page.asked === tile || pairing.first === tile) {
+      page.tiles.filter((one) => one !== tile && one.isVisible && this.isOnPlane(one)).forEach((one) => one.changed());
+    }
+  }
+
+  // Cuts
+
+  /** @param {boolean} isOn */
+  setSameCut(isOn) {
+    this.sameCut = isOn;
+    this.page.redraw();
+  }
+
+  /** Whether the canvas of a tile shows the clicked plane, by values that were cut along it. @param {TileModel} tile */
+  isOnPlane(tile) {
+    const { asked } = this.page;
+    const { mode, first, second, problem } = this.pairing;
+    const isPair = mode !== null && second === tile && problem === null && first !== null && isComparable(first);
+    return (isPair || (this.sameCut && tile !== asked)) && asked !== null && isComparable(asked) && isComparable(tile);
+  }
+
+  /** @param {TileModel} tile @returns {TileModel} whose plane lies on its canvas */
+  planeOf(tile) {
+    return this.isOnPlane(tile) ? /** @type {TileModel} */ (this.page.asked) : tile;
+  }
+
+  /** The studies in the picture of a tile, whose canvas shows the clicked plane. @param {TileModel} tile @returns {TileModel[]} */
+  studiesOn(tile) {
+    const { mode, first, second } = this.pairing;
+    return mode !== null && second === tile && first !== null ? [first, tile] : [tile];
+  }
+
+  /** @param {TileModel} tile @returns {import('./pair.js').How} */
+  howOn(tile) {
+    const { mode, second, isOther, split } = this.pairing;
+    return { mode: second === tile ? mode : null, isOther, split };
+  }
+
+  /** @param {TileModel} tile @returns {import('../render/sample.js').Window} */
+  rangeOf(tile) {
+    return { ...tile.currentRange(), isInverted: tile.isInverted !== (tile.shown?.picture.isInverted ?? false) };
+  }
+
+  /** The tiles that stay on every page. @returns {TileModel[]} */
+  inUse() {
+    const { mode, first, second } = this.pairing;
+    return mode === null ? [] : /** @type {TileModel[]} */ ([first, second].filter((tile) => tile !== null));
+  }
+
+  /** Whether the picture of a tile is ours to paint. @param {import('../point/painter.js').Painter} painter @param {number} width @param {number} height */
+  paints(painter, width, height) {
+    const { tile } = painter;
+    const known = this.painters.get(painter);
+    const source = this.planeOf(tile);
+    const matrix = this.isOnPlane(tile) ? tile.imageFromCanvas(devicePixelRatio || 1) : null;
+    if (matrix === null || source.shown === null) {
+      if (known !== undefined) {
+        this.left(painter);
+        known.tell({ isCutting: false, cutProblem: null });
+        painter.last = null;
+      }
+      return false;
+    }
+    const ours = known ?? new CutPainter(painter, this);
+    this.painters.set(painter, ours);
+    ours.paint({ source, shown: source.shown, matrix, width, height });
+    return true;
+  }
+
+  /** @param {import('../point/painter.js').Painter} painter */
+  left(painter) {
+    this.painters.get(painter)?.leave();
+    this.painters.delete(painter);
+  }
+
+  // Links
 
   /** A tile shows another stack, or another place. @param {TileModel} tile */
   joined(tile) {

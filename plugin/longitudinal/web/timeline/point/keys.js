@@ -23,6 +23,11 @@ const ACTIONS = {
   nextStudy: (tile) => tile.page.goToNext(tile, 1),
   cine: (tile) => tile.play(!tile.isPlaying),
   setPlace,
+  sameCut: (tile) => tile.page.compare.setSameCut(!tile.page.compare.sameCut),
+  blink: (tile) => tile.page.compare.pairing.press('blink'),
+  swipe: (tile) => tile.page.compare.pairing.press('swipe'),
+  checkerboard: (tile) => tile.page.compare.pairing.press('checkerboard'),
+  difference: (tile) => tile.page.compare.pairing.press('difference'),
   toggleLink: (tile) => tile.page.compare.toggle(),
   toggleTileLink: (tile) => tile.page.compare.linkTile(tile, !tile.isLinked),
   crosshairUp: (tile, { value = 1 }) => moved(tile, 0, -value),
@@ -36,6 +41,7 @@ const ACTIONS = {
   },
   cancel: (tile) => {
     tile.draft = null;
+    tile.page.compare.pairing.end();
     tile.play(false);
   },
   zoomIn: (tile) => tile.page.zoom(ZOOM_STEP),

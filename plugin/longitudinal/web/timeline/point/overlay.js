@@ -20,7 +20,7 @@ export function Overlay({ tile }) {
   return html`<svg class="overlay" width=${size.width} height=${size.height} aria-hidden="true">
     ${tile.isCurrent && !tile.isWithdrawn && html`<${Place} tile=${tile} match=${shown.match} />`}
   </svg>
-  ${shown.picture.plane !== null && html`<${Edges} orientation=${shown.picture.plane.orientation} tile=${tile} />`}
+  ${shown.picture.plane !== null && html`<${Edges} orientation=${(tile.onCanvas.shown ?? shown).picture.plane?.orientation} tile=${tile} />`}
   ${shown.picture.plane !== null && html`<${Scale} tile=${tile} />`}`;
 }
 
@@ -64,6 +64,9 @@ function Ring({ at, match, mmPerPixel }) {
  */
 function Before({ tile, at }) {
   const { refinement } = tile;
+  if (tile.onCanvas !== tile) {
+    return null; // it was in another plane
+  }
   const { picture } = tile.shown;
   if (refinement?.state !== 'done' || !refinement.result.isRefined || !(refinement.result.movedMm > 0)) {
     return null;

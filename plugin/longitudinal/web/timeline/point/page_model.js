@@ -137,6 +137,7 @@ export class PageModel extends SharedView {
     this.life.abort();
     this.asking.abort();
     clearTimeout(this.telling);
+    this.compare.leave();
     this.tiles.forEach((tile) => tile.leave());
   }
 
@@ -144,7 +145,8 @@ export class PageModel extends SharedView {
 
   /** @param {TileModel} tile @param {{row: number, column: number}} pixel of what it shows */
   askAt(tile, { row, column }) {
-    const picture = tile.shown?.picture;
+    const plane = /** @type {TileModel} */ (tile.onCanvas);
+    const picture = plane.shown?.picture;
     if (!picture) {
       return Promise.resolve();
     }
@@ -153,7 +155,7 @@ export class PageModel extends SharedView {
       return Promise.resolve();
     }
     const { sopInstanceUid, frameNumber } = picture;
-    return this.ask({ sopInstanceUid, frameNumber, row, column }, tile);
+    return this.ask({ sopInstanceUid, frameNumber, row, column }, plane);
   }
 
   /** The same question again, where something has changed. */

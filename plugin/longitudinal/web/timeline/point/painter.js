@@ -22,6 +22,7 @@ export class Painter {
 
   leave() {
     this.unsubscribe();
+    this.tile.page.compare.left(this);
     this.observer.disconnect();
     cancelAnimationFrame(this.handle);
     this.asked = -1;
@@ -68,6 +69,9 @@ export class Painter {
     const { shown } = tile;
     if (shown !== null && tile.isBusy && !tile.isCurrent && this.canvas.width === width && this.canvas.height === height) {
       return; // of an older question: it stays as it is until the new one is here
+    }
+    if (tile.page.compare.paints(this, width, height)) {
+      return;
     }
     const matrix = tile.imageFromCanvas(density)?.map(whole) ?? null;
     this.asked += 1;

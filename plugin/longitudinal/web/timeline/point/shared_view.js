@@ -49,7 +49,7 @@ export class SharedView extends Observable {
   }
 
   pinned() {
-    return [...new Set([this.asked ?? this.tiles[0], this.tiles[0]])].filter(Boolean);
+    return [...new Set([this.asked ?? this.tiles[0], this.tiles[0], ...this.compare.inUse()])].filter(Boolean);
   }
 
   get pages() {

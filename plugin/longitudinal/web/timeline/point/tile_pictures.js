@@ -39,6 +39,12 @@ export class TilePictures extends TileGeometry {
     this.isBusy = false;
     /** @type {Message | null} where the linked line is, if that is outside the stack */
     this.outside = null;
+    /** Of this study along the plane of another one (compare/). */
+    this.isCutting = false;
+    /** @type {Message | null} */
+    this.cutProblem = null;
+    /** @type {'here' | 'server'} */
+    this.cutFrom = 'here';
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.busyTimer = undefined;
     this.question = 0;
@@ -67,6 +73,10 @@ export class TilePictures extends TileGeometry {
 
   /** @param {number} at slice, 0-based */
   goTo(at) {
+    if (this.onCanvas !== this) {
+      /** @type {TilePictures} */ (this.onCanvas).goTo(at);
+      return;
+    }
     const from = this.wanted ?? this.shown;
     if (from === null) {
       return;
@@ -97,7 +107,8 @@ export class TilePictures extends TileGeometry {
 
   /** @param {number} slices */
   step(slices) {
-    const from = this.wanted ?? this.shown;
+    const { wanted, shown } = /** @type {TilePictures} */ (this.onCanvas);
+    const from = wanted ?? shown;
     if (from !== null) {
       this.goTo(from.at + slices);
     }
@@ -200,9 +211,7 @@ export class TilePictures extends TileGeometry {
       this.page.fit(/** @type {any} */ (this));
     }
     this.changed();
-    if (before?.sequence !== target.sequence || before.match !== target.match) {
-      this.page.compare.joined(/** @type {any} */ (this));
-    }
+    this.page.compare.showed(/** @type {any} */ (this), before?.sequence !== target.sequence || before.match !== target.match);
   }
 
   /** @param {Message | null} message */

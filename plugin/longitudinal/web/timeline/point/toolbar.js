@@ -3,7 +3,7 @@
 
 import { html } from '../../shared/html.js';
 import { word } from '../../shared/words.js';
-import { LinkSwitches } from '../compare/toolbar.js';
+import { CompareButtons, LinkSwitches } from '../compare/toolbar.js';
 import { act } from './keys.js';
 import { CT_PRESETS, OWN_PRESETS } from './windows.js';
 
@@ -27,6 +27,7 @@ export function Toolbar({ page }) {
         ${presets.map((preset, at) => html`<option value=${at + 1} key=${preset.key}>${at + 1} ${word(preset.key)}</option>`)}
       </select></label>
     <${LinkSwitches} page=${page} />
+    <${CompareButtons} page=${page} />
     <div class="group">${button('zoomOut')}${button('zoomIn')}${button('fit')}${button('native')}${button('backToPlace')}</div>
     <div class="group">${button('invert')}${button('flipHorizontally')}${button('flipVertically')}${button('reset')}</div>
     ${page.question === null && html`<span class="quiet">${word('page.hint')}</span>`}
