@@ -3,12 +3,13 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Error, Locator, Route, expect
 
 from benchmarks.longitudinal_patients import give_transforms
 from benchmarks.made_patients.head import make_head
@@ -286,3 +287,32 @@ def test_the_same_cut_of_every_study(timeline: Timeline, head: MadePatient) -> N
         tile = timeline.tile(study["studyInstanceUid"])
         assert "cut" not in json.loads(str(tile.canvas.get_attribute("data-painted")))
         assert tile.pixels().shape == native[study["studyInstanceUid"]].shape
+
+
+def test_the_server_cuts_while_the_slices_are_on_their_way(timeline: Timeline, head: MadePatient) -> None:
+    first = ask_first(timeline, head)
+    study = head.studies[1]
+    held: list[Route] = []
+    is_held = True
+    timeline.page.route(
+        re.compile(r"/instances/.*/numpy"), lambda route: held.append(route) if is_held else route.continue_()
+    )
+    first.hover()
+    timeline.page.keyboard.press("s")
+    tile = timeline.tile(study["studyInstanceUid"])
+    expect(tile.canvas).to_have_attribute(
+        "data-painted", re.compile(r'"from":\["server"\]'), timeout=WITHIN_MS
+    )
+    expect(tile.locator).to_contain_text("preview by the server")
+    assert held
+    told = json.loads(str(tile.canvas.get_attribute("data-painted")))
+    expected = grey_of(cut_by_simpleitk(head, study, tile), told["window"])
+    # interpolated twice: nearly the same picture, not the same values
+    assert np.corrcoef(tile.pixels()[:, :, 0].ravel(), expected.ravel())[0, 1] > 0.99
+    is_held = False
+    for route in held:
+        with suppress(Error):  # the page may have given it up
+            route.continue_()
+    wait_cut(tile)
+    off = np.abs(tile.pixels()[:, :, 0] - expected)
+    assert (off > 1).mean() < 0.001

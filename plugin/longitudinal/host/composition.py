@@ -23,14 +23,18 @@ from longitudinal.http.admission import Admission
 from longitudinal.http.headers import Guarded
 from longitudinal.http.links import link_builder, stored_values_of
 from longitudinal.http.page_files import PageFiles
+from longitudinal.http.reslices import Reslices
 from longitudinal.http.route_table import Services, build_router
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.repair import Repair
 from longitudinal.ingest.reverify import Reverify
 from longitudinal.ingest.stored_objects import StoredHeaders, StoredObjects
+from longitudinal.jobs.kept_cuts import KeptCuts
+from longitudinal.jobs.scan_planes import last_updates
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.points.point_map import PointMapper
+from longitudinal.points.reslice import CutPlanner
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
 from longitudinal.registration_objects.given import GivenTransforms
@@ -172,11 +176,17 @@ def _services(
     given = GivenTransforms(
         of.readers, of.catalogue, of.archive, of.loopback, repair.gone, repair.registration, objects, of.statements
     )  # fmt: skip
+    headers = StoredHeaders(of.archive, of.inventory, STORED_VALUE_TAGS)
+    stack_reader = StackReader(
+        of.readers, of.catalogue, headers, of.archive.has_instance, repair.gone, stored_values_of
+    )
+    planner = CutPlanner(resolver, of.archive, repair.answer, last_updates(of.readers, of.inventory))
+    kept = KeptCuts()
     registration = RegistrationServices(
         settings, of.readers, of.catalogue, of.inventory, indexing.queue, indexing.index_study, objects,
         of.annotations, of.loopback, of.statements, resolver, links, of.archive.has_instance, repair.gone,
+        planner, stack_reader, kept,
     )  # fmt: skip
-    headers = StoredHeaders(of.archive, of.inventory, STORED_VALUE_TAGS)
     services = Services(
         settings=settings,
         ohif_root=ohif_root,
@@ -188,10 +198,9 @@ def _services(
         inventory=of.inventory,
         statements=of.statements,
         resolver=resolver,
-        stack_reader=StackReader(
-            of.readers, of.catalogue, headers, of.archive.has_instance, repair.gone, stored_values_of
-        ),
+        stack_reader=stack_reader,
         point_mapper=PointMapper(of.readers, of.catalogue, of.archive, repair.answer),
+        reslices=Reslices(planner, indexing.queue, kept, admission),
         given=given,
         receiver=of.loopback,
         admission=admission,

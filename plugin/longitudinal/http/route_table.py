@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from longitudinal.archive import ArchiveReceiver
 from longitudinal.http.admission import Admission
 from longitudinal.http.refinements import Refinements
+from longitudinal.http.reslices import Reslices
 from longitudinal.http.router import Limits, Router
 from longitudinal.http.routes.about import Versions, about_routes
 from longitudinal.http.routes.alignments import alignment_routes
@@ -17,6 +18,7 @@ from longitudinal.http.routes.jobs import job_routes
 from longitudinal.http.routes.patients import patient_routes
 from longitudinal.http.routes.point_map import point_map_routes
 from longitudinal.http.routes.points import point_routes
+from longitudinal.http.routes.reslice import reslice_routes
 from longitudinal.http.routes.series import series_routes
 from longitudinal.http.routes.studies import study_routes
 from longitudinal.http.routes.transforms import transform_routes
@@ -61,6 +63,7 @@ class Services:
     resolver: Resolver
     stack_reader: StackReader
     point_mapper: PointMapper
+    reslices: Reslices
     given: GivenTransforms
     receiver: ArchiveReceiver
     admission: Admission
@@ -82,6 +85,7 @@ def build_router(of: Services) -> Router:
         *patient_routes(readers, catalogue, queue, of.ohif_root),
         *point_routes(of.resolver, Refinements(of.resolver, queue, of.admission)),
         *point_map_routes(of.point_mapper),
+        *reslice_routes(of.reslices),
         *series_routes(of.stack_reader),
         *study_routes(readers, lookup, queue, of.ohif_root),
         *transform_routes(of.given),

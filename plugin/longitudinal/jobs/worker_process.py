@@ -18,15 +18,12 @@ from longitudinal.jobs.messages import (
     PARENT_VARIABLE,
     TOKEN_VARIABLE,
     URL_VARIABLE,
-    AlignTask,
     Failed,
     ProgressMessage,
-    RefinedMessage,
-    RefineTask,
-    Registered,
     Unanswered,
-    Unusable,
     WorkerAnswer,
+    WorkerResult,
+    WorkerTask,
 )
 from longitudinal.jobs.pulse import Pulse
 from longitudinal.jobs.supervisor import ArchiveSilent, JobContext, JobCrashed
@@ -98,9 +95,7 @@ class WorkerProcess:
         self._unread = b""
         self._answers: list[WorkerAnswer] = []
 
-    def run(
-        self, task: AlignTask | RefineTask, context: JobContext
-    ) -> Registered | RefinedMessage | Unusable:
+    def run(self, task: WorkerTask, context: JobContext) -> WorkerResult:
         """Do a task for a job, which can be watched and cancelled meanwhile.
 
         Raises

@@ -16,6 +16,7 @@ from longitudinal.http.openapi import errors_of
 from longitudinal.http.router import Route
 from longitudinal.http.routes import points
 from longitudinal.jobs import queue as job_queue
+from longitudinal.points.reslice import AskedCut
 from longitudinal.sidecar.tables.jobs import JobRequest, JobState, Priority
 from tests.builders import as_file, classic
 from tests.fake_archive import orthanc_ids
@@ -28,6 +29,7 @@ from tests.unit.http.patients_served import (
     PICTURE,
     REGISTRATION,
     REGISTRATION_TWICE,
+    SECOND,
     THIRD,
     TWICE,
     admit,
@@ -134,6 +136,14 @@ def a_nested_one(served: Served) -> None:
     served.archive.tags_given[orthanc_id] = '{"a":' * 300 + "1" + "}" * 300
 
 
+CUT = {"sopInstanceUid": IMAGE, "seriesInstanceUid": f"{SECOND}.1"}
+
+
+def a_cut(served: Served) -> None:
+    """Made before, and kept."""
+    served.reslices.kept.put(served.reslices.planner.plan(AskedCut(IMAGE, 1, f"{SECOND}.1", 0)).key, b"png")
+
+
 SUCCESSES = [
     Drive("GET", "", ""),
     Drive("GET", "/health", "/health"),
@@ -161,6 +171,7 @@ SUCCESSES = [
     Drive("GET", "/series/{series}/stacks", f"/series/{FIRST}.1/stacks"),
     Drive("POST", "/points/resolve", "/points/resolve", CLICK),
     Drive("POST", "/points/map", "/points/map", {**JOINED, "points": [[1, 2, 3]]}),
+    Drive("GET", "/points/reslice", "/points/reslice", query=CUT, before=a_cut),
     Drive("GET", "/transforms", "/transforms", query={"patientId": "P"}),
     Drive("POST", "/transforms", "/transforms", {**UNJOINED, "matrix": EYE, "expectedErrorMm": 2}),
     Drive("POST", "/transforms/fit", "/transforms/fit", {**UNJOINED, "matrix": EYE, "points": [[1, 2, 3]]}),
@@ -232,6 +243,15 @@ PROBLEMS = [
         for body, code in (
             ({**UNJOINED, "patientId": "nobody"}, "notFound"), (OF_BOTH, "ambiguous"),
             ({**UNJOINED, "targetFrameOfReferenceUid": "1.2.7.1.9"}, "otherPatient"), (NOT_HERE, "unknownFrame"),
+        )
+    ),
+    *(
+        Drive("GET", "/points/reslice", "/points/reslice", query={**CUT, **changed}, code=code)
+        for changed, code in (
+            ({"sopInstanceUid": "1.9"}, "notFound"), ({"seriesInstanceUid": "1.9"}, "notFound"),
+            ({"stack": "1"}, "notFound"),
+            ({"sopInstanceUid": IMAGE_TWICE}, "ambiguous"), ({"sopInstanceUid": PICTURE}, "notIndexable"),
+            ({"sopInstanceUid": "1.2.6.1.1.1", "seriesInstanceUid": "1.2.6.2.1"}, "unprocessable"), ({}, "tooManyJobs"),
         )
     ),
     Drive("GET", "/transforms", "/transforms", query={"patientId": "nobody"}, code="notFound"),

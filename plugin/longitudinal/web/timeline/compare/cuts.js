@@ -3,6 +3,8 @@
  * The values of a study on the plane that was clicked: cut here where its slices are, and meanwhile by the server.
  */
 
+import { Problem } from '../../shared/api.js';
+import { pause } from '../../shared/retry.js';
 import { frameOf } from '../point/frames.js';
 import { SEEN } from '../render/loader.js';
 import { inPlane } from '../render/sample.js';
@@ -138,13 +140,16 @@ export class Cuts {
       sopInstanceUid, frameNumber: String(frameNumber), seriesInstanceUid: tile.seriesId(series.uid), stack: sequence.key, wait: '2',
     });
     for (;;) {
-      const answer = await api.request(api.href(`${api.root}/points/reslice?${query}`), { signal });
-      if (answer.status !== 202) {
+      try {
+        const answer = await api.request(api.href(`${api.root}/points/reslice?${query}`), { signal });
         const frame = await readPng16(await answer.arrayBuffer());
         return { values: flat(frame, screen), from: 'server' };
+      } catch (error) {
+        if (!(error instanceof Problem) || !error.mayPass) {
+          throw error;
+        }
       }
-      await new Promise((resolve) => { setTimeout(resolve, AGAIN_MS); });
-      signal.throwIfAborted();
+      await pause(AGAIN_MS, signal); // not ready yet
     }
   }
 }
