@@ -97,11 +97,13 @@ export class CutPainter {
   /** @param {Screen} screen that is wanted; what is here may be of the one before */
   draw({ width, height }) {
     const { here, painter: { canvas, context, tile } } = this;
-    const isOld = here === null || here.screen.source !== tile.onCanvas || here.screen.width !== width || here.screen.height !== height;
-    if (isOld || here.cuts.length === 0) {
+    if (here === null || here.screen.source !== tile.onCanvas || here.cuts.length === 0) {
       this.painter.clear(width, height);
       this.drawn = '';
       return;
+    }
+    if (here.screen.width !== width || here.screen.height !== height) {
+      return; // another size: what is there stays for the moment that it takes
     }
     const how = this.compare.howOn(tile);
     const ranges = here.cuts.map((_, at) => this.compare.rangeOf(this.compare.studiesOn(tile)[at] ?? tile));
