@@ -495,3 +495,108 @@ def test_no_difference_of_what_cannot_be_compared(timeline: Timeline, server: Or
     timeline.page.keyboard.press("d")
     expect(second.locator).to_contain_text("No difference: CT and MR measure different things")
     assert "cut" not in json.loads(str(second.canvas.get_attribute("data-painted")))
+
+
+def test_the_layout_is_in_the_address(timeline: Timeline, head: MadePatient, browser: Browser) -> None:
+    first = ask_first(timeline, head)
+    second, third = (timeline.tile(study["studyInstanceUid"]) for study in head.studies[1:])
+    switch(timeline, "Zoom").uncheck()
+    third.hover()
+    timeline.page.keyboard.press("Shift+K")
+    drag(timeline, third, 40, 0)
+    first.hover()
+    for _ in range(3):
+        timeline.page.keyboard.press("ArrowDown")
+    second.hover()
+    timeline.page.keyboard.press("d")
+    wait_pair(second, "difference")
+    timeline.page.wait_for_timeout(1500)
+    told = json.loads(str(second.canvas.get_attribute("data-painted")))
+    window, shown = third.painted().window, first.painted().sop_instance_uid
+    address = timeline.page.url
+    assert "layout=" in address
+    with Viewer(browser, timeline.server.url, (timeline.server.user, timeline.server.password)) as viewer:
+        colleague = Timeline(viewer, timeline.server)
+        viewer.page.goto(address)
+        other = colleague.tile(second.study)
+        wait_pair(other, "difference")
+        wait_settled(colleague)
+        expect(switch(colleague, "Zoom")).not_to_be_checked()
+        expect(switch(colleague, "Scroll")).to_be_checked()
+        left_out = colleague.tile(third.study)
+        expect(left_out.locator.get_by_role("button", name="Linked")).to_have_attribute(
+            "aria-pressed", "false"
+        )
+        assert left_out.painted().window == pytest.approx(window, rel=1e-4)
+        assert colleague.tile(first.study).painted().sop_instance_uid == shown
+        again = json.loads(str(other.canvas.get_attribute("data-painted")))
+        assert (again["sopInstanceUid"], again["cut"]["mode"]) == (told["sopInstanceUid"], "difference")
+        viewer.page.wait_for_timeout(1200)
+        assert viewer.page.url == address
+        assert viewer.errors == []
+
+
+@pytest.fixture(scope="module")
+def twenty(server: OrthancServer) -> list[str]:
+    """Twenty studies in one frame, over ten years: the third, sixth ... of another modality; their StudyInstanceUIDs."""
+    frame = f"{UID}.200"
+    for number in range(20):
+        kind = (
+            {"Modality": "MR", "SOPClassUID": build.MR}
+            if number % 3 == 2
+            else {"Modality": "CT", "SOPClassUID": build.CT}
+        )
+        pictures = [picture_of(gradient() + number + at, position=(0, 0, 2 * at), **kind) for at in range(5)]
+        date = f"{2005 + number // 2}{'0310' if number % 2 == 0 else '0920'}"
+        store_study(server, "TWENTY", 200 + number, pictures, FrameOfReferenceUID=frame, StudyDate=date)
+    server.wait_until(lambda: server.session.get("/imaging/patients/TWENTY").json().get("total") == 20)
+    return [f"{UID}.{200 + number}" for number in range(20)]
+
+
+def test_many_studies(timeline: Timeline, twenty: list[str]) -> None:
+    page = timeline.page
+    page.set_viewport_size({"width": 1280, "height": 900})
+    timeline.open(study=twenty[10])
+    tile = timeline.tile(twenty[10])
+    tile.wait_painted()
+    shots = page.locator(".film .shot")
+    expect(shots).to_have_count(20)
+    timeline.ask(tile, 20, 25)
+    expect(shots.nth(0).locator("canvas[data-drawn]")).to_have_count(1, timeout=WITHIN_MS)
+    page.wait_for_timeout(800)
+    drawn = page.locator(".film canvas[data-drawn]").count()
+    assert 5 < drawn < 20, "only what is seen is drawn"
+    assert len(timeline.tiles()) == 6
+    # the clicked study and the first one are on every page, and every study on one
+    seen = set()
+    for number in range(20):
+        studies = [one.study for one in timeline.tiles()]
+        assert {twenty[0], twenty[10]} <= set(studies)
+        seen |= set(studies)
+        later = page.get_by_role("button", name="Later")
+        if later.is_disabled():
+            break
+        later.click()
+        assert number < 10
+    assert seen == set(twenty)
+    page.locator(f'.shot[data-study="{twenty[4]}"]').click()
+    expect(page.locator(f'.tile[data-study="{twenty[4]}"]')).to_be_visible()
+    timeline.tile(twenty[4]).locator.get_by_role("button", name="Pin").click()
+    page.get_by_role("button", name="Later").click()
+    page.get_by_role("button", name="Later").click()
+    expect(page.locator(f'.tile[data-study="{twenty[4]}"]')).to_be_visible()
+    filters = page.get_by_role("group", name="Which studies")
+    filters.get_by_role("button", name="Same modality").click()
+    expect(shots).to_have_count(14)
+    filters.get_by_role("button", name="Within a year").click()
+    # the first, the pinned one, and CT within a year of the tenth
+    expect(shots).to_have_count(2 + sum(number % 3 != 2 for number in (8, 9, 10, 11, 12)))
+    expect(filters).to_contain_text("of 20 studies")
+    filters.get_by_role("button", name="Same modality").click()
+    filters.get_by_role("button", name="Within a year").click()
+    filters.get_by_role("button", name="One a year").click()
+    expect(shots).to_have_count(10 + 3)
+    page.wait_for_timeout(1000)
+    assert "filters:yearly" in page.url
+    assert f"pins:{twenty[4]}" in page.url
+    assert timeline.viewer.errors == []

@@ -15,6 +15,7 @@
  * @property {string} [study] StudyInstanceUID or Orthanc id
  * @property {BodyPoint | Pixel} [point]
  * @property {string} [query] what is looked for in the list
+ * @property {string} [layout] how the studies are shown (compare/layout.js)
  */
 
 /** @param {string} search such as location.search @returns {Address} */
@@ -25,11 +26,12 @@ export function readAddress(search) {
   const point = readPoint(search);
   const isFind = query.get('view') === 'find' || !(patient || study || point);
   const text = query.get('query');
-  return { view: isFind ? 'find' : 'point', patient, study, point, ...(text ? { query: text } : {}) };
+  const layout = isFind ? null : query.get('layout');
+  return { view: isFind ? 'find' : 'point', patient, study, point, ...(text ? { query: text } : {}), ...(layout ? { layout } : {}) };
 }
 
 /** @param {Partial<Address>} address @returns {string} a query, "?" where it is empty */
-export function writeAddress({ view, patient, study, point, query }) {
+export function writeAddress({ view, patient, study, point, query, layout }) {
   const parts = [];
   if (view === 'find' && patient) {
     parts.push('view=find');
@@ -45,6 +47,9 @@ export function writeAddress({ view, patient, study, point, query }) {
   }
   if (point) {
     parts.push(`point=${writePoint(point)}`);
+  }
+  if (layout) {
+    parts.push(`layout=${encodeURIComponent(layout).replace(/%(3A|3B|2C|3D|2F)/g, decodeURIComponent)}`);
   }
   return `?${parts.join('&')}`;
 }

@@ -1,19 +1,21 @@
 // @ts-check
 /** How the tiles of a page go together: what is linked, and in which of them. */
 
+import { ACTIONS } from './actions.js';
 import { CutPainter } from './cut_painter.js';
 import { Cuts } from './cuts.js';
+import { filtered } from './filters.js';
+import { KeptLayout } from './kept_layout.js';
 import { Link } from './link.js';
 import { Maps } from './maps.js';
 import { isComparable, Pairing } from './pairing.js';
+import { dayOf } from '../point/dates.js';
+import { seriesWithPictures } from '../point/series.js';
 
 /**
  * @typedef {import('../point/tile_model.js').TileModel} TileModel
- * @typedef {'scroll' | 'zoom' | 'pan' | 'window'} Action
+ * @typedef {import('./actions.js').Action} Action
  */
-
-/** @type {readonly Action[]} */
-export const ACTIONS = Object.freeze(['scroll', 'zoom', 'pan', 'window']);
 
 /** What this tab had last: it holds for the next patient too, and after a visit to the list. */
 const LAST = { scroll: true, zoom: true, pan: true, window: true };
@@ -31,23 +33,32 @@ export class Compare {
     this.cuts = new Cuts(this);
     this.pairing = new Pairing(this);
     this.sameCut = false;
+    /** @type {Set<string>} studies on every page */
+    this.pins = new Set();
+    /** @type {Set<string>} */
+    this.filters = new Set();
+    /** Whether somebody has set the scale, which else is that of the first picture. */
+    this.isScaled = false;
+    this.kept = new KeptLayout(this);
     /** @type {Map<object, CutPainter>} by painter */
     this.painters = new Map();
     /** @type {Map<string, {shift: number, factor: number}>} by modality, of values without a common scale */
     this.windowChanges = new Map();
   }
 
-  /** Another patient, or the same one anew. */
-  opened() {
+  /** Another patient, or the same one anew. @param {string} [layout] as the address has it */
+  opened(layout = '') {
     this.maps.forget();
     this.link.known = null;
     this.link.reset();
     this.pairing.end();
     this.windowChanges.clear();
+    this.kept.begin(layout);
   }
 
   /** The page is left. */
   leave() {
+    clearTimeout(this.kept.timer);
     this.pairing.end();
     this.cuts.cutter.close();
   }
@@ -64,6 +75,7 @@ export class Compare {
   showed(tile, isNew) {
     const { pairing, page } = this;
     if (isNew) {
+      this.kept.showed(tile);
       this.joined(tile);
       if (pairing.mode !== null) {
         pairing.judge();
@@ -79,6 +91,7 @@ export class Compare {
   /** @param {boolean} isOn */
   setSameCut(isOn) {
     this.sameCut = isOn;
+    this.kept.tell();
     this.page.redraw();
   }
 
@@ -115,7 +128,29 @@ export class Compare {
   /** The tiles that stay on every page. @returns {TileModel[]} */
   inUse() {
     const { mode, first, second } = this.pairing;
-    return mode === null ? [] : /** @type {TileModel[]} */ ([first, second].filter((tile) => tile !== null));
+    const pair = mode === null ? [] : /** @type {TileModel[]} */ ([first, second].filter((tile) => tile !== null));
+    return [...pair, ...this.page.tiles.filter((tile) => this.pins.has(tile.uid))];
+  }
+
+  /** @param {TileModel} tile */
+  pin(tile) {
+    this.pins[this.pins.has(tile.uid) ? 'delete' : 'add'](tile.uid);
+    this.page.redraw();
+  }
+
+  /** @param {string} filter */
+  filter(filter) {
+    this.filters[this.filters.has(filter) ? 'delete' : 'add'](filter);
+    this.page.turnTo(0);
+  }
+
+  /** The studies that pass the filters, and those that are in use. @returns {TileModel[]} in time order */
+  listed() {
+    const { page } = this;
+    const studyOf = (/** @type {TileModel} */ { study }) => ({
+      day: dayOf(study), modalities: seriesWithPictures(study).map((/** @type {any} */ one) => one.modality),
+    });
+    return this.filters.size === 0 ? page.tiles : filtered(page.tiles, studyOf, page.asked, this.filters, new Set(page.pinned()));
   }
 
   /** Whether the picture of a tile is ours to paint. @param {import('../point/painter.js').Painter} painter @param {number} width @param {number} height */

@@ -83,6 +83,14 @@ export class Link {
     }
   }
 
+  /** So many mm from the place. @param {number} mm */
+  goTo(mm) {
+    if (this.current() !== null && this.compare.switches.scroll) {
+      this.mm = mm;
+      this.followers().forEach((tile) => this.place(tile));
+    }
+  }
+
   followers() {
     return this.page.tiles.filter((tile) => tile.isVisible && this.compare.links('scroll', tile));
   }
@@ -161,6 +169,7 @@ export class Link {
       return; // its planes lie along the line: it scrolls alone
     }
     this.mm = mm;
+    this.compare.kept.tell();
     this.hold(tile, plane);
     this.followers().filter((one) => one !== tile).forEach((one) => this.place(one));
   }

@@ -30,7 +30,10 @@ export function PairTools({ tile }) {
     return html`<span class="pair-seen">${dateOf(isOther ? second : first)}</span>`;
   }
   if (mode === 'swipe') {
-    return html`<input type="range" class="pair-edge" min="0" max="1" step="0.005" value=${split} aria-label=${word('pair.edge')}
+    const place = { left: `${100 * split}%` };
+    return html`<span class="pair-seen">${dateOf(first)}</span><span class="pair-seen pair-right">${dateOf(second)}</span>
+      <span class="pair-line" style=${place}></span>
+      <input type="range" class="pair-edge" min="0" max="1" step="0.005" value=${split} aria-label=${word('pair.edge')}
       onPointerDown=${(/** @type {Event} */ event) => event.stopPropagation()}
       onInput=${(/** @type {any} */ event) => pairing.move(Number(event.target.value))} />`;
   }

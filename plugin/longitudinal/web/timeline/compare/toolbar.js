@@ -4,7 +4,7 @@
 import { html } from '../../shared/html.js';
 import { word } from '../../shared/words.js';
 import { titleOf } from '../point/tile.js';
-import { ACTIONS } from './compare.js';
+import { ACTIONS } from './actions.js';
 import { MODES } from './pair.js';
 import { isComparable } from './pairing.js';
 
@@ -25,6 +25,14 @@ export function TileLink({ tile }) {
   }
   return html`<button class="tile-link" aria-pressed=${tile.isLinked} title=${word('link.tile.title')}
     onClick=${() => compare.linkTile(tile, !tile.isLinked)}>${word('link.tile')}</button>`;
+}
+
+/** @param {{tile: import('../point/tile_model.js').TileModel}} props */
+export function TilePin({ tile }) {
+  const { compare, pages } = tile.page;
+  const isPinned = compare.pins.has(tile.uid);
+  return (pages > 1 || isPinned) && html`<button class="tile-link" aria-pressed=${isPinned} title=${word('pin.title')}
+    onClick=${() => compare.pin(tile)}>${word('pin.name')}</button>`;
 }
 
 /** Where the linked line is beyond what a study has. @param {{tile: import('../point/tile_model.js').TileModel}} props */

@@ -53,20 +53,21 @@ export class PageModel extends SharedView {
   // Opening
 
   /** @param {import('../address.js').Address} address */
-  async open({ patient, study, point }) {
+  async open({ patient, study, point, layout }) {
     this.leave();
     this.number += 1; // no answer to an older question counts
     this.life = new AbortController();
     const { signal } = this.life;
     Object.assign(this, { patient: null, tiles: [], asked: null, active: null, question: null, message: null, mmPerPixel: null,
       isAsking: false, dragged: null, pageIndex: 0 });
-    this.compare.opened();
+    this.compare.opened(layout);
     this.changed();
     try {
       const answer = point && await this.patiently(() => this.api.resolve(point, { signal }));
       const shown = study && !answer && await this.patiently(() => this.api.study(study, { signal }));
       const id = answer?.point.patientId ?? shown?.patientId ?? patient;
       await this.loadPatient(id, signal);
+      this.compare.kept.studiesCame();
       if (answer) {
         this.question = point;
         this.number += 1;

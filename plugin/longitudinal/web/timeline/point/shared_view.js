@@ -33,6 +33,11 @@ export class SharedView extends Observable {
     this.pageIndex = 0;
   }
 
+  changed() {
+    super.changed();
+    this.compare?.kept.tell();
+  }
+
   redraw() {
     this.changed();
     this.tiles.forEach((tile) => tile.changed());
@@ -43,9 +48,14 @@ export class SharedView extends Observable {
   /** The tiles on the screen: what was asked in and the first study always, the others page by page. */
   visible() {
     const { tiles, pageSize, pageIndex } = this;
-    const seen = pageOf(tiles, this.pinned(), pageSize, pageIndex);
+    const seen = pageOf(this.listed(), this.pinned(), pageSize, pageIndex);
     tiles.forEach((tile) => tile.setVisible(seen.includes(tile)));
     return seen;
+  }
+
+  /** Those that pass the filters. */
+  listed() {
+    return this.compare.listed();
   }
 
   pinned() {
@@ -53,7 +63,7 @@ export class SharedView extends Observable {
   }
 
   get pages() {
-    return pagesOf(this.tiles.length, this.pinned().length, this.pageSize);
+    return pagesOf(this.listed().length, this.pinned().length, this.pageSize);
   }
 
   /** @param {number} index */
@@ -73,7 +83,7 @@ export class SharedView extends Observable {
   /** Turn to the page that has it. @param {TileModel} tile */
   turnToTile(tile) {
     for (let index = 0; index < this.pages; index += 1) {
-      if (pageOf(this.tiles, this.pinned(), this.pageSize, index).includes(tile)) {
+      if (pageOf(this.listed(), this.pinned(), this.pageSize, index).includes(tile)) {
         this.turnTo(index);
         return;
       }
@@ -157,6 +167,7 @@ export class SharedView extends Observable {
   zoom(factor) {
     const tile = this.active ?? this.asked;
     if (this.mmPerPixel !== null && tile !== null) {
+      this.compare.isScaled = true;
       this.setScale(tile, Math.min(Math.max((tile.mmPerPixel ?? this.mmPerPixel) / factor, SMALLEST_MM), LARGEST_MM));
       this.redraw();
     }
@@ -166,6 +177,7 @@ export class SharedView extends Observable {
   pan(x, y) {
     const tile = this.active ?? this.asked;
     if (tile !== null) {
+      this.compare.isScaled = true;
       this.setAnchor(tile, { x: tile.anchor.x + x, y: tile.anchor.y + y });
       this.redraw();
     }

@@ -5,7 +5,7 @@ import { Component, html, useEffect, useRef } from '../../shared/html.js';
 import { useObservable } from '../../shared/observable.js';
 import { word } from '../../shared/words.js';
 import { PairSaid, PairTools } from '../compare/pair_view.js';
-import { CutSaid, Outside, TileLink } from '../compare/toolbar.js';
+import { CutSaid, Outside, TileLink, TilePin } from '../compare/toolbar.js';
 import { dayOf, intervalOf } from './dates.js';
 import { listen } from './gestures.js';
 import { errorWords, GradeShape, gradeOf } from './grade.js';
@@ -44,6 +44,7 @@ function Study({ tile }) {
       <${FrameChip} tile=${tile} />
       <${SeriesSelect} tile=${tile} />
       <${TileLink} tile=${tile} />
+      <${TilePin} tile=${tile} />
     </header>
     <${PictureBox} tile=${tile} name=${name} />
     <${Said} tile=${tile} grade=${grade} />

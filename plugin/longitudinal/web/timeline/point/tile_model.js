@@ -233,6 +233,7 @@ export class TileModel extends TilePictures {
     } else {
       this.ranges.set(this.shown.sequence, range);
     }
+    this.page.compare.kept.tell();
     this.changed();
   }
 }
