@@ -32,16 +32,15 @@ export class CutStack {
   constructor(planes, endMm) {
     this.planes = planes;
     this.endMm = endMm;
-    this.normals = planes.map(({ orientation }) => cross(orientation.slice(0, 3), orientation.slice(3)));
-    this.heights = planes.map(({ position }, at) => dot(this.normals[at], position));
-    const gaps = planes.slice(1).map(({ position }, at) => dot(this.normals[at], position) - this.heights[at]);
+    const normals = planes.map(({ orientation }) => cross(orientation.slice(0, 3), orientation.slice(3)));
+    const gaps = planes.slice(1).map(({ position }, at) => dot(normals[at], position) - dot(normals[at], planes[at].position));
     this.holeMm = HOLE * ([...gaps].sort((a, b) => a - b)[gaps.length >> 1] ?? Infinity);
-    // (column, row) = part * point + rest
-    this.parts = planes.map(({ orientation, spacing, position }) => {
+    /** Twelve numbers a plane: what times a point, plus the fourth, is its column, its row, and mm over the plane. */
+    this.parts = Float64Array.from(planes.flatMap(({ orientation, spacing, position }, at) => {
       const along = orientation.slice(0, 3).map((value) => value / spacing[1]);
       const down = orientation.slice(3).map((value) => value / spacing[0]);
-      return [...along, -dot(along, position), ...down, -dot(down, position)];
-    });
+      return [along, down, normals[at]].flatMap((part) => [...part, -dot(part, position)]);
+    }));
   }
 
   /**
@@ -65,8 +64,9 @@ export class CutStack {
 
   /** mm of a point over a plane, along its normal. @param {number} at @param {number} x @param {number} y @param {number} z */
   over(at, x, y, z) {
-    const normal = this.normals[at];
-    return normal[0] * x + normal[1] * y + normal[2] * z - this.heights[at];
+    const { parts } = this;
+    const first = 12 * at + 8;
+    return parts[first] * x + parts[first + 1] * y + parts[first + 2] * z + parts[first + 3];
   }
 
   /** The value of one slice where a point projects on it. @param {Frame | undefined} frame @param {number} at @param {number} x @param {number} y @param {number} z */
@@ -74,8 +74,10 @@ export class CutStack {
     if (frame === undefined) {
       return NaN;
     }
-    const [a, b, c, d, e, f, g, h] = this.parts[at];
-    return inPlane(frame, a * x + b * y + c * z + d, e * x + f * y + g * z + h);
+    const { parts } = this;
+    const first = 12 * at;
+    return inPlane(frame, parts[first] * x + parts[first + 1] * y + parts[first + 2] * z + parts[first + 3],
+      parts[first + 4] * x + parts[first + 5] * y + parts[first + 6] * z + parts[first + 7]);
   }
 
   /**
@@ -119,7 +121,9 @@ export function cutInto(out, width, height, stack, frames, place) {
   for (let j = 0, at = 0; j < height; j += 1) {
     for (let i = 0; i < width; i += 1, at += 1) {
       pointInto(point, place, i, j);
-      const [x, y, z] = point;
+      const x = point[0];
+      const y = point[1];
+      const z = point[2];
       if (x !== x) {
         out[at] = NaN;
       } else {
@@ -180,7 +184,7 @@ export function slicesOf(stack, { rows, columns }, place, width, height) {
       const [x, y, z] = point;
       if (x === x) {
         slice = stack.below(x, y, z, slice);
-        const [a, b, c, d, e, f, g, h] = stack.parts[Math.max(slice, 0)];
+        const [a, b, c, d, e, f, g, h] = stack.parts.subarray(12 * Math.max(slice, 0));
         const [column, row] = [a * x + b * y + c * z + d, e * x + f * y + g * z + h];
         if (column >= -marginX && row >= -marginY && column <= columns + marginX && row <= rows + marginY) {
           [from, to] = [Math.min(from, slice), Math.max(to, slice + 1)];

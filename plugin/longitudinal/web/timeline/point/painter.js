@@ -2,6 +2,19 @@
 /** Puts a tile's picture on its canvas, once a frame of the screen, never an older one over a newer. */
 
 const NEARLY_WHOLE = 1e-6; // of a pixel: rounding in what led to a matrix
+const FRAME_MS = 12; // of painting: what is left waits for the next frame of the screen
+
+/** The frame of the screen in which tiles are painted, and when the first of them began. */
+const current = { now: -1, began: 0 };
+
+/** Whether another tile may be painted in this frame of the screen; the first one always. @param {number} now of the frame */
+function hasTime(now) {
+  if (current.now !== now) {
+    Object.assign(current, { now, began: performance.now() });
+    return true;
+  }
+  return performance.now() - current.began < FRAME_MS;
+}
 
 export class Painter {
   /** @param {import('./tile_model.js').TileModel} tile @param {HTMLCanvasElement} canvas */
@@ -54,10 +67,15 @@ export class Painter {
 
   schedule() {
     if (this.handle === 0) {
-      this.handle = requestAnimationFrame(() => {
-        this.handle = 0;
-        this.paint();
-      });
+      const attempt = (/** @type {number} */ now) => {
+        if (hasTime(now)) {
+          this.handle = 0;
+          this.paint();
+        } else {
+          this.handle = requestAnimationFrame(attempt); // before what is asked for later
+        }
+      };
+      this.handle = requestAnimationFrame(attempt);
     }
   }
 

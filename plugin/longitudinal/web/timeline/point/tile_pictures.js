@@ -83,8 +83,9 @@ export class TilePictures extends TileGeometry {
     }
     const bounded = Math.min(Math.max(at, 0), from.sequence.pictures.length - 1);
     if (bounded !== from.at || this.outside !== null) {
+      this.outside = null;
+      this.turnTo(bounded); // the one that leads is painted first
       this.page.compare.link.moved(/** @type {any} */ (this), bounded);
-      this.turnTo(bounded);
     }
   }
 
