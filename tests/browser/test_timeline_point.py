@@ -211,12 +211,19 @@ def test_a_hundred_millimetres_have_as_many_pixels_in_every_tile(
     assert widths[0] == pytest.approx(100 * per_mm, abs=1)
 
 
-def box_of(tile: Tile) -> tuple[int, int]:
+def box_of(tile: Tile) -> tuple[float, float]:
     """How many pixels the box is wide and high, through its middle; half-way between air and box is its edge."""
     painted, grey = tile.painted(), tile.pixels()[:, :, 0].astype(float)
     x, y = (round(value) for value in painted.canvas_at(*tile.crosshair()))
     edge = (grey[2, 2] + np.median(grey[y - 20 : y + 20, x - 20 : x + 20])) / 2
-    return int((grey[y] > edge).sum()), int((grey[:, x] > edge).sum())
+    return width_above(grey[y], edge), width_above(grey[:, x], edge)
+
+
+def width_above(line: np.ndarray, edge: float) -> float:
+    """From where a line rises above a value to where it last falls below it, parts of pixels counted."""
+    first, last = np.flatnonzero(line > edge)[[0, -1]]
+    start = first - (line[first] - edge) / (line[first] - line[first - 1])
+    return float(last + (line[last] - edge) / (line[last] - line[last + 1]) - start)
 
 
 def test_the_place_can_be_dragged_in_any_tile(timeline: Timeline, head: Patient) -> None:

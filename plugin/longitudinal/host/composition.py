@@ -23,16 +23,20 @@ from longitudinal.http.admission import Admission
 from longitudinal.http.headers import Guarded
 from longitudinal.http.links import link_builder, place_links, stored_values_of
 from longitudinal.http.page_files import PageFiles
+from longitudinal.http.reslices import Reslices
 from longitudinal.http.route_table import Services, build_router
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.repair import Repair
 from longitudinal.ingest.reverify import Reverify
 from longitudinal.ingest.stored_objects import StoredDepths, StoredHeaders, StoredObjects
+from longitudinal.jobs.kept_cuts import KeptCuts
+from longitudinal.jobs.scan_planes import last_updates
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.places.places import Places
 from longitudinal.places.writing import PlaceReports
 from longitudinal.points.point_map import PointMapper
+from longitudinal.points.reslice import CutPlanner
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
 from longitudinal.registration_objects.given import GivenTransforms
@@ -174,9 +178,17 @@ def _services(
     given = GivenTransforms(
         of.readers, of.catalogue, of.archive, of.loopback, repair.gone, repair.registration, objects, of.statements
     )  # fmt: skip
+    headers = StoredHeaders(of.archive, of.inventory, STORED_VALUE_TAGS)
+    stack_reader = StackReader(
+        of.readers, of.catalogue, headers, StoredDepths(of.archive), of.archive.has_instance, repair.gone,
+        stored_values_of,
+    )  # fmt: skip
+    planner = CutPlanner(resolver, of.archive, repair.answer, last_updates(of.readers, of.inventory))
+    kept = KeptCuts()
     registration = RegistrationServices(
         settings, of.readers, of.catalogue, of.inventory, indexing.queue, indexing.index_study, objects,
         of.annotations, of.loopback, of.statements, resolver, links, of.archive.has_instance, repair.gone,
+        planner, stack_reader, kept,
     )  # fmt: skip
     places = Places(
         of.readers, of.catalogue, of.archive, resolver,
@@ -185,7 +197,6 @@ def _services(
         ),
         repair.answer, place_links(settings.root, ohif_root),
     )  # fmt: skip
-    headers = StoredHeaders(of.archive, of.inventory, STORED_VALUE_TAGS)
     services = Services(
         settings=settings,
         ohif_root=ohif_root,
@@ -197,16 +208,9 @@ def _services(
         inventory=of.inventory,
         statements=of.statements,
         resolver=resolver,
-        stack_reader=StackReader(
-            of.readers,
-            of.catalogue,
-            headers,
-            StoredDepths(of.archive),
-            of.archive.has_instance,
-            repair.gone,
-            stored_values_of,
-        ),
+        stack_reader=stack_reader,
         point_mapper=PointMapper(of.readers, of.catalogue, of.archive, repair.answer),
+        reslices=Reslices(planner, indexing.queue, kept, admission),
         given=given,
         places=places,
         receiver=of.loopback,

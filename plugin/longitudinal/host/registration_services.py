@@ -12,14 +12,17 @@ from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.inventory import Inventory
 from longitudinal.jobs import report_process
 from longitudinal.jobs.acquisitions import Acquisitions
+from longitudinal.jobs.kept_cuts import KeptCuts
 from longitudinal.jobs.kinds import align as align_study
 from longitudinal.jobs.kinds import recheck
 from longitudinal.jobs.kinds import refine as refine_point
+from longitudinal.jobs.kinds import reslice as reslice_stack
 from longitudinal.jobs.kinds.align import AlignStudy
 from longitudinal.jobs.kinds.align_pair import AlignPair
 from longitudinal.jobs.kinds.index import IndexStudy
 from longitudinal.jobs.kinds.recheck import Recheck
 from longitudinal.jobs.kinds.refine import RefinePoint
+from longitudinal.jobs.kinds.reslice import Reslice
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.report_process import ReportProcess
 from longitudinal.jobs.scan_planes import last_updates
@@ -27,8 +30,10 @@ from longitudinal.jobs.supervisor import Handler, Supervisor
 from longitudinal.jobs.worker_pool import WorkerPool
 from longitudinal.jobs.worker_process import WorkerProcess, Workplace
 from longitudinal.patients.catalogue import Catalogue
+from longitudinal.points.reslice import CutPlanner
 from longitudinal.points.resolve import LinkBuilder
 from longitudinal.points.resolver import Resolver
+from longitudinal.points.series_stacks import StackReader
 from longitudinal.registration_objects.statements import Statements
 from longitudinal.registration_objects.written import RegistrationObjects
 from longitudinal.settings import Settings
@@ -36,7 +41,7 @@ from longitudinal.sidecar.connection import Readers
 
 
 class RegistrationServices:
-    """Does align and refine jobs from start to stop.
+    """Does the jobs that need a worker, from start to stop.
 
     Attributes
     ----------
@@ -60,6 +65,9 @@ class RegistrationServices:
         links: LinkBuilder,
         has: Callable[[str], bool],
         heal: Callable[[Sequence[str]], None],
+        planner: CutPlanner,
+        stack_reader: StackReader,
+        kept: KeptCuts,
     ) -> None:
         workplace = Workplace(
             _interpreter(settings),
@@ -87,7 +95,8 @@ class RegistrationServices:
             lambda object_: annotations.refresh(object_).result(), self._workers, settings,
         )  # fmt: skip
         handlers: dict[str, Handler] = {
-            align_study.KIND: align, refine_point.KIND: refine, recheck.KIND: check
+            align_study.KIND: align, refine_point.KIND: refine, recheck.KIND: check,
+            reslice_stack.KIND: Reslice(planner, stack_reader, kept, self._workers),
         }  # fmt: skip
         self._supervisor = Supervisor(queue, handlers, lambda: False, settings.worker_processes)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from longitudinal.archive import ArchiveReceiver
 from longitudinal.http.admission import Admission
 from longitudinal.http.refinements import Refinements
+from longitudinal.http.reslices import Reslices
 from longitudinal.http.router import Limits, Router
 from longitudinal.http.routes.about import Versions, about_routes
 from longitudinal.http.routes.alignments import alignment_routes
@@ -18,6 +19,7 @@ from longitudinal.http.routes.patients import patient_routes
 from longitudinal.http.routes.places import place_routes
 from longitudinal.http.routes.point_map import point_map_routes
 from longitudinal.http.routes.points import point_routes
+from longitudinal.http.routes.reslice import reslice_routes
 from longitudinal.http.routes.series import series_routes
 from longitudinal.http.routes.studies import study_routes
 from longitudinal.http.routes.transforms import transform_routes
@@ -63,6 +65,7 @@ class Services:
     resolver: Resolver
     stack_reader: StackReader
     point_mapper: PointMapper
+    reslices: Reslices
     given: GivenTransforms
     places: Places
     receiver: ArchiveReceiver
@@ -86,6 +89,7 @@ def build_router(of: Services) -> Router:
         *place_routes(of.places),
         *point_routes(of.resolver, Refinements(of.resolver, queue, of.admission)),
         *point_map_routes(of.point_mapper),
+        *reslice_routes(of.reslices),
         *series_routes(of.stack_reader),
         *study_routes(readers, lookup, queue, of.ohif_root),
         *transform_routes(of.given),

@@ -1,8 +1,8 @@
 """What Orthanc's process and a worker say to each other: one JSON object a line.
 
-The worker reads an `AlignTask` or a `RefineTask` from its standard input and writes any number of
-`ProgressMessage`, then `Registered` or `RefinedMessage`, or `Unusable`, `Failed` or `Unanswered`. Pixels never pass here:
-the worker reads them from Orthanc.
+The worker reads an `AlignTask`, a `RefineTask` or a `ResliceTask` from its standard input and writes any number of
+`ProgressMessage`, then `Registered`, `RefinedMessage` or `Resliced`, or `Unusable`, `Failed` or `Unanswered`. Pixels of
+scans never pass here: the worker reads them from Orthanc.
 """
 
 import math
@@ -65,6 +65,34 @@ class RefineTask(msgspec.Struct, tag="refine", rename="camel", frozen=True):
     moving_from_fixed: list[list[float]]
     point: list[float]
     threads: int
+
+
+class PlaneMeaning(msgspec.Struct, frozen=True):
+    """What the stored values of a plane mean; `padding` to `limit` (stored) are no part of the picture."""
+
+    slope: float
+    intercept: float
+    padding: float | None = None
+    limit: float | None = None
+
+
+class ResliceTask(msgspec.Struct, tag="reslice", rename="camel", frozen=True):
+    """Cut a stack along an image of `rows` x `columns` pixels.
+
+    `scan` has the planes in stack order, `meaning` one entry for each. `nodes` is a packed array
+    (node_rows, node_columns, 3) of points at even distances over the whole image, LPS mm of the stack's frame, NaN where
+    nothing is known. The end planes reach `end_mm` outwards.
+    """
+
+    scan: ScanPlanes
+    meaning: list[PlaneMeaning]
+    end_mm: float
+    nodes: bytes
+    node_rows: int
+    node_columns: int
+    rows: int
+    columns: int
+    unit: str | None = None
 
 
 LONGEST_SECONDS = 300.0
@@ -141,6 +169,14 @@ class Written(msgspec.Struct, tag="written", frozen=True):
     files: list[bytes]
 
 
+class Resliced(msgspec.Struct, tag="resliced", rename="camel", frozen=True):
+    """The cut, a PNG of 16 bits; `frames_read` counts the frames that had to be read."""
+
+    png: bytes
+    frames_read: int
+    seconds: float
+
+
 class Unusable(msgspec.Struct, tag="unusable", rename="camel", frozen=True):
     """One of the scans cannot be registered at all: a reason code and its detail."""
 
@@ -167,7 +203,9 @@ class Unanswered(msgspec.Struct, tag="unanswered", frozen=True):
     error: str
 
 
-WorkerAnswer = ProgressMessage | Registered | RefinedMessage | Written | Unusable | Failed | Unanswered
+WorkerTask = AlignTask | RefineTask | ResliceTask
+WorkerResult = Registered | RefinedMessage | Resliced | Written | Unusable
+WorkerAnswer = ProgressMessage | WorkerResult | Failed | Unanswered
 
 
 def rounded(value: float) -> float | None:

@@ -26,6 +26,18 @@ def planes_of(index: PatientIndex, stack: int, acquisition: Acquisition) -> Scan
     )
 
 
+def bare_planes_of(index: PatientIndex, stack: int) -> ScanPlanes:
+    """The planes of a stack and where their pixels are, for which it does not count what the grey values represent."""
+    start, end = (int(value) for value in index.stack_set.start[stack : stack + 2])
+    planes = index.stack_set.planes[start:end]
+    return ScanPlanes(
+        planes=planes.tobytes(),
+        instances=images_of(index, stack)[0],
+        frames=planes["frame_number"].tolist(),
+        modality=str(index.stack_modality[stack]),
+    )
+
+
 def last_updates(readers: Readers, inventory: Inventory) -> LastUpdateOf:
     """Returns a function that reads the present LastUpdate of the series of an instance."""
 

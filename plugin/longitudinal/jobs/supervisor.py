@@ -66,6 +66,11 @@ class JobContext:
         self._is_receiving = is_receiving
         self._reported = 0.0
         self._part = (0, 1)
+        self._also: Callable[[], None] = lambda: None
+
+    def check_also(self, check: Callable[[], None]) -> None:
+        """Have `checkpoint` call this too; it raises JobInterruption if the job must end."""
+        self._also = check
 
     def part(self, number: int, count: int) -> None:
         """Later reports are about one of several equal parts, 0-based."""
@@ -115,6 +120,7 @@ class JobContext:
             raise JobCancelled
         if self._stop.is_set() or self._queue.is_held(self.job):
             raise JobPostponed
+        self._also()
         self._make_way()
 
     def _make_way(self) -> None:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.geometry.image_plane import PLANE
+from longitudinal.jobs.cut_task import PlaneStore, reslice
 from longitudinal.jobs.messages import (
     LONGEST_SECONDS,
     TOKEN_VARIABLE,
@@ -31,10 +32,12 @@ from longitudinal.jobs.messages import (
     RefinedMessage,
     RefineTask,
     Registered,
+    ResliceTask,
     ScanPlanes,
     Unanswered,
     Unusable,
     WorkerAnswer,
+    WorkerTask,
     rounded,
 )
 from longitudinal.jobs.pixels import (
@@ -240,23 +243,26 @@ def main() -> None:
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as output:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what native code prints is no answer
         voice = Voice(output)
-        read = partial(read_scan, PixelSource(url, token, voice.again))
-        _serve(read, ScanCache(memory * _KEPT, read), voice)
+        source = PixelSource(url, token, voice.again)
+        read = partial(read_scan, source)
+        _serve(read, ScanCache(memory * _KEPT, read), PlaneStore(source), voice)
 
 
-def _serve(read: ReadScan, scans: ScanCache, voice: Voice) -> None:
+def _serve(read: ReadScan, scans: ScanCache, planes: PlaneStore, voice: Voice) -> None:
     tasks = sys.stdin.buffer
     while select.select([tasks], [], [], _IDLE_SECONDS)[0]:
         line = tasks.readline()
         if not line:
             return
-        voice.say(_answer(line, read, scans, voice))
+        voice.say(_answer(line, read, scans, planes, voice))
 
 
-def _answer(line: bytes, read: ReadScan, scans: ScanCache, voice: Voice) -> WorkerAnswer:
+def _answer(line: bytes, read: ReadScan, scans: ScanCache, planes: PlaneStore, voice: Voice) -> WorkerAnswer:
     """Do a task; whatever is wrong with it is an answer."""
     try:
-        task = msgspec.json.decode(line, type=AlignTask | RefineTask)
+        task = msgspec.json.decode(line, type=WorkerTask)
+        if isinstance(task, ResliceTask):
+            return reslice(task, planes, voice.part("reading", 0.0, 1.0))
         if isinstance(task, RefineTask):
             return refine_point(task, scans, voice)
         scans.forget()  # an alignment may need all the memory there is

@@ -3,7 +3,17 @@
 import queue
 from collections.abc import Sequence
 
-from longitudinal.jobs.messages import AlignTask, RefinedMessage, RefineTask, Registered, Unusable, Written
+from longitudinal.jobs.messages import (
+    AlignTask,
+    RefinedMessage,
+    RefineTask,
+    Registered,
+    Resliced,
+    ResliceTask,
+    Unusable,
+    WorkerResult,
+    WorkerTask,
+)
 from longitudinal.jobs.supervisor import JobContext
 from longitudinal.jobs.worker_process import WorkerProcess
 
@@ -33,18 +43,22 @@ class WorkerPool:
     def register(self, task: AlignTask, context: JobContext) -> Registered | Unusable:
         """Have two scans registered; raises as `WorkerProcess.run` does."""
         answer = self._run(task, context)
-        assert not isinstance(answer, RefinedMessage | Written)
+        assert isinstance(answer, Registered | Unusable)
         return answer
 
     def refine(self, task: RefineTask, context: JobContext) -> RefinedMessage | Unusable:
         """Have a point refined; raises as `WorkerProcess.run` does."""
         answer = self._run(task, context)
-        assert not isinstance(answer, Registered | Written)
+        assert isinstance(answer, RefinedMessage | Unusable)
         return answer
 
-    def _run(
-        self, task: AlignTask | RefineTask, context: JobContext
-    ) -> Registered | RefinedMessage | Written | Unusable:
+    def reslice(self, task: ResliceTask, context: JobContext) -> Resliced | Unusable:
+        """Have a stack cut; raises as `WorkerProcess.run` does."""
+        answer = self._run(task, context)
+        assert isinstance(answer, Resliced | Unusable)
+        return answer
+
+    def _run(self, task: WorkerTask, context: JobContext) -> WorkerResult:
         worker = self._idle.get()
         try:
             return worker.run(task, context)

@@ -18,17 +18,13 @@ from longitudinal.jobs.messages import (
     PARENT_VARIABLE,
     TOKEN_VARIABLE,
     URL_VARIABLE,
-    AlignTask,
     Failed,
     ProgressMessage,
-    RefinedMessage,
-    RefineTask,
-    Registered,
     Unanswered,
-    Unusable,
     WorkerAnswer,
+    WorkerResult,
+    WorkerTask,
     WriteTask,
-    Written,
 )
 from longitudinal.jobs.pulse import Pulse
 from longitudinal.jobs.supervisor import ArchiveSilent, JobCrashed
@@ -114,9 +110,7 @@ class WorkerProcess:
         self._unread = b""
         self._answers: list[WorkerAnswer] = []
 
-    def run(
-        self, task: AlignTask | RefineTask | WriteTask, context: Watch
-    ) -> Registered | RefinedMessage | Written | Unusable:
+    def run(self, task: WorkerTask | WriteTask, context: Watch) -> WorkerResult:
         """Do a task for a job, which can be watched and cancelled meanwhile.
 
         Raises

@@ -31,7 +31,7 @@ from longitudinal.places.naming import checked_name, find_place, unknown_place
 from longitudinal.places.writing import PlaceReports, Seen, seen_in
 from longitudinal.points.answer import Answer
 from longitudinal.points.resolver import PixelQuestion, PointQuestion, QuestionFilters, Resolver
-from longitudinal.points.stale import HEAL_ROUNDS, Stale, find_stale_transforms
+from longitudinal.points.stale import HEAL_ROUNDS, Stale, find_stale_transforms, transforms_used
 from longitudinal.reasons import PlaceFault
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.patients import patient_key_of
@@ -250,7 +250,7 @@ class Places:
     def _stale(self, index: PatientIndex, places: list[KeptPlace]) -> Stale:
         groups = [group for place in places for group in (*place.groups, *place.outdated)]
         used = {name for group in groups if group.mapping for name in group.mapping.transforms}
-        transforms = find_stale_transforms(self._archive, index, used)
+        transforms = find_stale_transforms(self._archive, transforms_used(index, used))
         rejected = [stored.orthanc_id for stored in index.transforms if stored.state == "rejected"]
         instances = dict.fromkeys(group.row["orthanc_id"] for group in groups)
         gone = tuple(orthanc_id for orthanc_id in instances if not self._archive.has_instance(orthanc_id))

@@ -21,6 +21,7 @@ from longitudinal.http.exchange import JSON, Request, Response
 from longitudinal.http.links import link_builder, place_links, stored_values_of
 from longitudinal.http.openapi import errors_of
 from longitudinal.http.problem import PROBLEM_JSON, Problem
+from longitudinal.http.reslices import Reslices
 from longitudinal.http.route_table import Services, build_router
 from longitudinal.http.router import Route
 from longitudinal.http.routes.about import Versions
@@ -31,6 +32,7 @@ from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.reconcile import Reconcile
 from longitudinal.ingest.repair import Repair
 from longitudinal.ingest.stored_objects import StoredDepths, StoredHeaders, StoredObjects
+from longitudinal.jobs.kept_cuts import KeptCuts
 from longitudinal.jobs.messages import ReportToWrite, WriteTask, Written
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.report_worker import answer_to
@@ -38,6 +40,7 @@ from longitudinal.patients.catalogue import Catalogue
 from longitudinal.places.places import Places
 from longitudinal.places.writing import PlaceReports
 from longitudinal.points.point_map import PointMapper
+from longitudinal.points.reslice import CutPlanner
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
 from longitudinal.registration_objects.given import GivenTransforms
@@ -194,12 +197,14 @@ class Served:
             self.readers, catalogue, StoredHeaders(self.archive, self.archive, STORED_VALUE_TAGS),
             StoredDepths(self.archive), self.archive.has_instance, repair.gone, stored_values_of,
         )  # fmt: skip
+        planner = CutPlanner(resolver, self.archive, repair.answer, lambda instance: "")
+        self.reslices = Reslices(planner, self.queue, KeptCuts(), self.admission)
         self.router = build_router(
             Services(
                 settings, settings.ohif_root, self.readers, self.writer, catalogue, self.queue, self._completeness(),
                 self.archive, self.statements, resolver, stack_reader,
-                PointMapper(self.readers, catalogue, self.archive, repair.answer), given, places, self.loopback,
-                self.admission,
+                PointMapper(self.readers, catalogue, self.archive, repair.answer), self.reslices, given, places,
+                self.loopback, self.admission,
                 lambda: Versions("1.12.7", "4.0", "3.11"),
             )
         )  # fmt: skip

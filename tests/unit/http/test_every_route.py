@@ -23,6 +23,7 @@ from longitudinal.http.openapi import errors_of
 from longitudinal.http.router import Route
 from longitudinal.http.routes import points
 from longitudinal.jobs import queue as job_queue
+from longitudinal.points.reslice import AskedCut
 from longitudinal.sidecar.tables.jobs import JobRequest, JobState, Priority
 from tests.builders import as_file, classic
 from tests.fake_archive import orthanc_ids
@@ -200,6 +201,14 @@ def no_frame_uid(served: Served) -> None:
         served.store(slice_)
 
 
+CUT = {"sopInstanceUid": IMAGE, "seriesInstanceUid": f"{SECOND}.1"}
+
+
+def a_cut(served: Served) -> None:
+    """Made before, and kept."""
+    served.reslices.kept.put(served.reslices.planner.plan(AskedCut(IMAGE, 1, f"{SECOND}.1", 0)).key, b"png")
+
+
 SUCCESSES = [
     Drive("GET", "/places", "/places", query={"patientId": "P"}),
     Drive("POST", "/places", "/places", KEEP),
@@ -234,6 +243,7 @@ SUCCESSES = [
     Drive("GET", "/series/{series}/stacks", f"/series/{FIRST}.1/stacks"),
     Drive("POST", "/points/resolve", "/points/resolve", CLICK),
     Drive("POST", "/points/map", "/points/map", {**JOINED, "points": [[1, 2, 3]]}),
+    Drive("GET", "/points/reslice", "/points/reslice", query=CUT, before=a_cut),
     Drive("GET", "/transforms", "/transforms", query={"patientId": "P"}),
     Drive("POST", "/transforms", "/transforms", {**UNJOINED, "matrix": EYE, "expectedErrorMm": 2}),
     Drive("POST", "/transforms/fit", "/transforms/fit", {**UNJOINED, "matrix": EYE, "points": [[1, 2, 3]]}),
@@ -342,6 +352,15 @@ PROBLEMS = [
         for body, code in (
             ({**UNJOINED, "patientId": "nobody"}, "notFound"), (OF_BOTH, "ambiguous"),
             ({**UNJOINED, "targetFrameOfReferenceUid": "1.2.7.1.9"}, "otherPatient"), (NOT_HERE, "unknownFrame"),
+        )
+    ),
+    *(
+        Drive("GET", "/points/reslice", "/points/reslice", query={**CUT, **changed}, code=code)
+        for changed, code in (
+            ({"sopInstanceUid": "1.9"}, "notFound"), ({"seriesInstanceUid": "1.9"}, "notFound"),
+            ({"stack": "1"}, "notFound"),
+            ({"sopInstanceUid": IMAGE_TWICE}, "ambiguous"), ({"sopInstanceUid": PICTURE}, "notIndexable"),
+            ({"sopInstanceUid": "1.2.6.1.1.1", "seriesInstanceUid": "1.2.6.2.1"}, "unprocessable"), ({}, "tooManyJobs"),
         )
     ),
     Drive("GET", "/transforms", "/transforms", query={"patientId": "nobody"}, code="notFound"),

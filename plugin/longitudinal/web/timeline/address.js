@@ -16,6 +16,7 @@
  * @property {BodyPoint | Pixel} [point]
  * @property {string} [place] id of a place that is kept
  * @property {string} [query] what is looked for in the list
+ * @property {string} [layout] how the studies are shown (compare/layout.js)
  */
 
 /** @param {string} search such as location.search @returns {Address} */
@@ -27,11 +28,15 @@ export function readAddress(search) {
   const place = query.get('place') || undefined;
   const isFind = query.get('view') === 'find' || !(patient || study || point || place);
   const text = query.get('query');
-  return { view: isFind ? 'find' : 'point', patient, study, point, ...(place ? { place } : {}), ...(text ? { query: text } : {}) };
+  const layout = isFind ? null : query.get('layout');
+  return {
+    view: isFind ? 'find' : 'point', patient, study, point, ...(place ? { place } : {}), ...(text ? { query: text } : {}),
+    ...(layout ? { layout } : {}),
+  };
 }
 
 /** @param {Partial<Address>} address @returns {string} a query, "?" where it is empty */
-export function writeAddress({ view, patient, study, point, place, query }) {
+export function writeAddress({ view, patient, study, point, place, query, layout }) {
   const parts = [];
   if (view === 'find' && patient) {
     parts.push('view=find');
@@ -50,6 +55,9 @@ export function writeAddress({ view, patient, study, point, place, query }) {
   }
   if (point) {
     parts.push(`point=${writePoint(point)}`);
+  }
+  if (layout) {
+    parts.push(`layout=${encodeURIComponent(layout).replace(/%(3A|3B|2C|3D|2F)/g, decodeURIComponent)}`);
   }
   return `?${parts.join('&')}`;
 }

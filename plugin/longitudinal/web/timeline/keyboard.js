@@ -3,7 +3,7 @@
  * The keyboard map: one table for what acts and for the help that lists it.
  *
  * Pure: a key event goes in, the name of an action comes out; the words of an action are in shared/words.js under its name.
- * Kept free for comparing: B D S K R.
+ * Kept free: R.
  */
 
 /**
@@ -15,6 +15,7 @@
  * @property {string} name of the action
  * @property {string[]} keys as KeyboardEvent.key has them, letters in lower case, "Alt+" and "Shift+" before it
  * @property {number} [value]
+ * @property {boolean} [isOnce] a key that is held down acts once
  *
  * @typedef {object} Gesture what a pointer does, for the help alone
  * @property {string} name
@@ -66,6 +67,19 @@ export const GROUPS = Object.freeze([
     ],
   },
   {
+    name: 'compare',
+    gestures: [],
+    keys: [
+      { name: 'sameCut', keys: ['s'], isOnce: true },
+      { name: 'blink', keys: ['b'], isOnce: true },
+      { name: 'checkerboard', keys: ['Shift+b'], isOnce: true },
+      { name: 'swipe', keys: ['Shift+s'], isOnce: true },
+      { name: 'difference', keys: ['d'], isOnce: true },
+      { name: 'toggleLink', keys: ['k'], isOnce: true },
+      { name: 'toggleTileLink', keys: ['Shift+k'], isOnce: true },
+    ],
+  },
+  {
     name: 'page',
     gestures: [],
     keys: [
@@ -109,7 +123,7 @@ export function actionOf(event, { letters = true } = {}) {
     return null;
   }
   const found = BY_CHORD.get(chordOf(event));
-  if (!found) {
+  if (!found || (found.isOnce && event.repeat)) {
     return null;
   }
   return found.value === undefined ? { name: found.name } : { name: found.name, value: found.value };

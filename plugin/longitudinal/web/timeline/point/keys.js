@@ -23,16 +23,25 @@ const ACTIONS = {
   nextStudy: (tile) => tile.page.goToNext(tile, 1),
   cine: (tile) => tile.play(!tile.isPlaying),
   setPlace,
+  sameCut: (tile) => tile.page.compare.setSameCut(!tile.page.compare.sameCut),
+  blink: (tile) => tile.page.compare.pairing.press('blink'),
+  swipe: (tile) => tile.page.compare.pairing.press('swipe'),
+  checkerboard: (tile) => tile.page.compare.pairing.press('checkerboard'),
+  difference: (tile) => tile.page.compare.pairing.press('difference'),
+  toggleLink: (tile) => tile.page.compare.toggle(),
+  toggleTileLink: (tile) => tile.page.compare.linkTile(tile, !tile.isLinked),
   crosshairUp: (tile, { value = 1 }) => moved(tile, 0, -value),
   crosshairDown: (tile, { value = 1 }) => moved(tile, 0, value),
   crosshairLeft: (tile, { value = 1 }) => moved(tile, -value, 0),
   crosshairRight: (tile, { value = 1 }) => moved(tile, value, 0),
   backToPlace: (tile) => {
+    tile.page.compare.link.reset();
     tile.page.center();
     tile.page.tiles.forEach((one) => one.place());
   },
   cancel: (tile) => {
     tile.draft = null;
+    tile.page.compare.pairing.end();
     tile.play(false);
   },
   zoomIn: (tile) => tile.page.zoom(ZOOM_STEP),
@@ -41,7 +50,7 @@ const ACTIONS = {
   native: (tile) => tile.page.native(tile),
   reset: (tile) => {
     tile.flip({ isFlippedH: false, isFlippedV: false, isInverted: false });
-    tile.setRange(null);
+    tile.page.compare.resetWindow(tile);
     tile.page.fit(tile);
   },
   windowPreset: preset,
@@ -102,7 +111,11 @@ function preset(tile, { value = 1 }) {
   } else {
     const found = OWN_PRESETS[value - 1];
     if (found !== undefined) {
-      tile.setRange(found.key === 'window.ownImage' ? null : rangeOf(frame, found.share));
+      tile.page.compare.windowChanges.delete(tile.shown?.series.modality ?? '');
+      tile.page.compare.together('window', tile).forEach((one) => {
+        const its = one.shown?.frame;
+        one.setOwnRange(found.key === 'window.ownImage' || !its ? null : rangeOf(its, found.share));
+      });
     }
   }
 }

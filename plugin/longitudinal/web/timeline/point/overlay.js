@@ -20,7 +20,7 @@ export function Overlay({ tile }) {
   return html`<svg class="overlay" width=${size.width} height=${size.height} aria-hidden="true">
     ${tile.isCurrent && !tile.isWithdrawn && html`<${Place} tile=${tile} match=${shown.match} />`}
   </svg>
-  ${shown.picture.plane !== null && html`<${Edges} orientation=${shown.picture.plane.orientation} tile=${tile} />`}
+  ${shown.picture.plane !== null && html`<${Edges} orientation=${(tile.onCanvas.shown ?? shown).picture.plane?.orientation} tile=${tile} />`}
   ${shown.picture.plane !== null && html`<${Scale} tile=${tile} />`}`;
 }
 
@@ -40,7 +40,7 @@ function Place({ tile, match }) {
   return html`<g class=${style} data-x=${at.x} data-y=${at.y}>
     ${tile.draft === null && html`<${Before} tile=${tile} at=${at} />`}
     <path class="under" d=${lines} /><path class="crosshair" d=${lines} />
-    ${tile.draft === null && !match.isSource && html`<${Ring} at=${at} match=${match} mmPerPixel=${tile.page.mmPerPixel} />`}
+    ${tile.draft === null && !match.isSource && html`<${Ring} at=${at} match=${match} mmPerPixel=${tile.mmPerPixel} />`}
   </g>`;
 }
 
@@ -64,6 +64,9 @@ function Ring({ at, match, mmPerPixel }) {
  */
 function Before({ tile, at }) {
   const { refinement } = tile;
+  if (tile.onCanvas !== tile) {
+    return null; // it was in another plane
+  }
   const { picture } = tile.shown;
   if (refinement?.state !== 'done' || !refinement.result.isRefined || !(refinement.result.movedMm > 0)) {
     return null;
@@ -82,7 +85,7 @@ function Edges({ orientation, tile }) {
 
 /** A rule of a round length. @param {{tile: any}} props */
 function Scale({ tile }) {
-  const { mmPerPixel } = tile.page;
+  const { mmPerPixel } = tile;
   const mm = [200, 100, 50, 20, 10, 5, 2, 1].find((length) => length / mmPerPixel < tile.size.width / 3) ?? 1;
   return html`<span class="scale" style=${{ width: `${mm / mmPerPixel}px` }} data-mm=${mm}>${word('tile.scale', { mm })}</span>`;
 }

@@ -6,6 +6,7 @@
  */
 
 import { persistently } from '../../shared/retry.js';
+import { Compare } from '../compare/compare.js';
 import { FrameLoader } from '../render/loader.js';
 import { Renderer } from '../render/renderer.js';
 import { Foresight } from './foresight.js';
@@ -29,6 +30,7 @@ export class PageModel extends SharedView {
     this.renderer = new Renderer();
     this.book = new SeriesBook(api);
     this.foresight = new Foresight(this);
+    this.compare = new Compare(this);
     /** @type {any} */
     this.patient = null;
     /** @type {any} what was asked last, as resolve takes it */
@@ -53,7 +55,7 @@ export class PageModel extends SharedView {
   // Opening
 
   /** @param {import('../address.js').Address} address */
-  async open({ patient, study, point }) {
+  async open({ patient, study, point, layout }) {
     this.leave();
     this.foresight.forget();
     this.number += 1; // no answer to an older question counts
@@ -61,12 +63,14 @@ export class PageModel extends SharedView {
     const { signal } = this.life;
     Object.assign(this, { patient: null, tiles: [], asked: null, active: null, question: null, message: null, mmPerPixel: null,
       dragged: null, pageIndex: 0 });
+    this.compare.opened(layout);
     this.changed();
     try {
       const answer = point && await this.patiently(() => this.api.resolve(point, { signal }));
       const shown = study && !answer && await this.patiently(() => this.api.study(study, { signal }));
       const id = answer?.point.patientId ?? shown?.patientId ?? patient;
       await this.loadPatient(id, signal);
+      this.compare.kept.studiesCame();
       if (answer) {
         this.question = point;
         this.number += 1;
@@ -139,6 +143,7 @@ export class PageModel extends SharedView {
     this.asking.abort();
     this.foresight.leave();
     clearTimeout(this.telling);
+    this.compare.leave();
     this.tiles.forEach((tile) => tile.leave());
   }
 
@@ -146,7 +151,8 @@ export class PageModel extends SharedView {
 
   /** @param {TileModel} tile @param {{row: number, column: number}} pixel of what it shows */
   askAt(tile, { row, column }) {
-    const picture = tile.shown?.picture;
+    const plane = /** @type {TileModel} */ (tile.onCanvas);
+    const picture = plane.shown?.picture;
     if (!picture) {
       return Promise.resolve();
     }
@@ -155,8 +161,8 @@ export class PageModel extends SharedView {
       return Promise.resolve();
     }
     const { sopInstanceUid, frameNumber } = picture;
-    const asking = this.ask({ sopInstanceUid, frameNumber, row, column }, tile);
-    this.foresight.fetch(tile, { row, column }); // after the question: it goes first
+    const asking = this.ask({ sopInstanceUid, frameNumber, row, column }, plane);
+    this.foresight.fetch(plane, { row, column }); // after the question: it goes first
     return asking;
   }
 
@@ -228,6 +234,7 @@ export class PageModel extends SharedView {
       this.anchor = { x: place.x - clicked.size.width / 2, y: place.y - clicked.size.height / 2 };
     }
     this.asked = asked;
+    this.compare.answered();
     for (const tile of this.tiles) {
       const match = matches.get(tile.uid);
       if (match !== undefined) {

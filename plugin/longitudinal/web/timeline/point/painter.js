@@ -2,6 +2,19 @@
 /** Puts a tile's picture on its canvas, once a frame of the screen, never an older one over a newer. */
 
 const NEARLY_WHOLE = 1e-6; // of a pixel: rounding in what led to a matrix
+const FRAME_MS = 12; // of painting: what is left waits for the next frame of the screen
+
+/** The frame of the screen in which tiles are painted, and when the first of them began. */
+const current = { now: -1, began: 0 };
+
+/** Whether another tile may be painted in this frame of the screen; the first one always. @param {number} now of the frame */
+function hasTime(now) {
+  if (current.now !== now) {
+    Object.assign(current, { now, began: performance.now() });
+    return true;
+  }
+  return performance.now() - current.began < FRAME_MS;
+}
 
 export class Painter {
   /** @param {import('./tile_model.js').TileModel} tile @param {HTMLCanvasElement} canvas */
@@ -22,6 +35,7 @@ export class Painter {
 
   leave() {
     this.unsubscribe();
+    this.tile.page.compare.left(this);
     this.observer.disconnect();
     cancelAnimationFrame(this.handle);
     this.asked = -1;
@@ -53,10 +67,15 @@ export class Painter {
 
   schedule() {
     if (this.handle === 0) {
-      this.handle = requestAnimationFrame(() => {
-        this.handle = 0;
-        this.paint();
-      });
+      const attempt = (/** @type {number} */ now) => {
+        if (hasTime(now)) {
+          this.handle = 0;
+          this.paint();
+        } else {
+          this.handle = requestAnimationFrame(attempt); // before what is asked for later
+        }
+      };
+      this.handle = requestAnimationFrame(attempt);
     }
   }
 
@@ -69,9 +88,12 @@ export class Painter {
     if (shown !== null && tile.isBusy && !tile.isCurrent && this.canvas.width === width && this.canvas.height === height) {
       return; // of an older question: it stays as it is until the new one is here
     }
+    if (tile.page.compare.paints(this, width, height)) {
+      return;
+    }
     const matrix = tile.imageFromCanvas(density)?.map(whole) ?? null;
     this.asked += 1;
-    if (matrix === null || shown === null || shown.frame === null) {
+    if (matrix === null || shown === null || shown.frame === null || tile.outside !== null) {
       this.last = null;
       this.clear(width, height);
       return;

@@ -26,6 +26,7 @@ import { pixelsPath } from '../../shared/api.js';
  * @property {boolean} isInverted MONOCHROME1
  * @property {string | null} unit
  * @property {string} reason why it has no place, '' where it has one
+ * @property {readonly number[]} reach mm below and above the plane, along the normal, in which it shows a place
  *
  * @typedef {object} Sequence
  * @property {string} key
@@ -72,6 +73,7 @@ function sequenceOf(stack) {
       const { imageOrientationPatient, pixelSpacing, ...pixels } = plane.ownGeometry ?? stack;
       return {
         ...pictureOf({ ...plane, ...sizeOf(pixels) }),
+        reach: plane.reachMm,
         plane: { position: plane.imagePositionPatient, orientation: imageOrientationPatient, spacing: pixelSpacing },
       };
     }),
@@ -105,6 +107,7 @@ function pictureOf(told) {
     isInverted: told.photometricInterpretation === 'MONOCHROME1',
     unit: told.unit,
     reason: told.reason ?? '',
+    reach: [0, 0],
   };
 }
 

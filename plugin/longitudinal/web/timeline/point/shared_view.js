@@ -25,11 +25,17 @@ export class SharedView extends Observable {
     this.anchor = { x: 0, y: 0 };
     /** @type {'window' | 'pan' | 'zoom'} what a drag does */
     this.tool = 'window';
-    this.linksWindow = true;
     /** @type {import('./windows.js').Range | null} of all tiles with Hounsfield units */
     this.sharedRange = null;
+    /** @type {import('../compare/compare.js').Compare} */
+    this.compare = /** @type {any} */ (null);
     this.pageSize = 6;
     this.pageIndex = 0;
+  }
+
+  changed() {
+    super.changed();
+    this.compare?.kept.tell();
   }
 
   redraw() {
@@ -42,17 +48,22 @@ export class SharedView extends Observable {
   /** The tiles on the screen: what was asked in and the first study always, the others page by page. */
   visible() {
     const { tiles, pageSize, pageIndex } = this;
-    const seen = pageOf(tiles, this.pinned(), pageSize, pageIndex);
+    const seen = pageOf(this.listed(), this.pinned(), pageSize, pageIndex);
     tiles.forEach((tile) => tile.setVisible(seen.includes(tile)));
     return seen;
   }
 
+  /** Those that pass the filters. */
+  listed() {
+    return this.compare.listed();
+  }
+
   pinned() {
-    return [...new Set([this.asked ?? this.tiles[0], this.tiles[0]])].filter(Boolean);
+    return [...new Set([this.asked ?? this.tiles[0], this.tiles[0], ...this.compare.inUse()])].filter(Boolean);
   }
 
   get pages() {
-    return pagesOf(this.tiles.length, this.pinned().length, this.pageSize);
+    return pagesOf(this.listed().length, this.pinned().length, this.pageSize);
   }
 
   /** @param {number} index */
@@ -72,7 +83,7 @@ export class SharedView extends Observable {
   /** Turn to the page that has it. @param {TileModel} tile */
   turnToTile(tile) {
     for (let index = 0; index < this.pages; index += 1) {
-      if (pageOf(this.tiles, this.pinned(), this.pageSize, index).includes(tile)) {
+      if (pageOf(this.listed(), this.pinned(), this.pageSize, index).includes(tile)) {
         this.turnTo(index);
         return;
       }
@@ -98,10 +109,22 @@ export class SharedView extends Observable {
     this.changed();
   }
 
-  /** @param {boolean} links */
-  linkWindows(links) {
-    this.linksWindow = links;
-    this.redraw();
+  /** Of all that are linked, or of this tile alone. @param {TileModel} tile @param {number} mmPerPixel */
+  setScale(tile, mmPerPixel) {
+    if (this.mmPerPixel === null || this.compare.links('zoom', tile)) {
+      this.mmPerPixel = mmPerPixel;
+    } else {
+      tile.ownScale = mmPerPixel;
+    }
+  }
+
+  /** @param {TileModel} tile @param {{x: number, y: number}} anchor */
+  setAnchor(tile, anchor) {
+    if (this.compare.links('pan', tile)) {
+      this.anchor = anchor;
+    } else {
+      tile.ownAnchor = anchor;
+    }
   }
 
   /** @param {TileModel} tile whose image is to fit as a whole */
@@ -111,11 +134,11 @@ export class SharedView extends Observable {
       return;
     }
     const { frame, picture: { plane } } = shown;
-    this.mmPerPixel = fittingScale({ rows: frame.rows, columns: frame.columns, spacing: plane.spacing }, size.width, size.height);
-    this.anchor = { x: 0, y: 0 };
-    const middle = tile.crosshair() && tile.canvasAt((frame.rows - 1) / 2, (frame.columns - 1) / 2);
+    this.setScale(tile, fittingScale({ rows: frame.rows, columns: frame.columns, spacing: plane.spacing }, size.width, size.height));
+    this.setAnchor(tile, { x: 0, y: 0 });
+    const middle = (tile.held ?? tile.crosshair()) && tile.canvasAt((frame.rows - 1) / 2, (frame.columns - 1) / 2);
     if (middle) {
-      this.anchor = { x: size.width / 2 - middle.x, y: size.height / 2 - middle.y };
+      this.setAnchor(tile, { x: size.width / 2 - middle.x, y: size.height / 2 - middle.y });
     }
     this.redraw();
   }
@@ -127,34 +150,44 @@ export class SharedView extends Observable {
       return;
     }
     const density = devicePixelRatio || 1;
-    this.mmPerPixel = shown.picture.plane.spacing[1] * density;
-    const { row, column } = tile.crosshair() ?? { row: (shown.frame.rows - 1) / 2, column: (shown.frame.columns - 1) / 2 };
+    this.setScale(tile, shown.picture.plane.spacing[1] * density);
+    const { anchor } = tile;
+    const { row, column } = tile.held ?? tile.crosshair() ?? { row: (shown.frame.rows - 1) / 2, column: (shown.frame.columns - 1) / 2 };
     // the anchor in screen pixels must be as far from a whole number as the pixel of the image that lies there
     const snapped = (/** @type {number} */ middle, /** @type {number} */ pixel) => {
       const part = pixel - Math.floor(pixel);
       return (Math.round((middle * density) - 0.5 - part) + part + 0.5) / density - middle;
     };
-    this.anchor = { x: snapped(size.width / 2 + this.anchor.x, column) + this.anchor.x,
-      y: snapped(size.height / 2 + this.anchor.y, row) + this.anchor.y };
+    this.setAnchor(tile, { x: snapped(size.width / 2 + anchor.x, column) + anchor.x,
+      y: snapped(size.height / 2 + anchor.y, row) + anchor.y });
     this.redraw();
   }
 
   /** @param {number} factor above 1: nearer */
   zoom(factor) {
-    if (this.mmPerPixel !== null) {
-      this.mmPerPixel = Math.min(Math.max(this.mmPerPixel / factor, SMALLEST_MM), LARGEST_MM);
+    const tile = this.active ?? this.asked;
+    if (this.mmPerPixel !== null && tile !== null) {
+      this.compare.isScaled = true;
+      this.setScale(tile, Math.min(Math.max((tile.mmPerPixel ?? this.mmPerPixel) / factor, SMALLEST_MM), LARGEST_MM));
       this.redraw();
     }
   }
 
   /** @param {number} x CSS pixels @param {number} y */
   pan(x, y) {
-    this.anchor = { x: this.anchor.x + x, y: this.anchor.y + y };
-    this.redraw();
+    const tile = this.active ?? this.asked;
+    if (tile !== null) {
+      this.compare.isScaled = true;
+      this.setAnchor(tile, { x: tile.anchor.x + x, y: tile.anchor.y + y });
+      this.redraw();
+    }
   }
 
   center() {
     this.anchor = { x: 0, y: 0 };
+    this.tiles.forEach((tile) => {
+      tile.ownAnchor = tile.ownAnchor && { x: 0, y: 0 };
+    });
     this.redraw();
   }
 }

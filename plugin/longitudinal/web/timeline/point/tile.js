@@ -4,6 +4,8 @@
 import { Component, html, useEffect, useRef } from '../../shared/html.js';
 import { useObservableByFrame } from '../../shared/observable.js';
 import { word } from '../../shared/words.js';
+import { PairSaid, PairTools } from '../compare/pair_view.js';
+import { CutSaid, Outside, TileLink, TilePin } from '../compare/toolbar.js';
 import { dayOf, intervalOf } from './dates.js';
 import { listen } from './gestures.js';
 import { errorWords, GradeShape, gradeOf } from './grade.js';
@@ -41,6 +43,8 @@ function Study({ tile }) {
       <h2>${name}</h2>
       <${FrameChip} tile=${tile} />
       <${SeriesSelect} tile=${tile} />
+      <${TileLink} tile=${tile} />
+      <${TilePin} tile=${tile} />
     </header>
     <${PictureBox} tile=${tile} name=${name} />
     <${Said} tile=${tile} grade=${grade} />
@@ -67,14 +71,16 @@ function PictureBox({ tile, name }) {
       end();
     };
   }, [tile]);
-  const { shown } = tile;
+  const { shown, page } = tile;
   const isStale = tile.isBusy && shown !== null && !tile.isCurrent;
   const label = shown === null ? name
     : word('tile.picture', { name, slice: shown.at + 1, slices: shown.sequence.pictures.length });
   return html`<div class="picture-row">
-    <div class="picture ${isStale ? 'stale' : ''}" ref=${box} tabindex="0" role="group" aria-label=${label}>
+    <div class="picture ${isStale ? 'stale' : ''} ${tile.outside === null || page.compare.isOnPlane(tile) ? '' : 'outside'}" ref=${box} tabindex="0" role="group" aria-label=${label}>
       <canvas ref=${canvas} role="img" aria-label=${label}></canvas>
       <${Overlay} tile=${tile} />
+      <${Outside} tile=${tile} />
+      <${PairTools} tile=${tile} />
       ${tile.unresolved !== null && html`<${Unresolved} tile=${tile} isShort=${shown !== null} />`}
       ${tile.unresolved === null && shown === null && !tile.isBusy && tile.message === null
         && html`<p class="in-picture">${word(tile.page.question === null ? 'tile.waiting' : 'tile.notShown')}</p>`}
@@ -82,7 +88,7 @@ function PictureBox({ tile, name }) {
       ${tile.message !== null && html`<p class="in-picture message-in">${word(tile.message.key, tile.message.values)}</p>`}
       ${tile.isWithdrawn && html`<p class="in-picture message-in">${word('tile.withdrawn')}${' '}
         <button onClick=${() => tile.page.repeat()}>${word('tile.askAgain')}</button></p>`}
-      ${tile.isBusy && html`<span class="busy">${word('tile.loading')}</span>`}
+      ${(tile.isBusy || tile.isCutting) && html`<span class="busy">${word('tile.loading')}</span>`}
     </div>
     <${Slider} tile=${tile} />
   </div>`;
@@ -94,7 +100,7 @@ function PictureBox({ tile, name }) {
  * @param {{tile: import('./tile_model.js').TileModel, grade: import('./grade.js').Grade | null}} props
  */
 function Said({ tile, grade }) {
-  const { shown } = tile;
+  const { shown, page } = tile;
   // nothing of a new answer beside the picture of an older one
   const match = shown === null || tile.isCurrent ? tile.match : null;
   const crosshair = tile.isCurrent && !tile.isWithdrawn ? tile.crosshair() : null;
@@ -108,13 +114,14 @@ function Said({ tile, grade }) {
       ${match?.inGap && html`<span>${word('tile.inGap')}</span>`}
     </p>
     <p class="line">
-      ${shown !== null && html`<span class="slice">${word('tile.slice', { slice: shown.at + 1, slices: shown.sequence.pictures.length })}</span>`}
+      ${shown !== null && html`<${CutSaid} tile=${tile} />`}
       ${crosshair !== null && html`<span class="distance">${distanceWords(crosshair.distanceMm)}</span>`}
       ${match !== null && tile.isCurrent && crosshair === null && !tile.isWithdrawn && html`<span>${word('tile.otherFrame')}</span>`}
       ${shown?.frame?.samples === 1 && html`<span class="window">${word('tile.window', { center: short(center), width: short(width), unit: shown.picture.unit ?? '' })}${voi && ` ${word(`tile.voi.${voi}`)}`}</span>`}
       ${shown?.frame && shown.picture.notApplied.map((key) => html`<span class="warning not-applied" key=${key}>${word(key)}</span>`)}
-      ${shown?.frame && !tile.isBusy && html`<span class="quality">${tile.reduction === 1 ? word('tile.full') : word('tile.reduced', { times: tile.reduction })}</span>`}
+      ${shown?.frame && !tile.isBusy && !page.compare.isOnPlane(tile) && html`<span class="quality">${tile.reduction === 1 ? word('tile.full') : word('tile.reduced', { times: tile.reduction })}</span>`}
     </p>
+    <${PairSaid} tile=${tile} />
     <div class="line actions">
       <${Cine} tile=${tile} />
       ${canRefine(tile) && html`<button onClick=${() => actions.refine(tile)} disabled=${tile.refinement?.state === 'running'}

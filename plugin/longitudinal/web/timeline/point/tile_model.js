@@ -4,7 +4,7 @@
 import { nearestPlane } from '../../shared/geometry.js';
 import { seriesToStart, seriesWithPictures } from './series.js';
 import { TilePictures } from './tile_pictures.js';
-import { rangeOf } from './windows.js';
+import { changedRange, changeOf, rangeOf } from './windows.js';
 
 /** @typedef {import('./series.js').Sequence} Sequence */
 /** @typedef {import('./messages.js').Message} Message */
@@ -142,6 +142,8 @@ export class TileModel extends TilePictures {
     this.isVisible = isVisible;
     if (isVisible && this.match !== null && this.shown?.match !== this.match) {
       this.place();
+    } else if (isVisible && this.shown !== null) {
+      this.page.compare.joined(this);
     } else if (isVisible && this.match === null && (this.page.question === null || this.unresolved?.reason === 'notIndexable')) {
       this.begin();
     }
@@ -181,8 +183,13 @@ export class TileModel extends TilePictures {
     if (this.shown === null) {
       return { center: 0, width: 1 };
     }
-    const shared = this.isCalibrated && this.page.linksWindow ? this.page.sharedRange : null;
-    return shared ?? this.ranges.get(this.shown.sequence) ?? this.ownRange(this.shown);
+    const isLinked = this.page.compare.links('window', this);
+    if (isLinked && this.isCalibrated && this.page.sharedRange !== null) {
+      return this.page.sharedRange;
+    }
+    const own = this.ranges.get(this.shown.sequence) ?? this.ownRange(this.shown);
+    const change = isLinked && !this.isCalibrated ? this.page.compare.windowChanges.get(this.shown.series.modality) : undefined;
+    return change === undefined ? own : changedRange(own, change);
   }
 
   /** One for the whole stack, or it would flicker from slice to slice. @param {import('./tile_pictures.js').Shown} shown */
@@ -200,9 +207,22 @@ export class TileModel extends TilePictures {
     if (this.shown === null) {
       return;
     }
-    if (this.isCalibrated && this.page.linksWindow) {
-      this.page.sharedRange = range;
-      this.page.redraw();
+    const { page, shown: { series, sequence } } = this;
+    const isLinked = page.compare.links('window', this);
+    if (isLinked && this.isCalibrated) {
+      page.sharedRange = range;
+      page.redraw();
+    } else if (isLinked && range !== null) {
+      page.compare.windowChanges.set(series.modality, changeOf(this.ranges.get(sequence) ?? this.ownRange(this.shown), range));
+      page.redraw();
+    } else {
+      this.setOwnRange(range);
+    }
+  }
+
+  /** Of this study alone. @param {import('./windows.js').Range | null} range null: what the images say */
+  setOwnRange(range) {
+    if (this.shown === null) {
       return;
     }
     if (range === null) {
@@ -210,6 +230,7 @@ export class TileModel extends TilePictures {
     } else {
       this.ranges.set(this.shown.sequence, range);
     }
+    this.page.compare.kept.tell();
     this.changed();
   }
 }

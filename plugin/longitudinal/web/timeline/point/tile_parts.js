@@ -45,7 +45,8 @@ function nameOf(series) {
 
 /** @param {Props} props */
 export function Slider({ tile }) {
-  const target = tile.wanted ?? tile.shown;
+  const { wanted, shown } = /** @type {any} */ (tile.onCanvas);
+  const target = wanted ?? shown;
   const count = target?.sequence.pictures.length ?? 1;
   const set = (/** @type {any} */ event) => tile.goTo(Number(event.target.value) - 1);
   return html`<input type="range" class="slices" min="1" max=${count} value=${(target?.at ?? 0) + 1} disabled=${count < 2}
@@ -55,14 +56,15 @@ export function Slider({ tile }) {
 
 /** @param {Props} props */
 export function Cine({ tile }) {
-  const count = tile.shown?.sequence.pictures.length ?? 0;
+  const on = /** @type {import('./tile_model.js').TileModel} */ (tile.onCanvas);
+  const count = on.shown?.sequence.pictures.length ?? 0;
   useEffect(() => {
     if (!tile.isPlaying) {
       return undefined;
     }
     const timer = setInterval(() => {
-      const from = tile.shown;
-      if (from !== null && !tile.isBusy) { // the next when this one is there
+      const { shown: from, isBusy } = /** @type {any} */ (tile.onCanvas);
+      if (from !== null && !isBusy) { // the next when this one is there
         tile.goTo((from.at + 1) % from.sequence.pictures.length);
       }
     }, CINE_MS);

@@ -37,6 +37,14 @@ export class TilePictures extends TileGeometry {
     /** @type {Message | null} */
     this.message = null;
     this.isBusy = false;
+    /** @type {Message | null} where the linked line is, if that is outside the stack */
+    this.outside = null;
+    /** Of this study along the plane of another one (compare/). */
+    this.isCutting = false;
+    /** @type {Message | null} */
+    this.cutProblem = null;
+    /** @type {'here' | 'server'} */
+    this.cutFrom = 'here';
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.busyTimer = undefined;
     this.question = 0;
@@ -65,20 +73,43 @@ export class TilePictures extends TileGeometry {
 
   /** @param {number} at slice, 0-based */
   goTo(at) {
+    if (this.onCanvas !== this) {
+      /** @type {TilePictures} */ (this.onCanvas).goTo(at);
+      return;
+    }
     const from = this.wanted ?? this.shown;
     if (from === null) {
       return;
     }
     const bounded = Math.min(Math.max(at, 0), from.sequence.pictures.length - 1);
-    if (bounded !== from.at) {
-      this.lookAhead(from.sequence, bounded, Math.sign(bounded - from.at));
-      this.aim({ ...from, at: bounded, match: this.match });
+    if (bounded !== from.at || this.outside !== null) {
+      this.outside = null;
+      this.turnTo(bounded); // the one that leads is painted first
+      this.page.compare.link.moved(/** @type {any} */ (this), bounded);
     }
+  }
+
+  /** This tile alone. @param {number} at slice of the stack, 0-based */
+  turnTo(at) {
+    const from = this.wanted ?? this.shown;
+    if (from !== null && at !== from.at) {
+      this.lookAhead(from.sequence, at, Math.sign(at - from.at));
+      this.aim({ ...from, at, match: this.match });
+    } else {
+      this.changed();
+    }
+  }
+
+  /** Nothing to show where the linked line is. @param {Message} outside */
+  leaveOut(outside) {
+    this.outside = outside;
+    this.changed();
   }
 
   /** @param {number} slices */
   step(slices) {
-    const from = this.wanted ?? this.shown;
+    const { wanted, shown } = /** @type {TilePictures} */ (this.onCanvas);
+    const from = wanted ?? shown;
     if (from !== null) {
       this.goTo(from.at + slices);
     }
@@ -172,7 +203,8 @@ export class TilePictures extends TileGeometry {
   show(target, pixels, message) {
     const picture = target.sequence.pictures[target.at];
     const frame = pixels === null ? null : frameOf(pixels, picture);
-    if (target.sequence !== this.shown?.sequence || target.match !== this.shown.match) {
+    const { shown: before } = this;
+    if (target.sequence !== before?.sequence || target.match !== before.match) {
       this.page.foresight.learnSoon();
     }
     this.shown = { ...target, picture, frame, answer: this.question };
@@ -182,6 +214,7 @@ export class TilePictures extends TileGeometry {
       this.page.fit(/** @type {any} */ (this));
     }
     this.changed();
+    this.page.compare.showed(/** @type {any} */ (this), before?.sequence !== target.sequence || before.match !== target.match);
   }
 
   /** @param {Message | null} message */

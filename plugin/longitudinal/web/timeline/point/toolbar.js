@@ -3,6 +3,7 @@
 
 import { html } from '../../shared/html.js';
 import { word } from '../../shared/words.js';
+import { CompareButtons, LinkSwitches } from '../compare/toolbar.js';
 import { act } from './keys.js';
 import { CT_PRESETS, OWN_PRESETS } from './windows.js';
 
@@ -25,7 +26,8 @@ export function Toolbar({ page }) {
         <option value="">${word('tool.choose')}</option>
         ${presets.map((preset, at) => html`<option value=${at + 1} key=${preset.key}>${at + 1} ${word(preset.key)}</option>`)}
       </select></label>
-    <label class="group"><input type="checkbox" checked=${page.linksWindow} onChange=${() => page.linkWindows(!page.linksWindow)} />${word('tool.linkWindow')}</label>
+    <${LinkSwitches} page=${page} />
+    <${CompareButtons} page=${page} />
     <div class="group">${button('zoomOut')}${button('zoomIn')}${button('fit')}${button('native')}${button('backToPlace')}</div>
     <div class="group">${button('invert')}${button('flipHorizontally')}${button('flipVertically')}${button('reset')}</div>
     ${page.question === null && html`<span class="quiet">${word('page.hint')}</span>`}

@@ -6,6 +6,7 @@ import { useObservableByFrame } from '../../shared/observable.js';
 import { word } from '../../shared/words.js';
 import { writeAddress } from '../address.js';
 import { Bar } from '../bar.js';
+import { Film } from '../compare/film.js';
 import { actionOf, areLettersOn } from '../keyboard.js';
 import { readableName } from '../find/person_name.js';
 import { ShownHeader } from '../panel/shown_header.js';
@@ -24,9 +25,12 @@ const WIDE_TILES = 6;
 /** @param {import('../app.js').ViewProps} props */
 export function View({ address, go, api }) {
   const own = useRef(''); // the address that this page has written itself
+  const shown = useRef(address);
+  shown.current = address;
   const [opener] = useState(() => new PlaceOpener(api));
   const [page] = useState(() => new PageModel(api, (point) => {
-    const next = opener.addressOf(point);
+    const { patient, study } = shown.current;
+    const next = { ...(point ? opener.addressOf(point) : { patient, study }), layout: page.compare.kept.text() };
     own.current = writeAddress(next);
     go(next, { replace: true });
   }));
@@ -56,6 +60,7 @@ export function View({ address, go, api }) {
     <main class="point">
       ${patient === null && html`<h1 class="visually-hidden">${word('app.title')}</h1>`}
       ${page.tiles.length > 1 && html`<${Strip} page=${page} />`}
+      <${Film} page=${page} />
       ${page.tiles.length > 0 && html`<${Toolbar} page=${page} />`}
       ${message !== null && html`<p class="message warning" role="alert">${word(message.key, message.values)}</p>`}
       ${patient === null && message === null && html`<p class="message" role="status">${word('app.loading')}</p>`}

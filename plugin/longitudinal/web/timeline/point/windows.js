@@ -24,6 +24,21 @@ export const OWN_PRESETS = Object.freeze([
 const LOOKED_AT = 40_000; // values
 
 /**
+ * One window as a change of another, for images whose values have no common scale.
+ *
+ * @param {Range} own
+ * @param {Range} range
+ */
+export function changeOf(own, range) {
+  return { shift: (range.center - own.center) / own.width, factor: range.width / own.width };
+}
+
+/** @param {Range} own @param {{shift: number, factor: number}} change @returns {Range} */
+export function changedRange(own, { shift, factor }) {
+  return { center: own.center + shift * own.width, width: own.width * factor };
+}
+
+/**
  * The window that leaves a share of the values out at either end.
  *
  * @param {import('../render/sample.js').Frame} frame

@@ -26,3 +26,12 @@ export function sigmoid(value, { center, width, isInverted }) {
   const share = 1 / (1 + Math.exp((-4 * (value - center)) / width));
   return 255 * (isInverted ? 1 - share : share);
 }
+
+/** The window's function, before it is clamped to 0..255; NaN stays NaN. @param {Window} window @returns {(value: number) => number} */
+export function greyFunction(window) {
+  if (window.voi === 'SIGMOID') {
+    return (value) => sigmoid(value, window);
+  }
+  const { scale, offset } = greyOf(window);
+  return (value) => value * scale + offset;
+}
