@@ -20,6 +20,8 @@ FAMILIES = {
     reasons.UnusableScan: "Alignments",
     reasons.AlignmentFailure: "Alignments",
     reasons.RefinementReason: "Refined points",
+    reasons.SuvReason: "SUV",
+    reasons.ValueReason: "Values at a place",
     reasons.UploadRefusal: "Uploads",
 }
 PACKAGE = ROOT / "plugin" / "longitudinal"

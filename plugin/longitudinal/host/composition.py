@@ -9,6 +9,7 @@ from typing import Any
 from longitudinal.access.identity import read_users
 from longitudinal.access.keyring import Keyring
 from longitudinal.dicom.stored_values import STORED_VALUE_TAGS
+from longitudinal.dicom.suv import SUV_TAGS
 from longitudinal.host.index_services import IndexServices
 from longitudinal.host.loopback import Loopback
 from longitudinal.host.ohif import OhifHost
@@ -175,6 +176,7 @@ def _services(
     registration = RegistrationServices(
         settings, of.readers, of.catalogue, of.inventory, indexing.queue, indexing.index_study, objects,
         of.annotations, of.loopback, of.statements, resolver, links, of.archive.has_instance, repair.gone,
+        StoredHeaders(of.archive, of.inventory, STORED_VALUE_TAGS | SUV_TAGS),
     )  # fmt: skip
     headers = StoredHeaders(of.archive, of.inventory, STORED_VALUE_TAGS)
     services = Services(

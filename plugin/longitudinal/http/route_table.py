@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from longitudinal.archive import ArchiveReceiver
 from longitudinal.http.admission import Admission
+from longitudinal.http.measurements import Measurements
 from longitudinal.http.refinements import Refinements
 from longitudinal.http.router import Limits, Router
 from longitudinal.http.routes.about import Versions, about_routes
@@ -15,6 +16,7 @@ from longitudinal.http.routes.images import image_routes
 from longitudinal.http.routes.index import index_routes
 from longitudinal.http.routes.jobs import job_routes
 from longitudinal.http.routes.patients import patient_routes
+from longitudinal.http.routes.place_values import place_value_routes
 from longitudinal.http.routes.point_map import point_map_routes
 from longitudinal.http.routes.points import point_routes
 from longitudinal.http.routes.series import series_routes
@@ -81,6 +83,7 @@ def build_router(of: Services) -> Router:
         *image_routes(settings.root, lookup, Pictures(readers, of.inventory.tags)),
         *patient_routes(readers, catalogue, queue, of.ohif_root),
         *point_routes(of.resolver, Refinements(of.resolver, queue, of.admission)),
+        *place_value_routes(Measurements(of.resolver, queue, of.admission)),
         *point_map_routes(of.point_mapper),
         *series_routes(of.stack_reader),
         *study_routes(readers, lookup, queue, of.ohif_root),

@@ -1,8 +1,8 @@
 """What Orthanc's process and a worker say to each other: one JSON object a line.
 
-The worker reads an `AlignTask` or a `RefineTask` from its standard input and writes any number of
-`ProgressMessage`, then `Registered` or `RefinedMessage`, or `Unusable`, `Failed` or `Unanswered`. Pixels never pass here:
-the worker reads them from Orthanc.
+The worker that registers reads an `AlignTask` or a `RefineTask` from its standard input and writes any number of
+`ProgressMessage`, then `Registered` or `RefinedMessage`, or `Unusable`, `Failed` or `Unanswered`. The one that measures
+reads a `MeasureTask` and writes `Measured`, `Failed` or `Unanswered`. No pixels pass here: workers read them from Orthanc.
 """
 
 import math
@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from longitudinal.reasons import AlignmentFailure, UnusableScan
+from longitudinal.reasons import AlignmentFailure, UnusableScan, ValueReason
 from longitudinal.settings import Acceptance
 from longitudinal.transforms.attempts import Figure
 
@@ -64,6 +64,59 @@ class RefineTask(msgspec.Struct, tag="refine", rename="camel", frozen=True):
     moving_from_fixed: list[list[float]]
     point: list[float]
     threads: int
+
+
+class SphereTask(msgspec.Struct, rename="camel", frozen=True):
+    """A sphere to measure in one stack.
+
+    `planes` is a packed PLANE array (n), `kinds` (n) as `geometry.sphere` has them. The rest (n) is null for a plane that
+    there is not: Orthanc id, 1-based frame number, own bits and sign of the stored values, padding (from, to), slope and
+    intercept. `centre` is LPS mm; `uncertainty_mm` null where nobody measured it. `last_update` tells a frame that is kept
+    from the same image with other pixels.
+    """
+
+    planes: bytes
+    kinds: list[int]
+    instances: list[str | None]
+    frames: list[int]
+    bits_stored: list[int | None]
+    pixel_representation: list[int | None]
+    padding: list[tuple[int, int] | None]
+    scale: list[tuple[float, float] | None]
+    centre: tuple[float, float, float]
+    radius_mm: float
+    uncertainty_mm: float | None
+    last_update: str
+
+
+class MeasureTask(msgspec.Struct, tag="measure", frozen=True):
+    """Spheres to measure, each in a stack of its own."""
+
+    spheres: list[SphereTask]
+
+
+class MeasuredSphere(msgspec.Struct, rename="camel", frozen=True):
+    """The statistics of one sphere, as `values.sphere` has them, or why there are none."""
+
+    reason: ValueReason | None
+    detail: str = ""
+    voxels: int | None = None
+    outside: int | None = None
+    mean: float | None = None
+    sd: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    least_mean: float | None = None
+    greatest_mean: float | None = None
+    moved_reason: ValueReason | None = None
+
+
+class Measured(msgspec.Struct, tag="measured", rename="camel", frozen=True):
+    """One element for each sphere; `frames_read` counts the frames that were not in memory."""
+
+    spheres: list[MeasuredSphere]
+    frames_read: int
+    seconds: float
 
 
 LONGEST_SECONDS = 300.0
@@ -147,7 +200,8 @@ class Unanswered(msgspec.Struct, tag="unanswered", frozen=True):
     error: str
 
 
-WorkerAnswer = ProgressMessage | Registered | RefinedMessage | Unusable | Failed | Unanswered
+WorkerTask = AlignTask | RefineTask | MeasureTask
+WorkerAnswer = ProgressMessage | Registered | RefinedMessage | Measured | Unusable | Failed | Unanswered
 
 
 def rounded(value: float) -> float | None:

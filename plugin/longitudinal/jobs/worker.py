@@ -1,21 +1,16 @@
 """The process that registers: `python -m longitudinal.jobs.worker`, started by `worker_process` and by nobody else.
 
-It reads pixels from Orthanc over loopback, so that every transfer syntax Orthanc decodes will do, and keeps out of
-Orthanc's way: lowest priority, bounded memory, dead as soon as Orthanc is. A crash of it costs one job.
+It reads pixels from Orthanc over loopback, so that every transfer syntax Orthanc decodes will do, and lives as
+`worker_life` says. A crash of it costs one job.
 """
 
-import ctypes
 import math
-import os
 import resource
-import select
-import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -24,14 +19,8 @@ from numpy.typing import NDArray
 from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.jobs.messages import (
-    LONGEST_SECONDS,
-    MEMORY_VARIABLE,
-    PARENT_VARIABLE,
-    TOKEN_VARIABLE,
-    URL_VARIABLE,
     AlignTask,
     Failed,
-    ProgressMessage,
     RefinedMessage,
     RefineTask,
     Registered,
@@ -49,6 +38,7 @@ from longitudinal.jobs.pixels import (
     PixelsUnavailable,
 )
 from longitudinal.jobs.scan_cache import ReadScan, ScanCache
+from longitudinal.jobs.worker_life import Answerer, Voice, live
 from longitudinal.reasons import AlignmentFailure
 from longitudinal.registration.alignment import Alignment, Method, Stage
 from longitudinal.registration.engine import align, recheck
@@ -61,11 +51,6 @@ from longitudinal.transforms.grid_size import fit_field
 from longitudinal.transforms.grid_storage import decode_field, encode_field
 from longitudinal.transforms.model import linear
 
-# Linux, sys/prctl.h: the signal this process gets when the thread that started it ends.
-_PR_SET_PDEATHSIG = 1
-_LOWEST_PRIORITY = 19
-# After so long without a task it ends and gives its memory back; the next task starts another.
-_IDLE_SECONDS = 120.0
 # Of the whole, reading the two scans takes so much, and the stages of the registration share the rest in this order.
 _READING = 0.25
 _STAGES = {
@@ -80,10 +65,8 @@ _STAGES = {
 _LONGEST: dict[str, float] = {Stage.AFFINE: 1_800.0, Stage.DEFORM: 7_200.0, Stage.CHECK: 1_200.0}
 # Refining a point takes as long as reading a small scan.
 _READING_TO_REFINE = 0.7
-_SAY_SECONDS = 0.2
 # Of the worker's memory, for scans that are kept: what the other half must hold is a scan that is being read.
 _KEPT = 0.5
-_MIB = 1024 * 1024
 
 
 Scan = TypeVar("Scan")
@@ -95,36 +78,6 @@ class _UnusableScan(Exception):
     def __init__(self, answer: Unusable | Failed) -> None:
         super().__init__(str(answer))
         self.answer = answer
-
-
-class Voice:
-    """Says how far a task is, a few times a second."""
-
-    def __init__(self, output: BinaryIO) -> None:
-        self._output = output
-        self._said = ("", 0.0)
-        self._last = ProgressMessage("starting", 0.0)
-
-    def say(self, answer: WorkerAnswer) -> None:
-        """Write one line."""
-        self._output.write(msgspec.json.encode(answer) + b"\n")
-        self._output.flush()
-
-    def progress(self, stage: str, progress: float) -> None:
-        """Tell where a task stands, at once where the stage is a new one."""
-        last, at = self._said
-        if stage != last or time.monotonic() - at >= _SAY_SECONDS:
-            self._said = (stage, time.monotonic())
-            self._last = ProgressMessage(stage, progress, _LONGEST.get(stage, LONGEST_SECONDS))
-            self.say(self._last)
-
-    def again(self) -> None:
-        """Say the same once more: it goes on, and waits for somebody else."""
-        self.say(self._last)
-
-    def part(self, stage: str, start: float, share: float) -> Callable[[float], None]:
-        """Tell how far a part of a task is, 0..1, which begins at `start` of the whole and is a `share` of it."""
-        return lambda fraction: self.progress(stage, start + fraction * share)
 
 
 def align_scans(task: AlignTask, read: ReadScan, voice: Voice) -> Registered:
@@ -239,37 +192,15 @@ def _figures(quality: Quality) -> dict[str, Figure]:
     return figures
 
 
-def _settle_in() -> int:
-    """Die with Orthanc, stay behind everybody else, take no more memory than allowed: so many bytes."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != int(os.environ.pop(PARENT_VARIABLE)):  # it was gone before we asked
-        raise SystemExit(0)
-    os.setpriority(os.PRIO_PROCESS, 0, _LOWEST_PRIORITY)
-    # What the process itself allocates; RLIMIT_AS would count every library that is mapped, and each thread's stack.
-    limit = int(os.environ.pop(MEMORY_VARIABLE)) * _MIB
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    return limit
-
-
 def main() -> None:
-    """Do tasks until standard input ends, or none has come for a while."""
-    memory = _settle_in()
-    url, token = os.environ.pop(URL_VARIABLE), os.environ.pop(TOKEN_VARIABLE)
-    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as output:
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what native code prints is no answer
-        voice = Voice(output)
-        read = partial(read_scan, PixelSource(url, token, voice.again))
-        _serve(read, ScanCache(memory * _KEPT, read), voice)
+    """Do tasks until there are no more."""
 
+    def prepare(voice: Voice, source: PixelSource, memory: int) -> Answerer:
+        read = partial(read_scan, source)
+        scans = ScanCache(memory * _KEPT, read)
+        return lambda line: _answer(line, read, scans, voice)
 
-def _serve(read: ReadScan, scans: ScanCache, voice: Voice) -> None:
-    tasks = sys.stdin.buffer
-    while select.select([tasks], [], [], _IDLE_SECONDS)[0]:
-        line = tasks.readline()
-        if not line:
-            return
-        voice.say(_answer(line, read, scans, voice))
+    live(prepare, _LONGEST)
 
 
 def _answer(line: bytes, read: ReadScan, scans: ScanCache, voice: Voice) -> WorkerAnswer:

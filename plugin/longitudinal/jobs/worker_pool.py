@@ -3,7 +3,16 @@
 import queue
 from collections.abc import Sequence
 
-from longitudinal.jobs.messages import AlignTask, RefinedMessage, RefineTask, Registered, Unusable
+from longitudinal.jobs.messages import (
+    AlignTask,
+    Measured,
+    MeasureTask,
+    RefinedMessage,
+    RefineTask,
+    Registered,
+    Unusable,
+    WorkerTask,
+)
 from longitudinal.jobs.supervisor import JobContext
 from longitudinal.jobs.worker_process import WorkerProcess
 
@@ -33,18 +42,24 @@ class WorkerPool:
     def register(self, task: AlignTask, context: JobContext) -> Registered | Unusable:
         """Have two scans registered; raises as `WorkerProcess.run` does."""
         answer = self._run(task, context)
-        assert not isinstance(answer, RefinedMessage)
+        assert isinstance(answer, Registered | Unusable)
         return answer
 
     def refine(self, task: RefineTask, context: JobContext) -> RefinedMessage | Unusable:
         """Have a point refined; raises as `WorkerProcess.run` does."""
         answer = self._run(task, context)
-        assert not isinstance(answer, Registered)
+        assert isinstance(answer, RefinedMessage | Unusable)
+        return answer
+
+    def measure(self, task: MeasureTask, context: JobContext) -> Measured:
+        """Have spheres measured; raises as `WorkerProcess.run` does."""
+        answer = self._run(task, context)
+        assert isinstance(answer, Measured)
         return answer
 
     def _run(
-        self, task: AlignTask | RefineTask, context: JobContext
-    ) -> Registered | RefinedMessage | Unusable:
+        self, task: WorkerTask, context: JobContext
+    ) -> Registered | RefinedMessage | Measured | Unusable:
         worker = self._idle.get()
         try:
             return worker.run(task, context)

@@ -18,15 +18,15 @@ from longitudinal.jobs.messages import (
     PARENT_VARIABLE,
     TOKEN_VARIABLE,
     URL_VARIABLE,
-    AlignTask,
     Failed,
+    Measured,
     ProgressMessage,
     RefinedMessage,
-    RefineTask,
     Registered,
     Unanswered,
     Unusable,
     WorkerAnswer,
+    WorkerTask,
 )
 from longitudinal.jobs.pulse import Pulse
 from longitudinal.jobs.supervisor import ArchiveSilent, JobContext, JobCrashed
@@ -54,6 +54,8 @@ class Workplace:
         Of Orthanc on this machine.
     token
         Returns the Authorization header for a new worker.
+    module
+        What it runs: `jobs.worker`, which registers, or `jobs.measuring`.
     """
 
     python: Path
@@ -61,6 +63,7 @@ class Workplace:
     token: Callable[[], str]
     threads: int
     memory_mib: int
+    module: str = "longitudinal.jobs.worker"
 
 
 class TaskFailed(Exception):
@@ -98,9 +101,7 @@ class WorkerProcess:
         self._unread = b""
         self._answers: list[WorkerAnswer] = []
 
-    def run(
-        self, task: AlignTask | RefineTask, context: JobContext
-    ) -> Registered | RefinedMessage | Unusable:
+    def run(self, task: WorkerTask, context: JobContext) -> Registered | RefinedMessage | Measured | Unusable:
         """Do a task for a job, which can be watched and cancelled meanwhile.
 
         Raises
@@ -209,7 +210,7 @@ class WorkerProcess:
         # A pipe that is not read would fill and block the worker.
         self._words = self._open.enter_context(os.fdopen(os.memfd_create("worker"), "w+b"))
         self._process = subprocess.Popen(
-            [str(place.python), "-m", "longitudinal.jobs.worker"],
+            [str(place.python), "-m", place.module],
             env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words,
         )  # fmt: skip
         for stream in (self._process.stdin, self._process.stdout):

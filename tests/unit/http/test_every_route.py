@@ -160,6 +160,7 @@ SUCCESSES = [
     Drive("GET", "/studies/{study}", f"/studies/{THIRD}"),
     Drive("GET", "/series/{series}/stacks", f"/series/{FIRST}.1/stacks"),
     Drive("POST", "/points/resolve", "/points/resolve", CLICK),
+    Drive("POST", "/points/timeline", "/points/timeline", {**CLICK, "modalities": ["US"]}),
     Drive("POST", "/points/map", "/points/map", {**JOINED, "points": [[1, 2, 3]]}),
     Drive("GET", "/transforms", "/transforms", query={"patientId": "P"}),
     Drive("POST", "/transforms", "/transforms", {**UNJOINED, "matrix": EYE, "expectedErrorMm": 2}),
@@ -225,6 +226,13 @@ PROBLEMS = [
     Drive("POST", "/points/resolve", "/points/resolve", {**CLICK, "sopInstanceUid": PICTURE}, code="notIndexable"),
     Drive("POST", "/points/resolve", "/points/resolve", {"points": [CLICK, CLICK]}, code="answerTooLarge"),
     Drive("POST", "/points/resolve", "/points/resolve", {**CLICK, "refine": True}, code="tooManyJobs"),
+    *(
+        Drive("POST", "/points/timeline", "/points/timeline", {**CLICK, **body}, code=code)
+        for body, code in (
+            ({"sopInstanceUid": "1.9"}, "notFound"), ({"sopInstanceUid": IMAGE_TWICE}, "ambiguous"),
+            ({"row": 2_000}, "outsideImage"), ({"sopInstanceUid": PICTURE}, "notIndexable"), ({}, "tooManyJobs"),
+        )
+    ),
     Drive("GET", "/series/{series}/stacks", "/series/1.9/stacks", code="notFound"),
     Drive("GET", "/series/{series}/stacks", f"/series/{TWICE}.1/stacks", code="ambiguous"),
     *(
@@ -378,6 +386,7 @@ def test_without_its_index_every_route_says_so(shared: Served, monkeypatch: pyte
             "/openapi.json",
             "/uploads",
             "/points/resolve",
+            "/points/timeline",
         ) or drive.route.startswith("/docs")
         if needs_none or drive.before is not nothing:
             continue
