@@ -13,6 +13,7 @@ import { PageModel } from './page_model.js';
 import { Strip } from './strip.js';
 import { Tile } from './tile.js';
 import { Toolbar } from './toolbar.js';
+import { ValuesPanel } from '../values/panel.js';
 
 const NARROW = '(max-width: 1200px)';
 const NARROW_TILES = 4;
@@ -27,6 +28,7 @@ export function View({ address, go, api }) {
     go(next, { replace: true });
   }));
   useObservable(page);
+  const [areValuesOpen, openValues] = useState(false);
 
   useEffect(() => {
     if (writeAddress(address) !== own.current) {
@@ -46,6 +48,7 @@ export function View({ address, go, api }) {
       ${patient !== null && html`<h1 class="patient">${nameOf(patient)} <span class="quiet">${patient.patientId}</span></h1>`}
       ${patient?.identityConflict && html`<p class="warning">${word('page.identityConflict')}</p>`}
       <${Paging} page=${page} />
+      ${page.tiles.length > 0 && html`<button aria-expanded=${areValuesOpen} onClick=${() => openValues(!areValuesOpen)}>${word('values.button')}</button>`}
       ${page.tiles.length > 0 && html`<${ShownHeader} page=${page} />`}
     </${Bar}>
     <main class="point">
@@ -54,7 +57,10 @@ export function View({ address, go, api }) {
       ${page.tiles.length > 0 && html`<${Toolbar} page=${page} />`}
       ${message !== null && html`<p class="message warning" role="alert">${word(message.key, message.values)}</p>`}
       ${patient === null && message === null && html`<p class="message" role="status">${word('app.loading')}</p>`}
-      <${Grid} page=${page} />
+      <div class="work">
+        <${Grid} page=${page} />
+        ${areValuesOpen && html`<${ValuesPanel} page=${page} onClose=${() => openValues(false)} />`}
+      </div>
       <p class="visually-hidden" role="status">${announcement !== null && word(announcement.key, announcement.values)}</p>
     </main>`;
 }
