@@ -5,35 +5,20 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.measured_patient import FRAME, LESION, OTHER, PATIENT, SHIFT, files
+from tests.browser.measured_patient import FRAME, LESION, PATIENT
+from tests.browser.measured_server import POINT, measured_server
 from tests.browser.test_timeline_accessible import WIDTHS, check
 from tests.browser.timeline import WITHIN_MS, Timeline
 from tests.browser.viewer import Viewer
 from tests.orthanc.server import OrthancServer
 
-POINT = ",".join([PATIENT, FRAME, *map(str, LESION)])
-
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrthancServer]:
-    configuration = {"Longitudinal": {"AlignOnArrival": False}}
-    with OrthancServer(tmp_path_factory.mktemp("measured"), configuration=configuration) as server:
-        stored = files()
-        server.store_rest(stored)
-        server.wait_indexed(
-            lambda health: health["instances"] == len(stored) and not health["queued"], WITHIN_MS / 1000
-        )
-        matrix = np.eye(4)
-        matrix[:3, 3] = SHIFT
-        given = {
-            "sourceFrameOfReferenceUid": FRAME, "targetFrameOfReferenceUid": OTHER, "matrix": matrix.tolist(),
-            "expectedErrorMm": 2.0,
-        }  # fmt: skip
-        assert server.session.post("/imaging/transforms", json=given).status_code == 201
+    with measured_server(tmp_path_factory.mktemp("measured")) as server:
         yield server
 
 

@@ -26,6 +26,8 @@ export class PageModel extends SharedView {
     this.loader = new FrameLoader((address, init) => api.request(address, init));
     this.renderer = new Renderer();
     this.book = new SeriesBook(api);
+    /** @type {import('../lesions/model.js').LesionsModel | null} from when it is first wanted */
+    this.lesions = null;
     /** @type {any} */
     this.patient = null;
     /** @type {any} what was asked last, as resolve takes it */

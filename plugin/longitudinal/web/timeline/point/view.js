@@ -6,6 +6,8 @@ import { useObservable } from '../../shared/observable.js';
 import { word } from '../../shared/words.js';
 import { writeAddress } from '../address.js';
 import { Bar } from '../bar.js';
+import { LesionsModel } from '../lesions/model.js';
+import { LesionsPanel } from '../lesions/panel.js';
 import { actionOf, areLettersOn } from '../keyboard.js';
 import { ShownHeader } from '../panel/shown_header.js';
 import { act } from './keys.js';
@@ -29,6 +31,7 @@ export function View({ address, go, api }) {
   }));
   useObservable(page);
   const [areValuesOpen, openValues] = useState(false);
+  const [areLesionsOpen, openLesions] = useState(false);
 
   useEffect(() => {
     if (writeAddress(address) !== own.current) {
@@ -49,6 +52,7 @@ export function View({ address, go, api }) {
       ${patient?.identityConflict && html`<p class="warning">${word('page.identityConflict')}</p>`}
       <${Paging} page=${page} />
       ${page.tiles.length > 0 && html`<button aria-expanded=${areValuesOpen} onClick=${() => openValues(!areValuesOpen)}>${word('values.button')}</button>`}
+      ${page.tiles.length > 0 && html`<button aria-expanded=${areLesionsOpen} onClick=${() => { page.lesions ??= new LesionsModel(page); openLesions(!areLesionsOpen); }}>${word('lesions.button')}</button>`}
       ${page.tiles.length > 0 && html`<${ShownHeader} page=${page} />`}
     </${Bar}>
     <main class="point">
@@ -61,6 +65,7 @@ export function View({ address, go, api }) {
         <${Grid} page=${page} />
         ${areValuesOpen && html`<${ValuesPanel} page=${page} onClose=${() => openValues(false)} />`}
       </div>
+      ${areLesionsOpen && page.lesions !== null && html`<${LesionsPanel} page=${page} model=${page.lesions} onClose=${() => openLesions(false)} />`}
       <p class="visually-hidden" role="status">${announcement !== null && word(announcement.key, announcement.values)}</p>
     </main>`;
 }
