@@ -22,6 +22,8 @@ FAMILIES = {
     reasons.RefinementReason: "Refined points",
     reasons.SuvReason: "SUV",
     reasons.ValueReason: "Values at a place",
+    reasons.PlaceFault: "Places",
+    reasons.StaleReport: "Stale reports",
     reasons.UploadRefusal: "Uploads",
 }
 PACKAGE = ROOT / "plugin" / "longitudinal"

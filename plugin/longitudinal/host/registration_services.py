@@ -11,7 +11,7 @@ from longitudinal.alignment.outcome import Outcomes
 from longitudinal.host.loopback import Loopback
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.inventory import Inventory
-from longitudinal.jobs import measuring
+from longitudinal.jobs import measuring, report_process
 from longitudinal.jobs.acquisitions import Acquisitions
 from longitudinal.jobs.kinds import align as align_study
 from longitudinal.jobs.kinds import measure as measure_place
@@ -24,6 +24,7 @@ from longitudinal.jobs.kinds.measure import MeasurePlace
 from longitudinal.jobs.kinds.recheck import Recheck
 from longitudinal.jobs.kinds.refine import RefinePoint
 from longitudinal.jobs.queue import JobQueue
+from longitudinal.jobs.report_process import ReportProcess
 from longitudinal.jobs.scan_planes import last_updates
 from longitudinal.jobs.supervisor import Handler, Supervisor
 from longitudinal.jobs.worker_pool import WorkerPool
@@ -39,7 +40,13 @@ from longitudinal.values.plan import HeaderReader
 
 
 class RegistrationServices:
-    """Does align, refine and measure jobs from start to stop."""
+    """Does align, refine and measure jobs from start to stop.
+
+    Attributes
+    ----------
+    reports
+        Writes structured reports, in a process of its own.
+    """
 
     def __init__(
         self,
@@ -66,6 +73,7 @@ class RegistrationServices:
             settings.worker_threads,
             settings.worker_memory,
         )
+        self.reports = ReportProcess(WorkerProcess(workplace, report_process.MODULE))
         self._workers = WorkerPool([WorkerProcess(workplace) for _ in range(settings.worker_processes)])
         last_update_of = last_updates(readers, inventory)
         acquisition_of = Acquisitions(
@@ -88,8 +96,8 @@ class RegistrationServices:
         }  # fmt: skip
         self._supervisor = Supervisor(queue, handlers, lambda: False, settings.worker_processes)
         # A worker and a thread of its own: a click neither waits for an alignment nor interrupts it.
-        measurer = replace(workplace, threads=1, memory_mib=measuring.MEMORY_MIB, module=measuring.MODULE)
-        self._measurers = WorkerPool([WorkerProcess(measurer)])
+        measurer = replace(workplace, threads=1, memory_mib=measuring.MEMORY_MIB)
+        self._measurers = WorkerPool([WorkerProcess(measurer, measuring.MODULE)])
         measure = MeasurePlace(resolver, headers, last_update_of, self._measurers)
         self._measuring = Supervisor(queue, {measure_place.KIND: measure}, lambda: False)
 
@@ -104,6 +112,7 @@ class RegistrationServices:
         self._measuring.stop()
         self._workers.close()
         self._measurers.close()
+        self.reports.close()
 
 
 def _interpreter(settings: Settings) -> Path:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from longitudinal.dicom.reports.statement import PlaceStatement
 from longitudinal.reasons import AlignmentFailure, UnusableScan, ValueReason
 from longitudinal.settings import Acceptance
 from longitudinal.transforms.attempts import Figure
@@ -174,6 +175,25 @@ class RefinedMessage(msgspec.Struct, tag="refined", rename="camel", frozen=True)
     peak_mib: float
 
 
+class ReportToWrite(msgspec.Struct, frozen=True):
+    """A report, and a DICOM file with the header of the image that it is about."""
+
+    statement: PlaceStatement
+    reference: bytes
+
+
+class WriteTask(msgspec.Struct, tag="write", frozen=True):
+    """Write structured reports; only for the process for reports."""
+
+    reports: list[ReportToWrite]
+
+
+class Written(msgspec.Struct, tag="written", frozen=True):
+    """The reports as DICOM files, in their order."""
+
+    files: list[bytes]
+
+
 class Unusable(msgspec.Struct, tag="unusable", rename="camel", frozen=True):
     """One of the scans cannot be registered at all: a reason code and its detail."""
 
@@ -200,8 +220,9 @@ class Unanswered(msgspec.Struct, tag="unanswered", frozen=True):
     error: str
 
 
-WorkerTask = AlignTask | RefineTask | MeasureTask
-WorkerAnswer = ProgressMessage | Registered | RefinedMessage | Measured | Unusable | Failed | Unanswered
+WorkerTask = AlignTask | RefineTask | MeasureTask | WriteTask
+WorkerResult = Registered | RefinedMessage | Measured | Written | Unusable
+WorkerAnswer = ProgressMessage | WorkerResult | Failed | Unanswered
 
 
 def rounded(value: float) -> float | None:

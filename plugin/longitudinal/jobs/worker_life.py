@@ -1,10 +1,7 @@
 """How every worker process lives: it stays out of Orthanc's way, does tasks while there are some, and ends with Orthanc."""
 
-import ctypes
 import os
-import resource
 import select
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -14,22 +11,17 @@ import msgspec
 
 from longitudinal.jobs.messages import (
     LONGEST_SECONDS,
-    MEMORY_VARIABLE,
-    PARENT_VARIABLE,
     TOKEN_VARIABLE,
     URL_VARIABLE,
     ProgressMessage,
     WorkerAnswer,
 )
 from longitudinal.jobs.pixels import PixelSource
+from longitudinal.jobs.worker_start import LOWEST_PRIORITY, settle_in
 
-# Linux, sys/prctl.h: the signal this process gets when the thread that started it ends.
-_PR_SET_PDEATHSIG = 1
-_LOWEST_PRIORITY = 19
 # After so long without a task it ends and gives its memory back; the next task starts another.
 _IDLE_SECONDS = 120.0
 _SAY_SECONDS = 0.2
-_MIB = 1024 * 1024
 
 
 class Voice:
@@ -85,7 +77,7 @@ def live(
     longest
         As `Voice` takes it.
     """
-    memory = _settle_in()
+    memory = settle_in(LOWEST_PRIORITY)
     url, token = os.environ.pop(URL_VARIABLE), os.environ.pop(TOKEN_VARIABLE)
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as output:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what native code prints is no answer
@@ -97,16 +89,3 @@ def live(
             if not line:
                 return
             voice.say(answer(line))
-
-
-def _settle_in() -> int:
-    """Die with Orthanc, stay behind everybody else, take no more memory than allowed: so many bytes."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != int(os.environ.pop(PARENT_VARIABLE)):  # it was gone before we asked
-        raise SystemExit(0)
-    os.setpriority(os.PRIO_PROCESS, 0, _LOWEST_PRIORITY)
-    # What the process itself allocates; RLIMIT_AS would count every library that is mapped, and each thread's stack.
-    limit = int(os.environ.pop(MEMORY_VARIABLE)) * _MIB
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    return limit

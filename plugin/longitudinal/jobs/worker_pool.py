@@ -11,6 +11,7 @@ from longitudinal.jobs.messages import (
     RefineTask,
     Registered,
     Unusable,
+    WorkerResult,
     WorkerTask,
 )
 from longitudinal.jobs.supervisor import JobContext
@@ -57,9 +58,7 @@ class WorkerPool:
         assert isinstance(answer, Measured)
         return answer
 
-    def _run(
-        self, task: WorkerTask, context: JobContext
-    ) -> Registered | RefinedMessage | Measured | Unusable:
+    def _run(self, task: WorkerTask, context: JobContext) -> WorkerResult:
         worker = self._idle.get()
         try:
             return worker.run(task, context)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import msgspec
 
@@ -19,17 +19,14 @@ from longitudinal.jobs.messages import (
     TOKEN_VARIABLE,
     URL_VARIABLE,
     Failed,
-    Measured,
     ProgressMessage,
-    RefinedMessage,
-    Registered,
     Unanswered,
-    Unusable,
     WorkerAnswer,
+    WorkerResult,
     WorkerTask,
 )
 from longitudinal.jobs.pulse import Pulse
-from longitudinal.jobs.supervisor import ArchiveSilent, JobContext, JobCrashed
+from longitudinal.jobs.supervisor import ArchiveSilent, JobCrashed
 from longitudinal.reasons import AlignmentFailure
 
 LOGGER = logging.getLogger(__name__)
@@ -54,8 +51,6 @@ class Workplace:
         Of Orthanc on this machine.
     token
         Returns the Authorization header for a new worker.
-    module
-        What it runs: `jobs.worker`, which registers, or `jobs.measuring`.
     """
 
     python: Path
@@ -63,7 +58,19 @@ class Workplace:
     token: Callable[[], str]
     threads: int
     memory_mib: int
-    module: str = "longitudinal.jobs.worker"
+
+
+class Watch(Protocol):
+    """Who waits for a task: a job, or a request."""
+
+    def checkpoint(self) -> None:
+        """Called several times a second; what it raises ends the task."""
+
+    def beat(self, seconds_ago: float = 0.0) -> None:
+        """When the process last gave a sign of life."""
+
+    def report(self, progress: float, stage: str) -> None:
+        """How far the task is, 0..1."""
 
 
 class TaskFailed(Exception):
@@ -90,10 +97,11 @@ class NoInterpreter(Exception):
 
 
 class WorkerProcess:
-    """One process, used by one thread at a time."""
+    """One process, used by one thread at a time; `module` is what it runs."""
 
-    def __init__(self, workplace: Workplace) -> None:
+    def __init__(self, workplace: Workplace, module: str = "longitudinal.jobs.worker") -> None:
         self._workplace = workplace
+        self._module = module
         self._process: subprocess.Popen[bytes] | None = None
         self._words: IO[bytes]
         self._pulse: Pulse
@@ -101,7 +109,7 @@ class WorkerProcess:
         self._unread = b""
         self._answers: list[WorkerAnswer] = []
 
-    def run(self, task: WorkerTask, context: JobContext) -> Registered | RefinedMessage | Measured | Unusable:
+    def run(self, task: WorkerTask, context: Watch) -> WorkerResult:
         """Do a task for a job, which can be watched and cancelled meanwhile.
 
         Raises
@@ -133,7 +141,7 @@ class WorkerProcess:
             raise ArchiveSilent(answer.error)
         return answer
 
-    def _next_answer(self, context: JobContext) -> WorkerAnswer:
+    def _next_answer(self, context: Watch) -> WorkerAnswer:
         while not self._answers:
             self._look_after(context)
             self._answers += [msgspec.json.decode(line, type=WorkerAnswer) for line in self._lines()]
@@ -150,7 +158,7 @@ class WorkerProcess:
         self._open.close()
         self._unread, self._answers = b"", []
 
-    def _look_after(self, context: JobContext) -> None:
+    def _look_after(self, context: Watch) -> None:
         """Check whether the job may continue, and whether the process is alive. Raises JobInterruption, JobCrashed."""
         context.checkpoint()
         fault = self._pulse.fault()
@@ -158,7 +166,7 @@ class WorkerProcess:
         if fault is not None:
             raise JobCrashed(fault)
 
-    def _send(self, line: bytes, context: JobContext) -> None:
+    def _send(self, line: bytes, context: Watch) -> None:
         """Give the task to the present process, or to a new one if that has ended."""
         if self._process is not None and self._process.poll() is None:
             try:
@@ -173,7 +181,7 @@ class WorkerProcess:
         except OSError as error:
             raise self._crash() from error
 
-    def _write(self, line: bytes, context: JobContext) -> None:
+    def _write(self, line: bytes, context: Watch) -> None:
         """Write to a process that may read slowly, or not at all. Raises as `_look_after` does, and OSError."""
         assert self._process is not None
         assert self._process.stdin is not None
@@ -210,7 +218,7 @@ class WorkerProcess:
         # A pipe that is not read would fill and block the worker.
         self._words = self._open.enter_context(os.fdopen(os.memfd_create("worker"), "w+b"))
         self._process = subprocess.Popen(
-            [str(place.python), "-m", place.module],
+            [str(place.python), "-m", self._module],
             env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words,
         )  # fmt: skip
         for stream in (self._process.stdin, self._process.stdout):
