@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.measured_patient import GAP, LESION, RADII, SPACING, UID
+from tests.browser.measured_patient import GAP, LESION, PATIENT, RADII, SPACING, UID
 from tests.browser.measured_server import POINT, measured_server
 from tests.browser.test_timeline_accessible import WIDTHS, check
-from tests.browser.timeline import Tile, Timeline
+from tests.browser.timeline import WITHIN_MS, Tile, Timeline
 from tests.browser.viewer import Viewer
 from tests.orthanc.server import OrthancServer
 
@@ -163,3 +163,25 @@ def test_axe_finds_nothing(timeline: Timeline, width: str) -> None:
     page.wait_for_timeout(300)
     across(timeline.tile(f"{UID}.1"), RADII[1])
     check(page, f"lesions, {width}")
+
+
+def test_what_is_kept_is_a_report_and_comes_back_with_the_page(timeline: Timeline) -> None:
+    page = timeline.page
+    for study in (1, 2):
+        timeline.tile(f"{UID}.{study}").wait_painted()
+        page.get_by_role("group", name="Next line").get_by_role("button", name="Long axis").click()
+        across(timeline.tile(f"{UID}.{study}"), RADII[study])
+    page.get_by_label("Name").fill("seg VII")
+    sizes = [drawn(timeline, study) for study in (1, 2)]
+    page.get_by_role("button", name="Keep in the archive").click()
+    expect(page.get_by_role("button", name="Keep in the archive")).to_be_disabled(timeout=WITHIN_MS)
+    kept = timeline.server.session.get("/imaging/places", params={"patientId": PATIENT}).json()["places"]
+    (place,) = [one for one in kept if one["name"] == "seg VII"]
+    lengths = [report["diameters"][0]["lengthMm"] for report in place["reports"]]
+    assert lengths == pytest.approx(sizes, abs=0.1)
+    page.reload()
+    page.get_by_role("button", name="Lesions", exact=True).click()
+    expect(page.locator(".lesion-table")).to_contain_text("seg VII", timeout=WITHIN_MS)
+    expect(page.locator(".lesion-table")).not_to_contain_text("not kept yet")
+    assert drawn(timeline, 1) == pytest.approx(sizes[0], abs=0.1)
+    timeline.server.session.delete(f"/imaging/places/{place['id']}").raise_for_status()

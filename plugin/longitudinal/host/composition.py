@@ -31,7 +31,7 @@ from longitudinal.ingest.repair import Repair
 from longitudinal.ingest.reverify import Reverify
 from longitudinal.ingest.stored_objects import StoredHeaders, StoredObjects
 from longitudinal.patients.catalogue import Catalogue
-from longitudinal.places.places import Places
+from longitudinal.places.diameters import MeasuredPlaces
 from longitudinal.places.writing import PlaceReports
 from longitudinal.points.point_map import PointMapper
 from longitudinal.points.resolver import Resolver
@@ -180,7 +180,7 @@ def _services(
         of.annotations, of.loopback, of.statements, resolver, links, of.archive.has_instance, repair.gone,
         StoredHeaders(of.archive, of.inventory, STORED_VALUE_TAGS | SUV_TAGS),
     )  # fmt: skip
-    places = Places(
+    places = MeasuredPlaces(
         of.readers, of.catalogue, of.archive, resolver,
         PlaceReports(
             of.archive, registration.reports, of.loopback, repair.report, repair.gone, settings.uid_root

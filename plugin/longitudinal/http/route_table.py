@@ -10,6 +10,7 @@ from longitudinal.http.refinements import Refinements
 from longitudinal.http.router import Limits, Router
 from longitudinal.http.routes.about import Versions, about_routes
 from longitudinal.http.routes.alignments import alignment_routes
+from longitudinal.http.routes.diameters import diameter_routes
 from longitudinal.http.routes.documentation import with_documentation
 from longitudinal.http.routes.header import header_routes
 from longitudinal.http.routes.images import image_routes
@@ -32,7 +33,7 @@ from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.pictures import Pictures
 from longitudinal.patients.study_lookup import StudyLookup
-from longitudinal.places.places import Places
+from longitudinal.places.diameters import MeasuredPlaces
 from longitudinal.points.point_map import PointMapper
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
@@ -66,7 +67,7 @@ class Services:
     stack_reader: StackReader
     point_mapper: PointMapper
     given: GivenTransforms
-    places: Places
+    places: MeasuredPlaces
     receiver: ArchiveReceiver
     admission: Admission
     versions: Callable[[], Versions]
@@ -86,6 +87,7 @@ def build_router(of: Services) -> Router:
         *image_routes(settings.root, lookup, Pictures(readers, of.inventory.tags)),
         *patient_routes(readers, catalogue, queue, of.ohif_root),
         *place_routes(of.places),
+        *diameter_routes(of.places),
         *point_routes(of.resolver, Refinements(of.resolver, queue, of.admission)),
         *place_value_routes(Measurements(of.resolver, queue, of.admission)),
         *point_map_routes(of.point_mapper),

@@ -153,6 +153,22 @@ def a_place(served: Served) -> str:
     return place
 
 
+DRAWN = {
+    "sopInstanceUid": IMAGE, "name": "seg VII",
+    "diameters": [{"axis": "long", "points": [[2, 1], [2, 4]]}, {"axis": "short", "points": [[1, 2], [3, 2]]}],
+}  # fmt: skip
+
+
+def a_diameter(served: Served) -> str:
+    return str(served.ask("POST", "/diameters", DRAWN).json["id"])
+
+
+def a_diameter_and_nothing_is_taken(served: Served) -> str:
+    place = a_diameter(served)
+    nothing_is_taken(served)
+    return place
+
+
 def a_place_and_nothing_is_taken(served: Served) -> str:
     place = a_place(served)
     nothing_is_taken(served)
@@ -184,6 +200,21 @@ def anothers_place(served: Served) -> str:
     return place
 
 
+def an_untracked_place(served: Served) -> None:
+    """Another software's report, without a tracking UID."""
+    served.ask("POST", "/places", KEEP)
+    (report,) = [ds for _, ds in served.archive.datasets() if ds.Modality == "SR"]
+    report.Manufacturer, report.SOPInstanceUID = "Other", "1.2.3.4.5"
+    report.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4.5"
+    for container in report.ContentSequence[-1].ContentSequence:
+        container.ContentSequence = [
+            item
+            for item in container.ContentSequence
+            if item.ConceptNameCodeSequence[0].CodeValue not in ("112039", "112040")
+        ]
+    served.store(report)
+
+
 def a_place_of_two(served: Served) -> str:
     """The same report under two patients."""
     place = str(served.ask("POST", "/places", KEEP).json["id"])
@@ -207,6 +238,8 @@ SUCCESSES = [
     Drive("PUT", "/places/{place}", "/places/{}", {"name": "seg VIII"}, before=a_place),
     Drive("DELETE", "/places/{place}", "/places/{}", before=a_place),
     Drive("POST", "/places/{place}/studies", "/places/{}/studies", {}, before=a_place),
+    Drive("POST", "/diameters", "/diameters", DRAWN),
+    Drive("DELETE", "/places/{place}/diameters/{study}", f"/places/{{}}/diameters/{FIRST}", before=a_diameter),
     Drive("DELETE", "/places/{place}/studies/{study}", f"/places/{{}}/studies/{SECOND}", before=a_place),
     Drive("GET", "", ""),
     Drive("GET", "/health", "/health"),
@@ -253,6 +286,25 @@ UNKNOWN, AMBIGUOUS, TWO_PATIENTS = (
 OF_BOTH = {"sourceFrameOfReferenceUid": f"{TWICE}.9", "targetFrameOfReferenceUid": f"{TWICE}.9"}
 START = {"patientId": "P", "initial": {**UNJOINED, "matrix": EYE}}
 PROBLEMS = [
+    *(
+        Drive("POST", "/diameters", "/diameters", {**DRAWN, **body}, before=before, code=code)
+        for body, before, code in (
+            ({"sopInstanceUid": "1.9"}, nothing, "notFound"), ({"sopInstanceUid": IMAGE_TWICE}, nothing, "ambiguous"),
+            ({"sopInstanceUid": PICTURE}, nothing, "notIndexable"), ({}, nothing_is_taken, "archiveFailed"),
+            ({"diameters": [{"axis": "long", "points": [[2, 1], [2, 4_000]]}]}, nothing, "outsideImage"),
+            ({}, no_writer, "writerUnavailable"),
+        )
+    ),
+    Drive("POST", "/diameters", "/diameters", {**DRAWN, "name": None, "place": VENDORS}, before=nothing, code="notFound"),
+    Drive("POST", "/diameters", "/diameters", {**DRAWN, "name": None, "place": "1.2.3.4.5.1"}, before=an_untracked_place,
+          code="conflict"),
+    *(
+        Drive("DELETE", "/places/{place}/diameters/{study}", f"/places/{path}/diameters/{FIRST}", before=before, code=code)
+        for path, before, code in (
+            ("1.2.99", nothing, "notFound"), ("{}", a_place_of_two, "ambiguous"), ("{}", a_place, "conflict"),
+            ("{}", a_diameter_and_nothing_is_taken, "archiveFailed"),
+        )
+    ),
     Drive("GET", "/places", "/places", query={"patientId": "nobody"}, code="notFound"),
     Drive("GET", "/places", "/places", query={"patientId": MANY_NAMELESS}, code="ambiguous"),
     Drive("POST", "/places", "/places", {**KEEP, "sopInstanceUid": "1.9"}, code="notFound"),

@@ -133,14 +133,20 @@ function Line({ tile, lesion, axis, from, to, mm, isSelected, isLive, hands }) {
     onKeyDown=${(/** @type {any} */ event) => hands.press(event, lesion, axis, number)} />`;
   return html`<g class="diameter ${isSelected ? 'selected' : ''}" data-study=${tile.uid} data-axis=${axis} data-mm=${mm}>
     <path class="under" d=${pathOf(from, to)} /><path d=${pathOf(from, to)} />
-    <${Label} at=${axis === 'long' ? to : from} text=${text} />
+    <${Label} ...${labelPlace(axis, from, to)} text=${text} />
     ${isLive && [handle(to, from, 0), handle(from, to, 1)]}
   </g>`;
 }
 
-/** @param {{at: {x: number, y: number}, text: string}} props */
-function Label({ at, text }) {
-  return html`<text class="under" x=${at.x + 8} y=${at.y - 6}>${text}</text><text x=${at.x + 8} y=${at.y - 6}>${text}</text>`;
+/** Apart from each other: beside the right end of the long axis, below the lower end of the short one. @param {string} axis @param {any} from @param {any} to */
+export function labelPlace(axis, from, to) {
+  const end = axis === 'long' ? (from.x > to.x ? from : to) : (from.y > to.y ? from : to);
+  return axis === 'long' ? { at: end, dx: 8, dy: 4 } : { at: end, dx: -14, dy: 16 };
+}
+
+/** @param {{at: {x: number, y: number}, text: string, dx?: number, dy?: number}} props */
+function Label({ at, text, dx = 8, dy = -6 }) {
+  return html`<text class="under" x=${at.x + dx} y=${at.y + dy}>${text}</text><text x=${at.x + dx} y=${at.y + dy}>${text}</text>`;
 }
 
 /** @param {{x: number, y: number}} from @param {{x: number, y: number}} to */

@@ -5,7 +5,7 @@ import { edgesOf } from '../../shared/geometry.js';
 import { saveBlob } from '../../shared/save.js';
 import { word } from '../../shared/words.js';
 import { titleOf } from '../point/tile.js';
-import { linesOf } from './draw.js';
+import { labelPlace, linesOf } from './draw.js';
 
 const FOOT = 46; // CSS pixels below the picture
 
@@ -47,8 +47,8 @@ function overlay(context, tile) {
   if (tile.page.lesions !== null) {
     for (const { lesion, axis, from, to, mm } of linesOf(tile, tile.page.lesions)) {
       stroke(context, from, to, '#7ce6d8');
-      const place = axis === 'long' ? to : from;
-      say(context, word(`lesions.drawn.${axis}`, { name: lesion.name, mm: mm.toFixed(1) }), place.x + 8, place.y - 8, '#7ce6d8');
+      const { at: place, dx, dy } = labelPlace(axis, from, to);
+      say(context, word(`lesions.drawn.${axis}`, { name: lesion.name, mm: mm.toFixed(1) }), place.x + dx, place.y + dy, '#7ce6d8');
     }
   }
   const edges = edgesOf(plane.orientation, tile);

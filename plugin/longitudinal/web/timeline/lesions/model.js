@@ -3,7 +3,9 @@
 
 import { distance } from '../../shared/geometry.js';
 import { Observable } from '../../shared/observable.js';
+import { detailOf } from '../point/messages.js';
 import { sumsOf } from './arithmetic.js';
+import { keep, lesionsOf, remember, rename } from './kept.js';
 
 /**
  * @typedef {import('../../shared/geometry.js').Vector} Vector
@@ -24,6 +26,9 @@ import { sumsOf } from './arithmetic.js';
  * @property {string} organ
  * @property {boolean} isNode
  * @property {Map<string, Measured>} studies by StudyInstanceUID
+ * @property {Map<string, Measured[]>} others what other software measured, beside it
+ * @property {boolean} isStored whether its id is that of a place in the archive
+ * @property {string} [storedName] what the archive calls it
  */
 
 /** Shorter is no diameter but a click. */
@@ -41,6 +46,7 @@ export class LesionsModel extends Observable {
     /** @type {Axis} what is drawn next */
     this.axis = 'long';
     this.isDrawing = false;
+    this.isKeeping = false;
     this.baseline = '';
     this.made = 0;
     /** @type {import('../point/messages.js').Message | null} */
@@ -80,7 +86,80 @@ export class LesionsModel extends Observable {
   }
 
   get hasUnkept() {
-    return this.lesions.some((lesion) => [...lesion.studies.values()].some(({ isKept }) => !isKept));
+    return this.lesions.some((lesion) => (lesion.storedName !== undefined && lesion.name !== lesion.storedName)
+      || [...lesion.studies.values()].some(({ isKept }) => !isKept));
+  }
+
+  // The archive
+
+  /** What is kept, beside what is drawn and not kept yet. */
+  async load() {
+    const { page } = this;
+    const { signal } = page.life;
+    try {
+      const answer = await page.api.ask(`/places?patientId=${encodeURIComponent(page.patient.orthancPatientId)}`, { signal });
+      const drawn = new Map(this.lesions.map((lesion) => [lesion.id, lesion]));
+      const kept = lesionsOf(answer).map((lesion) => {
+        const unkept = [...drawn.get(lesion.id)?.studies ?? []].filter(([, measured]) => !measured.isKept);
+        drawn.delete(lesion.id);
+        return { ...lesion, studies: new Map([...lesion.studies, ...unkept]) };
+      });
+      this.lesions = [...kept, ...[...drawn.values()].filter(({ isStored }) => !isStored)];
+      this.selected = this.lesions.find(({ id }) => id === this.selected?.id) ?? null;
+    } catch (error) {
+      if (!signal.aborted) {
+        this.message = { key: 'lesions.notRead', values: { detail: detailOf(error) } };
+      }
+    }
+    this.redraw();
+  }
+
+  /** Everything that was drawn and is not kept yet; what stays unkept stays drawn. */
+  async keep() {
+    const { page } = this;
+    const { signal } = page.life;
+    this.isKeeping = true;
+    this.message = null;
+    this.redraw();
+    try {
+      for (const lesion of this.lesions) {
+        for (const [study, measured] of lesion.studies) {
+          if (!measured.isKept && measured.picture !== null) {
+            const place = await keep(page.api, lesion, measured, await this.planeOf(study, measured), signal);
+            lesion.studies.set(study, { ...measured, isKept: true });
+            Object.assign(lesion, { id: place.id, isStored: true });
+            remember(lesion);
+          }
+        }
+        if (lesion.isStored && lesion.storedName !== undefined && lesion.name !== lesion.storedName) {
+          await rename(page.api, lesion, signal);
+        }
+      }
+    } catch (error) {
+      if (!signal.aborted) {
+        this.message = { key: 'lesions.notKept', values: { detail: detailOf(error) } };
+      }
+    }
+    this.isKeeping = false;
+    const { message } = this;
+    await this.load();
+    this.message = message;
+    this.redraw();
+  }
+
+  /** @param {string} study @param {Measured} measured @returns {Promise<import('../../shared/geometry.js').Plane>} */
+  async planeOf(study, { picture }) {
+    const tile = this.studies.find(({ uid }) => uid === study);
+    for (const { orthancSeriesId } of tile?.study.series ?? []) {
+      const series = await this.page.book.get(orthancSeriesId);
+      for (const { pictures } of series.sequences) {
+        const found = pictures.find((one) => one.sopInstanceUid === picture?.sopInstanceUid && one.frameNumber === picture.frameNumber);
+        if (found?.plane) {
+          return found.plane;
+        }
+      }
+    }
+    throw new Error('the image is not in the archive any more');
   }
 
   // Changing
@@ -88,7 +167,7 @@ export class LesionsModel extends Observable {
   /** @returns {Lesion} */
   add() {
     this.made += 1;
-    const lesion = { id: `drawn.${this.made}`, name: `Lesion ${this.lesions.length + 1}`, organ: '', isNode: false, studies: new Map() };
+    const lesion = { id: `drawn.${this.made}`, name: `Lesion ${this.lesions.length + 1}`, organ: '', isNode: false, studies: new Map(), others: new Map(), isStored: false };
     this.lesions = [...this.lesions, lesion];
     this.select(lesion);
     return lesion;
@@ -104,6 +183,9 @@ export class LesionsModel extends Observable {
   /** @param {Lesion} lesion @param {Partial<Lesion>} what */
   change(lesion, what) {
     Object.assign(lesion, what);
+    if (lesion.isStored) {
+      remember(lesion);
+    }
     this.redraw();
   }
 

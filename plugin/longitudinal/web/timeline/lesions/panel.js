@@ -13,7 +13,10 @@ import { csvOf, LesionTable } from './table.js';
 /** @param {{page: import('../point/page_model.js').PageModel, model: import('./model.js').LesionsModel, onClose: () => void}} props */
 export function LesionsPanel({ page, model, onClose }) {
   useObservable(model);
-  useEffect(() => () => model.draw(false), [model]);
+  useEffect(() => {
+    model.load();
+    return () => model.draw(false);
+  }, [model]);
   useEffect(() => warnOfLoss(model), [model]);
   const { selected, message } = model;
   const tile = page.active ?? page.asked;
@@ -23,6 +26,7 @@ export function LesionsPanel({ page, model, onClose }) {
       <button onClick=${() => model.add()}>${word('lesions.add')}</button>
       <label class="group">${word('lesions.baseline')} <select value=${model.studies[model.baselineIndex]?.uid} onChange=${(/** @type {any} */ event) => { model.baseline = event.target.value; model.redraw(); }}>
         ${model.studies.map((one) => html`<option key=${one.uid} value=${one.uid}>${one.study.studyDate || word('tile.noDate')}</option>`)}</select></label>
+      <button disabled=${!model.hasUnkept || model.isKeeping} onClick=${() => model.keep()} title=${word('lesions.keep.title')}>${word(model.isKeeping ? 'lesions.keeping' : 'lesions.keep')}</button>
       <span class="spacer"></span>
       <button disabled=${model.lesions.length === 0} onClick=${() => saveText(csvOf(model), 'lesions.csv', 'text/csv')}>${word('values.csv')}</button>
       <button disabled=${model.lesions.length === 0} onClick=${() => print()}>${word('lesions.print')}</button>

@@ -5,6 +5,7 @@ import { html } from '../../shared/html.js';
 import { word } from '../../shared/words.js';
 import { titleOf } from '../point/tile.js';
 import { faultsOf, nadirOf, percent } from './arithmetic.js';
+import { sizeWords } from './kept.js';
 import { lengthOf, offRightAngle } from './model.js';
 
 const SKEWED = 10; // degrees
@@ -36,8 +37,9 @@ export function LesionTable({ model }) {
 /** @param {any} props */
 function Cell({ model, row, lesion, tile, at }) {
   const measured = lesion.studies.get(tile.uid);
+  const others = (lesion.others.get(tile.uid) ?? []).map((/** @type {any} */ one, /** @type {number} */ number) => html`<br key=${number} /><span class="quiet">${word('lesions.other', { name: one.by, size: sizeWords(one) })}</span>`);
   if (measured === undefined) {
-    return html`<span class="quiet">${word('lesions.notMeasured')}</span>`;
+    return html`<span class="quiet">${word('lesions.notMeasured')}</span>${others}`;
   }
   const size = row.sizes[at];
   const { baselineIndex } = model;
@@ -47,7 +49,7 @@ function Cell({ model, row, lesion, tile, at }) {
     ${at > baselineIndex && html`<br />${changes(percent(size, row.sizes[baselineIndex]), percent(size, nadirOf(row, baselineIndex, at)))}`}
     ${row.isNode && size === null && html`<br /><span class="warning">${word('lesions.needsShort')}</span>`}
     ${skew !== null && skew > SKEWED && html`<br /><span class="warning">${word('lesions.skewed', { degrees: skew.toFixed(0) })}</span>`}
-    ${measured.by !== '' && html`<br /><span class="quiet">${word('lesions.by', { name: measured.by })}</span>`}`;
+    <br /><span class="quiet">${measured.isKept ? word('lesions.by', { name: measured.by }) : word('lesions.unkept')}</span>${others}`;
 }
 
 /** @param {number | null} fromBaseline @param {number | null} fromNadir per cent */
