@@ -10,11 +10,13 @@
  * @typedef {{patientId: string, frameOfReferenceUid: string, x: number, y: number, z: number}} BodyPoint LPS, mm
  * @typedef {{sopInstanceUid: string, frameNumber: number, row: number, column: number}} Pixel as resolve takes it
  * @typedef {object} Address
- * @property {'find' | 'point'} view
+ * @property {'find' | 'point' | 'align' | 'review'} view
  * @property {string} [patient] PatientID or Orthanc id
  * @property {string} [study] StudyInstanceUID or Orthanc id
  * @property {BodyPoint | Pixel} [point]
  * @property {string} [query] what is looked for in the list
+ * @property {string} [source] StudyInstanceUID or Orthanc id: of two studies that are aligned by hand
+ * @property {string} [target]
  */
 
 /** @param {string} search such as location.search @returns {Address} */
@@ -23,14 +25,21 @@ export function readAddress(search) {
   const patient = query.get('patient') || undefined;
   const study = query.get('study') || undefined;
   const point = readPoint(search);
-  const isFind = query.get('view') === 'find' || !(patient || study || point);
+  const view = query.get('view');
+  if (view === 'review' || (view === 'align' && patient)) {
+    return { view, patient, ...pairOf(query) };
+  }
+  const isFind = view === 'find' || !(patient || study || point);
   const text = query.get('query');
   return { view: isFind ? 'find' : 'point', patient, study, point, ...(text ? { query: text } : {}) };
 }
 
 /** @param {Partial<Address>} address @returns {string} a query, "?" where it is empty */
-export function writeAddress({ view, patient, study, point, query }) {
+export function writeAddress({ view, patient, study, point, query, source, target }) {
   const parts = [];
+  if (view === 'align' || view === 'review') {
+    parts.push(`view=${view}`);
+  }
   if (view === 'find' && patient) {
     parts.push('view=find');
   }
@@ -46,7 +55,18 @@ export function writeAddress({ view, patient, study, point, query }) {
   if (point) {
     parts.push(`point=${writePoint(point)}`);
   }
+  for (const [name, uid] of [['source', source], ['target', target]]) {
+    if (uid) {
+      parts.push(`${name}=${encodeURIComponent(uid)}`);
+    }
+  }
   return `?${parts.join('&')}`;
+}
+
+/** The two studies of an alignment by hand. @param {URLSearchParams} query */
+function pairOf(query) {
+  const named = ['source', 'target'].map((name) => [name, query.get(name) || undefined]).filter(([, uid]) => uid !== undefined);
+  return Object.fromEntries(named);
 }
 
 /** @param {BodyPoint | Pixel} point @returns {string} */
