@@ -21,6 +21,7 @@ from longitudinal.http.routes.place_values import place_value_routes
 from longitudinal.http.routes.places import place_routes
 from longitudinal.http.routes.point_map import point_map_routes
 from longitudinal.http.routes.points import point_routes
+from longitudinal.http.routes.reviews import review_routes
 from longitudinal.http.routes.series import series_routes
 from longitudinal.http.routes.studies import study_routes
 from longitudinal.http.routes.transforms import transform_routes
@@ -94,6 +95,7 @@ def build_router(of: Services) -> Router:
         *series_routes(of.stack_reader),
         *study_routes(readers, lookup, queue, of.ohif_root),
         *transform_routes(of.given),
+        *review_routes(of.given),
         *upload_routes(of.receiver, settings.max_upload),
     ]
     described = with_documentation(settings.root, routes, settings.allowed_frame_ancestors)
