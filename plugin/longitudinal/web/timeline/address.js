@@ -17,6 +17,7 @@
  * @property {string} [query] what is looked for in the list
  * @property {string} [source] StudyInstanceUID or Orthanc id: of two studies that are aligned by hand
  * @property {string} [target]
+ * @property {string} [review] id of the transform that is reviewed in the point view
  */
 
 /** @param {string} search such as location.search @returns {Address} */
@@ -31,11 +32,12 @@ export function readAddress(search) {
   }
   const isFind = view === 'find' || !(patient || study || point);
   const text = query.get('query');
-  return { view: isFind ? 'find' : 'point', patient, study, point, ...(text ? { query: text } : {}) };
+  const review = query.get('review');
+  return { view: isFind ? 'find' : 'point', patient, study, point, ...(text ? { query: text } : {}), ...(review ? { review } : {}) };
 }
 
 /** @param {Partial<Address>} address @returns {string} a query, "?" where it is empty */
-export function writeAddress({ view, patient, study, point, query, source, target }) {
+export function writeAddress({ view, patient, study, point, query, source, target, review }) {
   const parts = [];
   if (view === 'align' || view === 'review') {
     parts.push(`view=${view}`);
@@ -55,7 +57,7 @@ export function writeAddress({ view, patient, study, point, query, source, targe
   if (point) {
     parts.push(`point=${writePoint(point)}`);
   }
-  for (const [name, uid] of [['source', source], ['target', target]]) {
+  for (const [name, uid] of [['source', source], ['target', target], ['review', review]]) {
     if (uid) {
       parts.push(`${name}=${encodeURIComponent(uid)}`);
     }

@@ -12,6 +12,7 @@ import { actionOf, areLettersOn } from '../keyboard.js';
 import { ShownHeader } from '../panel/shown_header.js';
 import { act } from './keys.js';
 import { PageModel } from './page_model.js';
+import { ReviewBar } from '../review/review_bar.js';
 import { Strip } from './strip.js';
 import { Tile } from './tile.js';
 import { Toolbar } from './toolbar.js';
@@ -24,13 +25,15 @@ const WIDE_TILES = 6;
 /** @param {import('../app.js').ViewProps} props */
 export function View({ address, go, api }) {
   const own = useRef(''); // the address that this page has written itself
+  const reviewed = useRef(address.review ? { review: address.review } : {});
   const [page] = useState(() => new PageModel(api, (point) => {
-    const next = { point };
+    const next = { point, ...reviewed.current };
     own.current = writeAddress(next);
     go(next, { replace: true });
   }));
   useObservable(page);
   const [areValuesOpen, openValues] = useState(false);
+  const [review, setReview] = useState(address.review);
   const [areLesionsOpen, openLesions] = useState(false);
 
   useEffect(() => {
@@ -51,6 +54,7 @@ export function View({ address, go, api }) {
       ${patient !== null && html`<h1 class="patient">${nameOf(patient)} <span class="quiet">${patient.patientId}</span></h1>`}
       ${patient?.identityConflict && html`<p class="warning">${word('page.identityConflict')}</p>`}
       <${Paging} page=${page} />
+      ${patient !== null && html`<a class="button" href=${writeAddress({ view: 'review', patient: patient.orthancPatientId })}>${word('review.button')}</a>`}
       ${page.tiles.length > 0 && html`<button aria-expanded=${areValuesOpen} onClick=${() => openValues(!areValuesOpen)}>${word('values.button')}</button>`}
       ${page.tiles.length > 0 && html`<button aria-expanded=${areLesionsOpen} onClick=${() => { page.lesions ??= new LesionsModel(page); openLesions(!areLesionsOpen); }}>${word('lesions.button')}</button>`}
       ${page.tiles.length > 0 && html`<${ShownHeader} page=${page} />`}
@@ -59,6 +63,7 @@ export function View({ address, go, api }) {
       ${patient === null && html`<h1 class="visually-hidden">${word('app.title')}</h1>`}
       ${page.tiles.length > 1 && html`<${Strip} page=${page} />`}
       ${page.tiles.length > 0 && html`<${Toolbar} page=${page} />`}
+      ${review && patient !== null && html`<${ReviewBar} page=${page} transform=${review} onClose=${() => { reviewed.current = {}; setReview(undefined); }} />`}
       ${message !== null && html`<p class="message warning" role="alert">${word(message.key, message.values)}</p>`}
       ${patient === null && message === null && html`<p class="message" role="status">${word('app.loading')}</p>`}
       <div class="work">
