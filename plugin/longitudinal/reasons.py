@@ -218,6 +218,80 @@ class RefinementReason(ReasonCode):
     WORKER_FAILED = "workerFailed", "the pixels could not be read, or registering them failed"
 
 
+class SuvReason(ReasonCode):
+    """Why a PET image has no SUV by body weight."""
+
+    NOT_ATTENUATION_CORRECTED = "notAttenuationCorrected", "The values are not corrected for attenuation."
+    NOT_DECAY_CORRECTED = (
+        "notDecayCorrected",
+        "The values are not corrected for decay to the start of the scan (START) or to the injection (ADMIN).",
+    )
+    UNITS_NOT_SUPPORTED = "unitsNotSupported", "The values are neither Bq/ml, g/ml nor Philips' counts."
+    NOT_BODY_WEIGHT = (
+        "notBodyWeight",
+        "The SUV in the file is not by body weight but by lean mass or surface.",
+    )
+    COUNTS_WITHOUT_FACTOR = (
+        "countsWithoutFactor",
+        "The values are counts, and Philips' private factors are absent: they are often removed with private data.",
+    )
+    NO_WEIGHT = (
+        "noWeight",
+        "The patient's weight is not stated: enter it at the scanner or correct the header.",
+    )
+    IMPLAUSIBLE_WEIGHT = "implausibleWeight", "The patient's weight is beyond a tonne: it must be in kg."
+    NO_DOSE = "noDose", "The injected dose is not stated."
+    IMPLAUSIBLE_DOSE = "implausibleDose", "The injected dose is below 0.1 MBq: it must be in Bq."
+    NO_HALF_LIFE = "noHalfLife", "The half-life of the nuclide is not stated."
+    TWO_RADIOPHARMACEUTICALS = (
+        "twoRadiopharmaceuticals",
+        "More than one radiopharmaceutical is stated; whose activity a pixel shows is not known.",
+    )
+    NO_INJECTION_TIME = "noInjectionTime", "The time of injection is not stated."
+    INJECTION_DAY_UNKNOWN = (
+        "injectionDayUnknown",
+        "Only a time of day is stated for the injection of a long-lived nuclide, not the day.",
+    )
+    NO_SCAN_TIME = "noScanTime", "The time that decay is corrected to cannot be told."
+    INJECTED_AFTER_SCAN = "injectedAfterScan", "The stated injection is after the scan."
+    IMPLAUSIBLE_TIMES = (
+        "implausibleTimes",
+        "Between injection and scan are more than ten half-lives: one of the times is wrong.",
+    )
+
+
+class ValueReason(ReasonCode):
+    """Why there are no values at a place, or not those of the sphere moved by the uncertainty."""
+
+    TOO_FEW = (
+        "tooFew",
+        "The sphere holds fewer than 10 voxel centres: choose a larger radius.",
+    )
+    PARTLY_OUTSIDE = (
+        "partlyOutside",
+        "A part of the sphere is outside the images: choose a smaller radius or a place farther inside.",
+    )
+    MISSING_SLICES = (
+        "missingSlices",
+        "A slice is missing within the sphere: choose a smaller radius, or store the missing images.",
+    )
+    PADDING = (
+        "padding",
+        "A part of the sphere is padding outside the scanned circle: choose a smaller radius or another place.",
+    )
+    NO_NUMBERS = "noNumbers", "The pixels do not stand for numbers on a linear scale; `detail` says why."
+    DIFFERENT_UNITS = "differentUnits", "The images within the sphere state different units."
+    UNREADABLE = "unreadable", "The pixels of an image cannot be read; `detail` names it."
+    IMAGE_GONE = "imageGone", "An image was deleted meanwhile; ask again."
+    STILL_MEASURING = "stillMeasuring", "The values are still being measured: ask again, or follow the job."
+    WORKER_FAILED = "workerFailed", "Measuring failed; `detail` says why."
+    NOT_MEASURED = (
+        "notMeasured",
+        "The uncertainty of the place is not known, so it is not known how far to move.",
+    )
+    TOO_UNCERTAIN = "tooUncertain", "The uncertainty of the place is beyond 30 mm: align the studies again."
+
+
 class PlaceFault(ReasonCode):
     """Why a report, or a group of one, is not offered as a place; or why a place is not kept in a study."""
 

@@ -172,13 +172,21 @@ def test_with_a_new_sidecar_it_all_comes_back_with_its_quality_and_review(
 ) -> None:
     server, job = aligned
     path = f"/transforms/{job['result']['pairs'][0]['transform']}"
-    post(server, f"{path}/review", 200, decision="accepted")
+    (waiting,) = get(server, f"/reviews?patientId={PATIENT}")["transforms"]
+    assert (waiting["id"], waiting["waitsBecause"]) == (path.split("/")[-1], "notReviewed")
+    assert get(server, "/reviews")["total"] == 1
+    worst, *others = get(server, f"{path}/least-sure")["places"]
+    assert len(others) == 2
+    assert all(place["expectedErrorMm"] <= worst["expectedErrorMm"] for place in others)
+    post(server, f"{path}/review", 200, decision="accepted", reason="ventricles agree")
+    assert get(server, "/reviews")["total"] == 0
     before, instances = get(server, path), server.health()["instances"]
     forget_sidecar(server)
     server.wait_indexed(lambda health: health.get("instances") == instances, within=30.0)
     after = get(server, path)
     assert after == before
     assert (after["review"]["decision"], after["quality"]["overlap"] > 0.5) == ("accepted", True)
+    assert (after["review"]["reason"], after["review"]["by"]) == ("ventricles agree", server.user)
 
 
 def forget_sidecar(server: OrthancServer) -> None:

@@ -21,6 +21,8 @@ FAMILIES = {
     reasons.UnusableScan: "Alignments",
     reasons.AlignmentFailure: "Alignments",
     reasons.RefinementReason: "Refined points",
+    reasons.SuvReason: "SUV",
+    reasons.ValueReason: "Values at a place",
     reasons.PlaceFault: "Places",
     reasons.StaleReport: "Stale reports",
     reasons.UploadRefusal: "Uploads",

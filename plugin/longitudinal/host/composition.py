@@ -9,6 +9,7 @@ from typing import Any
 from longitudinal.access.identity import read_users
 from longitudinal.access.keyring import Keyring
 from longitudinal.dicom.stored_values import STORED_VALUE_TAGS
+from longitudinal.dicom.suv import SUV_TAGS
 from longitudinal.host.index_services import IndexServices
 from longitudinal.host.loopback import Loopback
 from longitudinal.host.ohif import OhifHost
@@ -33,7 +34,7 @@ from longitudinal.ingest.stored_objects import StoredDepths, StoredHeaders, Stor
 from longitudinal.jobs.kept_cuts import KeptCuts
 from longitudinal.jobs.scan_planes import last_updates
 from longitudinal.patients.catalogue import Catalogue
-from longitudinal.places.places import Places
+from longitudinal.places.diameters import MeasuredPlaces
 from longitudinal.places.writing import PlaceReports
 from longitudinal.points.point_map import PointMapper
 from longitudinal.points.reslice import CutPlanner
@@ -188,9 +189,9 @@ def _services(
     registration = RegistrationServices(
         settings, of.readers, of.catalogue, of.inventory, indexing.queue, indexing.index_study, objects,
         of.annotations, of.loopback, of.statements, resolver, links, of.archive.has_instance, repair.gone,
-        planner, stack_reader, kept,
+        planner, stack_reader, kept, StoredHeaders(of.archive, of.inventory, STORED_VALUE_TAGS | SUV_TAGS),
     )  # fmt: skip
-    places = Places(
+    places = MeasuredPlaces(
         of.readers, of.catalogue, of.archive, resolver,
         PlaceReports(
             of.archive, registration.reports, of.loopback, repair.report, repair.gone, settings.uid_root

@@ -1,7 +1,8 @@
-"""Registration wired together: workers, and the threads that give them jobs, alignments and refined points alike."""
+"""Registration and measuring wired together: workers, and the threads that give them jobs."""
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import longitudinal
@@ -10,16 +11,18 @@ from longitudinal.alignment.outcome import Outcomes
 from longitudinal.host.loopback import Loopback
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.inventory import Inventory
-from longitudinal.jobs import report_process
+from longitudinal.jobs import measuring, report_process
 from longitudinal.jobs.acquisitions import Acquisitions
 from longitudinal.jobs.kept_cuts import KeptCuts
 from longitudinal.jobs.kinds import align as align_study
+from longitudinal.jobs.kinds import measure as measure_place
 from longitudinal.jobs.kinds import recheck
 from longitudinal.jobs.kinds import refine as refine_point
 from longitudinal.jobs.kinds import reslice as reslice_stack
 from longitudinal.jobs.kinds.align import AlignStudy
 from longitudinal.jobs.kinds.align_pair import AlignPair
 from longitudinal.jobs.kinds.index import IndexStudy
+from longitudinal.jobs.kinds.measure import MeasurePlace
 from longitudinal.jobs.kinds.recheck import Recheck
 from longitudinal.jobs.kinds.refine import RefinePoint
 from longitudinal.jobs.kinds.reslice import Reslice
@@ -38,6 +41,7 @@ from longitudinal.registration_objects.statements import Statements
 from longitudinal.registration_objects.written import RegistrationObjects
 from longitudinal.settings import Settings
 from longitudinal.sidecar.connection import Readers
+from longitudinal.values.plan import HeaderReader
 
 
 class RegistrationServices:
@@ -68,6 +72,7 @@ class RegistrationServices:
         planner: CutPlanner,
         stack_reader: StackReader,
         kept: KeptCuts,
+        headers: HeaderReader,
     ) -> None:
         workplace = Workplace(
             _interpreter(settings),
@@ -99,15 +104,23 @@ class RegistrationServices:
             reslice_stack.KIND: Reslice(planner, stack_reader, kept, self._workers),
         }  # fmt: skip
         self._supervisor = Supervisor(queue, handlers, lambda: False, settings.worker_processes)
+        # A worker and a thread of its own: a click neither waits for an alignment nor interrupts it.
+        measurer = replace(workplace, threads=1, memory_mib=measuring.MEMORY_MIB)
+        self._measurers = WorkerPool([WorkerProcess(measurer, measuring.MODULE)])
+        measure = MeasurePlace(resolver, headers, last_update_of, self._measurers)
+        self._measuring = Supervisor(queue, {measure_place.KIND: measure}, lambda: False)
 
     def start(self) -> None:
         """Start the threads; a worker is started when there is something to do."""
         self._supervisor.start()
+        self._measuring.start()
 
     def stop(self) -> None:
         """Put a running job back and end the workers."""
         self._supervisor.stop()
+        self._measuring.stop()
         self._workers.close()
+        self._measurers.close()
         self.reports.close()
 
 

@@ -1,4 +1,4 @@
-"""Whether who asks is a browser that opens an address, or a program that reads JSON."""
+"""What kind of answer a request prefers: a page for a browser that opens an address, a table, or JSON."""
 
 
 def prefers_page(accept: str) -> bool:
@@ -11,8 +11,17 @@ def prefers_page(accept: str) -> bool:
     >>> [prefers_page(text) for text in ("text/html,*/*;q=0.8", "*/*", "application/json, text/html;q=0.9", "")]
     [True, False, False, False]
     """
-    page, json = (_weight(accept, kind) for kind in ("text/html", "application/json"))
-    return page > 0 and page >= json
+    return prefers(accept, "text/html")
+
+
+def prefers(accept: str, kind: str) -> bool:
+    """Whether an Accept header names a media type, and JSON no more than that.
+
+    >>> prefers("text/csv", "text/csv"), prefers("*/*", "text/csv")
+    (True, False)
+    """
+    other, json = _weight(accept, kind), _weight(accept, "application/json")
+    return other > 0 and other >= json
 
 
 def _weight(accept: str, kind: str) -> float:

@@ -169,6 +169,7 @@ def _responses(route: Route, by_type: dict[Any, Any]) -> dict[str, Any]:
             answer["content"] = {route.answer: {}}
     elif route.answer is not None:
         answer["content"] = {JSON: {"schema": _schema(route.answer, by_type)}}
+        answer["content"] |= {kind: {} for kind in route.also}
     responses = {str(route.status): answer}
     by_status: dict[int, list[type[LongitudinalError]]] = {}
     for error in errors_of(route):

@@ -1,15 +1,12 @@
 """`refine` of resolve: the answer with a job beside it, or, after a short wait, with the refined match in it."""
 
-import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import msgspec
 
 from longitudinal.errors import FieldError
 from longitudinal.http.admission import Admission
+from longitudinal.http.job_waits import JobWaits
 from longitudinal.http.parse import invalid
 from longitudinal.jobs.kinds.refine import RefinedPoint, answered_as, request_refinement
 from longitudinal.jobs.queue import JobQueue
@@ -26,7 +23,6 @@ MOST_MATCHES = 100
 
 _FEWER = "name studies in studyInstanceUids"
 _ONE = '"wait" is for one target; name one study in studyInstanceUids (with per: study), or send refine: true'
-_LOOK_SECONDS = 0.05
 
 
 class Refinements:
@@ -36,8 +32,7 @@ class Refinements:
         self._resolver = resolver
         self._queue = queue
         self._admission = admission
-        self._lock = threading.Lock()
-        self._waiters: Counter[str] = Counter()
+        self._waits = JobWaits(queue, admission)
 
     def start(self, question: PixelQuestion | PointQuestion, wanted: QuestionFilters, user: str) -> Answer:
         """The ordinary answer, and the job that refines it.
@@ -63,29 +58,9 @@ class Refinements:
             answer, job = self._start(question, wanted, user, Priority.WAITED_FOR)
             if job is None:
                 return answer
-            with self._waiting_for(job):
-                while (
-                    job.is_active
-                    and time.monotonic() < until
-                    and not self._admission.ending.wait(_LOOK_SECONDS)
-                ):
-                    job = self._queue.get(job.id)
+            job = self._waits.finished(job, until)
         # Seconds have passed, in which an image can be deleted and a transform rejected.
         return _with_results(self._resolver.resolve(question, wanted), job)
-
-    @contextmanager
-    def _waiting_for(self, job: Job) -> Iterator[None]:
-        """While a request waits, its job goes before others; after the last one it no longer does."""
-        with self._lock:
-            self._waiters[job.id] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._waiters[job.id] -= 1
-                if not self._waiters[job.id]:
-                    del self._waiters[job.id]
-                    self._queue.relax(job.id)
 
     def _start(
         self, question: PixelQuestion | PointQuestion, wanted: QuestionFilters, user: str, priority: int

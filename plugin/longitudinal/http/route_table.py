@@ -5,21 +5,25 @@ from dataclasses import dataclass
 
 from longitudinal.archive import ArchiveReceiver
 from longitudinal.http.admission import Admission
+from longitudinal.http.measurements import Measurements
 from longitudinal.http.refinements import Refinements
 from longitudinal.http.reslices import Reslices
 from longitudinal.http.router import Limits, Router
 from longitudinal.http.routes.about import Versions, about_routes
 from longitudinal.http.routes.alignments import alignment_routes
+from longitudinal.http.routes.diameters import diameter_routes
 from longitudinal.http.routes.documentation import with_documentation
 from longitudinal.http.routes.header import header_routes
 from longitudinal.http.routes.images import image_routes
 from longitudinal.http.routes.index import index_routes
 from longitudinal.http.routes.jobs import job_routes
 from longitudinal.http.routes.patients import patient_routes
+from longitudinal.http.routes.place_values import place_value_routes
 from longitudinal.http.routes.places import place_routes
 from longitudinal.http.routes.point_map import point_map_routes
 from longitudinal.http.routes.points import point_routes
 from longitudinal.http.routes.reslice import reslice_routes
+from longitudinal.http.routes.reviews import review_routes
 from longitudinal.http.routes.series import series_routes
 from longitudinal.http.routes.studies import study_routes
 from longitudinal.http.routes.transforms import transform_routes
@@ -32,7 +36,7 @@ from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.pictures import Pictures
 from longitudinal.patients.study_lookup import StudyLookup
-from longitudinal.places.places import Places
+from longitudinal.places.diameters import MeasuredPlaces
 from longitudinal.points.point_map import PointMapper
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
@@ -67,7 +71,7 @@ class Services:
     point_mapper: PointMapper
     reslices: Reslices
     given: GivenTransforms
-    places: Places
+    places: MeasuredPlaces
     receiver: ArchiveReceiver
     admission: Admission
     versions: Callable[[], Versions]
@@ -87,12 +91,15 @@ def build_router(of: Services) -> Router:
         *image_routes(settings.root, lookup, Pictures(readers, of.inventory.tags)),
         *patient_routes(readers, catalogue, queue, of.ohif_root),
         *place_routes(of.places),
+        *diameter_routes(of.places),
         *point_routes(of.resolver, Refinements(of.resolver, queue, of.admission)),
+        *place_value_routes(Measurements(of.resolver, queue, of.admission)),
         *point_map_routes(of.point_mapper),
         *reslice_routes(of.reslices),
         *series_routes(of.stack_reader),
         *study_routes(readers, lookup, queue, of.ohif_root),
         *transform_routes(of.given),
+        *review_routes(of.given),
         *upload_routes(of.receiver, settings.max_upload),
     ]
     described = with_documentation(settings.root, routes, settings.allowed_frame_ancestors)

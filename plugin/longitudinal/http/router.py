@@ -62,6 +62,7 @@ class Details(TypedDict, total=False):
     refusals: tuple[str, ...]
     takes_forms: bool
     calls_back: bool
+    also: tuple[str, ...]
 
 
 class Route:
@@ -89,6 +90,8 @@ class Route:
         Whether it takes the parts of a POSTed form, of which the sender is not known.
     calls_back
         Whether it holds a second HTTP thread of Orthanc by calling it over loopback.
+    also
+        Media types that the answer may have instead, as the request prefers.
     """
 
     @overload
@@ -133,6 +136,7 @@ class Route:
         self.refusals = details.get("refusals", ())
         self.takes_forms = details.get("takes_forms", False)
         self.calls_back = details.get("calls_back", False)
+        self.also = details.get("also", ())
 
 
 @dataclass(frozen=True, slots=True)

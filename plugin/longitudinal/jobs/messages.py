@@ -1,8 +1,9 @@
 """What Orthanc's process and a worker say to each other: one JSON object a line.
 
-The worker reads an `AlignTask`, a `RefineTask` or a `ResliceTask` from its standard input and writes any number of
-`ProgressMessage`, then `Registered`, `RefinedMessage` or `Resliced`, or `Unusable`, `Failed` or `Unanswered`. Pixels of
-scans never pass here: the worker reads them from Orthanc.
+The worker that registers reads an `AlignTask`, a `RefineTask` or a `ResliceTask` from its standard input and writes any
+number of `ProgressMessage`, then `Registered`, `RefinedMessage` or `Resliced`, or `Unusable`, `Failed` or `Unanswered`. The
+one that measures reads a `MeasureTask` and writes `Measured`, `Failed` or `Unanswered`. Pixels of scans never pass here:
+workers read them from Orthanc.
 """
 
 import math
@@ -11,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from longitudinal.dicom.reports.statement import PlaceStatement
-from longitudinal.reasons import AlignmentFailure, UnusableScan
+from longitudinal.reasons import AlignmentFailure, UnusableScan, ValueReason
 from longitudinal.settings import Acceptance
 from longitudinal.transforms.attempts import Figure
 
@@ -93,6 +94,59 @@ class ResliceTask(msgspec.Struct, tag="reslice", rename="camel", frozen=True):
     rows: int
     columns: int
     unit: str | None = None
+
+
+class SphereTask(msgspec.Struct, rename="camel", frozen=True):
+    """A sphere to measure in one stack.
+
+    `planes` is a packed PLANE array (n), `kinds` (n) as `geometry.sphere` has them. The rest (n) is null for a plane that
+    there is not: Orthanc id, 1-based frame number, own bits and sign of the stored values, padding (from, to), slope and
+    intercept. `centre` is LPS mm; `uncertainty_mm` null where nobody measured it. `last_update` tells a frame that is kept
+    from the same image with other pixels.
+    """
+
+    planes: bytes
+    kinds: list[int]
+    instances: list[str | None]
+    frames: list[int]
+    bits_stored: list[int | None]
+    pixel_representation: list[int | None]
+    padding: list[tuple[int, int] | None]
+    scale: list[tuple[float, float] | None]
+    centre: tuple[float, float, float]
+    radius_mm: float
+    uncertainty_mm: float | None
+    last_update: str
+
+
+class MeasureTask(msgspec.Struct, tag="measure", frozen=True):
+    """Spheres to measure, each in a stack of its own."""
+
+    spheres: list[SphereTask]
+
+
+class MeasuredSphere(msgspec.Struct, rename="camel", frozen=True):
+    """The statistics of one sphere, as `values.sphere` has them, or why there are none."""
+
+    reason: ValueReason | None
+    detail: str = ""
+    voxels: int | None = None
+    outside: int | None = None
+    mean: float | None = None
+    sd: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    least_mean: float | None = None
+    greatest_mean: float | None = None
+    moved_reason: ValueReason | None = None
+
+
+class Measured(msgspec.Struct, tag="measured", rename="camel", frozen=True):
+    """One element for each sphere; `frames_read` counts the frames that were not in memory."""
+
+    spheres: list[MeasuredSphere]
+    frames_read: int
+    seconds: float
 
 
 LONGEST_SECONDS = 300.0
@@ -203,8 +257,8 @@ class Unanswered(msgspec.Struct, tag="unanswered", frozen=True):
     error: str
 
 
-WorkerTask = AlignTask | RefineTask | ResliceTask
-WorkerResult = Registered | RefinedMessage | Resliced | Written | Unusable
+WorkerTask = AlignTask | RefineTask | ResliceTask | MeasureTask | WriteTask
+WorkerResult = Registered | RefinedMessage | Resliced | Measured | Written | Unusable
 WorkerAnswer = ProgressMessage | WorkerResult | Failed | Unanswered
 
 

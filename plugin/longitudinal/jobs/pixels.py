@@ -64,15 +64,16 @@ class PixelSource:
         else:
             self._connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)
 
-    def read(self, instance: str, frame: int) -> NDArray[np.generic]:
-        """The rescaled pixels of a frame (1-based), (rows, columns), or (rows, columns, 3) of a colour image.
+    def read(self, instance: str, frame: int, *, rescale: bool = True) -> NDArray[np.generic]:
+        """The pixels of a frame (1-based), (rows, columns), or (rows, columns, 3) of a colour image; rescaled, or as stored.
 
         Raises
         ------
         PixelsUnavailable, ImageUnavailable, ImageGone, OrthancSilent
         """
         which = f"frame {frame} of instance {instance}"
-        status, body = self._get(f"/instances/{instance}/frames/{frame - 1}/numpy?rescale=1", which)
+        path = f"/instances/{instance}/frames/{frame - 1}/numpy?rescale={'1' if rescale else 'false'}"
+        status, body = self._get(path, which)
         if status == _NOT_FOUND and self._get(f"/instances/{instance}", which)[0] == _NOT_FOUND:
             raise ImageGone(f"instance {instance} was deleted")
         if status == _NOT_FOUND or (status >= _SERVER_ERROR and _NO_DECODER not in body):

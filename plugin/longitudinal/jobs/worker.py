@@ -1,19 +1,16 @@
 """The process that registers: `python -m longitudinal.jobs.worker`, started by `worker_process` and by nobody else.
 
-It reads pixels from Orthanc over loopback, so that every transfer syntax Orthanc decodes will do, and keeps out of
-Orthanc's way: lowest priority, bounded memory, dead as soon as Orthanc is. A crash of it costs one job.
+It reads pixels from Orthanc over loopback, so that every transfer syntax Orthanc decodes will do, and lives as
+`worker_life` says. A crash of it costs one job.
 """
 
 import math
-import os
 import resource
-import select
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -23,12 +20,8 @@ from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.jobs.cut_task import PlaneStore, reslice
 from longitudinal.jobs.messages import (
-    LONGEST_SECONDS,
-    TOKEN_VARIABLE,
-    URL_VARIABLE,
     AlignTask,
     Failed,
-    ProgressMessage,
     RefinedMessage,
     RefineTask,
     Registered,
@@ -37,7 +30,6 @@ from longitudinal.jobs.messages import (
     Unanswered,
     Unusable,
     WorkerAnswer,
-    WorkerTask,
     rounded,
 )
 from longitudinal.jobs.pixels import (
@@ -48,7 +40,7 @@ from longitudinal.jobs.pixels import (
     PixelsUnavailable,
 )
 from longitudinal.jobs.scan_cache import ReadScan, ScanCache
-from longitudinal.jobs.worker_start import LOWEST_PRIORITY, settle_in
+from longitudinal.jobs.worker_life import Answerer, Voice, live
 from longitudinal.reasons import AlignmentFailure
 from longitudinal.registration.alignment import Alignment, Method, Stage
 from longitudinal.registration.engine import align, recheck
@@ -61,8 +53,6 @@ from longitudinal.transforms.grid_size import fit_field
 from longitudinal.transforms.grid_storage import decode_field, encode_field
 from longitudinal.transforms.model import linear
 
-# After so long without a task it ends and gives its memory back; the next task starts another.
-_IDLE_SECONDS = 120.0
 # Of the whole, reading the two scans takes so much, and the stages of the registration share the rest in this order.
 _READING = 0.25
 _STAGES = {
@@ -77,10 +67,8 @@ _STAGES = {
 _LONGEST: dict[str, float] = {Stage.AFFINE: 1_800.0, Stage.DEFORM: 7_200.0, Stage.CHECK: 1_200.0}
 # Refining a point takes as long as reading a small scan.
 _READING_TO_REFINE = 0.7
-_SAY_SECONDS = 0.2
 # Of the worker's memory, for scans that are kept: what the other half must hold is a scan that is being read.
 _KEPT = 0.5
-_MIB = 1024 * 1024
 
 
 Scan = TypeVar("Scan")
@@ -92,36 +80,6 @@ class _UnusableScan(Exception):
     def __init__(self, answer: Unusable | Failed) -> None:
         super().__init__(str(answer))
         self.answer = answer
-
-
-class Voice:
-    """Says how far a task is, a few times a second."""
-
-    def __init__(self, output: BinaryIO) -> None:
-        self._output = output
-        self._said = ("", 0.0)
-        self._last = ProgressMessage("starting", 0.0)
-
-    def say(self, answer: WorkerAnswer) -> None:
-        """Write one line."""
-        self._output.write(msgspec.json.encode(answer) + b"\n")
-        self._output.flush()
-
-    def progress(self, stage: str, progress: float) -> None:
-        """Tell where a task stands, at once where the stage is a new one."""
-        last, at = self._said
-        if stage != last or time.monotonic() - at >= _SAY_SECONDS:
-            self._said = (stage, time.monotonic())
-            self._last = ProgressMessage(stage, progress, _LONGEST.get(stage, LONGEST_SECONDS))
-            self.say(self._last)
-
-    def again(self) -> None:
-        """Say the same once more: it goes on, and waits for somebody else."""
-        self.say(self._last)
-
-    def part(self, stage: str, start: float, share: float) -> Callable[[float], None]:
-        """Tell how far a part of a task is, 0..1, which begins at `start` of the whole and is a `share` of it."""
-        return lambda fraction: self.progress(stage, start + fraction * share)
 
 
 def align_scans(task: AlignTask, read: ReadScan, voice: Voice) -> Registered:
@@ -237,30 +195,21 @@ def _figures(quality: Quality) -> dict[str, Figure]:
 
 
 def main() -> None:
-    """Do tasks until standard input ends, or none has come for a while."""
-    memory = settle_in(LOWEST_PRIORITY)
-    url, token = os.environ.pop(URL_VARIABLE), os.environ.pop(TOKEN_VARIABLE)
-    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as output:
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what native code prints is no answer
-        voice = Voice(output)
-        source = PixelSource(url, token, voice.again)
+    """Do tasks until there are no more."""
+
+    def prepare(voice: Voice, source: PixelSource, memory: int) -> Answerer:
         read = partial(read_scan, source)
-        _serve(read, ScanCache(memory * _KEPT, read), PlaneStore(source), voice)
+        scans = ScanCache(memory * _KEPT, read)
+        planes = PlaneStore(source)
+        return lambda line: _answer(line, read, scans, planes, voice)
 
-
-def _serve(read: ReadScan, scans: ScanCache, planes: PlaneStore, voice: Voice) -> None:
-    tasks = sys.stdin.buffer
-    while select.select([tasks], [], [], _IDLE_SECONDS)[0]:
-        line = tasks.readline()
-        if not line:
-            return
-        voice.say(_answer(line, read, scans, planes, voice))
+    live(prepare, _LONGEST)
 
 
 def _answer(line: bytes, read: ReadScan, scans: ScanCache, planes: PlaneStore, voice: Voice) -> WorkerAnswer:
     """Do a task; whatever is wrong with it is an answer."""
     try:
-        task = msgspec.json.decode(line, type=WorkerTask)
+        task = msgspec.json.decode(line, type=AlignTask | RefineTask | ResliceTask)
         if isinstance(task, ResliceTask):
             return reslice(task, planes, voice.part("reading", 0.0, 1.0))
         if isinstance(task, RefineTask):

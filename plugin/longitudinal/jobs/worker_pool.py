@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from longitudinal.jobs.messages import (
     AlignTask,
+    Measured,
+    MeasureTask,
     RefinedMessage,
     RefineTask,
     Registered,
@@ -56,6 +58,12 @@ class WorkerPool:
         """Have a stack cut; raises as `WorkerProcess.run` does."""
         answer = self._run(task, context)
         assert isinstance(answer, Resliced | Unusable)
+        return answer
+
+    def measure(self, task: MeasureTask, context: JobContext) -> Measured:
+        """Have spheres measured; raises as `WorkerProcess.run` does."""
+        answer = self._run(task, context)
+        assert isinstance(answer, Measured)
         return answer
 
     def _run(self, task: WorkerTask, context: JobContext) -> WorkerResult:

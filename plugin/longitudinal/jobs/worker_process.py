@@ -24,7 +24,6 @@ from longitudinal.jobs.messages import (
     WorkerAnswer,
     WorkerResult,
     WorkerTask,
-    WriteTask,
 )
 from longitudinal.jobs.pulse import Pulse
 from longitudinal.jobs.supervisor import ArchiveSilent, JobCrashed
@@ -110,7 +109,7 @@ class WorkerProcess:
         self._unread = b""
         self._answers: list[WorkerAnswer] = []
 
-    def run(self, task: WorkerTask | WriteTask, context: Watch) -> WorkerResult:
+    def run(self, task: WorkerTask, context: Watch) -> WorkerResult:
         """Do a task for a job, which can be watched and cancelled meanwhile.
 
         Raises

@@ -40,7 +40,7 @@ from longitudinal.sidecar.tables.places import read_places, shared_tracking_uids
 _MOST_UNREAD = 1_000
 # Patients whose places are remembered: each is valid as long as the patient in memory is the same.
 _MOST_REMEMBERED = 16
-_ANY_ROLE = frozenset({"image", "localizer", "dose", "segmentation", "derived"})
+ANY_ROLE = frozenset({"image", "localizer", "dose", "segmentation", "derived"})
 
 
 class Places:
@@ -297,7 +297,7 @@ class Places:
     def _seen(self, question: PixelQuestion | PointQuestion, study: str | None) -> tuple[PatientIndex, Seen]:
         """The image on which a place is stated. Raises as `keep` does."""
         if isinstance(question, PixelQuestion):
-            found = self._resolver.find(question, QuestionFilters(roles=_ANY_ROLE))
+            found = self._resolver.find(question, QuestionFilters(roles=ANY_ROLE))
             source, index = found.source, found.index
             (owner,) = self._catalogue.owners_of_instance(question.sop_instance_uid)
             x, y, z = source.point.tolist()

@@ -20,6 +20,7 @@ from longitudinal.dicom.tags import with_unicode
 from longitudinal.dicom.uids import frame_uid
 from longitudinal.errors import FieldError, NotFound, PlaceRefused
 from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.places.drawn import DrawnLines
 from longitudinal.places.kept import KeptGroup
 from longitudinal.places.positions import CORNER, ON_THE_PLANE_MM
 from longitudinal.points.answer import Match
@@ -48,7 +49,10 @@ class ReportWriter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An image that shows a place, and the pixel; `distance_mm` is that of the place from its plane."""
+    """An image that shows a place, and the pixel; `distance_mm` is that of the place from its plane.
+
+    `drawn` are diameters, which are then stated instead of the point.
+    """
 
     orthanc_id: str
     frame: str
@@ -57,6 +61,7 @@ class Seen:
     column: float
     distance_mm: float
     point: tuple[float, float, float]
+    drawn: DrawnLines | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +130,10 @@ class PlaceReports:
         reference = self._reference(index, seen.orthanc_id)
         frame = frame_uid(str(reference.get("FrameOfReferenceUID") or "").strip())
         if frame and index.canonical_frame(frame) == seen.frame:
-            line = Line("point", (seen.point,))
+            lines = seen.drawn.in_patient if seen.drawn else (Line("point", (seen.point,)),)
         elif abs(seen.distance_mm) <= ON_THE_PLANE_MM:
-            frame, line = "", Line("point", ((seen.column + CORNER, seen.row + CORNER),))
+            point = Line("point", ((seen.column + CORNER, seen.row + CORNER),))
+            frame, lines = "", seen.drawn.on_image if seen.drawn else (point,)
         else:
             fault = PlaceFault.NO_FRAME_UID
             detail = (
@@ -143,7 +149,7 @@ class PlaceReports:
             )
         return Draft(
             self._statement(
-                tracking_uid, name, (line,), frame or None, seen.frame_number, series, user, mapping
+                tracking_uid, name, lines, frame or None, seen.frame_number, series, user, mapping
             ),
             reference,
         )

@@ -15,6 +15,7 @@ from longitudinal import __version__
 from longitudinal.archive import Archive, ArchiveWriter
 from longitudinal.dicom.registration.spatial_registration import REGISTRATION_SOP_CLASSES
 from longitudinal.dicom.registration.writer import (
+    GIVEN_LABELS,
     LANDMARKS,
     MATRIX,
     Authorship,
@@ -39,12 +40,13 @@ from longitudinal.registration_objects.written import RegistrationObjects, first
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.patients import patient_key_of
 from longitudinal.sidecar.tables.records import Notes
-from longitudinal.sidecar.tables.statements import read_waiting
+from longitudinal.sidecar.tables.statements import WaitsBecause, read_waiting
 from longitudinal.sidecar.tables.transforms import (
     owners_of_transform,
     read_registrations_without_items,
 )
 from longitudinal.transforms.given import GivenTransform
+from longitudinal.transforms.least_sure import UnsurePlace, least_sure_places
 from longitudinal.transforms.stored import StoredTransform
 
 # DICOM's LO holds 64 characters, and PN has separators of its own.
@@ -79,6 +81,15 @@ class UnreadRegistration:
     orthanc_id: str
     refusal: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingTransform:
+    """A transform that waits for a review, its patient, and why it waits."""
+
+    stored: StoredTransform
+    index: PatientIndex
+    because: WaitsBecause
 
 
 class GivenTransforms:
@@ -167,8 +178,8 @@ class GivenTransforms:
         )  # fmt: skip
         return self.get(stored.transform)
 
-    def review(self, transform: str, decision: str, user: str) -> StoredTransform:
-        """Accept or reject a transform.
+    def review(self, transform: str, decision: str, user: str, why: str = "") -> StoredTransform:
+        """Accept or reject a transform, in the reviewer's own words if there are any.
 
         Raises
         ------
@@ -180,7 +191,7 @@ class GivenTransforms:
         stored = self.get(transform)
         if stored.refusal is not None:
             raise Conflict(f"the transform is not used in any case: {stored.refusal}")
-        self._decide(stored, decision, user)
+        self._decide(stored, decision, user, why)
         return self.get(transform)
 
     def remove(self, transform: str, user: str) -> bool:
@@ -193,14 +204,14 @@ class GivenTransforms:
         self._forget([stored.orthanc_id])
         return True
 
-    def _decide(self, stored: StoredTransform, decision: str, user: str) -> None:
+    def _decide(self, stored: StoredTransform, decision: str, user: str, why: str = "") -> None:
         at = datetime.now(UTC).isoformat()
         try:
             with self._annotating:
                 self._store.change_annotation(
                     stored.orthanc_id,
                     lambda text: self._statements.decide(
-                        stored.orthanc_id, text, stored.item, decision, user, at
+                        stored.orthanc_id, text, stored.item, decision, user, at, why
                     ),
                 )
         except InstanceGone:
@@ -240,19 +251,31 @@ class GivenTransforms:
         """Which statements about a transform exist but do not count: "given", "review"."""
         return self._statements.unsigned(stored.orthanc_id, stored.item)
 
-    def waiting(self, limit: int, offset: int) -> tuple[int, list[StoredTransform]]:
-        """How many transforms wait for a person's review, and one page of them, of all patients."""
-        waiting = read_waiting(self._readers.connection())
-        found: list[StoredTransform] = []
+    def waiting(self, patient: str | None, limit: int, offset: int) -> tuple[int, list[WaitingTransform]]:
+        """How many transforms wait for a person's review, and one page of them: of a patient, or of all.
+
+        Those with an unknown error come first, then the largest errors. Raises NotFound.
+        """
+        connection = self._readers.connection()
+        key = None if patient is None else patient_key_of(connection, patient)
+        if patient is not None and key is None:
+            raise _missing("patientId", f"no patient {patient} is indexed here")
+        waiting = read_waiting(connection, Equipment().manufacturer, GIVEN_LABELS, key)
+        found: list[WaitingTransform] = []
         for one in waiting[offset : offset + limit]:
             index = self._catalogue.patient(one.patient_key)
             transforms = () if index is None else index.transforms
             found += [
-                stored
+                WaitingTransform(stored, index, one.because)
                 for stored in transforms
-                if (stored.id, stored.orthanc_id) == (one.transform, one.orthanc_id)
+                if index is not None and (stored.id, stored.orthanc_id) == (one.transform, one.orthanc_id)
             ]
         return len(waiting), found
+
+    def least_sure(self, transform: str) -> list[UnsurePlace]:
+        """The places where a transform is least sure, far from each other. Raises NotFound, Ambiguous."""
+        stored = self.get(transform)
+        return [] if stored.edge is None else least_sure_places(stored.edge)
 
     def of_patient(self, patient: str) -> tuple[tuple[StoredTransform, ...], list[UnreadRegistration]]:
         """Every transform of a patient, including refused and rejected ones, and objects that could not be read at all."""

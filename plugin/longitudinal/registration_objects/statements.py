@@ -162,7 +162,9 @@ class Statements:
         """The annotation with the statement about a new object."""
         return statements.give(text, item, notes, self._seal(orthanc_id), self._known(orthanc_id, item))
 
-    def decide(self, orthanc_id: str, text: str | None, item: int, decision: str, user: str, at: str) -> str:
+    def decide(
+        self, orthanc_id: str, text: str | None, item: int, decision: str, user: str, at: str, why: str = ""
+    ) -> str:
         """The annotation with a reviewer's decision on one item.
 
         Raises
@@ -173,7 +175,7 @@ class Statements:
         if decision == "accepted" and (problem := self.problem) is not None:
             raise Conflict(f"this node cannot sign, so nothing can be accepted here: {problem}")
         known = self._known(orthanc_id, item)
-        return statements.decide(text, item, decision, user, at, self._seal(orthanc_id), known)
+        return statements.decide(text, item, decision, user, at, self._seal(orthanc_id), known, why)
 
     def restate(self, orthanc_id: str, text: str | None, item: int, change: Callable[[Notes], Notes]) -> str:
         """The annotation with the findings of newer checks about an item, signed again."""

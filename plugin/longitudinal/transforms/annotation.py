@@ -28,6 +28,7 @@ class StatedItem(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True
     decision: str | None = None
     decided_by: str = ""
     decided_at: str | None = None
+    decided_why: str = ""
     quality: Any = None
     given_signature: Any = None
     review_signature: Any = None
@@ -126,6 +127,7 @@ def note_of(item: StatedItem) -> Notes:
         decision=item.decision if item.decision in _DECISIONS else None,
         decided_by=item.decided_by[:_LONGEST_TEXT],
         decided_at=_short(item.decided_at),
+        decided_why=item.decided_why[:_LONGEST_TEXT],
         quality=_quality(item.quality),
         errors_digest=_short(item.errors_digest),
     )

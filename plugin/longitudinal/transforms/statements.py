@@ -60,12 +60,12 @@ def give(text: str | None, number: int, notes: Notes, seal: Seal, known: Memory)
 
 
 def decide(
-    text: str | None, number: int, decision: str, user: str, at: str, seal: Seal, known: Memory
+    text: str | None, number: int, decision: str, user: str, at: str, seal: Seal, known: Memory, why: str = ""
 ) -> str:  # fmt: skip
-    """The annotation with a reviewer's decision on one item; everything else is unchanged, signed or not."""
+    """The annotation with a reviewer's decision on one item, and why; everything else is unchanged, signed or not."""
     items = read_items(text)
     said = items.get(number, StatedItem())
-    item = msgspec.structs.replace(said, decision=decision, decided_by=user, decided_at=at)
+    item = msgspec.structs.replace(said, decision=decision, decided_by=user, decided_at=at, decided_why=why)
     signature = seal(REVIEW, number, _review(item), _newest(said, known))
     items[number] = msgspec.structs.replace(item, review_signature=_plain(signature))
     return write_items(items)
@@ -88,7 +88,11 @@ def restate(
     is_believed = item.decision is None or item.decision == before.decision
     if is_believed and notes.decision != before.decision:
         item = msgspec.structs.replace(
-            item, decision=notes.decision, decided_by=notes.decided_by, decided_at=notes.decided_at
+            item,
+            decision=notes.decision,
+            decided_by=notes.decided_by,
+            decided_at=notes.decided_at,
+            decided_why="",
         )
         signature = seal(REVIEW, number, _review(item), _newest(item, known)) if notes.decision else None
         item = msgspec.structs.replace(item, review_signature=_plain(signature))
@@ -137,9 +141,12 @@ def _believe(
         decision="rejected" if rejected is not None else "accepted" if is_decided and said.decision else None,
         decided_by="",
         decided_at=None,
+        decided_why="",
     )
     if is_decided and notes.decision == said.decision:
-        notes = replace(notes, decided_by=said.decided_by, decided_at=said.decided_at)
+        notes = replace(
+            notes, decided_by=said.decided_by, decided_at=said.decided_at, decided_why=said.decided_why
+        )
     unsigned = tuple(
         kind
         for kind, is_there, is_signed in (
@@ -212,4 +219,6 @@ def _given(item: StatedItem) -> bytes:
 
 
 def _review(item: StatedItem) -> bytes:
-    return msgspec.json.encode((item.decision, item.decided_by, item.decided_at), order="sorted")
+    """The content that a signature of `review` covers; the words if there are any."""
+    why = (item.decided_why,) if item.decided_why else ()
+    return msgspec.json.encode((item.decision, item.decided_by, item.decided_at, *why), order="sorted")

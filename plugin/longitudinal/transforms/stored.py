@@ -312,6 +312,7 @@ def _notes(row: sqlite3.Row) -> Notes:
     notes = Notes(
         row["expected_error_mm"], row["error_source"], row["given_origin"], row["given_by"] or "", row["given_at"],
         row["decision"], row["decided_by"] or "", row["decided_at"], row["quality"], row["error_at_place"],
+        decided_why=row["decided_why"],
     )  # fmt: skip
     if is_outdated(notes, _origin(row)):
         return replace(notes, expected_error_mm=None, error_source=None)

@@ -37,7 +37,7 @@ from longitudinal.jobs.messages import ReportToWrite, WriteTask, Written
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.report_worker import answer_to
 from longitudinal.patients.catalogue import Catalogue
-from longitudinal.places.places import Places
+from longitudinal.places.diameters import MeasuredPlaces
 from longitudinal.places.writing import PlaceReports
 from longitudinal.points.point_map import PointMapper
 from longitudinal.points.reslice import CutPlanner
@@ -187,7 +187,7 @@ class Served:
             self.readers, catalogue, self.archive, self.loopback,
             repair.gone, repair.registration, objects, self.statements,
         )  # fmt: skip
-        places = Places(
+        places = MeasuredPlaces(
             self.readers, catalogue, self.archive, resolver,
             PlaceReports(self.archive, self.reports, self.loopback, repair.report, repair.gone),
             repair.answer, place_links(settings.root, settings.ohif_root),

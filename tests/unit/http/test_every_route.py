@@ -154,6 +154,22 @@ def a_place(served: Served) -> str:
     return place
 
 
+DRAWN = {
+    "sopInstanceUid": IMAGE, "name": "seg VII",
+    "diameters": [{"axis": "long", "points": [[2, 1], [2, 4]]}, {"axis": "short", "points": [[1, 2], [3, 2]]}],
+}  # fmt: skip
+
+
+def a_diameter(served: Served) -> str:
+    return str(served.ask("POST", "/diameters", DRAWN).json["id"])
+
+
+def a_diameter_and_nothing_is_taken(served: Served) -> str:
+    place = a_diameter(served)
+    nothing_is_taken(served)
+    return place
+
+
 def a_place_and_nothing_is_taken(served: Served) -> str:
     place = a_place(served)
     nothing_is_taken(served)
@@ -183,6 +199,21 @@ def anothers_place(served: Served) -> str:
     report.Manufacturer = "Other"
     served.store(report)
     return place
+
+
+def an_untracked_place(served: Served) -> None:
+    """Another software's report, without a tracking UID."""
+    served.ask("POST", "/places", KEEP)
+    (report,) = [ds for _, ds in served.archive.datasets() if ds.Modality == "SR"]
+    report.Manufacturer, report.SOPInstanceUID = "Other", "1.2.3.4.5"
+    report.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4.5"
+    for container in report.ContentSequence[-1].ContentSequence:
+        container.ContentSequence = [
+            item
+            for item in container.ContentSequence
+            if item.ConceptNameCodeSequence[0].CodeValue not in ("112039", "112040")
+        ]
+    served.store(report)
 
 
 def a_place_of_two(served: Served) -> str:
@@ -216,6 +247,8 @@ SUCCESSES = [
     Drive("PUT", "/places/{place}", "/places/{}", {"name": "seg VIII"}, before=a_place),
     Drive("DELETE", "/places/{place}", "/places/{}", before=a_place),
     Drive("POST", "/places/{place}/studies", "/places/{}/studies", {}, before=a_place),
+    Drive("POST", "/diameters", "/diameters", DRAWN),
+    Drive("DELETE", "/places/{place}/diameters/{study}", f"/places/{{}}/diameters/{FIRST}", before=a_diameter),
     Drive("DELETE", "/places/{place}/studies/{study}", f"/places/{{}}/studies/{SECOND}", before=a_place),
     Drive("GET", "", ""),
     Drive("GET", "/health", "/health"),
@@ -242,12 +275,14 @@ SUCCESSES = [
     Drive("GET", "/studies/{study}", f"/studies/{THIRD}"),
     Drive("GET", "/series/{series}/stacks", f"/series/{FIRST}.1/stacks"),
     Drive("POST", "/points/resolve", "/points/resolve", CLICK),
+    Drive("POST", "/points/timeline", "/points/timeline", {**CLICK, "modalities": ["US"]}),
     Drive("POST", "/points/map", "/points/map", {**JOINED, "points": [[1, 2, 3]]}),
     Drive("GET", "/points/reslice", "/points/reslice", query=CUT, before=a_cut),
     Drive("GET", "/transforms", "/transforms", query={"patientId": "P"}),
     Drive("POST", "/transforms", "/transforms", {**UNJOINED, "matrix": EYE, "expectedErrorMm": 2}),
     Drive("POST", "/transforms/fit", "/transforms/fit", {**UNJOINED, "matrix": EYE, "points": [[1, 2, 3]]}),
     Drive("GET", "/reviews", "/reviews"),
+    Drive("GET", "/transforms/{transform}/least-sure", f"/transforms/{VENDORS}/least-sure"),
     Drive("GET", "/transforms/{transform}", f"/transforms/{VENDORS}"),
     Drive("DELETE", "/transforms/{transform}", "/transforms/{}", before=ours),
     Drive("POST", "/transforms/{transform}/review", f"/transforms/{VENDORS}/review", {"decision": "accepted"}),
@@ -262,6 +297,25 @@ UNKNOWN, AMBIGUOUS, TWO_PATIENTS = (
 OF_BOTH = {"sourceFrameOfReferenceUid": f"{TWICE}.9", "targetFrameOfReferenceUid": f"{TWICE}.9"}
 START = {"patientId": "P", "initial": {**UNJOINED, "matrix": EYE}}
 PROBLEMS = [
+    *(
+        Drive("POST", "/diameters", "/diameters", {**DRAWN, **body}, before=before, code=code)
+        for body, before, code in (
+            ({"sopInstanceUid": "1.9"}, nothing, "notFound"), ({"sopInstanceUid": IMAGE_TWICE}, nothing, "ambiguous"),
+            ({"sopInstanceUid": PICTURE}, nothing, "notIndexable"), ({}, nothing_is_taken, "archiveFailed"),
+            ({"diameters": [{"axis": "long", "points": [[2, 1], [2, 4_000]]}]}, nothing, "outsideImage"),
+            ({}, no_writer, "writerUnavailable"),
+        )
+    ),
+    Drive("POST", "/diameters", "/diameters", {**DRAWN, "name": None, "place": VENDORS}, before=nothing, code="notFound"),
+    Drive("POST", "/diameters", "/diameters", {**DRAWN, "name": None, "place": "1.2.3.4.5.1"}, before=an_untracked_place,
+          code="conflict"),
+    *(
+        Drive("DELETE", "/places/{place}/diameters/{study}", f"/places/{path}/diameters/{FIRST}", before=before, code=code)
+        for path, before, code in (
+            ("1.2.99", nothing, "notFound"), ("{}", a_place_of_two, "ambiguous"), ("{}", a_place, "conflict"),
+            ("{}", a_diameter_and_nothing_is_taken, "archiveFailed"),
+        )
+    ),
     Drive("GET", "/places", "/places", query={"patientId": "nobody"}, code="notFound"),
     Drive("GET", "/places", "/places", query={"patientId": MANY_NAMELESS}, code="ambiguous"),
     Drive("POST", "/places", "/places", {**KEEP, "sopInstanceUid": "1.9"}, code="notFound"),
@@ -345,6 +399,13 @@ PROBLEMS = [
     Drive("POST", "/points/resolve", "/points/resolve", {**CLICK, "sopInstanceUid": PICTURE}, code="notIndexable"),
     Drive("POST", "/points/resolve", "/points/resolve", {"points": [CLICK, CLICK]}, code="answerTooLarge"),
     Drive("POST", "/points/resolve", "/points/resolve", {**CLICK, "refine": True}, code="tooManyJobs"),
+    *(
+        Drive("POST", "/points/timeline", "/points/timeline", {**CLICK, **body}, code=code)
+        for body, code in (
+            ({"sopInstanceUid": "1.9"}, "notFound"), ({"sopInstanceUid": IMAGE_TWICE}, "ambiguous"),
+            ({"row": 2_000}, "outsideImage"), ({"sopInstanceUid": PICTURE}, "notIndexable"), ({}, "tooManyJobs"),
+        )
+    ),
     Drive("GET", "/series/{series}/stacks", "/series/1.9/stacks", code="notFound"),
     Drive("GET", "/series/{series}/stacks", f"/series/{TWICE}.1/stacks", code="ambiguous"),
     *(
@@ -365,6 +426,9 @@ PROBLEMS = [
     ),
     Drive("GET", "/transforms", "/transforms", query={"patientId": "nobody"}, code="notFound"),
     Drive("GET", "/transforms", "/transforms", query={"patientId": MANY_NAMELESS}, code="ambiguous"),
+    Drive("GET", "/reviews", "/reviews", query={"patientId": "nobody"}, code="notFound"),
+    Drive("GET", "/transforms/{transform}/least-sure", "/transforms/1.9/least-sure", code="notFound"),
+    Drive("GET", "/transforms/{transform}/least-sure", f"/transforms/{TWO_VENDORS}/least-sure", code="ambiguous"),
     Drive("GET", "/transforms/{transform}", "/transforms/1.9", code="notFound"),
     Drive("GET", "/transforms/{transform}", f"/transforms/{TWO_VENDORS}", code="ambiguous"),
     Drive("DELETE", "/transforms/{transform}", "/transforms/1.9", code="notFound"),
@@ -507,6 +571,7 @@ def test_without_its_index_every_route_says_so(shared: Served, monkeypatch: pyte
             "/openapi.json",
             "/uploads",
             "/points/resolve",
+            "/points/timeline",
         ) or drive.route.startswith("/docs")
         if needs_none or drive.before is not nothing:
             continue

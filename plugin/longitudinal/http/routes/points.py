@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from longitudinal.dicom.planes.roles import Role
 from longitudinal.errors import (
     Ambiguous,
     AnswerTooLarge,
@@ -17,13 +16,13 @@ from longitudinal.errors import (
     SidecarUnavailable,
     TooManyJobs,
 )
-from longitudinal.http.fields import Date, Identifier, Millimetres
-from longitudinal.http.parse import invalid, parse_days, parse_json
+from longitudinal.http.parse import invalid, parse_json
 from longitudinal.http.problem import Problem, any_problem_of
+from longitudinal.http.question import Asked, QuestionRequest, question_of, says
 from longitudinal.http.refinements import Refinements
 from longitudinal.http.router import Call, Route
 from longitudinal.points.answer import Answer
-from longitudinal.points.resolver import PixelQuestion, PointQuestion, QuestionFilters, Resolver
+from longitudinal.points.resolver import Resolver
 
 MAX_POINTS = 1_000
 MAX_ANSWERS = 50_000
@@ -32,63 +31,21 @@ MAX_ANSWERS = 50_000
 # Of the problem of one item of a batch.
 _MOST_NAMED = 10
 _LONGEST_DETAIL = 2_000
-Pixels = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
 
 
-def _says(description: str) -> msgspec.Meta:
-    return msgspec.Meta(description=description)
-
-
-class ResolveRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
+class ResolveRequest(QuestionRequest, rename="camel", forbid_unknown_fields=True, frozen=True):
     """Either sopInstanceUid, row, column (and frameNumber), or patientId, frameOfReferenceUid, x, y, z; or points."""
 
-    sop_instance_uid: Annotated[Identifier | None, _says("The clicked image.")] = None
-    frame_number: Annotated[
-        Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None,
-        _says("1-based; 1 where it is not stated."),
-    ] = None
-    row: Annotated[
-        Pixels | None, _says("0-based, may be fractional: the centre of the first pixel is (0, 0).")
-    ] = None
-    column: Annotated[Pixels | None, _says("As row.")] = None
-    patient_id: Annotated[Identifier | None, _says("Whose point this is, where no image is clicked.")] = None
-    frame_of_reference_uid: Annotated[Identifier | None, _says("In which x, y and z are.")] = None
-    x: Annotated[Millimetres | None, _says("LPS mm: to the left of the patient.")] = None
-    y: Annotated[Millimetres | None, _says("LPS mm: to the back of the patient.")] = None
-    z: Annotated[Millimetres | None, _says("LPS mm: to the head of the patient.")] = None
-    study_instance_uids: Annotated[
-        Annotated[list[Identifier], msgspec.Meta(max_length=1_000)] | None, _says("Only in these studies.")
-    ] = None
-    modalities: Annotated[
-        Annotated[list[Identifier], msgspec.Meta(max_length=50)] | None,
-        _says("Only in series of these, as CT."),
-    ] = None
-    roles: Annotated[
-        Annotated[list[Role], msgspec.Meta(min_length=1, max_length=5)] | None,
-        _says("Only in series of these roles; images where none is named."),
-    ] = None
-    from_: Annotated[Date | None, _says("Only in studies from this day on.")] = msgspec.field(
-        default=None, name="from"
-    )
-    to: Annotated[Date | None, _says("Only in studies up to this day, which counts.")] = None
-    per: Annotated[
-        Literal["study", "series"],
-        _says("One match for each study, of the series that shows the place best, or one for each series."),
-    ] = "study"
-    max_distance_mm: Annotated[
-        Annotated[float, msgspec.Meta(ge=0, le=1e6)] | None,
-        _says("Only images whose plane is so near to the place."),
-    ] = None
     refine: Annotated[
         bool | Literal["wait"],
-        _says(
+        says(
             "One point at a time: true starts a job that refines the matches a transform led to; "
             '"wait", where that is one match, waits up to 10 s for it.'
         ),
     ] = False
     points: Annotated[
         Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MAX_POINTS)] | None,
-        _says("Many questions, each with fields like these; results has one entry for each."),
+        says("Many questions, each with fields like these; results has one entry for each."),
     ] = None
 
 
@@ -106,9 +63,7 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 
 # Asking msgspec for the fields of a struct takes longer than resolving a point.
 _FIELDS = tuple((field.name, field.encode_name) for field in msgspec.structs.fields(ResolveRequest))
-_PIXEL = ("sopInstanceUid", "row", "column")
 _ONE_AT_A_TIME = "is for one point at a time: ask for this point by itself, without points"
-_POINT = ("patientId", "frameOfReferenceUid", "x", "y", "z")
 
 
 def point_routes(resolver: Resolver, refinements: Refinements) -> list[Route]:
@@ -123,10 +78,10 @@ def point_routes(resolver: Resolver, refinements: Refinements) -> list[Route]:
 
     def ask(asked: ResolveRequest, user: str) -> Answer:
         if asked.refine == "wait":
-            return refinements.wait(*_question(asked), user)
+            return refinements.wait(*question_of(asked), user)
         if asked.refine:
-            return refinements.start(*_question(asked), user)
-        return resolver.resolve(*_question(asked))
+            return refinements.start(*question_of(asked), user)
+        return resolver.resolve(*question_of(asked))
 
     return [
         Route(
@@ -149,9 +104,6 @@ def point_routes(resolver: Resolver, refinements: Refinements) -> list[Route]:
     ]
 
 
-_Asked = tuple[PixelQuestion | PointQuestion, QuestionFilters]
-
-
 def _batch(resolver: Resolver, points: list[msgspec.Raw]) -> list[msgspec.Raw]:
     """The answers or problems of a batch, encoded one by one: a large answer is kept once, not twice.
 
@@ -166,7 +118,7 @@ def _batch(resolver: Resolver, points: list[msgspec.Raw]) -> list[msgspec.Raw]:
     return [_answer(resolver, item) for item in items]
 
 
-def _read(raw: msgspec.Raw, pointer: str) -> _Asked | Problem:
+def _read(raw: msgspec.Raw, pointer: str) -> Asked | Problem:
     try:
         asked = parse_json(bytes(raw), ResolveRequest, pointer)
         if asked.points is not None:
@@ -175,12 +127,12 @@ def _read(raw: msgspec.Raw, pointer: str) -> _Asked | Problem:
             )
         if asked.refine:
             raise invalid([FieldError(f"{pointer}/refine", _ONE_AT_A_TIME)])
-        return _question(asked, pointer)
+        return question_of(asked, pointer)
     except Exception as error:  # whatever is wrong with one item is that item's problem
         return any_problem_of(error)
 
 
-def _check_size(resolver: Resolver, items: Sequence[_Asked | Problem]) -> None:
+def _check_size(resolver: Resolver, items: Sequence[Asked | Problem]) -> None:
     counts = [_count(resolver, item) for item in items]
     total, most = sum(counts), max(counts)
     if total <= MAX_ANSWERS:
@@ -194,7 +146,7 @@ def _check_size(resolver: Resolver, items: Sequence[_Asked | Problem]) -> None:
     raise AnswerTooLarge(detail, [FieldError("/points", detail)])
 
 
-def _count(resolver: Resolver, item: _Asked | Problem) -> int:
+def _count(resolver: Resolver, item: Asked | Problem) -> int:
     """Entries of the answer to an item; a problem has none, and says why when it is answered."""
     if isinstance(item, Problem):
         return 0
@@ -204,7 +156,7 @@ def _count(resolver: Resolver, item: _Asked | Problem) -> int:
         return 0
 
 
-def _answer(resolver: Resolver, item: _Asked | Problem) -> msgspec.Raw:
+def _answer(resolver: Resolver, item: Asked | Problem) -> msgspec.Raw:
     if isinstance(item, Problem):
         return _short(item)
     try:
@@ -233,48 +185,3 @@ def _refuse_beside_points(asked: ResolveRequest) -> None:
     ]
     if errors:
         raise invalid(errors)
-
-
-def _question(
-    asked: ResolveRequest, pointer: str = ""
-) -> tuple[PixelQuestion | PointQuestion, QuestionFilters]:
-    """The question of a request whose single fields are right; raises when the two forms are mixed or incomplete."""
-    given = {sent for name, sent in _FIELDS if getattr(asked, name) is not None}
-    is_pixel = asked.sop_instance_uid is not None or not given & set(_POINT)
-    needed, foreign = (_PIXEL, _POINT) if is_pixel else (_POINT, (*_PIXEL, "frameNumber"))
-    other = "patientId, frameOfReferenceUid, x, y, z" if is_pixel else "sopInstanceUid, row, column"
-    errors = [
-        FieldError(f"{pointer}/{name}", f"is missing (or ask by {other})")
-        for name in needed
-        if name not in given
-    ]
-    errors += [
-        FieldError(f"{pointer}/{name}", f"cannot be combined with {needed[0]}; ask by pixel or by point")
-        for name in foreign
-        if name in given
-    ]
-    if errors:
-        raise invalid(errors)
-    first, last = parse_days({f"{pointer}/from": asked.from_, f"{pointer}/to": asked.to})
-    wanted = QuestionFilters(
-        studies=None if asked.study_instance_uids is None else tuple(asked.study_instance_uids),
-        modalities=None if asked.modalities is None else frozenset(asked.modalities),
-        roles=frozenset(asked.roles or ("image",)),
-        first_date=first,
-        last_date=last,
-        per=asked.per,
-        max_distance_mm=asked.max_distance_mm,
-        pointer=pointer,
-    )
-    return (_pixel(asked) if is_pixel else _point(asked)), wanted
-
-
-def _pixel(asked: ResolveRequest) -> PixelQuestion:
-    return PixelQuestion(
-        asked.sop_instance_uid or "", asked.frame_number or 1, asked.row or 0.0, asked.column or 0.0
-    )
-
-
-def _point(asked: ResolveRequest) -> PointQuestion:
-    xyz = (asked.x or 0.0, asked.y or 0.0, asked.z or 0.0)
-    return PointQuestion(asked.patient_id or "", asked.frame_of_reference_uid or "", xyz)

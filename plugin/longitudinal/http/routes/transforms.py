@@ -62,25 +62,20 @@ class TransformsQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True
     offset: Offset = 0
 
 
-class ReviewsQuery(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
-    """Which page of the transforms of all patients."""
-
-    limit: Limit = 100
-    offset: Offset = 0
-
-
 class ReviewRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
-    """What the authenticated user decides; the later decision holds."""
+    """What the authenticated user decides, and why, in a word; the later decision holds."""
 
     decision: Literal["accepted", "rejected"]
+    reason: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
 class Review(msgspec.Struct, rename="camel", frozen=True):
-    """Who decided what, and when (ISO 8601)."""
+    """Who decided what, when (ISO 8601), and why, in their own words; empty if they gave none."""
 
     decision: Literal["accepted", "rejected"]
     by: str
     at: str | None
+    reason: str = ""
 
 
 class TransformAnswer(msgspec.Struct, rename="camel", frozen=True):
@@ -161,7 +156,7 @@ class FitAnswer(msgspec.Struct, rename="camel", frozen=True):
 
 
 def transform_routes(given: GivenTransforms) -> list[Route]:
-    """The routes under /transforms, and /reviews."""
+    """The routes under /transforms."""
     return [*_routes_of_lists(given), *_routes_that_give(given), *_routes_of_one(given)]
 
 
@@ -172,24 +167,15 @@ def _routes_of_lists(given: GivenTransforms) -> list[Route]:
         everything: list[StoredTransform | UnreadRegistration] = [*stored, *unread]
         found = everything[query.offset : query.offset + query.limit]
         answers = [
-            _answer(given, one) if isinstance(one, StoredTransform) else _unread_answer(one) for one in found
+            transform_answer(given, one) if isinstance(one, StoredTransform) else _unread_answer(one)
+            for one in found
         ]
         return TransformsAnswer(len(everything), query.limit, query.offset, answers)
-
-    def waiting(call: Call[ReviewsQuery, None]) -> TransformsAnswer:
-        query = call.query
-        total, found = given.waiting(query.limit, query.offset)
-        return TransformsAnswer(total, query.limit, query.offset, [_answer(given, one) for one in found])
 
     return [
         Route(
             "GET", "/transforms", of_patient, "All transforms of a patient, refused ones with their reason",
             answer=TransformsAnswer, query=TransformsQuery, errors=(NotFound, Ambiguous),
-        ),
-        Route(
-            "GET", "/reviews", waiting,
-            "Transforms that wait for a person: reviews without a valid signature, or contradicted by newer checks",
-            answer=TransformsAnswer, query=ReviewsQuery,
         ),
     ]  # fmt: skip
 
@@ -197,7 +183,7 @@ def _routes_of_lists(given: GivenTransforms) -> list[Route]:
 def _routes_that_give(given: GivenTransforms) -> list[Route]:
     def create(call: Call[None, TransformRequest]) -> TransformAnswer:
         ends, transform = _given(given, call.body)
-        return _answer(given, given.create(ends, transform, call.actor.name))
+        return transform_answer(given, given.create(ends, transform, call.actor.name))
 
     def fit(call: Call[None, FitRequest]) -> FitAnswer:
         ends, transform = _given(given, call.body)
@@ -219,14 +205,16 @@ def _routes_that_give(given: GivenTransforms) -> list[Route]:
 
 def _routes_of_one(given: GivenTransforms) -> list[Route]:
     def one(_: Call[None, None], transform: str) -> TransformAnswer:
-        return _answer(given, given.get(transform))
+        return transform_answer(given, given.get(transform))
 
     def remove(call: Call[None, None], transform: str) -> RemovedAnswer:
         is_deleted = given.remove(transform, call.actor.name)
         return RemovedAnswer(transform, "deleted" if is_deleted else "rejected")
 
     def review(call: Call[None, ReviewRequest], transform: str) -> TransformAnswer:
-        return _answer(given, given.review(transform, call.body.decision, call.actor.name))
+        return transform_answer(
+            given, given.review(transform, call.body.decision, call.actor.name, call.body.reason)
+        )
 
     return [
         Route(
@@ -272,7 +260,8 @@ def _check_form(asked: TransformRequest) -> None:
         raise invalid(errors)
 
 
-def _answer(given: GivenTransforms, stored: StoredTransform) -> TransformAnswer:
+def transform_answer(given: GivenTransforms, stored: StoredTransform) -> TransformAnswer:
+    """A transform as it leaves the server."""
     notes = stored.notes
     fields = {
         "id": stored.id,
@@ -295,7 +284,12 @@ def _answer(given: GivenTransforms, stored: StoredTransform) -> TransformAnswer:
         "quality": None if notes.quality is None else msgspec.json.decode(notes.quality),
         "review": None
         if notes.decision is None
-        else {"decision": notes.decision, "by": notes.decided_by, "at": notes.decided_at},
+        else {
+            "decision": notes.decision,
+            "by": notes.decided_by,
+            "at": notes.decided_at,
+            "reason": notes.decided_why,
+        },
         "unsigned": list(given.unsigned(stored)),
         "flags": flags_of(notes, stored.origin),
     }

@@ -29,8 +29,8 @@ _REPLACE = f"UPDATE instances SET ({_INSTANCE_COLUMNS}) = ({_MARKS}) WHERE key =
 _TRANSFORM = """INSERT INTO transforms (id, item, instance_key, source_frame, source_references, target_frame,
     target_references, kind, matrix, grid, refusal, detail, origin, label, created, creator, maker, digest,
     expected_error_mm, error_source, given_origin, given_by, given_at, decision, decided_by, decided_at,
-    quality, error_at_place)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    quality, error_at_place, decided_why)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
 # The keys of a patient and of one of its series whose content changed.

@@ -189,3 +189,10 @@ def m009_places(db: Database) -> None:
     """What structured reports say of places of the body."""
     for statement in _PLACES:
         db.execute(statement)
+
+
+@MIGRATIONS()
+def m010_decided_why(db: Database) -> None:
+    """A reviewer's own words; another node may have written some: registration objects are read again."""
+    db.execute("ALTER TABLE transforms ADD COLUMN decided_why TEXT NOT NULL DEFAULT ''")
+    db.execute("UPDATE series SET last_update = NULL WHERE modality = 'REG'")

@@ -20,6 +20,8 @@ class Notes:
         ISO 8601.
     decision
         accepted or rejected; None before a review.
+    decided_why
+        The reviewer's own words.
     quality
         JSON: what an automatic registration measured of itself.
     error_at_place
@@ -39,12 +41,14 @@ class Notes:
     quality: str | None = None
     error_at_place: bytes | None = None
     errors_digest: str | None = None
+    decided_why: str = ""
 
     def columns(self) -> tuple[float | str | bytes | None, ...]:
         """The values in the order of the columns of `transforms`."""
         return (
             self.expected_error_mm, self.error_source, self.given_origin, self.given_by, self.given_at, self.decision,
             self.decided_by, self.decided_at, self.quality, self.error_at_place,
+            self.decided_why,
         )  # fmt: skip
 
 

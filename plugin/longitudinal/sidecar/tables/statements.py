@@ -1,8 +1,9 @@
 """Statements seen before, so that an older one that is put back is not taken for a new one, and a rejection persists."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from sqlite_utils import Database
 
@@ -20,6 +21,8 @@ __all__ = [
 ]
 
 _KEYS = "statements.keys"
+WaitsBecause = Literal["unsigned", "contradicted", "notReviewed"]
+"""Its review is unsigned; newer checks reject what was accepted; nobody has decided on an automatic alignment."""
 Row = tuple[int, int, int | None, str, str]
 """Largest counters of `given` and `review`, that of a rejection, what is unsigned (space-separated), an unknown key's id."""
 
@@ -71,22 +74,35 @@ def registrations(connection: sqlite3.Connection) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A transform that waits for a review, and its patient."""
+    """A transform that waits for a review, its patient, and why it waits."""
 
     patient_key: int
     transform: str
     orthanc_id: str
+    because: WaitsBecause
 
 
-def read_waiting(connection: sqlite3.Connection) -> list[Waiting]:
-    """Transforms with an unsigned review, or with one that is older than the checks that rejected the transform."""
+def read_waiting(
+    connection: sqlite3.Connection, maker: str, given_labels: Collection[str], patient_key: int | None = None
+) -> list[Waiting]:
+    """Transforms that wait for a person, those of unknown error first, then the largest errors.
+
+    Their review is unsigned; or it is older than the checks that rejected the transform; or the plugin (`maker`, as the
+    objects state it) aligned it, without the label of what a person gave, and nobody has decided.
+    """
+    marks = ", ".join("?" * len(given_labels))
     rows = connection.execute(
-        """SELECT s.patient_key, t.id, i.orthanc_id FROM transforms t JOIN instances i ON i.key = t.instance_key
+        f"""SELECT * FROM (SELECT s.patient_key, t.id, i.orthanc_id, CASE
+            WHEN instr(coalesce(m.unsigned, ''), 'review') > 0 THEN 'unsigned'
+            WHEN t.decision = 'accepted' AND json_extract(t.quality, '$.rejection') IS NOT NULL
+                AND coalesce(t.decided_at, '') < json_extract(t.quality, '$.checkedAt') THEN 'contradicted'
+            WHEN t.maker = ? AND t.label NOT IN ({marks}) AND t.decision IS NULL THEN 'notReviewed' END AS because
+        FROM transforms t JOIN instances i ON i.key = t.instance_key
         JOIN series e ON e.key = i.series_key JOIN studies s ON s.key = e.study_key
         LEFT JOIN statements m ON m.orthanc_id = i.orthanc_id AND m.item = t.item
-        WHERE t.refusal IS NULL AND (instr(coalesce(m.unsigned, ''), 'review') > 0 OR (t.decision = 'accepted'
-            AND json_extract(t.quality, '$.rejection') IS NOT NULL
-            AND coalesce(t.decided_at, '') < json_extract(t.quality, '$.checkedAt'))) ORDER BY t.key"""
+        WHERE t.refusal IS NULL AND s.patient_key = coalesce(?, s.patient_key)
+        ORDER BY t.expected_error_mm IS NOT NULL, t.expected_error_mm DESC, t.key) WHERE because IS NOT NULL""",
+        (maker, *sorted(given_labels), patient_key),
     )
     return [Waiting(*row) for row in rows]
 

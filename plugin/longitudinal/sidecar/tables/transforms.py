@@ -10,11 +10,11 @@ from longitudinal.sidecar.tables.records import Notes
 _COLUMNS = """t.key, t.id, t.item, t.source_frame, t.source_references, t.target_frame, t.target_references, t.kind,
     t.matrix, t.grid IS NOT NULL AS has_grid, t.digest, t.refusal, t.detail, t.origin, t.label, t.created, t.creator,
     t.maker, t.expected_error_mm, t.error_source, t.given_origin, t.given_by, t.given_at, t.decision, t.decided_by,
-    t.decided_at, t.quality, t.error_at_place"""
+    t.decided_at, t.quality, t.error_at_place, t.decided_why"""
 
 # In the order of Notes.columns().
 _NOTES = """expected_error_mm, error_source, given_origin, given_by, given_at, decision, decided_by, decided_at, quality,
-    error_at_place"""
+    error_at_place, decided_why"""
 _MARKS = ", ".join("?" * len(_NOTES.split(",")))
 
 

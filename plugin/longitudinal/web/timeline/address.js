@@ -10,13 +10,16 @@
  * @typedef {{patientId: string, frameOfReferenceUid: string, x: number, y: number, z: number}} BodyPoint LPS, mm
  * @typedef {{sopInstanceUid: string, frameNumber: number, row: number, column: number}} Pixel as resolve takes it
  * @typedef {object} Address
- * @property {'find' | 'point'} view
+ * @property {'find' | 'point' | 'align' | 'review'} view
  * @property {string} [patient] PatientID or Orthanc id
  * @property {string} [study] StudyInstanceUID or Orthanc id
  * @property {BodyPoint | Pixel} [point]
  * @property {string} [place] id of a place that is kept
  * @property {string} [query] what is looked for in the list
  * @property {string} [layout] how the studies are shown (compare/layout.js)
+ * @property {string} [source] StudyInstanceUID or Orthanc id: of two studies that are aligned by hand
+ * @property {string} [target]
+ * @property {string} [review] id of the transform that is reviewed in the point view
  */
 
 /** @param {string} search such as location.search @returns {Address} */
@@ -26,18 +29,26 @@ export function readAddress(search) {
   const study = query.get('study') || undefined;
   const point = readPoint(search);
   const place = query.get('place') || undefined;
-  const isFind = query.get('view') === 'find' || !(patient || study || point || place);
+  const view = query.get('view');
+  if (view === 'review' || (view === 'align' && patient)) {
+    return { view, patient, ...pairOf(query) };
+  }
+  const isFind = view === 'find' || !(patient || study || point || place);
   const text = query.get('query');
+  const review = query.get('review');
   const layout = isFind ? null : query.get('layout');
   return {
     view: isFind ? 'find' : 'point', patient, study, point, ...(place ? { place } : {}), ...(text ? { query: text } : {}),
-    ...(layout ? { layout } : {}),
+    ...(layout ? { layout } : {}), ...(review ? { review } : {}),
   };
 }
 
 /** @param {Partial<Address>} address @returns {string} a query, "?" where it is empty */
-export function writeAddress({ view, patient, study, point, place, query, layout }) {
+export function writeAddress({ view, patient, study, point, place, query, layout, source, target, review }) {
   const parts = [];
+  if (view === 'align' || view === 'review') {
+    parts.push(`view=${view}`);
+  }
   if (view === 'find' && patient) {
     parts.push('view=find');
   }
@@ -59,7 +70,18 @@ export function writeAddress({ view, patient, study, point, place, query, layout
   if (layout) {
     parts.push(`layout=${encodeURIComponent(layout).replace(/%(3A|3B|2C|3D|2F)/g, decodeURIComponent)}`);
   }
+  for (const [name, uid] of [['source', source], ['target', target], ['review', review]]) {
+    if (uid) {
+      parts.push(`${name}=${encodeURIComponent(uid)}`);
+    }
+  }
   return `?${parts.join('&')}`;
+}
+
+/** The two studies of an alignment by hand. @param {URLSearchParams} query */
+function pairOf(query) {
+  const named = ['source', 'target'].map((name) => [name, query.get(name) || undefined]).filter(([, uid]) => uid !== undefined);
+  return Object.fromEntries(named);
 }
 
 /** @param {BodyPoint | Pixel} point @returns {string} */

@@ -20,6 +20,8 @@ import { readAddress, writeAddress } from './address.js';
 const VIEWS = {
   find: () => import('./find/view.js'),
   point: () => import('./point/view.js'),
+  align: () => import('./align/view.js'),
+  review: () => import('./review/view.js'),
 };
 
 /** @param {{api: Api}} props */

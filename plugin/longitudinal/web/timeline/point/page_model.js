@@ -31,11 +31,14 @@ export class PageModel extends SharedView {
     this.book = new SeriesBook(api);
     this.foresight = new Foresight(this);
     this.compare = new Compare(this);
+    /** @type {import('../lesions/model.js').LesionsModel | null} from when it is first wanted */
+    this.lesions = null;
     /** @type {any} */
     this.patient = null;
     /** @type {any} what was asked last, as resolve takes it */
     this.question = null;
     this.number = 0;
+    this.answered = 0; // the number of the question that is answered
     this.asking = new AbortController();
     this.life = new AbortController();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -185,6 +188,7 @@ export class PageModel extends SharedView {
         return;
       }
       this.question = question;
+      this.answered = number;
       this.message = null;
       this.apply(answer, tile);
       this.tellAddress(question);

@@ -9,6 +9,7 @@ import { CutSaid, Outside, TileLink, TilePin } from '../compare/toolbar.js';
 import { dayOf, intervalOf } from './dates.js';
 import { listen } from './gestures.js';
 import { errorWords, GradeShape, gradeOf } from './grade.js';
+import { Diameters } from '../lesions/draw.js';
 import { Overlay } from './overlay.js';
 import { Painter } from './painter.js';
 import { seriesWithPictures } from './series.js';
@@ -81,6 +82,7 @@ function PictureBox({ tile, name }) {
       <${Overlay} tile=${tile} />
       <${Outside} tile=${tile} />
       <${PairTools} tile=${tile} />
+      <${Diameters} tile=${tile} />
       ${tile.unresolved !== null && html`<${Unresolved} tile=${tile} isShort=${shown !== null} />`}
       ${tile.unresolved === null && shown === null && !tile.isBusy && tile.message === null
         && html`<p class="in-picture">${word(tile.page.question === null ? 'tile.waiting' : 'tile.notShown')}</p>`}

@@ -3,6 +3,7 @@
 
 import { html, useEffect } from '../../shared/html.js';
 import { hasWord, word } from '../../shared/words.js';
+import { writeAddress } from '../address.js';
 import * as actions from './actions.js';
 
 /** Reasons that a button helps against. */
@@ -28,7 +29,14 @@ export function Unresolved({ tile, isShort }) {
     ${detail && !isShort && html`<p class="detail">${detail}</p>`}
     ${tile.job !== null ? html`<${Job} tile=${tile} />`
     : help && html`<button class="help" onClick=${() => help.act(tile)}>${word(help.key)}</button>`}
+    ${tile.job === null && help?.act === actions.align && html`${' '}<a class="button" href=${byHand(tile)}>${word('unresolved.byHand')}</a>`}
   </div>`;
+}
+
+/** @param {import('./tile_model.js').TileModel} tile */
+function byHand({ page, study }) {
+  const other = page.asked ?? page.tiles.find((one) => one.study !== study);
+  return writeAddress({ view: 'align', patient: page.patient.orthancPatientId, source: other?.uid, target: study.studyInstanceUid });
 }
 
 /** @param {{tile: any}} props */

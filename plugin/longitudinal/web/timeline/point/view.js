@@ -7,6 +7,8 @@ import { word } from '../../shared/words.js';
 import { writeAddress } from '../address.js';
 import { Bar } from '../bar.js';
 import { Film } from '../compare/film.js';
+import { LesionsModel } from '../lesions/model.js';
+import { LesionsPanel } from '../lesions/panel.js';
 import { actionOf, areLettersOn } from '../keyboard.js';
 import { readableName } from '../find/person_name.js';
 import { ShownHeader } from '../panel/shown_header.js';
@@ -14,9 +16,11 @@ import { PlacesButton } from '../places/panel.js';
 import { PlaceOpener } from '../places/opener.js';
 import { act } from './keys.js';
 import { PageModel } from './page_model.js';
+import { ReviewBar } from '../review/review_bar.js';
 import { Strip } from './strip.js';
 import { Tile } from './tile.js';
 import { Toolbar } from './toolbar.js';
+import { ValuesPanel } from '../values/panel.js';
 
 const NARROW = '(max-width: 1200px)';
 const NARROW_TILES = 4;
@@ -27,14 +31,20 @@ export function View({ address, go, api }) {
   const own = useRef(''); // the address that this page has written itself
   const shown = useRef(address);
   shown.current = address;
+  const reviewed = useRef(address.review ? { review: address.review } : {});
   const [opener] = useState(() => new PlaceOpener(api));
   const [page] = useState(() => new PageModel(api, (point) => {
     const { patient, study } = shown.current;
-    const next = { ...(point ? opener.addressOf(point) : { patient, study }), layout: page.compare.kept.text() };
+    const next = {
+      ...(point ? opener.addressOf(point) : { patient, study }), layout: page.compare.kept.text(), ...reviewed.current,
+    };
     own.current = writeAddress(next);
     go(next, { replace: true });
   }));
   useObservableByFrame(page);
+  const [areValuesOpen, openValues] = useState(false);
+  const [review, setReview] = useState(address.review);
+  const [areLesionsOpen, openLesions] = useState(false);
 
   useEffect(() => {
     if (writeAddress(address) !== own.current) {
@@ -54,7 +64,10 @@ export function View({ address, go, api }) {
       ${patient !== null && html`<h1 class="patient">${nameOf(patient)} <span class="quiet">${patient.patientId}</span></h1>`}
       ${patient?.identityConflict && html`<p class="warning">${word('page.identityConflict')}</p>`}
       <${Paging} page=${page} />
-      ${page.tiles.length > 0 && html`<${ShownHeader} page=${page} />
+      ${patient !== null && html`<a class="button" href=${writeAddress({ view: 'review', patient: patient.orthancPatientId })}>${word('review.button')}</a>`}
+      ${page.tiles.length > 0 && html`<button aria-expanded=${areValuesOpen} onClick=${() => openValues(!areValuesOpen)}>${word('values.button')}</button>
+        <button aria-expanded=${areLesionsOpen} onClick=${() => { page.lesions ??= new LesionsModel(page); openLesions(!areLesionsOpen); }}>${word('lesions.button')}</button>
+        <${ShownHeader} page=${page} />
         <${PlacesButton} page=${page} place=${address.place} go=${go} />`}
     </${Bar}>
     <main class="point">
@@ -62,9 +75,14 @@ export function View({ address, go, api }) {
       ${page.tiles.length > 1 && html`<${Strip} page=${page} />`}
       <${Film} page=${page} />
       ${page.tiles.length > 0 && html`<${Toolbar} page=${page} />`}
+      ${review && patient !== null && html`<${ReviewBar} page=${page} transform=${review} onClose=${() => { reviewed.current = {}; setReview(undefined); }} />`}
       ${message !== null && html`<p class="message warning" role="alert">${word(message.key, message.values)}</p>`}
       ${patient === null && message === null && html`<p class="message" role="status">${word('app.loading')}</p>`}
-      <${Grid} page=${page} />
+      <div class="work">
+        <${Grid} page=${page} />
+        ${areValuesOpen && html`<${ValuesPanel} page=${page} onClose=${() => openValues(false)} />`}
+      </div>
+      ${areLesionsOpen && page.lesions !== null && html`<${LesionsPanel} page=${page} model=${page.lesions} onClose=${() => openLesions(false)} />`}
       <p class="visually-hidden" role="status">${announcement !== null && word(announcement.key, announcement.values)}</p>
     </main>`;
 }

@@ -1,0 +1,1 @@
+"""Values at a place: statistics in a sphere, what they are in, over time."""
