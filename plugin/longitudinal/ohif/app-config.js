@@ -22,11 +22,27 @@
     return open.call(this, method, addressFor(String(url)), ...others);
   };
 
+  // What the extension needs to know. React comes by the one public way that hands it over: OHIF asks for a logo.
+  const longitudinal = { prefix: prefix, root: roots.imaging, React: null };
+  window.longitudinal = longitudinal;
+  const extension = base + 'longitudinal/ohif/extension/extension.js';
+  // fetched beside OHIF's own code, not after it
+  const ahead = document.createElement('link');
+  ahead.rel = 'modulepreload';
+  ahead.href = extension;
+  document.head.append(ahead);
+
   window.config = {
     name: 'orthanc-longitudinal',
     routerBasename: base,
-    extensions: [],
+    extensions: [extension],
     modes: [],
+    whiteLabeling: {
+      createLogoComponentFn: function (React) {
+        longitudinal.React = React;
+        return undefined; // OHIF's own logo stays
+      },
+    },
     // a tour covers the page, and asks for nothing we need
     customizationService: [{ 'ohif.tours': { $set: [] } }],
     showStudyList: true,

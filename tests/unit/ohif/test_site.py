@@ -29,7 +29,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def site(app: Path) -> Site:
-    return Site(app, Roots("/ohif", "/dicom-web", "/wado"))
+    return Site(app, Roots("/imaging", "/ohif", "/dicom-web", "/wado"))
 
 
 def test_a_bundle_goes_out_as_stored_and_may_be_kept_for_ever(site: Site) -> None:
@@ -98,10 +98,10 @@ def test_no_path_leads_out_of_the_app(site: Site) -> None:
 
 
 def test_the_configuration_knows_the_servers_roots(app: Path) -> None:
-    answer = Site(app, Roots("/viewer/ohif", "/dw", "/wado")).answer("/app-config.js", {})
+    answer = Site(app, Roots("/api", "/viewer/ohif", "/dw", "/wado")).answer("/app-config.js", {})
     first, _, script = answer.body.decode().partition(";\n")
     roots = json.loads(first.removeprefix("window.longitudinalRoots = "))
-    assert roots == {"ohif": "/viewer/ohif", "dicomWeb": "/dw", "wado": "/wado"}
+    assert roots == {"imaging": "/api", "ohif": "/viewer/ohif", "dicomWeb": "/dw", "wado": "/wado"}
     assert "window.config = {" in script
 
 

@@ -366,6 +366,25 @@ const WORDS = {
   'keys.name.Alt': 'Alt',
   'keys.name.Shift': 'Shift',
   // End of Find, attributes and help
+
+  // OHIF's panel
+  'ohif.title': 'Longitudinal',
+  'ohif.ask': 'Find this place in the other studies',
+  'ohif.tool': 'Longitudinal',
+  'ohif.tool.title': 'Longitudinal: click a place to find it in the other studies',
+  'ohif.hint': 'Ctrl+click a place in an image (or use the Longitudinal tool, or the right mouse button): it is found in the patient’s other studies.',
+  'ohif.asking': 'Looking for the place…',
+  'ohif.found.one': 'Found in 1 of {all} other studies.',
+  'ohif.found.many': 'Found in {count} of {all} other studies.',
+  'ohif.showAll': 'Show all',
+  'ohif.open': 'Open {study} at this place',
+  'ohif.missing': 'This version of OHIF lacks what the panel needs. OHIF itself is not affected. Missing:',
+  'ohif.less': 'Not available in this version of OHIF: {what}.',
+  'ohif.noPlaceHere': 'This picture has no place in the patient: no point of it can be found elsewhere.',
+  'ohif.notLoaded': 'OHIF did not load this study.',
+  'ohif.noLayout': 'OHIF did not change the layout.',
+  'ohif.notShown': 'OHIF did not show this study.',
+  // End of OHIF's panel
 };
 
 /**
