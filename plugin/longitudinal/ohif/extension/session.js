@@ -9,7 +9,7 @@ import { Images, frameNumberOf, isStack } from './images.js';
 import { Marks } from './marks.js';
 import { librariesOf, missingOf } from './needs.js';
 import { Question } from './question.js';
-import { addClicks, addTool } from './ways_to_ask.js';
+import { addClicks, addMenu, addTool } from './ways_to_ask.js';
 
 /** A place that leads here is drawn at once, before the answer. @param {any} match @returns {import('./marks.js').Mark} */
 const markOf = (match) => ({
@@ -54,7 +54,7 @@ export class Session {
     const { Events } = this.libraries?.cornerstone.Enums ?? {};
     // events of an element do not bubble, but they are seen on their way down
     this.on(Events.IMAGE_RENDERED, (viewport) => this.marks.draw(viewport));
-    for (const add of [addClicks, addTool]) {
+    for (const add of [addClicks, addMenu, addTool]) {
       try {
         add(this);
       } catch (error) {

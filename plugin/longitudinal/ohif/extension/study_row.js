@@ -13,7 +13,7 @@ export function StudyRow({ row, session }) {
   const { question } = session;
   const entry = row.match ?? row.unresolved;
   const date = entry.studyDate || word('tile.noDate');
-  const interval = intervalOf(question.day, dayOf(entry));
+  const interval = row.match?.isSource ? '' : intervalOf(question.day, dayOf(entry));
   return html`<li class="study ${row.match?.isSource ? 'asked' : ''}" data-study=${row.study}>
     ${row.match !== null ? html`<${Match} match=${row.match} date=${date} interval=${interval} session=${session} />`
     : html`<${Unresolved} row=${row} date=${date} interval=${interval} session=${session} />`}

@@ -6,15 +6,43 @@ import { word } from '../../web/shared/words.js';
 export const TOOL = 'LongitudinalPoint';
 const COMMAND = 'longitudinalAsk';
 
+const MOST_MOVED_PX = 4; // more is a drag
+
 /**
- * For this mode only: OHIF forgets them when it is left.
+ * Ctrl+click, or Cmd+click, by the browser's own events: OHIF takes the first click in an inactive viewport for itself, and
+ * this one is meant for us.
  *
  * @param {import('./session.js').Session} session
  */
-export function addClicks({ services }) {
+export function addClicks(session) {
+  /** @type {PointerEvent | null} */
+  let pressed = null;
+  const options = { capture: true, signal: session.life };
+  document.addEventListener('pointerdown', (event) => {
+    pressed = event.button === 0 && (event.ctrlKey || event.metaKey) ? event : null;
+  }, options);
+  document.addEventListener('pointerup', (event) => {
+    const begun = pressed;
+    pressed = null;
+    if (begun === null || Math.hypot(event.clientX - begun.clientX, event.clientY - begun.clientY) > MOST_MOVED_PX) {
+      return;
+    }
+    const found = session.grid.all().find(({ viewport }) => viewport.element.contains(/** @type {Node} */ (begun.target)));
+    if (found !== undefined) {
+      const { left, top } = found.viewport.element.getBoundingClientRect();
+      session.ask(found.viewport, [...found.viewport.canvasToWorld([begun.clientX - left, begun.clientY - top])]);
+    }
+  }, options);
+}
+
+/**
+ * For this mode only: OHIF forgets it when it is left.
+ *
+ * @param {import('./session.js').Session} session
+ */
+export function addMenu({ services }) {
   const item = { label: word('ohif.ask'), commands: [{ commandName: COMMAND }] };
   services.customizationService.setCustomizations({
-    cornerstoneViewportClickCommands: { $merge: { ctrlbutton1: [{ commandName: COMMAND }] } },
     measurementsContextMenu: {
       menus: { $push: [{ id: 'longitudinal', selector: (/** @type {any} */ at) => !at?.nearbyToolData, items: [item] }] },
     },
