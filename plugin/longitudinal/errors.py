@@ -161,15 +161,34 @@ class NotIndexable(Unprocessable):
     title = "The instance has no usable geometry"
 
 
-class TransformRefused(Unprocessable):
+class Refused(Unprocessable):
+    """A request that a reason code explains: `code` is that reason, its title that of the subclass."""
+
+    def __init__(self, code: str, detail: str, fields: Sequence[FieldError] = ()) -> None:
+        super().__init__(detail, fields)
+        self.code = code
+
+
+class TransformRefused(Refused):
     """A given transform cannot be used; `code` is the reason, such as sameFrame or collinearLandmarks."""
 
     code = "transformRefused"
     title = "The transform cannot be used"
 
-    def __init__(self, code: str, detail: str, fields: Sequence[FieldError] = ()) -> None:
-        super().__init__(detail, fields)
-        self.code = code
+
+class PlaceRefused(Refused):
+    """A place cannot be kept; `code` is the reason, such as noFrameUid."""
+
+    code = "placeRefused"
+    title = "The place cannot be kept"
+
+
+class WriterUnavailable(LongitudinalError):
+    """The process that writes structured reports could not be started, or did not answer."""
+
+    code = "writerUnavailable"
+    status = 503
+    title = "Structured reports cannot be written at the moment"
 
 
 class ArchiveFailed(LongitudinalError):

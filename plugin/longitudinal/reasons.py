@@ -208,6 +208,63 @@ class RefinementReason(ReasonCode):
     WORKER_FAILED = "workerFailed", "the pixels could not be read, or registering them failed"
 
 
+class PlaceFault(ReasonCode):
+    """Why a report, or a group of one, is not offered as a place; or why a place is not kept in a study."""
+
+    UNREADABLE_REPORT = (
+        "unreadableReport",
+        "The report is damaged, or nested too deeply; send it again from the software that made it.",
+    )
+    REPORT_TOO_LARGE = (
+        "reportTooLarge",
+        "The report is larger, or has more groups, than is read; divide it into several.",
+    )
+    UNKNOWN_SHAPE = (
+        "unknownShape",
+        "The shape is neither a point nor one or two lines of two points each; mark the place with a point.",
+    )
+    BAD_COORDINATES = (
+        "badCoordinates",
+        "A coordinate is missing, is not a finite number, or lies outside any patient; mark the place again.",
+    )
+    NO_FRAME_UID = (
+        "noFrameUid",
+        "The images state no Frame of Reference UID, so that only a pixel of them can be kept; click on the image itself.",
+    )
+    UNKNOWN_FRAME = (
+        "unknownFrame",
+        "No image of the patient is in the report's Frame of Reference; store the images that the report is about.",
+    )
+    UNKNOWN_IMAGE = (
+        "unknownImage",
+        "The image that the report names is not stored, or has no geometry; store it, or mark the place on another image.",
+    )
+    NOT_IN_A_STUDY = (
+        "notInAStudy",
+        "No study, or more than one, has images there; name the study with studyInstanceUid.",
+    )
+    SHARED_TRACKING_UID = (
+        "sharedTrackingUid",
+        "Reports of two patients have this tracking UID; name the place by <tracking UID>@<Orthanc id of the patient>.",
+    )
+    STATED_ALREADY = (
+        "statedAlready",
+        "A person, or another software, has marked the place in this study; nothing is mapped over it.",
+    )
+
+
+class StaleReport(ReasonCode):
+    """Why a mapped report of a place does not hold any more: renew it or remove it."""
+
+    TRANSFORM_REJECTED = "transformRejected", "A transform that it came through was rejected."
+    TRANSFORM_DELETED = "transformDeleted", "A transform that it came through is not stored any more."
+    TRANSFORM_REPLACED = (
+        "transformReplaced",
+        "Another path of transforms leads there now, or a transform of the path has changed.",
+    )
+    PLACE_MOVED = "placeMoved", "The report that it was mapped from says another position, or is gone."
+
+
 class UploadRefusal(ReasonCode):
     """Why a file of an upload was not stored."""
 

@@ -20,6 +20,8 @@ FAMILIES = {
     reasons.UnusableScan: "Alignments",
     reasons.AlignmentFailure: "Alignments",
     reasons.RefinementReason: "Refined points",
+    reasons.PlaceFault: "Places",
+    reasons.StaleReport: "Stale reports",
     reasons.UploadRefusal: "Uploads",
 }
 PACKAGE = ROOT / "plugin" / "longitudinal"

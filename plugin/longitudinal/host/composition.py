@@ -21,7 +21,7 @@ from longitudinal.host.static_host import StaticHost
 from longitudinal.host.versions import read_versions
 from longitudinal.http.admission import Admission
 from longitudinal.http.headers import Guarded
-from longitudinal.http.links import link_builder, stored_values_of
+from longitudinal.http.links import link_builder, place_links, stored_values_of
 from longitudinal.http.page_files import PageFiles
 from longitudinal.http.route_table import Services, build_router
 from longitudinal.ingest.annotations import Annotations
@@ -30,6 +30,8 @@ from longitudinal.ingest.repair import Repair
 from longitudinal.ingest.reverify import Reverify
 from longitudinal.ingest.stored_objects import StoredHeaders, StoredObjects
 from longitudinal.patients.catalogue import Catalogue
+from longitudinal.places.places import Places
+from longitudinal.places.writing import PlaceReports
 from longitudinal.points.point_map import PointMapper
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
@@ -176,6 +178,13 @@ def _services(
         settings, of.readers, of.catalogue, of.inventory, indexing.queue, indexing.index_study, objects,
         of.annotations, of.loopback, of.statements, resolver, links, of.archive.has_instance, repair.gone,
     )  # fmt: skip
+    places = Places(
+        of.readers, of.catalogue, of.archive, resolver,
+        PlaceReports(
+            of.archive, registration.reports, of.loopback, repair.report, repair.gone, settings.uid_root
+        ),
+        repair.answer, place_links(settings.root, ohif_root),
+    )  # fmt: skip
     headers = StoredHeaders(of.archive, of.inventory, STORED_VALUE_TAGS)
     services = Services(
         settings=settings,
@@ -193,6 +202,7 @@ def _services(
         ),
         point_mapper=PointMapper(of.readers, of.catalogue, of.archive, repair.answer),
         given=given,
+        places=places,
         receiver=of.loopback,
         admission=admission,
         versions=read_versions,

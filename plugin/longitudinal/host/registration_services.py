@@ -10,6 +10,7 @@ from longitudinal.alignment.outcome import Outcomes
 from longitudinal.host.loopback import Loopback
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.inventory import Inventory
+from longitudinal.jobs import report_process
 from longitudinal.jobs.acquisitions import Acquisitions
 from longitudinal.jobs.kinds import align as align_study
 from longitudinal.jobs.kinds import recheck
@@ -20,6 +21,7 @@ from longitudinal.jobs.kinds.index import IndexStudy
 from longitudinal.jobs.kinds.recheck import Recheck
 from longitudinal.jobs.kinds.refine import RefinePoint
 from longitudinal.jobs.queue import JobQueue
+from longitudinal.jobs.report_process import ReportProcess
 from longitudinal.jobs.scan_planes import last_updates
 from longitudinal.jobs.supervisor import Handler, Supervisor
 from longitudinal.jobs.worker_pool import WorkerPool
@@ -34,7 +36,13 @@ from longitudinal.sidecar.connection import Readers
 
 
 class RegistrationServices:
-    """Does align and refine jobs from start to stop."""
+    """Does align and refine jobs from start to stop.
+
+    Attributes
+    ----------
+    reports
+        Writes structured reports, in a process of its own.
+    """
 
     def __init__(
         self,
@@ -60,6 +68,7 @@ class RegistrationServices:
             settings.worker_threads,
             settings.worker_memory,
         )
+        self.reports = ReportProcess(WorkerProcess(workplace, report_process.MODULE))
         self._workers = WorkerPool([WorkerProcess(workplace) for _ in range(settings.worker_processes)])
         last_update_of = last_updates(readers, inventory)
         acquisition_of = Acquisitions(
@@ -90,6 +99,7 @@ class RegistrationServices:
         """Put a running job back and end the workers."""
         self._supervisor.stop()
         self._workers.close()
+        self.reports.close()
 
 
 def _interpreter(settings: Settings) -> Path:

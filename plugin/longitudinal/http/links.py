@@ -6,6 +6,8 @@ from urllib.parse import quote
 from longitudinal.patients.patient_index import StudyEntry
 from longitudinal.patients.series_planes import SeriesPlanes
 from longitudinal.patients.study_detail import StudyLinks
+from longitudinal.places.answer import PlaceLinks
+from longitudinal.places.kept import PlaceLinkBuilder
 from longitudinal.points.answer import Links
 from longitudinal.points.resolve import LinkBuilder
 
@@ -31,6 +33,19 @@ def link_builder(root: str, ohif_root: str | None = None) -> LinkBuilder:
             frame=f"{root}/studies/{study.orthanc_id}/frames/{plane - study.first_plane}",
             ohif=ohif,
         )
+
+    return links
+
+
+def place_links(root: str, ohif_root: str | None) -> PlaceLinkBuilder:
+    """The links of a place: the timeline page, and OHIF at the image that shows it."""
+
+    def links(place: str, study_instance_uid: str, sop_instance_uid: str | None) -> PlaceLinks:
+        ohif = None
+        if ohif_root is not None:
+            image = "" if sop_instance_uid is None else f"&initialSOPInstanceUID={_quoted(sop_instance_uid)}"
+            ohif = f"{viewer_of(ohif_root, [study_instance_uid])}{image}"
+        return PlaceLinks(timeline=f"{root}/app/?place={_quoted(place)}", ohif=ohif)
 
     return links
 

@@ -15,9 +15,9 @@ from longitudinal.errors import (
     InvalidRequest,
     LongitudinalError,
     MalformedJson,
+    Refused,
     SidecarUnavailable,
     TooManyJobs,
-    TransformRefused,
 )
 from longitudinal.http.exchange import JSON
 from longitudinal.http.multipart import FORM
@@ -190,7 +190,7 @@ def _codes(route: Route, errors: Sequence[type[LongitudinalError]]) -> list[str]
     """What `code` can be; a refused transform has the reason there."""
     codes: list[str] = []
     for error in errors:
-        codes += route.refusals if error is TransformRefused else (error.code,)
+        codes += route.refusals if issubclass(error, Refused) else (error.code,)
     return list(dict.fromkeys(codes))
 
 

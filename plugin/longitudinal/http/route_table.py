@@ -15,6 +15,7 @@ from longitudinal.http.routes.images import image_routes
 from longitudinal.http.routes.index import index_routes
 from longitudinal.http.routes.jobs import job_routes
 from longitudinal.http.routes.patients import patient_routes
+from longitudinal.http.routes.places import place_routes
 from longitudinal.http.routes.point_map import point_map_routes
 from longitudinal.http.routes.points import point_routes
 from longitudinal.http.routes.series import series_routes
@@ -29,6 +30,7 @@ from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.pictures import Pictures
 from longitudinal.patients.study_lookup import StudyLookup
+from longitudinal.places.places import Places
 from longitudinal.points.point_map import PointMapper
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
@@ -62,6 +64,7 @@ class Services:
     stack_reader: StackReader
     point_mapper: PointMapper
     given: GivenTransforms
+    places: Places
     receiver: ArchiveReceiver
     admission: Admission
     versions: Callable[[], Versions]
@@ -80,6 +83,7 @@ def build_router(of: Services) -> Router:
         *header_routes(readers, of.inventory.tags),
         *image_routes(settings.root, lookup, Pictures(readers, of.inventory.tags)),
         *patient_routes(readers, catalogue, queue, of.ohif_root),
+        *place_routes(of.places),
         *point_routes(of.resolver, Refinements(of.resolver, queue, of.admission)),
         *point_map_routes(of.point_mapper),
         *series_routes(of.stack_reader),

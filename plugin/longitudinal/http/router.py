@@ -84,7 +84,7 @@ class Route:
     errors
         What it can raise beyond what every route can.
     refusals
-        The codes of its `TransformRefused`.
+        The codes of its `Refused`.
     takes_forms
         Whether it takes the parts of a POSTed form, of which the sender is not known.
     calls_back

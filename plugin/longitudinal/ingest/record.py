@@ -21,8 +21,10 @@ from longitudinal.dicom.registration.spatial_registration import (
     read_registration,
 )
 from longitudinal.dicom.registration.writer import Equipment
+from longitudinal.dicom.reports.reader import REPORT_SOP_CLASSES
 from longitudinal.dicom.tags import Tags, with_unicode
 from longitudinal.dicom.uids import series_frame
+from longitudinal.ingest.reports import read_places
 from longitudinal.reasons import RegistrationRefusal
 from longitudinal.sidecar.tables.records import InstanceRecord, Notes, TransformRecord
 from longitudinal.transforms.annotation import read_statement
@@ -66,6 +68,7 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
             default_encoding(archive.default_encoding()),
         )
         reason, detail = refusal or reason, why or detail
+    places = read_places(orthanc_id, archive) if header.sop_class_uid in REPORT_SOP_CLASSES else ()
     parents = derive_parents(header, orthanc_id) or archive.parents(orthanc_id)
     # patients are Orthanc's, also where it cannot read their PatientID
     patient_id = header.patient_id if parents.patient_id is None else parents.patient_id
@@ -103,6 +106,7 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
         planes=planes,
         reader=reader_of(tags),
         transforms=transforms,
+        places=places,
     )
 
 

@@ -7,6 +7,7 @@ from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.points.stale import Stale
 from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.tables.places import read_report
 from longitudinal.sidecar.tables.transforms import has_transforms
 
 LOGGER = logging.getLogger(__name__)
@@ -35,6 +36,16 @@ class Repair:
     def gone(self, instances: Sequence[str]) -> None:
         """Forget instances (Orthanc ids) that the archive no longer has."""
         self.answer(Stale(instances=tuple(instances)))
+
+    def report(self, orthanc_id: str) -> None:
+        """Read a structured report that was stored a moment ago, in the same way."""
+        for _ in range(_ROUNDS):
+            if read_report(self._readers.connection(), orthanc_id):
+                return
+            done = self._ingest.index(orthanc_id)
+            if done is None:
+                return
+            done.result()
 
     def registration(self, orthanc_id: str) -> None:
         """Read a registration object as it is now, with what is said about it.

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from longitudinal.dicom.reports.statement import PlaceStatement
 from longitudinal.reasons import AlignmentFailure, UnusableScan
 from longitudinal.settings import Acceptance
 from longitudinal.transforms.attempts import Figure
@@ -121,6 +122,25 @@ class RefinedMessage(msgspec.Struct, tag="refined", rename="camel", frozen=True)
     peak_mib: float
 
 
+class ReportToWrite(msgspec.Struct, frozen=True):
+    """A report, and a DICOM file with the header of the image that it is about."""
+
+    statement: PlaceStatement
+    reference: bytes
+
+
+class WriteTask(msgspec.Struct, tag="write", frozen=True):
+    """Write structured reports; only for the process for reports."""
+
+    reports: list[ReportToWrite]
+
+
+class Written(msgspec.Struct, tag="written", frozen=True):
+    """The reports as DICOM files, in their order."""
+
+    files: list[bytes]
+
+
 class Unusable(msgspec.Struct, tag="unusable", rename="camel", frozen=True):
     """One of the scans cannot be registered at all: a reason code and its detail."""
 
@@ -147,7 +167,7 @@ class Unanswered(msgspec.Struct, tag="unanswered", frozen=True):
     error: str
 
 
-WorkerAnswer = ProgressMessage | Registered | RefinedMessage | Unusable | Failed | Unanswered
+WorkerAnswer = ProgressMessage | Registered | RefinedMessage | Written | Unusable | Failed | Unanswered
 
 
 def rounded(value: float) -> float | None:

@@ -4,12 +4,10 @@ It reads pixels from Orthanc over loopback, so that every transfer syntax Orthan
 Orthanc's way: lowest priority, bounded memory, dead as soon as Orthanc is. A crash of it costs one job.
 """
 
-import ctypes
 import math
 import os
 import resource
 import select
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -25,8 +23,6 @@ from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.jobs.messages import (
     LONGEST_SECONDS,
-    MEMORY_VARIABLE,
-    PARENT_VARIABLE,
     TOKEN_VARIABLE,
     URL_VARIABLE,
     AlignTask,
@@ -49,6 +45,7 @@ from longitudinal.jobs.pixels import (
     PixelsUnavailable,
 )
 from longitudinal.jobs.scan_cache import ReadScan, ScanCache
+from longitudinal.jobs.worker_start import LOWEST_PRIORITY, settle_in
 from longitudinal.reasons import AlignmentFailure
 from longitudinal.registration.alignment import Alignment, Method, Stage
 from longitudinal.registration.engine import align, recheck
@@ -61,9 +58,6 @@ from longitudinal.transforms.grid_size import fit_field
 from longitudinal.transforms.grid_storage import decode_field, encode_field
 from longitudinal.transforms.model import linear
 
-# Linux, sys/prctl.h: the signal this process gets when the thread that started it ends.
-_PR_SET_PDEATHSIG = 1
-_LOWEST_PRIORITY = 19
 # After so long without a task it ends and gives its memory back; the next task starts another.
 _IDLE_SECONDS = 120.0
 # Of the whole, reading the two scans takes so much, and the stages of the registration share the rest in this order.
@@ -239,22 +233,9 @@ def _figures(quality: Quality) -> dict[str, Figure]:
     return figures
 
 
-def _settle_in() -> int:
-    """Die with Orthanc, stay behind everybody else, take no more memory than allowed: so many bytes."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != int(os.environ.pop(PARENT_VARIABLE)):  # it was gone before we asked
-        raise SystemExit(0)
-    os.setpriority(os.PRIO_PROCESS, 0, _LOWEST_PRIORITY)
-    # What the process itself allocates; RLIMIT_AS would count every library that is mapped, and each thread's stack.
-    limit = int(os.environ.pop(MEMORY_VARIABLE)) * _MIB
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    return limit
-
-
 def main() -> None:
     """Do tasks until standard input ends, or none has come for a while."""
-    memory = _settle_in()
+    memory = settle_in(LOWEST_PRIORITY)
     url, token = os.environ.pop(URL_VARIABLE), os.environ.pop(TOKEN_VARIABLE)
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as output:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what native code prints is no answer

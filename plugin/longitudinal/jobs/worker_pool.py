@@ -3,7 +3,7 @@
 import queue
 from collections.abc import Sequence
 
-from longitudinal.jobs.messages import AlignTask, RefinedMessage, RefineTask, Registered, Unusable
+from longitudinal.jobs.messages import AlignTask, RefinedMessage, RefineTask, Registered, Unusable, Written
 from longitudinal.jobs.supervisor import JobContext
 from longitudinal.jobs.worker_process import WorkerProcess
 
@@ -33,18 +33,18 @@ class WorkerPool:
     def register(self, task: AlignTask, context: JobContext) -> Registered | Unusable:
         """Have two scans registered; raises as `WorkerProcess.run` does."""
         answer = self._run(task, context)
-        assert not isinstance(answer, RefinedMessage)
+        assert not isinstance(answer, RefinedMessage | Written)
         return answer
 
     def refine(self, task: RefineTask, context: JobContext) -> RefinedMessage | Unusable:
         """Have a point refined; raises as `WorkerProcess.run` does."""
         answer = self._run(task, context)
-        assert not isinstance(answer, Registered)
+        assert not isinstance(answer, Registered | Written)
         return answer
 
     def _run(
         self, task: AlignTask | RefineTask, context: JobContext
-    ) -> Registered | RefinedMessage | Unusable:
+    ) -> Registered | RefinedMessage | Written | Unusable:
         worker = self._idle.get()
         try:
             return worker.run(task, context)

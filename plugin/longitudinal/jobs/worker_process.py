@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import msgspec
 
@@ -27,9 +27,11 @@ from longitudinal.jobs.messages import (
     Unanswered,
     Unusable,
     WorkerAnswer,
+    WriteTask,
+    Written,
 )
 from longitudinal.jobs.pulse import Pulse
-from longitudinal.jobs.supervisor import ArchiveSilent, JobContext, JobCrashed
+from longitudinal.jobs.supervisor import ArchiveSilent, JobCrashed
 from longitudinal.reasons import AlignmentFailure
 
 LOGGER = logging.getLogger(__name__)
@@ -63,6 +65,19 @@ class Workplace:
     memory_mib: int
 
 
+class Watch(Protocol):
+    """Who waits for a task: a job, or a request."""
+
+    def checkpoint(self) -> None:
+        """Called several times a second; what it raises ends the task."""
+
+    def beat(self, seconds_ago: float = 0.0) -> None:
+        """When the process last gave a sign of life."""
+
+    def report(self, progress: float, stage: str) -> None:
+        """How far the task is, 0..1."""
+
+
 class TaskFailed(Exception):
     """The worker could not do its task, and a second attempt would fail as well.
 
@@ -87,10 +102,11 @@ class NoInterpreter(Exception):
 
 
 class WorkerProcess:
-    """One process, used by one thread at a time."""
+    """One process, used by one thread at a time; `module` is what it runs."""
 
-    def __init__(self, workplace: Workplace) -> None:
+    def __init__(self, workplace: Workplace, module: str = "longitudinal.jobs.worker") -> None:
         self._workplace = workplace
+        self._module = module
         self._process: subprocess.Popen[bytes] | None = None
         self._words: IO[bytes]
         self._pulse: Pulse
@@ -99,8 +115,8 @@ class WorkerProcess:
         self._answers: list[WorkerAnswer] = []
 
     def run(
-        self, task: AlignTask | RefineTask, context: JobContext
-    ) -> Registered | RefinedMessage | Unusable:
+        self, task: AlignTask | RefineTask | WriteTask, context: Watch
+    ) -> Registered | RefinedMessage | Written | Unusable:
         """Do a task for a job, which can be watched and cancelled meanwhile.
 
         Raises
@@ -132,7 +148,7 @@ class WorkerProcess:
             raise ArchiveSilent(answer.error)
         return answer
 
-    def _next_answer(self, context: JobContext) -> WorkerAnswer:
+    def _next_answer(self, context: Watch) -> WorkerAnswer:
         while not self._answers:
             self._look_after(context)
             self._answers += [msgspec.json.decode(line, type=WorkerAnswer) for line in self._lines()]
@@ -149,7 +165,7 @@ class WorkerProcess:
         self._open.close()
         self._unread, self._answers = b"", []
 
-    def _look_after(self, context: JobContext) -> None:
+    def _look_after(self, context: Watch) -> None:
         """Check whether the job may continue, and whether the process is alive. Raises JobInterruption, JobCrashed."""
         context.checkpoint()
         fault = self._pulse.fault()
@@ -157,7 +173,7 @@ class WorkerProcess:
         if fault is not None:
             raise JobCrashed(fault)
 
-    def _send(self, line: bytes, context: JobContext) -> None:
+    def _send(self, line: bytes, context: Watch) -> None:
         """Give the task to the present process, or to a new one if that has ended."""
         if self._process is not None and self._process.poll() is None:
             try:
@@ -172,7 +188,7 @@ class WorkerProcess:
         except OSError as error:
             raise self._crash() from error
 
-    def _write(self, line: bytes, context: JobContext) -> None:
+    def _write(self, line: bytes, context: Watch) -> None:
         """Write to a process that may read slowly, or not at all. Raises as `_look_after` does, and OSError."""
         assert self._process is not None
         assert self._process.stdin is not None
@@ -209,7 +225,7 @@ class WorkerProcess:
         # A pipe that is not read would fill and block the worker.
         self._words = self._open.enter_context(os.fdopen(os.memfd_create("worker"), "w+b"))
         self._process = subprocess.Popen(
-            [str(place.python), "-m", "longitudinal.jobs.worker"],
+            [str(place.python), "-m", self._module],
             env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words,
         )  # fmt: skip
         for stream in (self._process.stdin, self._process.stdout):

@@ -1,7 +1,7 @@
 """All routes over a real sidecar that follows an archive in memory: what the fast suite drives every route with."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
@@ -13,11 +13,12 @@ from pydicom.dataset import Dataset
 from longitudinal.access.identity import Actor, How
 from longitudinal.access.keyring import Keyring
 from longitudinal.archive import Parents, Receipt
+from longitudinal.dicom.reports.statement import PlaceStatement
 from longitudinal.dicom.stored_values import STORED_VALUE_TAGS
-from longitudinal.errors import ArchiveFailed, InstanceGone
+from longitudinal.errors import ArchiveFailed, InstanceGone, WriterUnavailable
 from longitudinal.http.admission import Admission
 from longitudinal.http.exchange import JSON, Request, Response
-from longitudinal.http.links import link_builder, stored_values_of
+from longitudinal.http.links import link_builder, place_links, stored_values_of
 from longitudinal.http.openapi import errors_of
 from longitudinal.http.problem import PROBLEM_JSON, Problem
 from longitudinal.http.route_table import Services, build_router
@@ -30,8 +31,12 @@ from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.reconcile import Reconcile
 from longitudinal.ingest.repair import Repair
 from longitudinal.ingest.stored_objects import StoredHeaders, StoredObjects
+from longitudinal.jobs.messages import ReportToWrite, WriteTask, Written
 from longitudinal.jobs.queue import JobQueue
+from longitudinal.jobs.report_worker import answer_to
 from longitudinal.patients.catalogue import Catalogue
+from longitudinal.places.places import Places
+from longitudinal.places.writing import PlaceReports
 from longitudinal.points.point_map import PointMapper
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
@@ -138,12 +143,28 @@ class Answered:
         return [error["field"] for error in self.json.get("errors", [])]
 
 
+class FakeReports:
+    """Implements ReportWriter in this process; `fails` makes it unavailable."""
+
+    def __init__(self) -> None:
+        self.fails = False
+
+    def write(self, reports: Sequence[tuple[PlaceStatement, bytes]]) -> list[bytes]:
+        if self.fails:
+            raise WriterUnavailable("no Python interpreter")
+        task = WriteTask([ReportToWrite(statement, reference) for statement, reference in reports])
+        answer = answer_to(msgspec.json.encode(task))
+        assert isinstance(answer, Written), answer
+        return answer.files
+
+
 class Served:
     """The plugin without Orthanc: its archive, its sidecar, its routes."""
 
     def __init__(self, folder: Path, settings: Settings = SETTINGS) -> None:
         self.archive = Archive()
         self.loopback = FakeLoopback(self.archive)
+        self.reports = FakeReports()
         self.readers = Readers(folder / "sidecar.sqlite")
         catalogue = Catalogue(self.readers)
         self.writer = Writer(self.readers, catalogue.invalidate, catalogue.forget)
@@ -163,6 +184,11 @@ class Served:
             self.readers, catalogue, self.archive, self.loopback,
             repair.gone, repair.registration, objects, self.statements,
         )  # fmt: skip
+        places = Places(
+            self.readers, catalogue, self.archive, resolver,
+            PlaceReports(self.archive, self.reports, self.loopback, repair.report, repair.gone),
+            repair.answer, place_links(settings.root, settings.ohif_root),
+        )  # fmt: skip
         self.admission = Admission(HTTP_THREADS)
         stack_reader = StackReader(
             self.readers, catalogue, StoredHeaders(self.archive, self.archive, STORED_VALUE_TAGS),
@@ -172,7 +198,8 @@ class Served:
             Services(
                 settings, settings.ohif_root, self.readers, self.writer, catalogue, self.queue, self._completeness(),
                 self.archive, self.statements, resolver, stack_reader,
-                PointMapper(self.readers, catalogue, self.archive, repair.answer), given, self.loopback, self.admission,
+                PointMapper(self.readers, catalogue, self.archive, repair.answer), given, places, self.loopback,
+                self.admission,
                 lambda: Versions("1.12.7", "4.0", "3.11"),
             )
         )  # fmt: skip

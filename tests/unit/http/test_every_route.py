@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 
-from longitudinal.errors import Busy, Forbidden, InvalidRequest, LongitudinalError, SidecarUnavailable
+from longitudinal.errors import (
+    Busy,
+    Forbidden,
+    InvalidRequest,
+    LongitudinalError,
+    Refused,
+    SidecarUnavailable,
+)
 from longitudinal.http.openapi import errors_of
 from longitudinal.http.router import Route
 from longitudinal.http.routes import points
@@ -28,6 +35,7 @@ from tests.unit.http.patients_served import (
     PICTURE,
     REGISTRATION,
     REGISTRATION_TWICE,
+    SECOND,
     THIRD,
     TWICE,
     admit,
@@ -134,7 +142,72 @@ def a_nested_one(served: Served) -> None:
     served.archive.tags_given[orthanc_id] = '{"a":' * 300 + "1" + "}" * 300
 
 
+KEEP = {"name": "seg VII", **CLICK}
+AT_A_POINT = {"name": "seg VII", "patientId": "P", "x": 1, "y": 2, "z": 2}
+
+
+def a_place(served: Served) -> str:
+    """Kept in FIRST, and mapped into SECOND."""
+    place = str(served.ask("POST", "/places", KEEP).json["id"])
+    served.ask("POST", f"/places/{place}/studies", {"studyInstanceUids": [SECOND]})
+    return place
+
+
+def a_place_and_nothing_is_taken(served: Served) -> str:
+    place = a_place(served)
+    nothing_is_taken(served)
+    return place
+
+
+def only_kept_and_nothing_is_taken(served: Served) -> str:
+    place = str(served.ask("POST", "/places", KEEP).json["id"])
+    nothing_is_taken(served)
+    return place
+
+
+def a_place_and_no_writer(served: Served) -> str:
+    place = str(served.ask("POST", "/places", KEEP).json["id"])
+    no_writer(served)
+    return place
+
+
+def no_writer(served: Served) -> None:
+    served.reports.fails = True
+
+
+def anothers_place(served: Served) -> str:
+    """The same report, by another software."""
+    place = str(served.ask("POST", "/places", KEEP).json["id"])
+    (report,) = [ds for _, ds in served.archive.datasets() if ds.Modality == "SR"]
+    report.Manufacturer = "Other"
+    served.store(report)
+    return place
+
+
+def a_place_of_two(served: Served) -> str:
+    """The same report under two patients."""
+    place = str(served.ask("POST", "/places", KEEP).json["id"])
+    (report,) = [ds for _, ds in served.archive.datasets() if ds.Modality == "SR"]
+    report.PatientID, report.StudyInstanceUID = "Q", TWICE
+    served.store(report)
+    return place
+
+
+def no_frame_uid(served: Served) -> None:
+    served.store(*scan("1.2.8.1", 1, "N"))
+    for slice_ in scan("1.2.8.1", 1, "N"):
+        del slice_.FrameOfReferenceUID
+        served.store(slice_)
+
+
 SUCCESSES = [
+    Drive("GET", "/places", "/places", query={"patientId": "P"}),
+    Drive("POST", "/places", "/places", KEEP),
+    Drive("GET", "/places/{place}", "/places/{}", before=a_place),
+    Drive("PUT", "/places/{place}", "/places/{}", {"name": "seg VIII"}, before=a_place),
+    Drive("DELETE", "/places/{place}", "/places/{}", before=a_place),
+    Drive("POST", "/places/{place}/studies", "/places/{}/studies", {}, before=a_place),
+    Drive("DELETE", "/places/{place}/studies/{study}", f"/places/{{}}/studies/{SECOND}", before=a_place),
     Drive("GET", "", ""),
     Drive("GET", "/health", "/health"),
     Drive("GET", "/openapi.json", "/openapi.json"),
@@ -179,6 +252,43 @@ UNKNOWN, AMBIGUOUS, TWO_PATIENTS = (
 OF_BOTH = {"sourceFrameOfReferenceUid": f"{TWICE}.9", "targetFrameOfReferenceUid": f"{TWICE}.9"}
 START = {"patientId": "P", "initial": {**UNJOINED, "matrix": EYE}}
 PROBLEMS = [
+    Drive("GET", "/places", "/places", query={"patientId": "nobody"}, code="notFound"),
+    Drive("GET", "/places", "/places", query={"patientId": MANY_NAMELESS}, code="ambiguous"),
+    Drive("POST", "/places", "/places", {**KEEP, "sopInstanceUid": "1.9"}, code="notFound"),
+    Drive("POST", "/places", "/places", {**KEEP, "sopInstanceUid": IMAGE_TWICE}, code="ambiguous"),
+    Drive("POST", "/places", "/places", {**KEEP, "row": 2_000}, code="outsideImage"),
+    Drive("POST", "/places", "/places", {**KEEP, "sopInstanceUid": PICTURE}, code="notIndexable"),
+    Drive("POST", "/places", "/places", {**AT_A_POINT, "frameOfReferenceUid": FRAMES[0], "z": 900}, code="notInAStudy"),
+    Drive("POST", "/places", "/places", {**AT_A_POINT, "patientId": "N", "frameOfReferenceUid": "series:1.2.8.1.1",
+          "z": 2.5}, before=no_frame_uid, code="noFrameUid"),
+    Drive("POST", "/places", "/places", KEEP, before=nothing_is_taken, code="archiveFailed"),
+    Drive("POST", "/places", "/places", KEEP, before=no_writer, code="writerUnavailable"),
+    *(
+        Drive(method, route, path, body, before=before, code=code)
+        for method, route, end, body in (
+            ("GET", "/places/{place}", "", None), ("PUT", "/places/{place}", "", {"name": "seg VIII"}),
+            ("DELETE", "/places/{place}", "", None), ("POST", "/places/{place}/studies", "/studies", {}),
+            ("DELETE", "/places/{place}/studies/{study}", f"/studies/{SECOND}", None),
+        )
+        for path, before, code in (
+            (f"/places/1.2.99{end}", nothing, "notFound"), (f"/places/{{}}{end}", a_place_of_two, "ambiguous"),
+        )
+    ),
+    Drive("PUT", "/places/{place}", "/places/{}", {"name": "seg VIII"}, before=anothers_place, code="conflict"),
+    Drive("DELETE", "/places/{place}", "/places/{}", before=anothers_place, code="conflict"),
+    Drive("POST", "/places/{place}/studies", "/places/{}/studies", {}, before=anothers_place, code="conflict"),
+    Drive("DELETE", "/places/{place}/studies/{study}", f"/places/{{}}/studies/{FIRST}", before=a_place, code="conflict"),
+    Drive("PUT", "/places/{place}", "/places/{}", {"name": "seg VIII"}, before=a_place_and_nothing_is_taken,
+          code="archiveFailed"),
+    Drive("DELETE", "/places/{place}", "/places/{}", before=a_place_and_nothing_is_taken, code="archiveFailed"),
+    Drive("POST", "/places/{place}/studies", "/places/{}/studies", {}, before=only_kept_and_nothing_is_taken,
+          code="archiveFailed"),
+    Drive("DELETE", "/places/{place}/studies/{study}", f"/places/{{}}/studies/{SECOND}",
+          before=a_place_and_nothing_is_taken, code="archiveFailed"),
+    Drive("PUT", "/places/{place}", "/places/{}", {"name": "seg VIII"}, before=a_place_and_no_writer,
+          code="writerUnavailable"),
+    Drive("POST", "/places/{place}/studies", "/places/{}/studies", {}, before=a_place_and_no_writer,
+          code="writerUnavailable"),
     Drive("POST", "/index", "/index", UNKNOWN, code="notFound"),
     Drive("POST", "/index", "/index", AMBIGUOUS, code="ambiguous"),
     Drive("POST", "/index", "/index", {"studyInstanceUids": [FIRST, THIRD], "align": "rigid"}, before=another_way_runs,
@@ -318,7 +428,7 @@ def test_every_declared_problem_is_driven(routes: dict[tuple[str, str], Route]) 
             else set()
         )
         for error in errors_of(route):
-            codes = set(route.refusals) if error.code == "transformRefused" else {error.code}
+            codes = set(route.refusals) if issubclass(error, Refused) else {error.code}
             if not codes & (EVERYWHERE | of_bodies) and not any(
                 (method, path, code) in driven for code in codes
             ):

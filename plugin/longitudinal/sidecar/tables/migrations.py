@@ -169,3 +169,23 @@ def m008_error_at_place(db: Database) -> None:
     """What was measured of a transform's error, place by place; another node may have written it: objects are read again."""
     db.execute("ALTER TABLE transforms ADD COLUMN error_at_place BLOB")
     db.execute("UPDATE series SET last_update = NULL WHERE modality = 'REG'")
+
+
+_PLACES = (
+    """CREATE TABLE places (
+        key INTEGER PRIMARY KEY, instance_key INTEGER NOT NULL REFERENCES instances (key), number INTEGER NOT NULL,
+        tracking_uid TEXT, name TEXT NOT NULL, label TEXT NOT NULL, kind TEXT NOT NULL, frame TEXT, image_uid TEXT,
+        frame_number INTEGER NOT NULL, evidence_uid TEXT, lines TEXT NOT NULL, mapping TEXT, creator TEXT NOT NULL,
+        created TEXT, maker TEXT NOT NULL, is_own INTEGER NOT NULL, instance_number INTEGER NOT NULL, refusal TEXT,
+        detail TEXT NOT NULL, UNIQUE (instance_key, number))""",
+    "CREATE INDEX places_tracking ON places (tracking_uid)",
+    # Reports that were indexed before are read again.
+    "UPDATE series SET last_update = NULL WHERE modality = 'SR'",
+)
+
+
+@MIGRATIONS()
+def m009_places(db: Database) -> None:
+    """What structured reports say of places of the body."""
+    for statement in _PLACES:
+        db.execute(statement)

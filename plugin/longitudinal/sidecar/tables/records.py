@@ -76,6 +76,44 @@ class TransformRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceRecord:
+    """One measurement group of a structured report, or, as number 0, a report that could not be read.
+
+    Attributes
+    ----------
+    frame, image_uid, frame_number
+        What its coordinates are of: a FrameOfReferenceUID, or a frame (1-based) of an image.
+    evidence_uid
+        The image that the report names as evidence.
+    lines
+        JSON: `dicom.reports.statement.Line`, a list of them.
+    mapping
+        JSON: `dicom.reports.statement.Mapping`; None for what was not mapped by the plugin.
+    instance_number
+        Of the report.
+    """
+
+    number: int
+    tracking_uid: str | None
+    name: str
+    label: str
+    kind: str
+    frame: str | None
+    image_uid: str | None
+    frame_number: int
+    evidence_uid: str | None
+    lines: str
+    mapping: str | None
+    creator: str
+    created: str | None
+    maker: str
+    is_own: bool
+    instance_number: int
+    refusal: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class InstanceRecord:
     """One stored instance: its patient, study and series, and its planes or the reason it has none.
 
@@ -116,3 +154,4 @@ class InstanceRecord:
     planes: bytes | None
     reader: str = ""
     transforms: tuple[TransformRecord, ...] = ()
+    places: tuple[PlaceRecord, ...] = ()

@@ -1,0 +1,65 @@
+"""The process that writes structured reports: `python -m longitudinal.jobs.report_worker`, started by `worker_process`.
+
+A process of its own beside those that register: who keeps a place does not wait until an alignment is done, and highdicom
+stays out of Orthanc's interpreter. It ends after two idle minutes.
+"""
+
+import os
+import select
+import sys
+import warnings
+from io import BytesIO
+
+import msgspec
+import pydicom
+
+from longitudinal.dicom.reports.writer import write_report
+from longitudinal.jobs.messages import (
+    TOKEN_VARIABLE,
+    URL_VARIABLE,
+    Failed,
+    ReportToWrite,
+    WorkerAnswer,
+    WriteTask,
+    Written,
+)
+from longitudinal.jobs.worker_start import settle_in
+
+# A person waits for it, so it does not stand back behind everybody as registration does.
+_PRIORITY = 0
+_IDLE_SECONDS = 120.0
+
+
+def main() -> None:
+    """Do tasks until standard input ends, or none has come for a while."""
+    settle_in(_PRIORITY)
+    for unused in (URL_VARIABLE, TOKEN_VARIABLE):
+        os.environ.pop(unused, None)
+    # highdicom warns of what is allowed: a name without a comma, say
+    warnings.simplefilter("ignore")
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as output:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
+        tasks = sys.stdin.buffer
+        while select.select([tasks], [], [], _IDLE_SECONDS)[0]:
+            line = tasks.readline()
+            if not line:
+                return
+            output.write(msgspec.json.encode(answer_to(line)) + b"\n")
+            output.flush()
+
+
+def answer_to(line: bytes) -> WorkerAnswer:
+    """Do a task; whatever is wrong with it is an answer."""
+    try:
+        task = msgspec.json.decode(line, type=WriteTask)
+        return Written([_written(one) for one in task.reports])
+    except Exception as error:  # the process is fit for the next task
+        return Failed(f"{type(error).__name__}: {error}")
+
+
+def _written(one: ReportToWrite) -> bytes:
+    return write_report(one.statement, pydicom.dcmread(BytesIO(one.reference)))
+
+
+if __name__ == "__main__":
+    main()
