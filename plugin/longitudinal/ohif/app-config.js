@@ -23,7 +23,7 @@
   };
 
   // What the extension needs to know. React comes by the one public way that hands it over: OHIF asks for a logo.
-  const longitudinal = { prefix: prefix, root: roots.imaging, React: null };
+  const longitudinal = { prefix: prefix, root: roots.imaging, React: null, onMissingReference: null, lacksReference: false };
   window.longitudinal = longitudinal;
   const extension = base + 'longitudinal/ohif/extension/extension.js';
   // fetched beside OHIF's own code, not after it
@@ -43,8 +43,20 @@
         return undefined; // OHIF's own logo stays
       },
     },
-    // a tour covers the page, and asks for nothing we need
-    customizationService: [{ 'ohif.tours': { $set: [] } }],
+    customizationService: [
+      {
+        // a tour covers the page, and asks for nothing we need
+        'ohif.tours': { $set: [] },
+        // OHIF calls it while it draws an RTSTRUCT or SEG whose images are not there; without one the viewer goes black
+        missingReferenceDisplaySetHandler: {
+          $set: function () {
+            longitudinal.lacksReference = true;
+            if (longitudinal.onMissingReference !== null) longitudinal.onMissingReference();
+            return { handled: true };
+          },
+        },
+      },
+    ],
     showStudyList: true,
     showErrorDetails: 'always',
     showLoadingIndicator: true,

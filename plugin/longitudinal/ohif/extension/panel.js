@@ -27,6 +27,7 @@ function Panel({ session }) {
   return html`<section class="panel" aria-label=${word('ohif.title')}>
     <${Head} />
     ${session.missing.optional.length > 0 && html`<p class="problem">${word('ohif.less', { what: session.missing.optional.join(', ') })}</p>`}
+    ${session.notices.map((notice) => html`<p class="problem" role="alert" key=${notice}>${notice}</p>`)}
     ${asked === null && html`<p>${word('ohif.hint')}</p>`}
     <div role="status">
       ${message && html`<p class="problem">${message}</p>`}

@@ -7,6 +7,7 @@ import { word } from '../../web/shared/words.js';
 import { NotShown, Grid, chosenOf, goTo, layoutFor } from './grid.js';
 import { Images, frameNumberOf, isStack } from './images.js';
 import { Marks } from './marks.js';
+import { tellMissingReferences } from './missing_reference.js';
 import { librariesOf, missingOf } from './needs.js';
 import { Question } from './question.js';
 import { addClicks, addMenu, addTool } from './ways_to_ask.js';
@@ -21,13 +22,16 @@ const markOf = (match) => ({
 export class Session {
   /**
    * @param {{servicesManager: any, commandsManager: any, extensionManager: any}} managers
-   * @param {{prefix: string, root: string}} surroundings
+   * @param {any} surroundings what app-config.js has left: prefix, root ...
    * @param {string} panelId
    */
   constructor(managers, surroundings, panelId) {
     this.managers = managers;
     this.services = managers.servicesManager?.services ?? {};
+    this.surroundings = surroundings;
     this.panelId = panelId;
+    /** @type {string[]} what the panel says whatever was asked */
+    this.notices = [];
     this.ending = new AbortController();
     this.life = this.ending.signal;
     this.missing = missingOf(managers);
@@ -61,6 +65,7 @@ export class Session {
         this.missing.optional.push(`${add.name}: ${error instanceof Error ? error.message : error}`);
       }
     }
+    tellMissingReferences(this, this.surroundings);
     this.question.changed();
   }
 

@@ -384,6 +384,9 @@ const WORDS = {
   'ohif.notLoaded': 'OHIF did not load this study.',
   'ohif.noLayout': 'OHIF did not change the layout.',
   'ohif.notShown': 'OHIF did not show this study.',
+  'ohif.missingReference': '{modality} “{name}” is not drawn: the images that it refers to are not loaded. Missing series: {series}',
+  'ohif.noDescription': 'without a description',
+  'ohif.notStated': 'not stated',
   // End of OHIF's panel
 };
 
