@@ -98,4 +98,4 @@ const extension = {
 };
 
 export default extension;
-export { Panel };
+export { Panel, current };

@@ -44,12 +44,14 @@ export class Grid {
   /**
    * @param {{servicesManager: any, commandsManager: any, extensionManager: any}} managers
    * @param {import('./images.js').Images} images
+   * @param {import('./mover.js').Mover} mover
    * @param {AbortSignal} life
    */
-  constructor({ servicesManager, commandsManager }, images, life) {
+  constructor({ servicesManager, commandsManager }, images, mover, life) {
     this.services = servicesManager.services;
     this.commands = commandsManager;
     this.images = images;
+    this.mover = mover;
     this.life = life;
   }
 
@@ -150,7 +152,7 @@ export class Grid {
       if (round > 0 && isThere(viewport, match, indexIn(viewport))) {
         return;
       }
-      await goTo(viewport, [match.x, match.y, match.z], indexIn(viewport));
+      await this.mover.goTo(viewport, [match.x, match.y, match.z], indexIn(viewport));
       await pause(SETTLING_MS, this.life);
     }
   }
@@ -179,25 +181,4 @@ function isThere(viewport, match, index) {
   }
   const cut = cutOf(viewport);
   return Math.abs(dot([match.x, match.y, match.z].map((value, axis) => value - cut.point[axis]), cut.normal)) < ON_SLICE_MM;
-}
-
-/**
- * The image with this index, or, in a cut through a volume, the cut through the point.
- *
- * @param {any} viewport
- * @param {readonly number[]} point LPS mm
- * @param {number} index
- */
-export async function goTo(viewport, point, index) {
-  if (isStack(viewport)) {
-    if (viewport.getCurrentImageIdIndex() !== index) {
-      await viewport.setImageIdIndex(index);
-    }
-  } else {
-    const { focalPoint, position, viewPlaneNormal: normal } = viewport.getCamera();
-    const off = dot(point.map((value, axis) => value - focalPoint[axis]), normal);
-    const moved = (/** @type {number[]} */ from) => from.map((value, axis) => value + off * normal[axis]);
-    viewport.setCamera({ focalPoint: moved([...focalPoint]), position: moved([...position]) });
-  }
-  viewport.render();
 }

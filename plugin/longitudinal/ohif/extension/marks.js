@@ -11,6 +11,7 @@ const SVG = 'http://www.w3.org/2000/svg';
 const GAP = 7; // px: what is at the place itself stays free
 const ARM = 26;
 const UNKNOWN_RING = 18; // px: no size in mm
+const NOTE_UP = 56; // px above the lower edge, and above what OHIF writes there
 const ON_SLICE_MM = 0.05;
 const COLOURS = { asked: '#ffffff', green: '#5fd08a', amber: '#ffc04d', red: '#ff8378', unknown: '#dfe5ea' };
 
@@ -38,6 +39,8 @@ export class Marks {
     this.images = images;
     /** @type {Mark[]} */
     this.marks = [];
+    /** @type {Map<string, string>} what is said in a viewport, by its id */
+    this.notes = new Map();
     /** @type {Map<HTMLElement, SVGElement>} */
     this.layers = new Map();
   }
@@ -56,14 +59,23 @@ export class Marks {
       return;
     }
     const mark = this.of(viewport);
-    if (mark === undefined) {
+    const note = this.notes.get(viewport.id);
+    if (mark === undefined && note === undefined) {
       this.layers.get(element)?.replaceChildren();
       return;
     }
-    const layer = this.layer(element);
-    const offMm = offCut(viewport, mark.point);
-    const [x, y] = viewport.worldToCanvas(mark.point);
-    layer.replaceChildren(...(Number.isFinite(x + y) ? [drawn(mark, x, y, offMm, pixelsPerMm(viewport, mark.point))] : []));
+    const parts = [];
+    const [x, y] = mark === undefined ? [NaN, NaN] : viewport.worldToCanvas(mark.point);
+    if (mark !== undefined && Number.isFinite(x + y)) {
+      parts.push(drawn(mark, x, y, offCut(viewport, mark.point), pixelsPerMm(viewport, mark.point)));
+    }
+    if (note !== undefined) {
+      const said = label(element.clientWidth / 2, element.clientHeight - NOTE_UP, note, COLOURS.amber);
+      said.setAttribute('text-anchor', 'middle');
+      said.setAttribute('class', 'note');
+      parts.push(said);
+    }
+    this.layer(element).replaceChildren(...parts);
   }
 
   /** @param {HTMLElement} element */
@@ -84,6 +96,7 @@ export class Marks {
   }
 
   clear() {
+    this.notes.clear();
     this.layers.forEach((layer) => layer.remove());
     this.layers.clear();
     this.marks = [];
@@ -114,7 +127,7 @@ function drawn(mark, x, y, offMm, scale) {
     const ring = { cx: x, cy: y, r: radius, ...(isKnown ? {} : { 'stroke-dasharray': '2 4' }) };
     group.append(...outlined('circle', ring, COLOURS[mark.grade]));
   }
-  group.append(label(x, y, isOff ? word('tile.beside', { mm: Math.abs(offMm).toFixed(1) }) : word('tile.onSlice'), COLOURS[mark.grade]));
+  group.append(label(x + GAP + 3, y + ARM, isOff ? word('tile.beside', { mm: Math.abs(offMm).toFixed(1) }) : word('tile.onSlice'), COLOURS[mark.grade]));
   return group;
 }
 
@@ -129,7 +142,7 @@ function outlined(name, attributes, colour) {
 /** @param {number} x @param {number} y @param {string} text @param {string} colour */
 function label(x, y, text, colour) {
   const made = shape('text', {
-    x: x + GAP + 3, y: y + ARM, fill: colour, stroke: '#000', 'stroke-width': 3, 'paint-order': 'stroke', 'font-size': 12,
+    x, y, fill: colour, stroke: '#000', 'stroke-width': 3, 'paint-order': 'stroke', 'font-size': 12,
     'font-family': 'sans-serif',
   });
   made.textContent = text;

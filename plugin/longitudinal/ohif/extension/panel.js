@@ -4,6 +4,9 @@
 import { html, render } from '../../web/shared/html.js';
 import { useObservable } from '../../web/shared/observable.js';
 import { counted, word } from '../../web/shared/words.js';
+import { BlinkButtons } from './blink_buttons.js';
+import { Links } from './links.js';
+import { PlacesList } from './places_list.js';
 import { StudyRow } from './study_row.js';
 
 /** @param {HTMLElement} place @param {import('./session.js').Session} session */
@@ -36,8 +39,11 @@ function Panel({ session }) {
     </div>
     ${answer !== null && html`<div class="tools">
       <button disabled=${others === 0} onClick=${() => session.attempt(() => session.showAll())}>${word('ohif.showAll')}</button>
+      <${BlinkButtons} session=${session} />
     </div>
     <ol class="studies">${rows.map((row) => html`<${StudyRow} key=${row.study} row=${row} session=${session} />`)}</ol>`}
+    <${Links} session=${session} />
+    <${PlacesList} session=${session} />
   </section>`;
 }
 

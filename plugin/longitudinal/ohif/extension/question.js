@@ -78,13 +78,30 @@ export class Question extends Observable {
         return false;
       }
       this.resolveMs = performance.now() - begun;
-      Object.assign(this, { answer, rows: withJobs(rowsOf(answer), this.rows), message: '' });
-      this.changed();
+      this.accept(answer);
       return true;
     } catch (error) {
       this.fail(error, number);
       return false;
     }
+  }
+
+  /** An answer that was given already, such as that of a kept place. @param {Asked} asked @param {any} answer */
+  take(asked, answer) {
+    this.number += 1;
+    Object.assign(this, { asked, rows: [] });
+    this.accept(answer);
+  }
+
+  /** @param {any} answer */
+  accept(answer) {
+    const { study, frame } = /** @type {Asked} */ (this.asked);
+    // a point of a cut was clicked in no image, and so in no match
+    for (const match of answer.matches) {
+      match.isSource ||= match.studyInstanceUid === study && match.frameOfReferenceUid === frame;
+    }
+    Object.assign(this, { answer, rows: withJobs(rowsOf(answer), this.rows), message: '' });
+    this.changed();
   }
 
   /** @param {unknown} error @param {number} [number] */

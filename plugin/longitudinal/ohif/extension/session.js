@@ -4,11 +4,16 @@
 import { Api } from '../../web/shared/api.js';
 import { pixelOf } from '../../web/shared/geometry.js';
 import { word } from '../../web/shared/words.js';
-import { NotShown, Grid, chosenOf, goTo, layoutFor } from './grid.js';
+import { Blink } from './blink.js';
+import { Follow } from './follow.js';
+import { Grid, NotShown, chosenOf, layoutFor } from './grid.js';
 import { Images, frameNumberOf, isStack } from './images.js';
 import { Marks } from './marks.js';
+import { Measurements } from './measurements.js';
 import { tellMissingReferences } from './missing_reference.js';
+import { Mover } from './mover.js';
 import { librariesOf, missingOf } from './needs.js';
+import { Places } from './places.js';
 import { Question } from './question.js';
 import { addClicks, addMenu, addTool } from './ways_to_ask.js';
 
@@ -30,6 +35,8 @@ export class Session {
     this.services = managers.servicesManager?.services ?? {};
     this.surroundings = surroundings;
     this.panelId = panelId;
+    /** The last press of a button of the mouse. */
+    this.pressed = { x: 0, y: 0, isDrag: false };
     /** @type {string[]} what the panel says whatever was asked */
     this.notices = [];
     this.ending = new AbortController();
@@ -40,7 +47,12 @@ export class Session {
     this.libraries = librariesOf(managers.extensionManager);
     this.images = new Images(this.libraries?.cornerstone.metaData ?? { get: () => undefined });
     this.marks = new Marks(this.images);
-    this.grid = new Grid(managers, this.images, this.life);
+    this.mover = new Mover();
+    this.grid = new Grid(managers, this.images, this.mover, this.life);
+    this.follow = new Follow(this);
+    this.blink = new Blink(this);
+    this.places = new Places(this);
+    this.measurements = new Measurements(this);
     /** @type {Map<string, Promise<string>>} PatientID by study, as the server has it */
     this.patients = new Map();
   }
@@ -58,6 +70,7 @@ export class Session {
     const { Events } = this.libraries?.cornerstone.Enums ?? {};
     // events of an element do not bubble, but they are seen on their way down
     this.on(Events.IMAGE_RENDERED, (viewport) => this.marks.draw(viewport));
+    this.follow.begin();
     for (const add of [addClicks, addMenu, addTool]) {
       try {
         add(this);
@@ -74,13 +87,13 @@ export class Session {
     this.marks.clear();
   }
 
-  /** @param {string} name of an event of cornerstone @param {(viewport: any) => void} act */
+  /** @param {string} name of an event of cornerstone @param {(viewport: any, detail: any) => void} act */
   on(name, act) {
     document.addEventListener(name, (event) => {
-      const { viewportId } = /** @type {CustomEvent} */ (event).detail ?? {};
-      const viewport = viewportId && this.grid.viewport(viewportId);
+      const detail = /** @type {CustomEvent} */ (event).detail ?? {};
+      const viewport = detail.viewportId && this.grid.viewport(detail.viewportId);
       if (viewport) {
-        act(viewport);
+        act(viewport, detail);
       }
     }, { capture: true, signal: this.life });
   }
@@ -123,15 +136,39 @@ export class Session {
   /** The answer's places in what is on the screen already. */
   takeAnswer() {
     const { matches } = this.question.answer;
+    this.follow.maps.forget();
+    this.marks.notes.clear();
     this.marks.marks = matches.map(markOf);
     for (const { id, viewport } of this.grid.all()) {
-      const match = id !== this.question.asked?.viewportId && this.matchIn(viewport);
-      if (match) {
-        goTo(viewport, [match.x, match.y, match.z], this.images.indexOf(viewport, match.sopInstanceUid, match.frameNumber))
-          .catch((/** @type {unknown} */ error) => this.question.fail(error));
+      if (id !== this.question.asked?.viewportId) {
+        this.attempt(() => this.toMatch(viewport));
       }
     }
     this.redraw();
+  }
+
+  /** An answer that was not asked by a click: in the viewports, and its own study opened where it is in none. */
+  async goToAnswer() {
+    this.takeAnswer();
+    const source = this.question.answer.matches.find((/** @type {any} */ match) => match.isSource);
+    if (source && !this.grid.all().some(({ viewport }) => this.matchIn(viewport) === source)) {
+      const displaySet = await this.grid.load(source);
+      await this.grid.show(this.grid.active(), source, displaySet);
+      this.redraw();
+    }
+  }
+
+  /** To the slice of the place, where a viewport shows a series that has it. @param {any} viewport */
+  async toMatch(viewport) {
+    const match = this.matchIn(viewport);
+    if (match !== null) {
+      await this.mover.goTo(viewport, [match.x, match.y, match.z], this.images.indexOf(viewport, match.sopInstanceUid, match.frameNumber));
+    }
+  }
+
+  /** Resolves when there is an image, so that nothing is asked for before it. */
+  async firstImage() {
+    await this.grid.until(() => this.grid.all().some(({ viewport }) => viewport.getCurrentImageId?.()), 'ohif.notShown');
   }
 
   /** The match in the very series that a viewport shows. @param {any} viewport @returns {any} */

@@ -19,7 +19,12 @@ export function addClicks(session) {
   let pressed = null;
   const options = { capture: true, signal: session.life };
   document.addEventListener('pointerdown', (event) => {
+    session.pressed = { x: event.clientX, y: event.clientY, isDrag: false };
     pressed = event.button === 0 && (event.ctrlKey || event.metaKey) ? event : null;
+  }, options);
+  document.addEventListener('pointermove', (event) => {
+    const { x, y } = session.pressed;
+    session.pressed.isDrag ||= event.buttons !== 0 && Math.hypot(event.clientX - x, event.clientY - y) > MOST_MOVED_PX;
   }, options);
   document.addEventListener('pointerup', (event) => {
     const begun = pressed;
@@ -40,11 +45,13 @@ export function addClicks(session) {
  *
  * @param {import('./session.js').Session} session
  */
-export function addMenu({ services }) {
+export function addMenu(session) {
+  // a drag with the right button zooms, and a short one is a click to OHIF all the same
+  const mayAsk = (/** @type {any} */ at) => !at?.nearbyToolData && !session.pressed.isDrag;
   const item = { label: word('ohif.ask'), commands: [{ commandName: COMMAND }] };
-  services.customizationService.setCustomizations({
+  session.services.customizationService.setCustomizations({
     measurementsContextMenu: {
-      menus: { $push: [{ id: 'longitudinal', selector: (/** @type {any} */ at) => !at?.nearbyToolData, items: [item] }] },
+      menus: { $push: [{ id: 'longitudinal', selector: mayAsk, items: [item] }] },
     },
   });
 }
