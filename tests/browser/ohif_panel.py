@@ -10,6 +10,8 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.viewer import Viewer
 
 WITHIN_MS = 30_000
+_STILL_MS = 250
+_THREE = 3
 _EXTENSION = "longitudinal/ohif/extension/extension.js"
 # the very module that OHIF has loaded, and what it runs
 _SESSION = f"const session = await (await import(window.PUBLIC_URL + '{_EXTENSION}')).current();"
@@ -48,6 +50,32 @@ async ([id, index]) => {{
   const viewport = session.grid.viewport(id);
   await viewport.setImageIdIndex(index);
   viewport.render();
+}}
+"""
+_ANSWER = f"""
+async () => {{
+  {_SESSION}
+  const {{ answer, number }} = session.question;
+  return {{ number, point: answer && [answer.point.x, answer.point.y, answer.point.z] }};
+}}
+"""
+_SHOW = f"async () => {{ {_SESSION} session.services.panelService.activatePanel(session.panelId, true); }}"
+_THIRD = f"""
+async (study) => {{
+  {_SESSION}
+  await session.grid.commands.runCommand('loadStudy', {{ StudyInstanceUID: study }});
+  await session.grid.layOut(1, 3);
+  const find = () => session.services.displaySetService.getActiveDisplaySets().find((set) => set.StudyInstanceUID === study);
+  session.grid.put(session.grid.ids()[2], await session.grid.until(find, 'ohif.notLoaded'));
+}}
+"""
+_MAPPED = f"""
+async ([point, source, target]) => {{
+  {_SESSION}
+  const frame = (study) => session.grid.all().map(({{ viewport }}) => session.images.shown(viewport))
+    .find((shown) => shown.study === study).frame;
+  const request = {{ sourceFrameOfReferenceUid: frame(source), targetFrameOfReferenceUid: frame(target), points: [point] }};
+  return (await session.api.map(request)).points[0].point;
 }}
 """
 
@@ -89,6 +117,12 @@ def plane_distance(plane: dict[str, Any], point: NDArray[np.float64]) -> float:
     """mm from a plane to a point, along its normal."""
     along, down = np.array(plane["orientation"][:3]), np.array(plane["orientation"][3:])
     return float((point - np.array(plane["position"])) @ np.cross(along, down))
+
+
+def _is_same(one: Pane, other: Pane) -> bool:
+    assert one.mark is not None
+    assert other.mark is not None
+    return (one.id, one.index, one.mark.x, one.mark.y) == (other.id, other.index, other.mark.x, other.mark.y)
 
 
 class OhifPanel:
@@ -157,15 +191,14 @@ class OhifPanel:
         return self.wait_mark(study)
 
     def wait_mark(self, study: str) -> Pane:
-        def found() -> Pane | None:
-            return next(
-                (pane for pane in self.panes() if pane.study == study and pane.mark is not None), None
-            )
-
-        for _ in range(WITHIN_MS // 50):
-            if pane := found():
-                return pane
-            self.page.wait_for_timeout(50)
+        """Wait until a study is shown with its mark, and stays where it is."""
+        before: Pane | None = None
+        for _ in range(WITHIN_MS // _STILL_MS):
+            now = next((pane for pane in self.panes() if pane.study == study and pane.mark is not None), None)
+            if now is not None and before is not None and _is_same(now, before):
+                return now
+            before = now
+            self.page.wait_for_timeout(_STILL_MS)
         raise AssertionError(f"no mark in study {study}: {self.root.inner_text()}")
 
     def wheel(self, pane: Pane, steps: int) -> None:
@@ -177,3 +210,34 @@ class OhifPanel:
     def link(self, action: str) -> None:
         """Switch one of the things that viewports do together: "Scroll", "Zoom", "Pan", "Window"."""
         self.root.get_by_label(action, exact=True).click()
+
+    def show(self) -> None:
+        """Bring the panel to the front."""
+        self.page.evaluate(_SHOW)
+        expect(self.root).to_be_visible(timeout=WITHIN_MS)
+
+    def answered_point(self) -> NDArray[np.float64]:
+        """The point that the last answer is about, LPS mm."""
+        return np.array(self.page.evaluate(_ANSWER)["point"])
+
+    def wait_number(self, number: int) -> None:
+        """Wait until so many questions were asked, and the last one is answered."""
+        for _ in range(WITHIN_MS // _STILL_MS):
+            told = self.page.evaluate(_ANSWER)
+            if told["number"] >= number and told["point"] is not None:
+                return
+            self.page.wait_for_timeout(_STILL_MS)
+        raise AssertionError(f"{told['number']} questions, not {number}: {self.root.inner_text()}")
+
+    def show_third(self, study: str) -> None:
+        """Show a study in a third viewport beside two others."""
+        self.page.evaluate(_THIRD, study)
+        for _ in range(WITHIN_MS // _STILL_MS):
+            if len(self.panes()) == _THREE:
+                return
+            self.page.wait_for_timeout(_STILL_MS)
+        raise AssertionError("there are not three viewports")
+
+    def mapped(self, point: NDArray[np.float64], source: str, target: str) -> NDArray[np.float64]:
+        """Where the server maps a point of one shown study in another one."""
+        return np.array(self.page.evaluate(_MAPPED, [point.tolist(), source, target]))

@@ -1,14 +1,26 @@
 // @ts-check
 /** Kept places as measurements of OHIF: an arrow at the point of each report, in the study that the report is of. */
 
+import { word } from '../../web/shared/words.js';
+
 const SOURCE = ['Cornerstone3DTools', '0.1'];
 const TOOL = 'ArrowAnnotate';
 const ARM_MM = 20;
+
+/** What is mapped says so, wherever the measurement is listed. @param {any} report */
+export function labelOf({ name, saidBy, uncertaintyMm }) {
+  if (saidBy !== 'plugin') {
+    return name;
+  }
+  return uncertaintyMm === null ? word('ohif.mapped.notMeasured', { name }) : word('ohif.mapped', { name, mm: uncertaintyMm.toFixed(1) });
+}
 
 export class Measurements {
   /** @param {import('./session.js').Session} session */
   constructor(session) {
     this.session = session;
+    /** @type {Set<string>} reports that are shown: OHIF gives a measurement that is not tracked another id */
+    this.shown = new Set();
   }
 
   /** Show the reports that hold, of the studies that OHIF has loaded. @param {any} place */
@@ -41,9 +53,10 @@ export class Measurements {
     const service = this.session.services.measurementService;
     const id = `longitudinal:${report.id}`;
     const mapping = service?.getSourceMappings?.(...SOURCE)?.find((/** @type {any} */ one) => one.annotationType === TOOL);
-    if (!mapping || service.getMeasurement?.(id)) {
+    if (!mapping || this.shown.has(report.id)) {
       return;
     }
+    this.shown.add(report.id);
     const point = [report.x, report.y, report.z];
     const { orientation } = /** @type {any} */ (this.session.images.plane(imageId));
     // the arrow's tail: up and to the right in the picture
@@ -52,7 +65,7 @@ export class Measurements {
       annotationUID: id, highlighted: false, isLocked: true, isVisible: true, invalidated: true,
       metadata: { toolName: TOOL, FrameOfReferenceUID: report.frameOfReferenceUid, referencedImageId: imageId },
       data: {
-        text: report.name, label: report.name, cachedStats: {},
+        text: labelOf(report), label: labelOf(report), cachedStats: {},
         handles: { points: [point, tail], arrowFirst: true, textBox: { hasMoved: false } },
       },
     };

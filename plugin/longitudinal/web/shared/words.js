@@ -410,6 +410,8 @@ const WORDS = {
   'ohif.openPlace': 'Go to {name}',
   'ohif.placeLost': '{name} has no usable position. {detail}',
   'ohif.placeFailed': 'This could not be done. {detail}',
+  'ohif.mapped': '{name} (mapped, error up to {mm} mm)',
+  'ohif.mapped.notMeasured': '{name} (mapped, error not measured)',
   'ohif.said.person': 'marked by a person',
   'ohif.said.plugin': 'mapped',
   'ohif.said.other': 'from other software',
