@@ -65,7 +65,7 @@ class Site:
         index = self._files.pop(INDEX)
         self._index = gzip.decompress(index.read()) if index.is_gzip else index.read()
         self._files[CONFIGURATION] = static_bytes(_configuration(roots), CONTENT_TYPES[".js"])
-        self._files |= _our_modules()
+        self._files |= our_modules()
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Response:
         """Answer a GET.
@@ -100,7 +100,7 @@ def _static(folder: Path, file: AppFile) -> StaticFile:
     )
 
 
-def _our_modules() -> dict[str, StaticFile]:
+def our_modules() -> dict[str, StaticFile]:
     """The extension and what it shares with the timeline page, compressed once: there is a file for each module."""
     return {
         f"{_OURS}/{folder}/{path}": _compressed(file)

@@ -1,13 +1,16 @@
 // @ts-check
 /**
- * The extension as OHIF registers it: the panel, the commands, and a door to everything else, which is fetched only when a
- * mode is entered. So OHIF waits for this one small file, and opens whatever becomes of the rest.
+ * The extension as OHIF registers it: the panel, the commands, and a door to everything else, which is fetched when the first
+ * image is on the screen. So OHIF waits for this one small file, and opens whatever becomes of the rest.
  */
 
 const ID = 'orthanc-longitudinal';
+const IMAGE_RENDERED = 'CORNERSTONE_IMAGE_RENDERED';
+/** Where no image comes, such as of a report, the panel is there all the same. */
+const LONGEST_MS = 4000;
 const PANEL = `${ID}.panelModule.longitudinal`;
 
-/** What app-config.js has put there. @returns {{prefix: string, root: string, React: any}} */
+/** What app-config.js has put there: prefix, root, React ... @returns {any} */
 const surroundings = () => /** @type {any} */ (window).longitudinal;
 
 /** @type {any} OHIF's managers: servicesManager, commandsManager, extensionManager */
@@ -24,9 +27,25 @@ function sayFailure(place, error) {
 
 /** Begins the session of a mode, or gives the one that runs. @returns {Promise<any>} */
 function current() {
-  session ??= import('./session.js').then(({ Session }) => new Session(managers, surroundings(), PANEL));
+  session ??= import('./session.js').then(({ Session }) => {
+    const made = new Session(managers, surroundings(), PANEL);
+    made.begin();
+    return made;
+  });
   return session;
 }
+
+/** Resolves when OHIF has drawn something, or has said that it cannot. @param {AbortSignal} mode @returns {Promise<void>} */
+function drawn(mode) {
+  return new Promise((resolve) => {
+    document.addEventListener(IMAGE_RENDERED, () => resolve(), { capture: true, once: true, signal: mode });
+    surroundings().onMissingReference = resolve;
+    setTimeout(resolve, LONGEST_MS);
+  });
+}
+
+/** @type {AbortController | null} */
+let mode = null;
 
 /** @param {HTMLElement | null} place given by React when the panel is shown, null when it is gone */
 function show(place) {
@@ -69,19 +88,22 @@ const extension = {
 
   onModeEnter() {
     session = null;
+    mode = new AbortController();
+    const { signal } = mode;
     // Here and not in the session, which is fetched while OHIF builds its page: panels and clicks belong to that page.
     try {
       managers.servicesManager.services.panelService.addPanel('right', PANEL);
     } catch (error) {
       console.warn(`longitudinal: no panel: ${error instanceof Error ? error.message : error}`);
     }
-    current().then((begun) => begun.begin()).catch((error) => {
+    drawn(signal).then(() => (signal.aborted ? null : current())).catch((error) => {
       console.warn(`longitudinal: ${error instanceof Error ? error.message : error}`);
       places.forEach((place) => sayFailure(place, error));
     });
   },
 
   onModeExit() {
+    mode?.abort();
     session?.then((begun) => begun.end(), () => {});
     session = null;
     places.clear();
