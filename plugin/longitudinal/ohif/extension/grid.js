@@ -65,8 +65,12 @@ export class Grid {
   /** @param {string} id @returns {any} null where it is no viewport of images, or not ready */
   viewport(id) {
     const found = this.services.cornerstoneViewportService.getCornerstoneViewport(id);
-    return found && typeof found.worldToCanvas === 'function' && typeof found.getImageIds === 'function' && idsOf(found).length > 0
-      && found.type !== 'volume3d' ? found : null;
+    if (!found || typeof found.worldToCanvas !== 'function' || typeof found.getImageIds !== 'function' || found.type === 'volume3d') {
+      return null;
+    }
+    // a volume that is still being loaded has no images to ask for: cornerstone logs an error
+    const isReady = isStack(found) || (found.getActors?.().length ?? 1) > 0;
+    return isReady && idsOf(found).length > 0 ? found : null;
   }
 
   /** @returns {{id: string, viewport: any}[]} those that show images */
