@@ -225,3 +225,19 @@ def test_structures_without_their_images_are_named(panel: OhifPanel, server: Ort
     expect(panel.page.get_by_text(str(series.SeriesInstanceUID))).to_be_visible(timeout=WITHIN_MS)
     expect(panel.page.get_by_text("Studies", exact=True)).to_be_visible()  # the viewer is still there
     assert not panel.viewer.errors
+
+
+def test_a_mark_goes_when_its_alignment_is_deleted(
+    panel: OhifPanel, server: OrthancServer, head: Head
+) -> None:
+    """The last test: there is no alignment left after it."""
+    panel.open(head.first)
+    panel.ask(panel.panes()[0], head.points[150, :3])
+    panel.open_study(head.second)
+    for transform in server.session.get("/imaging/transforms").json()["transforms"]:
+        assert server.session.delete(f"/imaging/transforms/{transform['id']}").ok
+    row = panel.row(head.second)
+    expect(row).to_contain_text("was deleted or rejected", timeout=WITHIN_MS)
+    assert panel.pane(head.second).mark is None
+    row.get_by_role("button", name="Ask again").click()
+    expect(row).to_contain_text("Not aligned with the other studies", timeout=WITHIN_MS)

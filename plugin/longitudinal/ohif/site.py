@@ -106,6 +106,7 @@ def our_modules() -> dict[str, StaticFile]:
         f"{_OURS}/{folder}/{path}": _compressed(file)
         for folder in _OUR_FOLDERS
         for path, file in static_folder(_PACKAGE / folder).items()
+        if not path.endswith(".html")  # the timeline page itself has its own address and policy
     }
 
 

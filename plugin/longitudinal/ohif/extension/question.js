@@ -13,6 +13,7 @@ import { questionMessage } from '../../web/timeline/point/messages.js';
  * @property {string} study StudyInstanceUID
  * @property {any} match null where there is none
  * @property {any} unresolved null where there is a match
+ * @property {boolean} isWithdrawn whether the match does not hold any more
  * @property {any} job that runs for it, or null
  * @property {string} message of its last job
  */
@@ -25,7 +26,7 @@ function timeOf(entry) {
 /** Matches and what has none in one list, in time order. @param {any} answer @returns {Row[]} */
 export function rowsOf({ matches, unresolved }) {
   const of = (/** @type {any} */ entry, /** @type {object} */ what) => (
-    { study: entry.studyInstanceUid, match: null, unresolved: null, job: null, message: '', ...what });
+    { study: entry.studyInstanceUid, match: null, unresolved: null, isWithdrawn: false, job: null, message: '', ...what });
   return [
     ...matches.map((/** @type {any} */ match) => of(match, { match })),
     ...unresolved.map((/** @type {any} */ one) => of(one, { unresolved: one })),
@@ -52,6 +53,8 @@ export class Question extends Observable {
     this.rows = [];
     this.message = '';
     this.number = 0;
+    /** Called with each new answer. */
+    this.onAnswer = () => {};
     this.resolveMs = 0;
   }
 
@@ -101,6 +104,13 @@ export class Question extends Observable {
       match.isSource ||= match.studyInstanceUid === study && match.frameOfReferenceUid === frame;
     }
     Object.assign(this, { answer, rows: withJobs(rowsOf(answer), this.rows), message: '' });
+    this.onAnswer();
+    this.changed();
+  }
+
+  /** A transform that led there was deleted or rejected. @param {Row} row */
+  withdraw(row) {
+    row.isWithdrawn = true;
     this.changed();
   }
 

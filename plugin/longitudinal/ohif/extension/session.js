@@ -4,6 +4,7 @@
 import { Api } from '../../web/shared/api.js';
 import { pixelOf } from '../../web/shared/geometry.js';
 import { word } from '../../web/shared/words.js';
+import { watchTransforms } from '../../web/timeline/point/watch.js';
 import { Blink } from './blink.js';
 import { Follow } from './follow.js';
 import { Grid, NotShown, chosenOf, layoutFor } from './grid.js';
@@ -44,6 +45,7 @@ export class Session {
     this.missing = missingOf(managers);
     this.api = new Api(surroundings);
     this.question = new Question(this.api, this.life);
+    this.question.onAnswer = () => this.takeAnswer();
     this.libraries = librariesOf(managers.extensionManager);
     this.images = new Images(this.libraries?.cornerstone.metaData ?? { get: () => undefined });
     this.marks = new Marks(this.images);
@@ -78,8 +80,26 @@ export class Session {
         this.missing.optional.push(`${add.name}: ${error instanceof Error ? error.message : error}`);
       }
     }
+    watchTransforms(this.watched(), this.life);
     tellMissingReferences(this, this.surroundings);
     this.question.changed();
+  }
+
+  /** The studies of the panel, as what watches the timeline's tiles takes them. @returns {any} */
+  watched() {
+    const { question, api, marks } = this;
+    const tileOf = (/** @type {import('./question.js').Row} */ row) => ({
+      match: row.match, isVisible: row.match !== null, isWithdrawn: row.isWithdrawn,
+      withdraw: () => {
+        question.withdraw(row);
+        marks.marks = marks.marks.filter(({ study }) => study !== row.study);
+        this.redraw();
+      },
+    });
+    return {
+      api, get tiles() { return question.rows.map(tileOf); },
+      say: (/** @type {any} */ { key, values }) => this.notify(word(key, values)),
+    };
   }
 
   end() {
@@ -125,9 +145,7 @@ export class Session {
     this.services.panelService?.activatePanel?.(this.panelId, true);
     try {
       const body = await this.bodyOf(viewport, world, study, frame);
-      if (await this.question.ask({ body, study, frame, point: world, viewportId: viewport.id })) {
-        this.takeAnswer();
-      }
+      await this.question.ask({ body, study, frame, point: world, viewportId: viewport.id });
     } catch (error) {
       this.question.fail(error);
     }
@@ -149,7 +167,6 @@ export class Session {
 
   /** An answer that was not asked by a click: in the viewports, and its own study opened where it is in none. */
   async goToAnswer() {
-    this.takeAnswer();
     const source = this.question.answer.matches.find((/** @type {any} */ match) => match.isSource);
     if (source && !this.grid.all().some(({ viewport }) => this.matchIn(viewport) === source)) {
       const displaySet = await this.grid.load(source);
@@ -174,7 +191,7 @@ export class Session {
   /** The match in the very series that a viewport shows. @param {any} viewport @returns {any} */
   matchIn(viewport) {
     const { series } = this.images.shown(viewport);
-    const match = this.question.answer?.matches.find((/** @type {any} */ one) => one.seriesInstanceUid === series);
+    const match = this.question.rows.find((row) => !row.isWithdrawn && row.match?.seriesInstanceUid === series)?.match;
     return match && this.images.indexOf(viewport, match.sopInstanceUid, match.frameNumber) >= 0 ? match : null;
   }
 

@@ -15,7 +15,10 @@ export function StudyRow({ row, session }) {
   const date = entry.studyDate || word('tile.noDate');
   const interval = row.match?.isSource ? '' : intervalOf(question.day, dayOf(entry));
   return html`<li class="study ${row.match?.isSource ? 'asked' : ''}" data-study=${row.study}>
-    ${row.match !== null ? html`<${Match} match=${row.match} date=${date} interval=${interval} session=${session} />`
+    ${row.isWithdrawn ? html`<div class="unresolved" data-reason="withdrawn"><span class="when"><strong>${date}</strong></span>
+      <span class="problem" role="alert">${word('tile.withdrawn')}</span>
+      <button onClick=${() => question.repeat()}>${word('tile.askAgain')}</button></div>`
+    : row.match !== null ? html`<${Match} match=${row.match} date=${date} interval=${interval} session=${session} />`
     : html`<${Unresolved} row=${row} date=${date} interval=${interval} session=${session} />`}
   </li>`;
 }

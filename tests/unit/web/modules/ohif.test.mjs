@@ -11,6 +11,10 @@ const { missingOf } = await load('needs.js');
 const { chosenOf, layoutFor } = await load('grid.js');
 const { rowsOf } = await load('question.js');
 const { Images, frameNumberOf } = await load('images.js');
+const { FrameMaps, applied } = await load('frame_maps.js');
+const { labelOf } = await load('measurements.js');
+const { withoutReference } = await load('missing_reference.js');
+const { Api } = await import(new URL('../../web/shared/api.js', EXTENSION));
 
 /** What a viewer has to have for the extension to work, without anything behind it. */
 function viewer() {
@@ -107,6 +111,66 @@ test('a picture without a place has no plane', () => {
   assert.equal(frameNumberOf('wadors:http://host/series/1/instances/2/frames/17'), 17);
   assert.equal(frameNumberOf('dicomweb:http://host/wado?frame=3'), 3);
   assert.equal(frameNumberOf('wadouri:http://host/1'), 1);
+});
+
+/** Frame maps in front of a server that maps points by `map`, and how often it was asked. */
+function mapsBy(map, more = {}) {
+  const asked = [];
+  const fetcher = async (_, { body }) => {
+    const { points } = JSON.parse(body);
+    asked.push(points);
+    const mapped = points.map((point) => ({ point: map(point), reason: map(point) === null ? 'outsideTransform' : null }));
+    return new Response(JSON.stringify({ path: ['1.2.1'], method: 'rigid', points: mapped, ...more }));
+  };
+  return { maps: new FrameMaps(new Api({ prefix: '', root: '/imaging' }, fetcher), new AbortController().signal), asked };
+}
+const near = (one, other) => one.every((value, axis) => Math.abs(value - other[axis]) < 1e-6);
+
+test('a linear transform is asked for once, and holds for any point', async () => {
+  const matrix = [[0.8, -0.6, 0, 5], [0.6, 0.8, 0, -7], [0, 0, 1.1, 300]];
+  const { maps, asked } = mapsBy((point) => applied(matrix, point));
+  for (const point of [[10, 20, 30], [-500, 3, 0.25], [0, 0, 0]]) {
+    const { point: found } = await maps.map('a', 'b', 'P', point);
+    assert.ok(near(found, applied(matrix, point)), String(found));
+  }
+  assert.equal(asked.length, 1);
+  assert.deepEqual(await maps.map('a', 'a', 'P', [1, 2, 3]), { point: [1, 2, 3] });
+  maps.forget();
+  await maps.map('a', 'b', 'P', [1, 2, 3]);
+  assert.equal(asked.length, 2);
+});
+
+test('a deformable transform is asked for each point, even where it looks linear', async () => {
+  const { maps, asked } = mapsBy(([x, y, z]) => [x + 5 * Math.sin(x / 30), y, z], { method: 'deformable' });
+  const { point } = await maps.map('a', 'b', 'P', [10, 20, 30]);
+  assert.ok(near(point, [10 + 5 * Math.sin(10 / 30), 20, 30]));
+  await maps.map('a', 'b', 'P', [11, 20, 30]);
+  assert.deepEqual(asked.slice(1), [[[10, 20, 30]], [[11, 20, 30]]]);
+  const same = mapsBy((one) => one, { method: 'deformable' });
+  await same.maps.map('a', 'b', 'P', [1, 1, 1]);
+  await same.maps.map('a', 'b', 'P', [2, 2, 2]);
+  assert.equal(same.asked.length, 3);
+});
+
+test('where no transform leads, and outside of one, there is a reason and no point', async () => {
+  const unaligned = mapsBy(() => null, { path: null, reason: 'needsAlignment' });
+  assert.deepEqual(await unaligned.maps.map('a', 'b', 'P', [1, 2, 3]), { reason: 'needsAlignment' });
+  const bounded = mapsBy(([x, y, z]) => (x > 50 ? null : [x + 1, y, z]), { method: 'deformable' });
+  assert.deepEqual(await bounded.maps.map('a', 'b', 'P', [0, 0, 0]), { point: [1, 0, 0] });
+  assert.deepEqual(await bounded.maps.map('a', 'b', 'P', [60, 0, 0]), { reason: 'outsideTransform' });
+});
+
+test('a mapped report says so as a measurement, and what was not measured is not 0', () => {
+  assert.equal(labelOf({ name: 'seg VII', saidBy: 'person', uncertaintyMm: null }), 'seg VII');
+  assert.equal(labelOf({ name: 'seg VII', saidBy: 'plugin', uncertaintyMm: 1.25 }), 'seg VII (mapped, error up to 1.3 mm)');
+  assert.equal(labelOf({ name: 'seg VII', saidBy: 'plugin', uncertaintyMm: null }), 'seg VII (mapped, error not measured)');
+});
+
+test('of what lacks its images the series is named', () => {
+  const lacking = { displaySetInstanceUID: '1', isOverlayDisplaySet: true, Modality: 'RTSTRUCT', SeriesDescription: 'Organs', referencedSeriesInstanceUID: '1.2.3' };
+  const told = withoutReference([lacking, { ...lacking, referencedDisplaySetInstanceUID: '2' }, { displaySetInstanceUID: '3' }, undefined]);
+  assert.equal(told.length, 1);
+  assert.match(told[0].message, /RTSTRUCT “Organs”.*1\.2\.3/);
 });
 
 /** Whether the npm packages are there that only these tests need (scripts/setup.sh test). */
