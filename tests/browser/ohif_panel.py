@@ -1,7 +1,7 @@
 """Drives the panel and the viewports of OHIF's extension as a user would, and reads what they show."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,22 @@ async ([point, source, target]) => {{
   return (await session.api.map(request)).points[0].point;
 }}
 """
+_VIEW = f"""
+async (id) => {{
+  {_SESSION}
+  const viewport = session.grid.viewport(id);
+  const {{ lower, upper }} = viewport.getProperties().voiRange;
+  return [2 * viewport.getCamera().parallelScale / viewport.element.clientHeight, lower, upper];
+}}
+"""
+
+
+@dataclass(frozen=True)
+class View:
+    """How large a viewport shows its image, and through which window."""
+
+    mm_per_pixel: float
+    window: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -206,6 +222,18 @@ class OhifPanel:
         for _ in range(abs(steps)):
             self.page.mouse.wheel(0, 120 if steps > 0 else -120)
             self.page.wait_for_timeout(60)
+
+    def drag(self, pane: Pane, button: Literal["left", "middle", "right"], right: int, down: int) -> None:
+        """Drag from the middle of a viewport."""
+        x, y = pane.x + pane.width / 2, pane.y + pane.height / 2
+        self.page.mouse.move(x, y)
+        self.page.mouse.down(button=button)
+        self.page.mouse.move(x + right, y + down, steps=6)
+        self.page.mouse.up(button=button)
+
+    def view(self, pane: Pane) -> View:
+        scale, lower, upper = self.page.evaluate(_VIEW, pane.id)
+        return View(scale, (lower, upper))
 
     def link(self, action: str) -> None:
         """Switch one of the things that viewports do together: "Scroll", "Zoom", "Pan", "Window"."""

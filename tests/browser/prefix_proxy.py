@@ -10,7 +10,7 @@ _UPSTREAM_SECONDS = 60
 
 
 class PrefixProxy(LocalServer):
-    """Forwards GET, POST and DELETE below a prefix, which it strips; everything else is a 404.
+    """Forwards GET and POST below a prefix, which it strips; everything else is a 404.
 
     Parameters
     ----------
@@ -36,9 +36,6 @@ class PrefixProxy(LocalServer):
                 self._forward()
 
             def do_POST(self) -> None:
-                self._forward()
-
-            def do_DELETE(self) -> None:
                 self._forward()
 
             def _forward(self) -> None:

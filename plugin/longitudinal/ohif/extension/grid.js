@@ -11,7 +11,7 @@ const LOADED_MS = 60_000;
 const SETTLING_MS = 150;
 const SETTLING_ROUNDS = 5;
 const ON_SLICE_MM = 1e-3;
-const MOST_SHOWN = 6;
+export const MOST_SHOWN = 6;
 
 /** Something of OHIF did not come in time; `what` is a key of shared/words.js. */
 export class NotShown extends Error {

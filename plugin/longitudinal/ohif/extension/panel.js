@@ -5,6 +5,7 @@ import { html, render } from '../../web/shared/html.js';
 import { useObservable } from '../../web/shared/observable.js';
 import { counted, word } from '../../web/shared/words.js';
 import { BlinkButtons } from './blink_buttons.js';
+import { MOST_SHOWN } from './grid.js';
 import { Links } from './links.js';
 import { PlacesList } from './places_list.js';
 import { StudyRow } from './study_row.js';
@@ -38,7 +39,7 @@ function Panel({ session }) {
       ${answer !== null && html`<p>${counted('ohif.found', others, { all: rows.length - 1 })}</p>`}
     </div>
     ${answer !== null && html`<div class="tools">
-      <button disabled=${others === 0} onClick=${() => session.attempt(() => session.showAll())}>${word('ohif.showAll')}</button>
+      <button disabled=${others === 0} onClick=${() => session.attempt(() => session.showAll())}>${others < MOST_SHOWN ? word('ohif.showAll') : word('ohif.showSome', { count: MOST_SHOWN, all: others + 1 })}</button>
       <${BlinkButtons} session=${session} />
     </div>
     <ol class="studies">${rows.map((row) => html`<${StudyRow} key=${row.study} row=${row} session=${session} />`)}</ol>`}

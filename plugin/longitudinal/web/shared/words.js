@@ -377,6 +377,7 @@ const WORDS = {
   'ohif.found.one': 'Found in 1 of {all} other studies.',
   'ohif.found.many': 'Found in {count} of {all} other studies.',
   'ohif.showAll': 'Show all',
+  'ohif.showSome': 'Show {count} of {all}',
   'ohif.open': 'Open {study} at this place',
   'ohif.missing': 'This version of OHIF lacks what the panel needs. OHIF itself is not affected. Missing:',
   'ohif.less': 'Not available in this version of OHIF: {what}.',
