@@ -32,7 +32,7 @@ from playwright.sync_api import Browser, sync_playwright
 from pydicom.uid import generate_uid
 
 from longitudinal.ohif.app import read_table
-from longitudinal.ohif.site import Roots, Site
+from longitudinal.ohif.site import Roots, Site, our_modules
 from tests.browser.chromium import FLAGS
 from tests.browser.viewer import SETTLING_MS, Viewer
 from tests.data import ROOT, dicom_files
@@ -73,6 +73,11 @@ def nginx(folder: Path, orthanc: int) -> Iterator[tuple[str, str]]:
         target.write_bytes(site.answer(file.path, {}).body)
         if file.compressed:
             shutil.copy(APP / "files" / file.path, f"{target}.gz")
+    for path in our_modules():
+        target = www / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(body := site.answer(path, {}).body)
+        Path(f"{target}.gz").write_bytes(gzip.compress(body))
     for name, path in (("index.html", "viewer"), ("app-config.js", "app-config.js")):
         body = site.answer(path, {}).body
         (www / name).write_bytes(body)

@@ -3,12 +3,13 @@
 #
 # SYSTEMS names them: this machine ("here"), and releases of Debian, each in its own root (debian_root.sh). Roots
 # have no browser: where pages are tested, this machine's Chromium drives the servers in there over the loopback they share.
-# "image" among them builds docker/Dockerfile and tries the image; without SYSTEMS and without arguments that is done, too.
+# "image" among them builds docker/Dockerfile and tries the image, "ohif" tests OHIF's panel in the older OHIF that is pinned;
+# without SYSTEMS and without arguments both are done, too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 systems=${SYSTEMS:-here trixie forky}
-[ -n "${SYSTEMS:-}" ] || [ $# -gt 0 ] || systems+=" image"
+[ -n "${SYSTEMS:-}" ] || [ $# -gt 0 ] || systems+=" ohif image"
 names_tests=no
 for argument; do
     [ ! -e "${argument%%::*}" ] || names_tests=yes
@@ -30,6 +31,9 @@ for system in $systems; do
     echo "compat: $system"
     if [ "$system" = here ]; then
         sh -ec "$tests" test "$@" || failed+=("$system")
+    elif [ "$system" = ohif ]; then
+        { scripts/setup.sh test && .venv/bin/python scripts/ohif.py 3.12.10 &&
+            LONGITUDINAL_OHIF=3.12.10 .venv/bin/python -m pytest tests/browser/test_ohif_panel.py; } || failed+=("$system")
     elif [ "$system" = image ]; then
         scripts/image.sh || failed+=("$system")
     else

@@ -10,4 +10,4 @@ if [ ! -d "$checks" ]; then
 fi
 node=$(.venv/bin/python -c 'import pathlib, playwright; print(pathlib.Path(playwright.__file__).parent / "driver" / "node")')
 "$node" "$checks/typescript/bin/tsc" --project plugin/longitudinal/web
-"$node" "$checks/eslint/bin/eslint.js" --config tests/javascript/eslint.config.mjs plugin/longitudinal/web tests/unit/web
+"$node" "$checks/eslint/bin/eslint.js" --config tests/javascript/eslint.config.mjs plugin/longitudinal/web plugin/longitudinal/ohif/extension tests/unit/web

@@ -22,7 +22,7 @@ def tarball(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with tarfile.open(file, "w:gz") as archive:
         archive.add(package, "package")
     monkeypatch.setenv("OHIF_TARBALL", str(file))
-    monkeypatch.setattr(ohif, "INTEGRITY", ohif.integrity(file))
+    monkeypatch.setattr(ohif, "INTEGRITIES", {ohif.VERSION: ohif.integrity(file)})
     monkeypatch.setattr(ohif, "FOLDER", tmp_path / ".ohif")
     monkeypatch.setattr(ohif, "APP", tmp_path / ".ohif" / "app")
     monkeypatch.setattr("sys.argv", ["ohif.py"])
@@ -52,7 +52,7 @@ def test_the_pinned_package_is_unpacked_once(
 def test_another_file_is_refused_and_nothing_changes(
     tarball: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ohif, "INTEGRITY", "sha512-other")
+    monkeypatch.setattr(ohif, "INTEGRITIES", {ohif.VERSION: "sha512-other"})
     with pytest.raises(SystemExit, match=f"{tarball.name} is not @ohif/app"):
         ohif.main()
     assert list((tmp_path / ".ohif").iterdir()) == []

@@ -41,7 +41,8 @@ class OhifHost:
         # Orthanc's default is to compress every answer; ours are compressed already where it does not
         compresses = bool(configuration.get("HttpCompressionEnabled", True))
         try:
-            self._site = Site(app, _roots(settings.ohif_root, configuration), sends_compressed=not compresses)
+            roots = _roots(settings.root, settings.ohif_root, configuration)
+            self._site = Site(app, roots, sends_compressed=not compresses)
         except (OSError, KeyError, msgspec.MsgspecError) as error:
             if settings.ohif_path is not None:
                 raise InvalidSettings(
@@ -64,9 +65,9 @@ class OhifHost:
             LOGGER.info("OHIF %s is at %s/", self._site.version, self.root)
 
 
-def _roots(ohif: str, configuration: dict[str, Any]) -> Roots:
+def _roots(imaging: str, ohif: str, configuration: dict[str, Any]) -> Roots:
     """Where the DICOMweb plugin is, by its own settings."""
     section = configuration.get("DicomWeb")
     section = section if isinstance(section, dict) else {}
     dicom_web, wado = section.get("Root", "/dicom-web/"), section.get("WadoRoot", "/wado")
-    return Roots(ohif, f"/{str(dicom_web).strip('/')}", f"/{str(wado).strip('/')}")
+    return Roots(imaging, ohif, f"/{str(dicom_web).strip('/')}", f"/{str(wado).strip('/')}")

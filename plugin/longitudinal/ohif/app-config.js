@@ -22,13 +22,41 @@
     return open.call(this, method, addressFor(String(url)), ...others);
   };
 
+  // What the extension needs to know. React comes by the one public way that hands it over: OHIF asks for a logo.
+  const longitudinal = { prefix: prefix, root: roots.imaging, React: null, onMissingReference: null, lacksReference: false };
+  window.longitudinal = longitudinal;
+  const extension = base + 'longitudinal/ohif/extension/extension.js';
+  // fetched beside OHIF's own code, not after it
+  const ahead = document.createElement('link');
+  ahead.rel = 'modulepreload';
+  ahead.href = extension;
+  document.head.append(ahead);
+
   window.config = {
     name: 'orthanc-longitudinal',
     routerBasename: base,
-    extensions: [],
+    extensions: [extension],
     modes: [],
-    // a tour covers the page, and asks for nothing we need
-    customizationService: [{ 'ohif.tours': { $set: [] } }],
+    whiteLabeling: {
+      createLogoComponentFn: function (React) {
+        longitudinal.React = React;
+        return undefined; // OHIF's own logo stays
+      },
+    },
+    customizationService: [
+      {
+        // a tour covers the page, and asks for nothing we need
+        'ohif.tours': { $set: [] },
+        // OHIF calls it while it draws an RTSTRUCT or SEG whose images are not there; without one the viewer goes black
+        missingReferenceDisplaySetHandler: {
+          $set: function () {
+            longitudinal.lacksReference = true;
+            if (longitudinal.onMissingReference !== null) longitudinal.onMissingReference();
+            return { handled: true };
+          },
+        },
+      },
+    ],
     showStudyList: true,
     showErrorDetails: 'always',
     showLoadingIndicator: true,

@@ -81,7 +81,7 @@ PATCHES = (
     _patch(
         "base of the page",
         r"index\.html",
-        rb'window\.PUBLIC_URL ?= ?"/"',
+        rb"""window\.PUBLIC_URL ?= ?(["'])/\1""",  # 3.12 has the other quotes
         _CANONICAL_ADDRESS.replace(b"\\", b"\\\\"),
     ),
 )

@@ -7,13 +7,17 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from longitudinal.http.exchange import Response
-from longitudinal.http.static_files import IMMUTABLE, REVALIDATE, StaticFile, static_bytes
+from longitudinal.http.static_files import IMMUTABLE, REVALIDATE, StaticFile, static_bytes, static_folder
 from longitudinal.ohif.app import CONTENT_TYPES, FILES, AppFile, read_table
 from longitudinal.ohif.patches import RELATIVE, RELATIVE_TEXT
 
 INDEX = "index.html"
 CONFIGURATION = "app-config.js"
 
+# Below OHIF's root, with the folders' own layout: the modules' relative imports hold there as they do on disk.
+_OURS = "longitudinal"
+_OUR_FOLDERS = ("ohif/extension", "web/shared", "web/timeline")
+_PACKAGE = Path(__file__).resolve().parents[1]
 # OHIF's own routes have two; a longer path is no page of it, and would make an endless number of different pages.
 _MAX_SEGMENTS = 8
 
@@ -23,10 +27,11 @@ class Roots(msgspec.Struct, frozen=True, rename="camel"):
 
     Attributes
     ----------
-    ohif, dicom_web, wado
-        Each with a leading slash and without a trailing one.
+    imaging, ohif, dicom_web, wado
+        Each with a leading slash and without a trailing one; `imaging` is the root of the plugin's routes.
     """
 
+    imaging: str = "/imaging"
     ohif: str = "/ohif"
     dicom_web: str = "/dicom-web"
     wado: str = "/wado"
@@ -60,6 +65,7 @@ class Site:
         index = self._files.pop(INDEX)
         self._index = gzip.decompress(index.read()) if index.is_gzip else index.read()
         self._files[CONFIGURATION] = static_bytes(_configuration(roots), CONTENT_TYPES[".js"])
+        self._files |= our_modules()
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Response:
         """Answer a GET.
@@ -92,6 +98,22 @@ def _static(folder: Path, file: AppFile) -> StaticFile:
     return StaticFile(
         (folder / file.path).read_bytes, file.content_type, file.etag, cache, is_gzip=file.compressed
     )
+
+
+def our_modules() -> dict[str, StaticFile]:
+    """The extension and what it shares with the timeline page, compressed once: there is a file for each module."""
+    return {
+        f"{_OURS}/{folder}/{path}": _compressed(file)
+        for folder in _OUR_FOLDERS
+        for path, file in static_folder(_PACKAGE / folder).items()
+        if not path.endswith(".html")  # the timeline page itself has its own address and policy
+    }
+
+
+def _compressed(file: StaticFile) -> StaticFile:
+    # without a time stamp the same content yields the same bytes
+    body = gzip.compress(file.read(), mtime=0)
+    return StaticFile(lambda: body, file.content_type, file.etag, file.cache, is_gzip=True)
 
 
 def _configuration(roots: Roots) -> bytes:

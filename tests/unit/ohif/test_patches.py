@@ -34,6 +34,13 @@ def test_the_page_has_no_address_of_its_own_left() -> None:
     assert matches["addresses of the page"] == 3
 
 
+def test_the_base_is_found_in_either_quotes() -> None:
+    for page in (b'<script>window.PUBLIC_URL="/"</script>', b"<script>window.PUBLIC_URL = '/';</script>"):
+        content, matches = patch("index.html", page)
+        assert matches == {"base of the page": 1}
+        assert content.count(patches.RELATIVE_TEXT) == 1
+
+
 def test_a_file_that_needs_nothing_is_left_alone() -> None:
     assert patch("assets/logo.svg", b'href="/x"') == (b'href="/x"', {})
 

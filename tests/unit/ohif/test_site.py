@@ -2,12 +2,14 @@
 
 import gzip
 import json
+import posixpath
+import re
 from pathlib import Path
 
 import pytest
 
 from longitudinal.ohif.app import unpack
-from longitudinal.ohif.site import Roots, Site
+from longitudinal.ohif.site import Roots, Site, our_modules
 
 INDEX = b'<script>window.PUBLIC_URL="/"</script><script src="/app.bundle.js"></script>'
 BUNDLE = "77.bundle.0123456789abcdef.js"
@@ -29,7 +31,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def site(app: Path) -> Site:
-    return Site(app, Roots("/ohif", "/dicom-web", "/wado"))
+    return Site(app, Roots("/imaging", "/ohif", "/dicom-web", "/wado"))
 
 
 def test_a_bundle_goes_out_as_stored_and_may_be_kept_for_ever(site: Site) -> None:
@@ -98,13 +100,30 @@ def test_no_path_leads_out_of_the_app(site: Site) -> None:
 
 
 def test_the_configuration_knows_the_servers_roots(app: Path) -> None:
-    answer = Site(app, Roots("/viewer/ohif", "/dw", "/wado")).answer("/app-config.js", {})
+    answer = Site(app, Roots("/api", "/viewer/ohif", "/dw", "/wado")).answer("/app-config.js", {})
     first, _, script = answer.body.decode().partition(";\n")
     roots = json.loads(first.removeprefix("window.longitudinalRoots = "))
-    assert roots == {"ohif": "/viewer/ohif", "dicomWeb": "/dw", "wado": "/wado"}
+    assert roots == {"imaging": "/api", "ohif": "/viewer/ohif", "dicomWeb": "/dw", "wado": "/wado"}
     assert "window.config = {" in script
 
 
 def test_without_an_app_there_is_no_site(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Site(tmp_path, Roots())
+
+
+def test_the_extension_and_what_it_shares_are_served_in_the_layout_of_their_folders(site: Site) -> None:
+    """So every relative import of the modules leads to a file."""
+    entry = site.answer("/longitudinal/ohif/extension/extension.js", GZIP)
+    assert (entry.status, entry.content_type) == (200, "text/javascript; charset=utf-8")
+    assert b"orthanc-longitudinal" in gzip.decompress(entry.body)
+    assert entry.headers["Cache-Control"] == "no-cache"
+    for path in our_modules():
+        if not path.endswith(".js"):
+            continue
+        text = site.answer(path, {}).body.decode()
+        for imported in re.findall(r"""(?:from|import\()\s*'(\.[^']+)'""", text):
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), imported))
+            assert site.answer(target, {}).status == 200, f"{path} imports {imported}"
+    assert site.answer("/longitudinal/web/timeline/index.html", {}).status == 404
+    assert site.answer("/longitudinal/ohif/site.py", {}).content_type == "text/html; charset=utf-8"

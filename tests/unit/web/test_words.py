@@ -6,6 +6,7 @@ from collections import Counter
 from tests.data import ROOT
 
 WEB = ROOT / "plugin" / "longitudinal" / "web"
+EXTENSION = ROOT / "plugin" / "longitudinal" / "ohif" / "extension"
 WORDS = (WEB / "shared" / "words.js").read_text()
 KEYS = Counter(re.findall(r"^  '([^']+)':", WORDS, re.MULTILINE))
 
@@ -16,7 +17,7 @@ def test_no_key_stands_twice() -> None:
 
 def test_every_word_that_is_asked_for_is_there() -> None:
     asked, counted = set(), set()
-    for path in (WEB / "timeline").rglob("*.js"):
+    for path in [*(WEB / "timeline").rglob("*.js"), *EXTENSION.glob("*.js")]:
         text = path.read_text()
         asked |= {(path.name, key) for key in re.findall(r"\bword\('([^']+)'", text)}
         counted |= {(path.name, key) for key in re.findall(r"\bcounted\('([^']+)'", text)}
