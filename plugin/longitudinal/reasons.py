@@ -272,3 +272,25 @@ class FaultReason(ReasonCode):
     LOCKED = "locked", "Another program holds a lock on the database, such as a backup or a shell."
     IO_ERROR = "ioError", "The operating system cannot read or write the file."
     DAMAGED = "damaged", "The file is damaged and could not be set aside."
+
+
+class RelationStatus(ReasonCode):
+    """Whether what an object names is here, and is what it is named as."""
+
+    OK = "ok", "Everything that is named is here and is what it is named as."
+    MISSING = "missing", "Nothing of what is named is stored under this patient."
+    INCOMPLETE = "incomplete", "Some of what is named is stored, some is not."
+    OTHER_PATIENT = "otherPatient", "What is named is stored under another patient only."
+    WRONG_CLASS = (
+        "wrongClass",
+        "What is named is of another SOP class than the reference states, or than its role allows.",
+    )
+    WRONG_SERIES = "wrongSeries", "What is named is in another series than the reference states."
+    WRONG_FRAME = (
+        "wrongFrame",
+        "What is named lies in another Frame of Reference than the object that names it.",
+    )
+    AMBIGUOUS = "ambiguous", "The UID is stored more than once; which of them is meant is not known."
+    EMPTY_REFERENCE = "emptyReference", "The sequence is there, but names nothing."
+    CYCLE = "cycle", "Objects of one class name each other in a circle, or one names itself."
+    NOT_INDEXED = "notIndexed", "It is not in the index, of which a part is still being read."

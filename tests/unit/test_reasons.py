@@ -21,6 +21,7 @@ FAMILIES = {
     reasons.AlignmentFailure: "Alignments",
     reasons.RefinementReason: "Refined points",
     reasons.UploadRefusal: "Uploads",
+    reasons.RelationStatus: "Relations",
 }
 PACKAGE = ROOT / "plugin" / "longitudinal"
 DOCS = (ROOT / "docs" / "reason-codes.md").read_text(encoding="utf-8")

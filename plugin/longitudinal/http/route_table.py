@@ -17,6 +17,7 @@ from longitudinal.http.routes.jobs import job_routes
 from longitudinal.http.routes.patients import patient_routes
 from longitudinal.http.routes.point_map import point_map_routes
 from longitudinal.http.routes.points import point_routes
+from longitudinal.http.routes.relations import relation_routes
 from longitudinal.http.routes.series import series_routes
 from longitudinal.http.routes.studies import study_routes
 from longitudinal.http.routes.transforms import transform_routes
@@ -82,6 +83,7 @@ def build_router(of: Services) -> Router:
         *patient_routes(readers, catalogue, queue, of.ohif_root),
         *point_routes(of.resolver, Refinements(of.resolver, queue, of.admission)),
         *point_map_routes(of.point_mapper),
+        *relation_routes(readers, catalogue, lookup),
         *series_routes(of.stack_reader),
         *study_routes(readers, lookup, queue, of.ohif_root),
         *transform_routes(of.given),

@@ -21,6 +21,9 @@ from longitudinal.dicom.registration.spatial_registration import (
     read_registration,
 )
 from longitudinal.dicom.registration.writer import Equipment
+from longitudinal.dicom.related.content import encode_content, read_content
+from longitudinal.dicom.related.elements import opened
+from longitudinal.dicom.sop_classes import names_others
 from longitudinal.dicom.tags import Tags, with_unicode
 from longitudinal.dicom.uids import series_frame
 from longitudinal.reasons import RegistrationRefusal
@@ -66,6 +69,7 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
             default_encoding(archive.default_encoding()),
         )
         reason, detail = refusal or reason, why or detail
+    content = _read_content(orthanc_id, header.sop_class_uid, archive)
     parents = derive_parents(header, orthanc_id) or archive.parents(orthanc_id)
     # patients are Orthanc's, also where it cannot read their PatientID
     patient_id = header.patient_id if parents.patient_id is None else parents.patient_id
@@ -103,6 +107,7 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
         planes=planes,
         reader=reader_of(tags),
         transforms=transforms,
+        content=content,
     )
 
 
@@ -173,6 +178,21 @@ def _read_transforms(
         return items, items[0].refusal, "; ".join(f"item {item.item}: {item.detail}" for item in items)
     refusal = None if registration.refusal is None else str(registration.refusal)
     return items, refusal, registration.detail
+
+
+def _read_content(orthanc_id: str, sop_class_uid: str, archive: Archive) -> bytes | None:
+    """What an object that is there for others says; None for every other."""
+    if not names_others(sop_class_uid):
+        return None
+    default = default_encoding(archive.default_encoding())
+    stored = archive.stored_file(orthanc_id)
+    if stored.path is None:
+        return encode_content(read_content(archive.file(orthanc_id), sop_class_uid, default))
+    try:
+        with opened(stored.path) as data:
+            return encode_content(read_content(data, sop_class_uid, default))
+    except FileNotFoundError:  # deleted or overwritten meanwhile
+        raise KeyError(orthanc_id) from None
 
 
 def _largest_exact(registration: Registration) -> int:

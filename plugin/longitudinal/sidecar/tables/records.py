@@ -80,7 +80,8 @@ class InstanceRecord:
     """One stored instance: its patient, study and series, and its planes or the reason it has none.
 
     `planes` is a packed PLANE array, one element per frame; exactly one of `planes` and `reason` is not None. `reader` names
-    the reader that read it, with its version.
+    the reader that read it, with its version. `content` is what an object says that is there for others
+    (`dicom.related.content`).
     """
 
     orthanc_id: str
@@ -116,3 +117,4 @@ class InstanceRecord:
     planes: bytes | None
     reader: str = ""
     transforms: tuple[TransformRecord, ...] = ()
+    content: bytes | None = None
