@@ -31,6 +31,8 @@ from longitudinal.ingest.reverify import Reverify
 from longitudinal.ingest.stored_objects import StoredHeaders, StoredObjects
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.points.point_map import PointMapper
+from longitudinal.points.radiotherapy.at_point import RadiotherapyPoints
+from longitudinal.points.radiotherapy.memory import ObjectMemory
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
 from longitudinal.registration_objects.given import GivenTransforms
@@ -192,6 +194,9 @@ def _services(
             of.readers, of.catalogue, headers, of.archive.has_instance, repair.gone, stored_values_of
         ),
         point_mapper=PointMapper(of.readers, of.catalogue, of.archive, repair.answer),
+        radiotherapy=RadiotherapyPoints(
+            resolver, of.readers, of.archive, ObjectMemory(of.archive), repair.answer
+        ),
         given=given,
         receiver=of.loopback,
         admission=admission,

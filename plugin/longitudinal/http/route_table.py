@@ -17,6 +17,7 @@ from longitudinal.http.routes.jobs import job_routes
 from longitudinal.http.routes.patients import patient_routes
 from longitudinal.http.routes.point_map import point_map_routes
 from longitudinal.http.routes.points import point_routes
+from longitudinal.http.routes.radiotherapy import radiotherapy_routes
 from longitudinal.http.routes.relations import relation_routes
 from longitudinal.http.routes.series import series_routes
 from longitudinal.http.routes.studies import study_routes
@@ -31,6 +32,7 @@ from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.pictures import Pictures
 from longitudinal.patients.study_lookup import StudyLookup
 from longitudinal.points.point_map import PointMapper
+from longitudinal.points.radiotherapy.at_point import RadiotherapyPoints
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
 from longitudinal.registration_objects.given import GivenTransforms
@@ -62,6 +64,7 @@ class Services:
     resolver: Resolver
     stack_reader: StackReader
     point_mapper: PointMapper
+    radiotherapy: RadiotherapyPoints
     given: GivenTransforms
     receiver: ArchiveReceiver
     admission: Admission
@@ -83,6 +86,7 @@ def build_router(of: Services) -> Router:
         *patient_routes(readers, catalogue, queue, of.ohif_root),
         *point_routes(of.resolver, Refinements(of.resolver, queue, of.admission)),
         *point_map_routes(of.point_mapper),
+        *radiotherapy_routes(of.radiotherapy),
         *relation_routes(readers, catalogue, lookup),
         *series_routes(of.stack_reader),
         *study_routes(readers, lookup, queue, of.ohif_root),

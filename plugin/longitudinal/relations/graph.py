@@ -11,12 +11,12 @@ from msgspec.structs import replace
 
 from longitudinal.dicom.related.references import Reference
 from longitudinal.dicom.sop_classes import names_others
+from longitudinal.patients.related_objects import RelatedObject, class_name
+from longitudinal.patients.related_targets import Target, Targets
 from longitudinal.reasons import RelationStatus
 from longitudinal.relations.answer import Edge
 from longitudinal.relations.numbered import numbered_edges
-from longitudinal.relations.objects import RelatedObject, class_name
 from longitudinal.relations.roles import EXPECTED, FRAME_MATTERS, role_of
-from longitudinal.relations.targets import Target, Targets
 
 # The worst first: one of these makes the edge what it is, however many others are right.
 _FAULTS: Final = (

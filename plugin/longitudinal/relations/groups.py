@@ -8,10 +8,10 @@ from typing import Final
 from longitudinal.dicom.dates import dashed_date
 from longitudinal.dicom.sop_classes import REGISTRATIONS, RT_IMAGE
 from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.patients.related_objects import RelatedObject
 from longitudinal.patients.series_planes import SeriesPlanes
 from longitudinal.reasons import RelationStatus
 from longitudinal.relations.answer import Edge, Group, GroupKind
-from longitudinal.relations.objects import RelatedObject
 from longitudinal.relations.roles import Role
 
 # Plan Intent (300A,000A) of plans that are not for a patient, PS3.3 C.8.8.9.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from longitudinal.dicom.sop_classes import RT_DOSE, RT_PLANS, RT_RECORDS, RT_STRUCTURE_SET
+from longitudinal.patients.related_objects import RelatedObject, class_name
 from longitudinal.reasons import RelationStatus
 from longitudinal.relations.answer import Edge
-from longitudinal.relations.objects import RelatedObject, class_name
 from longitudinal.relations.roles import Role
 
 _BROKEN = frozenset({RelationStatus.MISSING, RelationStatus.EMPTY_REFERENCE, None})

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from longitudinal.dicom.related.references import Reference
+from longitudinal.patients.related_objects import RelatedObject
 from longitudinal.reasons import RelationStatus
 from longitudinal.relations.answer import Edge
-from longitudinal.relations.objects import RelatedObject
 from longitudinal.relations.roles import Role, role_of
 
 

@@ -12,9 +12,9 @@ from longitudinal.dicom.sop_classes import (
     RT_STRUCTURE_SET,
     SEGMENTATIONS,
 )
+from longitudinal.patients.related_objects import RelatedObject, class_name
 from longitudinal.reasons import RelationStatus
 from longitudinal.relations.answer import Edge, Problem
-from longitudinal.relations.objects import RelatedObject, class_name
 from longitudinal.relations.roles import Role
 
 _TARGETS: dict[str, str] = {

@@ -6,13 +6,13 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 
 from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.patients.related_objects import RelatedObject, class_name, read_objects
+from longitudinal.patients.related_targets import Targets, find_targets
 from longitudinal.relations.answer import Node, NodeKind, Relations
 from longitudinal.relations.graph import stated_edges
 from longitudinal.relations.groups import find_groups
 from longitudinal.relations.inferred import inferred_edges
-from longitudinal.relations.objects import RelatedObject, class_name, read_objects
 from longitudinal.relations.problems import find_problems
-from longitudinal.relations.targets import Targets, find_targets
 
 _KINDS: tuple[NodeKind, ...] = ("instance", "series", "study", "frame")
 _MOST_PROBLEMS = 1_000

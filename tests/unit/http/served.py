@@ -33,6 +33,8 @@ from longitudinal.ingest.stored_objects import StoredHeaders, StoredObjects
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.points.point_map import PointMapper
+from longitudinal.points.radiotherapy.at_point import RadiotherapyPoints
+from longitudinal.points.radiotherapy.memory import ObjectMemory
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
 from longitudinal.registration_objects.given import GivenTransforms
@@ -172,7 +174,9 @@ class Served:
             Services(
                 settings, settings.ohif_root, self.readers, self.writer, catalogue, self.queue, self._completeness(),
                 self.archive, self.statements, resolver, stack_reader,
-                PointMapper(self.readers, catalogue, self.archive, repair.answer), given, self.loopback, self.admission,
+                PointMapper(self.readers, catalogue, self.archive, repair.answer),
+                RadiotherapyPoints(resolver, self.readers, self.archive, ObjectMemory(self.archive), repair.answer),
+                given, self.loopback, self.admission,
                 lambda: Versions("1.12.7", "4.0", "3.11"),
             )
         )  # fmt: skip

@@ -159,6 +159,7 @@ SUCCESSES = [
     Drive("GET", "/patients/{patient}", "/patients/P"),
     Drive("GET", "/studies", "/studies", query={"patientId": "P", "from": "2021-01-01", "modality": "CT"}),
     Drive("GET", "/studies/{study}", f"/studies/{THIRD}"),
+    Drive("POST", "/points/radiotherapy", "/points/radiotherapy", CLICK),
     Drive("GET", "/studies/{study}/relations", f"/studies/{SECOND}/relations"),
     Drive("GET", "/patients/{patient}/relations", "/patients/P/relations"),
     Drive("GET", "/series/{series}/stacks", f"/series/{FIRST}.1/stacks"),
@@ -226,6 +227,13 @@ PROBLEMS = [
     Drive("POST", "/points/resolve", "/points/resolve", {**CLICK, "sopInstanceUid": IMAGE_TWICE}, code="ambiguous"),
     Drive("POST", "/points/resolve", "/points/resolve", {**CLICK, "row": 2_000}, code="outsideImage"),
     Drive("POST", "/points/resolve", "/points/resolve", {**CLICK, "sopInstanceUid": PICTURE}, code="notIndexable"),
+    *(
+        Drive("POST", "/points/radiotherapy", "/points/radiotherapy", {**CLICK, **more}, code=code)
+        for more, code in (
+            ({"sopInstanceUid": "1.9"}, "notFound"), ({"sopInstanceUid": IMAGE_TWICE}, "ambiguous"),
+            ({"row": 2_000}, "outsideImage"), ({"sopInstanceUid": PICTURE}, "notIndexable"),
+        )
+    ),
     Drive("POST", "/points/resolve", "/points/resolve", {"points": [CLICK, CLICK]}, code="answerTooLarge"),
     Drive("POST", "/points/resolve", "/points/resolve", {**CLICK, "refine": True}, code="tooManyJobs"),
     Drive("GET", "/studies/{study}/relations", "/studies/1.9/relations", code="notFound"),

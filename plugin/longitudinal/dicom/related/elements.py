@@ -27,6 +27,7 @@ _LONG: Final = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SV", b"UC"
 _ITEM, _ITEM_ENDS, _SEQUENCE_ENDS = 0xFFFE_E000, 0xFFFE_E00D, 0xFFFE_E0DD
 _UNDEFINED: Final = 0xFFFF_FFFF
 _FIRST_PIXELS: Final = 0x7FE0_0000
+_PIXEL_DATA: Final = 0x7FE0_0010
 _TRANSFER_SYNTAX: Final = 0x0002_0010
 _PREAMBLE: Final = 132
 _META_GROUP: Final = 2
@@ -101,12 +102,32 @@ class ElementReader:
         except (error, IndexError) as damage:
             raise DamagedFile(f"the file ends before its elements do: {damage}") from None
 
+    def pixels(self) -> bytes | None:
+        """The value of Pixel Data (7FE0,0010) where it is not compressed; None where there is none, or it is.
+
+        Raises
+        ------
+        DamagedFile
+        """
+        walk = _Walk(self.data, frozenset(), frozenset(), len(self.data))
+        try:
+            walk.elements(self.start, walk.limit, self.is_explicit, 0, is_item=False)
+        except (error, IndexError) as damage:
+            raise DamagedFile(f"the file ends before its elements do: {damage}") from None
+        if walk.pixels is None or walk.pixels[1] == _UNDEFINED:
+            return None
+        start, length = walk.pixels
+        if start + length > len(self.data):
+            raise DamagedFile("the file ends within its pixels")
+        return self.data[start : start + length]
+
 
 class _Walk:
     """One pass over elements; `limit` is where they end at the latest."""
 
     def __init__(self, data: Buffer, wanted: frozenset[int], closed: frozenset[int], limit: int) -> None:
         self.data, self.wanted, self.closed, self.limit = data, wanted, closed, limit
+        self.pixels: tuple[int, int] | None = None
 
     def elements(
         self, position: int, end: int, explicit: bool, depth: int, *, is_item: bool
@@ -133,6 +154,7 @@ class _Walk:
             if tag == _ITEM_ENDS and is_item:
                 return found, position
             if tag >= _FIRST_PIXELS and not depth:
+                self.pixels = (position, length) if tag == _PIXEL_DATA else None
                 break
             if vr == b"SQ" or length == _UNDEFINED or (tag in SEQUENCES and vr in (b"", b"UN")):
                 items, position = self._sequence(tag, position, length, explicit and vr != b"UN", depth)

@@ -123,10 +123,10 @@ def point_routes(resolver: Resolver, refinements: Refinements) -> list[Route]:
 
     def ask(asked: ResolveRequest, user: str) -> Answer:
         if asked.refine == "wait":
-            return refinements.wait(*_question(asked), user)
+            return refinements.wait(*read_question(asked), user)
         if asked.refine:
-            return refinements.start(*_question(asked), user)
-        return resolver.resolve(*_question(asked))
+            return refinements.start(*read_question(asked), user)
+        return resolver.resolve(*read_question(asked))
 
     return [
         Route(
@@ -175,7 +175,7 @@ def _read(raw: msgspec.Raw, pointer: str) -> _Asked | Problem:
             )
         if asked.refine:
             raise invalid([FieldError(f"{pointer}/refine", _ONE_AT_A_TIME)])
-        return _question(asked, pointer)
+        return read_question(asked, pointer)
     except Exception as error:  # whatever is wrong with one item is that item's problem
         return any_problem_of(error)
 
@@ -235,7 +235,7 @@ def _refuse_beside_points(asked: ResolveRequest) -> None:
         raise invalid(errors)
 
 
-def _question(
+def read_question(
     asked: ResolveRequest, pointer: str = ""
 ) -> tuple[PixelQuestion | PointQuestion, QuestionFilters]:
     """The question of a request whose single fields are right; raises when the two forms are mixed or incomplete."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from longitudinal.patients.patient_index import PatientIndex
-from longitudinal.relations.objects import RelatedObject
+from longitudinal.patients.related_objects import RelatedObject
 from longitudinal.sidecar.tables import contents
 
 

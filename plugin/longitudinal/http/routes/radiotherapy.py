@@ -1,0 +1,94 @@
+"""POST /points/radiotherapy: structures and doses at a point, in every study of the patient."""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from longitudinal.errors import (
+    Ambiguous,
+    FieldError,
+    InvalidRequest,
+    NotFound,
+    NotIndexable,
+    OutsideImage,
+    SidecarUnavailable,
+)
+from longitudinal.http.parse import invalid, parse_json
+from longitudinal.http.problem import Problem, any_problem_of
+from longitudinal.http.router import Call, Route
+from longitudinal.http.routes.points import ResolveRequest, read_question
+from longitudinal.points.radiotherapy.answer import RadiotherapyAtPoint
+from longitudinal.points.radiotherapy.at_point import RadiotherapyPoints, Wanted
+
+MAX_POINTS = 100
+"""Of one request: each can need every structure set of the patient."""
+_NOT_HERE = "is not part of this question: nothing is searched in images"
+
+
+class RadiotherapyRequest(ResolveRequest, rename="camel", forbid_unknown_fields=True, frozen=True):
+    """The body of /points/resolve, without refine; and which parts of the answer are asked for."""
+
+    structures: Annotated[bool, msgspec.Meta(description="Regions of structure sets and segmentations.")] = (
+        True
+    )
+    doses: Annotated[bool, msgspec.Meta(description="RT doses.")] = True
+    sum: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Also the sum of the doses, if each plan has one dose or one for each of its beams."
+        ),
+    ] = False
+    points: Annotated[
+        Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MAX_POINTS)] | None,
+        msgspec.Meta(
+            description="Many questions, each with fields like these; results has one entry for each."
+        ),
+    ] = None
+
+
+_ANSWER_OR_PROBLEM = {
+    "anyOf": [{"$ref": f"#/components/schemas/{kind.__name__}"} for kind in (RadiotherapyAtPoint, Problem)]
+}
+
+
+class RadiotherapyBatch(msgspec.Struct, frozen=True):
+    """One answer, or one problem, for each of the points, in their order."""
+
+    results: Annotated[list[Any], msgspec.Meta(extra_json_schema={"items": _ANSWER_OR_PROBLEM})]
+
+
+def radiotherapy_routes(points: RadiotherapyPoints) -> list[Route]:
+    """The route that answers what radiotherapy objects say at a point."""
+
+    def at_point(call: Call[None, RadiotherapyRequest]) -> RadiotherapyAtPoint | RadiotherapyBatch:
+        asked = call.body
+        if asked.points is None:
+            return _ask(points, asked, "")
+        return RadiotherapyBatch(
+            [_one(points, raw, f"/points/{number}") for number, raw in enumerate(asked.points)]
+        )
+
+    return [
+        Route(
+            "POST", "/points/radiotherapy", at_point,
+            "Which structures and doses are at this point, over time?", RadiotherapyAtPoint | RadiotherapyBatch,
+            body=RadiotherapyRequest, errors=(NotFound, Ambiguous, OutsideImage, NotIndexable, SidecarUnavailable),
+        )
+    ]  # fmt: skip
+
+
+def _ask(points: RadiotherapyPoints, asked: RadiotherapyRequest, pointer: str) -> RadiotherapyAtPoint:
+    if asked.refine:
+        raise invalid([FieldError(f"{pointer}/refine", _NOT_HERE)])
+    return points.ask(*read_question(asked, pointer), Wanted(asked.structures, asked.doses, asked.sum))
+
+
+def _one(points: RadiotherapyPoints, raw: msgspec.Raw, pointer: str) -> RadiotherapyAtPoint | Problem:
+    try:
+        asked = parse_json(bytes(raw), RadiotherapyRequest, pointer)
+        if asked.points is not None:
+            field = FieldError(f"{pointer}/points", "is not allowed here")
+            raise InvalidRequest("points cannot contain points", [field])
+        return _ask(points, asked, pointer)
+    except Exception as error:  # whatever is wrong with one item is that item's problem
+        return any_problem_of(error)
