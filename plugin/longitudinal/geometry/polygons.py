@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Edges = NDArray[np.float64]
 
+_BANDS = 100
+
 
 def edges_of(points: Floats) -> Edges:
     """The edges of a closed polygon of points (n, 2), those of no length left out.
@@ -28,7 +30,7 @@ def even_odd_area(edges: Edges) -> float:
 
     Exact where edges meet at their ends only: between two heights at which some edge ends every edge is a straight side of a
     trapezoid, of which the middle line has the mean width. Where edges cross in between, the middle line is an approximation
-    at one trapezoid.
+    in that band, which is at most a hundredth of the whole.
 
     >>> square = np.array([[0.0, 0.0], [4.0, 0.0], [4.0, 4.0], [0.0, 4.0]])
     >>> even_odd_area(np.vstack((edges_of(square), edges_of(square / 2 + 1))))
@@ -37,7 +39,8 @@ def even_odd_area(edges: Edges) -> float:
     slanted = edges[edges[:, 1] != edges[:, 3]]
     if not len(slanted):
         return 0.0
-    levels = np.unique(slanted[:, [1, 3]])
+    ends = slanted[:, [1, 3]]
+    levels = np.unique(np.append(ends, np.linspace(ends.min(), ends.max(), _BANDS + 1)))
     middles, heights = (levels[1:] + levels[:-1]) / 2, np.diff(levels)
     low = np.searchsorted(levels, np.minimum(slanted[:, 1], slanted[:, 3]))
     spans = np.searchsorted(levels, np.maximum(slanted[:, 1], slanted[:, 3])) - low

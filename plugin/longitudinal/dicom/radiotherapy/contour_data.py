@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -92,9 +91,10 @@ def _points(contour: Elements) -> tuple[NDArray[np.float64] | None, str]:
     if any(offset for offset in code(contour, _OFFSET).split("\\") if offset.strip(" 0.+-")):
         return None, "a contour has the retired Contour Offset Vector (3006,0045)"
     expected = written.count(b"\\") + 1
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # numpy tells of malformed numbers by a warning and a shorter result
+    try:
         values = np.fromstring(written.strip(b" \0").decode("latin-1"), dtype=np.float64, sep="\\")
+    except ValueError:
+        return None, "Contour Data (3006,0050) holds something that is no number"
     if len(values) != expected or len(values) % 3:
         return (
             None,

@@ -106,7 +106,9 @@ def test_the_route_says_the_same_and_the_dose_is_right(
         for key, value in row.items():
             if key.startswith("in:"):
                 roi = mine[key[3:]]
-                assert (roi["inside"], roi["path"], roi["membership"]) == (value == "1", [], "notMeasured"), key
+                assert (roi["inside"], roi["path"], roi["membership"]) == (value == "1", [], "notMeasured"), (
+                    key
+                )
         doses = [dose for study in answer["studies"] for dose in study["doses"]]
         if name == "sts_001":
             assert doses == []
@@ -181,7 +183,9 @@ def test_planes_have_the_area_that_shapely_finds(name: str) -> None:
     for plane in region.planes:
         total = shapely.Polygon()
         for start, end in zip(plane.first, [*plane.first[1:], len(plane.edges)], strict=True):
-            total = total.symmetric_difference(shapely.make_valid(shapely.Polygon(plane.edges[start:end, :2])))
+            total = total.symmetric_difference(
+                shapely.make_valid(shapely.Polygon(plane.edges[start:end, :2]))
+            )
         assert plane.area_mm2 == pytest.approx(total.area, rel=2e-3)
 
 
@@ -215,14 +219,21 @@ def test_dose_volume_histograms_of_the_prostate() -> None:
             x, y = np.meshgrid(*(np.arange(a + 0.25, b, 0.5) for a, b in zip(low, high, strict=True)))
             shape = shapely.Polygon()
             for start, end in zip(plane.first, [*plane.first[1:], len(plane.edges)], strict=True):
-                shape = shape.symmetric_difference(shapely.make_valid(shapely.Polygon(plane.edges[start:end, :2])))
+                shape = shape.symmetric_difference(
+                    shapely.make_valid(shapely.Polygon(plane.edges[start:end, :2]))
+                )
             inside = shapely.contains_xy(shape, x, y)
             for part in (0.25, 0.75):
                 height = plane.low + part * (plane.high - plane.low)
-                points.append(np.stack((x[inside], y[inside], np.full(inside.sum(), height)), axis=1) @ region.axes)
+                points.append(
+                    np.stack((x[inside], y[inside], np.full(inside.sum(), height)), axis=1) @ region.axes
+                )
         doses = grid.interpolate(np.concatenate(points)) * scaling
         doses = doses[~np.isnan(doses)]
         near = DVH_TOLERANCE.get(name, 0.2)
         assert doses.mean() == pytest.approx(float(truth[name]["mean_gy"]), abs=near), name
         for share, key in ((50, "D50_gy"), (95, "D95_gy")):
-            assert np.percentile(doses, 100 - share) == pytest.approx(float(truth[name][key]), abs=near), (name, key)
+            assert np.percentile(doses, 100 - share) == pytest.approx(float(truth[name][key]), abs=near), (
+                name,
+                key,
+            )
