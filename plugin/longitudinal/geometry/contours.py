@@ -267,8 +267,10 @@ def _area_vector(contour: Floats) -> Floats:
     """The normal of a closed contour, as long as its area, mm2 (Newell)."""
     if len(contour) < 3:
         return np.zeros(3)
-    about = contour - contour[0]
-    return np.asarray(np.cross(about, np.roll(about, -1, axis=0)).sum(axis=0) / 2)
+    about = contour[1:] - contour[0]
+    x, y, z = about[:-1].T
+    next_x, next_y, next_z = about[1:].T
+    return np.array([y @ next_z - z @ next_y, z @ next_x - x @ next_z, x @ next_y - y @ next_x]) / 2
 
 
 def _axes(normals: list[Floats]) -> Floats:

@@ -21,7 +21,7 @@ def edges_of(points: Floats) -> Edges:
     >>> edges_of(np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])).shape
     (3, 4)
     """
-    edges = np.hstack((points, np.roll(points, -1, axis=0)))
+    edges = np.hstack((points, np.concatenate((points[1:], points[:1]))))
     return np.asarray(edges[(edges[:, :2] != edges[:, 2:]).any(axis=1)])
 
 
@@ -58,11 +58,11 @@ def crossings(edges: Edges, x: float, y: float) -> NDArray[np.bool_]:
 
     An edge has its lower end and not its upper one, so that a ray through a corner counts once.
     """
-    x0, y0, x1, y1 = edges.T
-    spans = (y0 <= y) != (y1 <= y)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        at = x0 + (y - y0) * (x1 - x0) / (y1 - y0)
-    return np.asarray(spans & (at > x))
+    crossed = (edges[:, 1] <= y) != (edges[:, 3] <= y)
+    spanning = np.flatnonzero(crossed)  # few, and none of them level
+    x0, y0, x1, y1 = edges[spanning].T
+    crossed[spanning] = x0 + (y - y0) * (x1 - x0) / (y1 - y0) > x
+    return np.asarray(crossed)
 
 
 def squared_distances(edges: Edges, x: float, y: float) -> Floats:
