@@ -32,6 +32,7 @@ from longitudinal.ingest.stored_objects import StoredHeaders, StoredObjects
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.points.point_map import PointMapper
 from longitudinal.points.radiotherapy.at_point import RadiotherapyPoints
+from longitudinal.points.radiotherapy.listing import StructureLists
 from longitudinal.points.radiotherapy.memory import ObjectMemory
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
@@ -178,6 +179,7 @@ def _services(
         settings, of.readers, of.catalogue, of.inventory, indexing.queue, indexing.index_study, objects,
         of.annotations, of.loopback, of.statements, resolver, links, of.archive.has_instance, repair.gone,
     )  # fmt: skip
+    memory = ObjectMemory(of.archive)
     headers = StoredHeaders(of.archive, of.inventory, STORED_VALUE_TAGS)
     services = Services(
         settings=settings,
@@ -194,9 +196,8 @@ def _services(
             of.readers, of.catalogue, headers, of.archive.has_instance, repair.gone, stored_values_of
         ),
         point_mapper=PointMapper(of.readers, of.catalogue, of.archive, repair.answer),
-        radiotherapy=RadiotherapyPoints(
-            resolver, of.readers, of.archive, ObjectMemory(of.archive), repair.answer
-        ),
+        radiotherapy=RadiotherapyPoints(resolver, of.readers, of.archive, memory, repair.answer),
+        structure_lists=StructureLists(of.readers, of.archive, memory, repair.answer),
         given=given,
         receiver=of.loopback,
         admission=admission,

@@ -33,6 +33,7 @@ from longitudinal.patients.pictures import Pictures
 from longitudinal.patients.study_lookup import StudyLookup
 from longitudinal.points.point_map import PointMapper
 from longitudinal.points.radiotherapy.at_point import RadiotherapyPoints
+from longitudinal.points.radiotherapy.listing import StructureLists
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
 from longitudinal.registration_objects.given import GivenTransforms
@@ -65,6 +66,7 @@ class Services:
     stack_reader: StackReader
     point_mapper: PointMapper
     radiotherapy: RadiotherapyPoints
+    structure_lists: StructureLists
     given: GivenTransforms
     receiver: ArchiveReceiver
     admission: Admission
@@ -86,7 +88,7 @@ def build_router(of: Services) -> Router:
         *patient_routes(readers, catalogue, queue, of.ohif_root),
         *point_routes(of.resolver, Refinements(of.resolver, queue, of.admission)),
         *point_map_routes(of.point_mapper),
-        *radiotherapy_routes(of.radiotherapy),
+        *radiotherapy_routes(of.radiotherapy, of.structure_lists, readers, catalogue),
         *relation_routes(readers, catalogue, lookup),
         *series_routes(of.stack_reader),
         *study_routes(readers, lookup, queue, of.ohif_root),

@@ -34,6 +34,7 @@ from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.points.point_map import PointMapper
 from longitudinal.points.radiotherapy.at_point import RadiotherapyPoints
+from longitudinal.points.radiotherapy.listing import StructureLists
 from longitudinal.points.radiotherapy.memory import ObjectMemory
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
@@ -170,12 +171,14 @@ class Served:
             self.readers, catalogue, StoredHeaders(self.archive, self.archive, STORED_VALUE_TAGS),
             self.archive.has_instance, repair.gone, stored_values_of,
         )  # fmt: skip
+        memory = ObjectMemory(self.archive)
         self.router = build_router(
             Services(
                 settings, settings.ohif_root, self.readers, self.writer, catalogue, self.queue, self._completeness(),
                 self.archive, self.statements, resolver, stack_reader,
                 PointMapper(self.readers, catalogue, self.archive, repair.answer),
-                RadiotherapyPoints(resolver, self.readers, self.archive, ObjectMemory(self.archive), repair.answer),
+                RadiotherapyPoints(resolver, self.readers, self.archive, memory, repair.answer),
+                StructureLists(self.readers, self.archive, memory, repair.answer),
                 given, self.loopback, self.admission,
                 lambda: Versions("1.12.7", "4.0", "3.11"),
             )

@@ -17,8 +17,12 @@ from longitudinal.http.parse import invalid, parse_json
 from longitudinal.http.problem import Problem, any_problem_of
 from longitudinal.http.router import Call, Route
 from longitudinal.http.routes.points import ResolveRequest, read_question
+from longitudinal.patients.catalogue import Catalogue
+from longitudinal.patients.patient_lookup import named_patient
 from longitudinal.points.radiotherapy.answer import RadiotherapyAtPoint
 from longitudinal.points.radiotherapy.at_point import RadiotherapyPoints, Wanted
+from longitudinal.points.radiotherapy.listing import PatientStructures, StructureLists
+from longitudinal.sidecar.connection import Readers
 
 MAX_POINTS = 100
 """Of one request: each can need every structure set of the patient."""
@@ -57,8 +61,22 @@ class RadiotherapyBatch(msgspec.Struct, frozen=True):
     results: Annotated[list[Any], msgspec.Meta(extra_json_schema={"items": _ANSWER_OR_PROBLEM})]
 
 
-def radiotherapy_routes(points: RadiotherapyPoints) -> list[Route]:
-    """The route that answers what radiotherapy objects say at a point."""
+class StructuresQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """`volumes` computes them, which reads the contours of every structure set."""
+
+    volumes: bool = False
+
+
+def radiotherapy_routes(
+    points: RadiotherapyPoints, lists: StructureLists, readers: Readers, catalogue: Catalogue
+) -> list[Route]:
+    """The routes that answer what radiotherapy objects say."""
+
+    def structures(call: Call[StructuresQuery, None], patient: str) -> PatientStructures:
+        path = call.request.path.removeprefix("/patients/").removesuffix("/structures")
+        return lists.of_patient(
+            lambda: named_patient(readers, catalogue, path, patient), volumes=call.query.volumes
+        )
 
     def at_point(call: Call[None, RadiotherapyRequest]) -> RadiotherapyAtPoint | RadiotherapyBatch:
         asked = call.body
@@ -73,7 +91,12 @@ def radiotherapy_routes(points: RadiotherapyPoints) -> list[Route]:
             "POST", "/points/radiotherapy", at_point,
             "Which structures and doses are at this point, over time?", RadiotherapyAtPoint | RadiotherapyBatch,
             body=RadiotherapyRequest, errors=(NotFound, Ambiguous, OutsideImage, NotIndexable, SidecarUnavailable),
-        )
+        ),
+        Route(
+            "GET", "/patients/{patient}/structures", structures,
+            "The structure sets, segmentations, plans and treatment records of a patient", PatientStructures,
+            query=StructuresQuery, errors=(NotFound, Ambiguous, SidecarUnavailable),
+        ),
     ]  # fmt: skip
 
 

@@ -26,7 +26,7 @@ _BYTES_PER_NUMBER: Final = 8
 _Sampled = tuple[bool | None, float | None, tuple[str, ...], StructureReason | None, str]
 """Inside, distance, flags, reason, detail."""
 
-_REASONS: Final[dict[str, StructureReason]] = {
+REASONS: Final[dict[str, StructureReason]] = {
     "noContours": StructureReason.NO_CONTOURS,
     "notClosed": StructureReason.NOT_CLOSED,
     "damagedContours": StructureReason.DAMAGED_CONTOURS,
@@ -179,12 +179,12 @@ def membership_of(inside: bool | None, distance: float | None, uncertainty: floa
 
 def _sample(regions: Regions, number: int, reached: Reached) -> _Sampled:
     if reached.point is None:
-        return None, None, (), _REASONS[reached.reason or "needsAlignment"], reached.detail
+        return None, None, (), REASONS[reached.reason or "needsAlignment"], reached.detail
     if regions.damage:
-        return None, None, (), _REASONS[regions.fault], regions.damage
+        return None, None, (), REASONS[regions.fault], regions.damage
     region = regions.region(number)
     if isinstance(region, tuple):
-        reason = _REASONS[region[0]]
+        reason = REASONS[region[0]]
         distance = None
         if reason == StructureReason.NOT_CLOSED:
             distance = _distance_of_open(regions.contours[number].others, reached.point)
