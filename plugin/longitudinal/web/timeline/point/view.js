@@ -8,6 +8,7 @@ import { writeAddress } from '../address.js';
 import { Bar } from '../bar.js';
 import { actionOf, areLettersOn } from '../keyboard.js';
 import { ShownHeader } from '../panel/shown_header.js';
+import { RadiotherapyAtPlace } from '../radiotherapy/at_place.js';
 import { act } from './keys.js';
 import { PageModel } from './page_model.js';
 import { Strip } from './strip.js';
@@ -47,6 +48,7 @@ export function View({ address, go, api }) {
       ${patient?.identityConflict && html`<p class="warning">${word('page.identityConflict')}</p>`}
       <${Paging} page=${page} />
       ${page.tiles.length > 0 && html`<${ShownHeader} page=${page} />`}
+      ${page.tiles.length > 0 && html`<${RadiotherapyAtPlace} page=${page} />`}
     </${Bar}>
     <main class="point">
       ${patient === null && html`<h1 class="visually-hidden">${word('app.title')}</h1>`}
