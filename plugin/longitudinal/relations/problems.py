@@ -18,44 +18,45 @@ from longitudinal.relations.answer import Edge, Problem
 from longitudinal.relations.roles import Role
 
 _TARGETS: dict[str, str] = {
-    Role.IN_FRAME: "the Frame of Reference",
-    Role.ROI_IN_FRAME: "the Frame of Reference of the regions",
-    Role.STUDY: "the study",
-    Role.SERIES: "a series",
-    Role.DRAWN_ON_SERIES: "the series that it was drawn on",
-    Role.DRAWN_ON_IMAGE: "the images that it was drawn on",
-    Role.CONTOUR_ON_IMAGE: "the images that its contours name",
-    Role.PREDECESSOR: "the predecessor",
-    Role.RETIRED_MATRIX: "the frame of a retired matrix",
-    Role.STRUCTURE_SET: "the structure set",
-    Role.DOSE: "the dose",
-    Role.PLAN: "the plan",
-    Role.REFERENCE_IMAGE: "the reference image",
-    Role.SETUP_IMAGE: "the setup image",
-    Role.ROI: "a region",
-    Role.BEAM: "a beam",
-    Role.FRACTION_GROUP: "a fraction group",
-    Role.RECORD: "the treatment record",
-    Role.REGISTRATION: "the registration",
-    Role.REGISTERED: "the images or the frame that it registers",
-    Role.USED_FIDUCIALS: "the fiducials that it used",
-    Role.FIDUCIALS_ON: "the images that the fiducials are on",
-    Role.SOURCE: "the images that it was made from",
-    Role.SHOWN: "the images that it shows",
-    Role.EVIDENCE: "the objects that it is based on",
-    Role.CONTENT: "an object that it mentions",
+    Role.IN_FRAME: "the Frame of Reference of {this}",
+    Role.ROI_IN_FRAME: "the Frame of Reference of the regions of {this}",
+    Role.STUDY: "the study that {this} names",
+    Role.SERIES: "the series that {this} names",
+    Role.DRAWN_ON_SERIES: "the series that {this} was drawn on",
+    Role.DRAWN_ON_IMAGE: "the images that {this} was drawn on",
+    Role.CONTOUR_ON_IMAGE: "the images that the contours of {this} name",
+    Role.PREDECESSOR: "the predecessor of {this}",
+    Role.RETIRED_MATRIX: "the frame that a retired matrix of {this} leads to",
+    Role.STRUCTURE_SET: "the structure set of {this}",
+    Role.DOSE: "the dose of {this}",
+    Role.PLAN: "the plan of {this}",
+    Role.REFERENCE_IMAGE: "the reference image of {this}",
+    Role.SETUP_IMAGE: "the setup image of {this}",
+    Role.ROI: "the region that {this} names",
+    Role.BEAM: "the beam that {this} names",
+    Role.FRACTION_GROUP: "the fraction group that {this} names",
+    Role.RECORD: "the treatment record of {this}",
+    Role.REGISTRATION: "the registration that {this} names",
+    Role.REGISTERED: "what {this} registers",
+    Role.USED_FIDUCIALS: "the fiducials that {this} used",
+    Role.FIDUCIALS_ON: "what the points of {this} are on",
+    Role.SOURCE: "the images that {this} was made from",
+    Role.SHOWN: "the images that {this} shows",
+    Role.EVIDENCE: "what {this} is based on",
+    Role.CONTENT: "what {this} mentions",
 }
+_PLURAL = ("the images", "the fiducials")
 _SAID = {
-    RelationStatus.MISSING: "{target} of {this} is not here",
-    RelationStatus.INCOMPLETE: "{target} of {this}: only {present} of {count} are here",
-    RelationStatus.OTHER_PATIENT: "{target} of {this} is stored under another patient",
-    RelationStatus.WRONG_CLASS: "{target} of {this} is an object of another kind",
-    RelationStatus.WRONG_SERIES: "{target} of {this} is in another series than {this} says",
-    RelationStatus.WRONG_FRAME: "{target} of {this} is in another Frame of Reference",
-    RelationStatus.AMBIGUOUS: "{target} of {this} is stored more than once",
-    RelationStatus.EMPTY_REFERENCE: "{this} has a place to name {target}, but names nothing there",
-    RelationStatus.CYCLE: "{this} and {target} name each other in a circle",
-    RelationStatus.NOT_INDEXED: "{target} of {this} is not in the index, which is still being read",
+    RelationStatus.MISSING: "{target} {is} not here",
+    RelationStatus.INCOMPLETE: "of {target} only {present} of {count} are here",
+    RelationStatus.OTHER_PATIENT: "{target} {is} stored under another patient",
+    RelationStatus.WRONG_CLASS: "{target} {is} of another kind than is stated",
+    RelationStatus.WRONG_SERIES: "{target} {is} in another series than is stated",
+    RelationStatus.WRONG_FRAME: "{target} {is} in another Frame of Reference",
+    RelationStatus.AMBIGUOUS: "{target} {is} stored more than once",
+    RelationStatus.EMPTY_REFERENCE: "the place for {target} is there, but names nothing",
+    RelationStatus.CYCLE: "{target} leads back to where it began: the objects name each other in a circle",
+    RelationStatus.NOT_INDEXED: "{target} {is} not in the index, which is still being read",
 }
 
 
@@ -74,10 +75,9 @@ def find_problems(edges: Sequence[Edge], objects: Mapping[str, RelatedObject]) -
 
 def _sentence(edge: Edge, each: RelatedObject) -> str:
     assert edge.status is not None
-    target = _TARGETS.get(edge.role, f"what {edge.path} names")
-    said = _SAID[edge.status].format(target=target, this=_name(each), present=edge.present, count=edge.count)
-    if target.endswith("images"):
-        said = said.replace(" is not here", " are not here").replace(" is stored", " are stored")
+    target = _TARGETS.get(edge.role, f"what {{this}} names under {edge.path}").format(this=_name(each))
+    verb = "are" if target.startswith(_PLURAL) else "is"
+    said = _SAID[edge.status].format(target=target, present=edge.present, count=edge.count, **{"is": verb})
     return _capital(said)
 
 

@@ -59,6 +59,8 @@ def test_the_broken_links_of_a_real_set_are_said_in_words_and_guessed_apart(serv
     texts = [problem["text"] for problem in answer["problems"]]
     assert 'The structure set of this plan "1deel1" is not here' in texts
     assert 'The plan of this dose "PLAN GY" is not here' in texts
+    assert 'Of the images that this structure set "1" was drawn on only 20 of 111 are here' in texts
+    assert 'The images that the contours of this structure set "1" name are not here' in texts
     guessed = {edge["role"]: edge for edge in answer["edges"] if edge["inferred"]}
     assert sorted(guessed) == ["plan", "structureSet"]
     assert all(edge["status"] is None and len(edge["evidence"]) == 3 for edge in guessed.values())

@@ -3,7 +3,7 @@
 
 import { html, useEffect, useState } from '../../shared/html.js';
 import { word } from '../../shared/words.js';
-import { doseLines, structureLines } from './lines.js';
+import { doseLines, doubtsOf, structureLines } from './lines.js';
 
 const SETTLING_MS = 150; // who drags the crosshair passes many places
 
@@ -52,6 +52,7 @@ function Panel({ page, question, onClose }) {
 function Study({ study }) {
   return html`<section>
     <h3>${study.studyDate || word('study.noDate')}</h3>
+    <p class="quiet">${doubtsOf(study)}</p>
     <ul class="rt-lines">
       ${[...doseLines(study), ...structureLines(study)].map((line) => html`<li key=${line.key} class=${`rt-line rt-${line.state}`}>
         <${Swatch} colour=${line.colour} /><span class="rt-name">${line.name}</span><span class="rt-text">${line.text}</span>

@@ -21,7 +21,7 @@ export function structureLines(study) {
     name: roi.name || word('rt.roi', { number: roi.roiNumber }),
     state: stateOf(roi),
     text: structureText(roi),
-    more: [...roi.flags.map((/** @type {string} */ flag) => word(`rt.flag.${flag}`)), doubtOf(roi)].filter(Boolean).join(' · '),
+    more: [...roi.flags.map((/** @type {string} */ flag) => word(`rt.flag.${flag}`)), onlyDistance(roi) && reasonText(roi)].filter(Boolean).join(' · '),
   }));
 }
 
@@ -54,15 +54,25 @@ function structureText(roi) {
     return reasonText(roi);
   }
   const mm = Math.abs(roi.distanceMm).toFixed(1);
-  if (roi.inside === null) {
-    return `${word('rt.away', { mm })} · ${reasonText(roi)}`;
+  if (onlyDistance(roi)) {
+    return word('rt.away', { mm });
   }
   return word(`rt.${stateOf(roi)}`, { mm, side: word(roi.inside ? 'rt.side.inside' : 'rt.side.outside') });
 }
 
+/** How well the place is known in the frames of a study's regions, each statement once. @param {any} study @returns {string} */
+export function doubtsOf(study) {
+  return [...new Set(study.structures.map(doubtOf))].filter(Boolean).join(' · ');
+}
+
+/** A point or an open contour. @param {any} roi */
+function onlyDistance({ inside, distanceMm }) {
+  return inside === null && distanceMm !== null;
+}
+
 /** @param {any} roi */
-function doubtOf({ inside, path, uncertaintyMm }) {
-  if (inside === null || path === null) {
+function doubtOf({ path, uncertaintyMm, distanceMm }) {
+  if (path === null || distanceMm === null) {
     return '';
   }
   if (uncertaintyMm !== null) {

@@ -7,6 +7,7 @@ import { counted, word } from '../../shared/words.js';
 import { Swatch } from './at_place.js';
 
 const MOST_PROBLEMS = 50;
+const MOST_APART = 0.02; // volumes of one region by two programs
 
 /** @param {{api: import('../../shared/api.js').Api, id: string, version: number}} props */
 export function RadiotherapyOfPatient({ api, id, version }) {
@@ -16,7 +17,7 @@ export function RadiotherapyOfPatient({ api, id, version }) {
     const controller = new AbortController();
     const { signal } = controller;
     const part = (/** @type {string} */ name) => api.ask(`/patients/${inPath(id)}/${name}`, { signal });
-    Promise.all([part('relations'), part('structures')]).then(
+    Promise.all([part('relations'), part('structures?volumes=true')]).then(
       ([relations, structures]) => {
         setFound({ of: id, relations, structures });
         setProblem('');
@@ -56,8 +57,7 @@ function PlanCard({ listed: { plan, label, studyDate } }) {
         gy: one.targetGy, type: one.type, what: one.description || (one.roiNumber === null ? one.structureType : word('rt.roi', { number: one.roiNumber })) })}</li>`)}
       ${plan.fractionGroups.map((/** @type {any} */ group, /** @type {number} */ number) => html`<li key=${`g${number}`}>${word('rt.fractions', {
         group: group.number ?? number + 1, count: group.fractionsPlanned ?? word('rt.notStated'), beams: group.beams.join(', ') || word('rt.notStated') })}</li>`)}
-      ${plan.beams.map((/** @type {any} */ beam, /** @type {number} */ number) => html`<li key=${`b${number}`}>${word('rt.beam', { number: beam.number ?? '' })}
-        ${[beam.name, beam.radiation, beam.type, beam.machine, beam.delivery].filter(Boolean).join(' · ')}</li>`)}
+      ${plan.beams.map((/** @type {any} */ beam, /** @type {number} */ number) => html`<li key=${`b${number}`}>${[word('rt.beam', { number: beam.number ?? '' }), beam.name, beam.radiation, beam.type, beam.machine, beam.delivery].filter(Boolean).join(' · ')}</li>`)}
     </ul></details>`;
 }
 
@@ -67,6 +67,21 @@ function StructureSetCard({ set: { label, studyDate, approval, rois } }) {
       <span class="quiet"> ${[studyDate, approval, counted('rt.rois', rois.length)].filter(Boolean).join(' · ')}</span></summary>
     <ul class="rt-lines">${rois.map((/** @type {any} */ roi) => html`<li key=${roi.roiNumber} class="rt-line"><${Swatch} colour=${roi.colour} />
       <span class="rt-name">${roi.name || word('rt.roi', { number: roi.roiNumber })}</span>
-      <span class="rt-text">${[roi.interpretedType, roi.vendorVolumeCc === null ? '' : word('rt.volume', { cc: roi.vendorVolumeCc })].filter(Boolean).join(' · ')}</span>
+      <span class=${`rt-text ${isDisputed(roi) ? 'rt-doubt' : ''}`}>${[roi.interpretedType, volumeOf(roi)].filter(Boolean).join(' · ')}</span>
     </li>`)}</ul></details>`;
+}
+
+/** Ours, and the vendor's where it is another: copies of contours are counted by some. @param {any} roi */
+function volumeOf(roi) {
+  const { volumeCc, vendorVolumeCc } = roi;
+  if (volumeCc === null) {
+    return vendorVolumeCc === null ? '' : word('rt.vendorVolume', { cc: vendorVolumeCc });
+  }
+  const ours = word('rt.volume', { cc: volumeCc.toFixed(1) });
+  return isDisputed(roi) ? `${ours} (${word('rt.vendorVolume', { cc: vendorVolumeCc })})` : ours;
+}
+
+/** @param {any} roi */
+function isDisputed({ volumeCc, vendorVolumeCc }) {
+  return volumeCc !== null && vendorVolumeCc !== null && Math.abs(volumeCc - vendorVolumeCc) > Math.max(0.1, MOST_APART * vendorVolumeCc);
 }
