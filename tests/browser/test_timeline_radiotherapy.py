@@ -40,7 +40,7 @@ def test_structures_and_doses_follow_the_place(timeline: Timeline) -> None:
     timeline.ask(tile, 20, 20)
     target = panel.locator(".rt-line", has_text="Target")
     expect(target).to_contain_text("inside", timeout=WITHIN_MS)
-    expect(target).to_contain_text("same coordinates as the image")
+    expect(panel).to_contain_text("same coordinates as the image")
     expect(panel).to_contain_text("Gy")
     expect(panel).to_contain_text("range not measured")
     timeline.ask(tile, 20, 2)
