@@ -125,6 +125,23 @@ class Region:
             return None
         return bool(covered.sum() % 2)
 
+    def membership(self, points: Floats) -> Floats:
+        """(n,): 1 inside and 0 outside by the even-odd rule, of points (n, 3), LPS mm; NaN stays NaN."""
+        local = points @ self.axes.T
+        found = np.where(np.isnan(local[:, 0]), np.nan, 0.0)
+        if np.isnan(local[:, 2]).all():
+            return found
+        x, y, height = local.T
+        lowest, highest = np.nanmin(height), np.nanmax(height)
+        for plane, (x0, x1, y0, y1, low, high) in zip(self.planes, self._boxes.tolist(), strict=True):
+            if low > highest or high <= lowest:
+                continue
+            near = (height >= low) & (height < high) & (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)
+            mine = np.flatnonzero(near)
+            if len(mine):
+                found[mine] = _even_odd(plane.edges, x[mine], y[mine])
+        return found
+
     def is_in_gap(self, point: Floats) -> bool:
         """Whether a point is between the ends, at a height where no contour was drawn."""
         height = self.local(point)[2]
@@ -184,6 +201,16 @@ class Region:
             if above.low > below.high:
                 ends.append((above.low, below.high))
         return min(abs(height - end) for pair in ends for end in pair)
+
+
+def _even_odd(edges: Edges, x: Floats, y: Floats) -> NDArray[np.bool_]:
+    """Which of many points an odd number of edges is to the right of."""
+    inside = np.zeros(len(x), dtype=bool)
+    for x0, y0, x1, y1 in edges[edges[:, 1] != edges[:, 3]].tolist():
+        spans = np.flatnonzero((y0 <= y) != (y1 <= y))
+        if len(spans):
+            inside[spans] ^= x0 + (y[spans] - y0) * ((x1 - x0) / (y1 - y0)) > x[spans]
+    return inside
 
 
 class _Walls:

@@ -34,6 +34,7 @@ from longitudinal.points.point_map import PointMapper
 from longitudinal.points.radiotherapy.at_point import RadiotherapyPoints
 from longitudinal.points.radiotherapy.listing import StructureLists
 from longitudinal.points.radiotherapy.memory import ObjectMemory
+from longitudinal.points.radiotherapy.outlines import OverlayLines
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
 from longitudinal.registration_objects.given import GivenTransforms
@@ -197,6 +198,7 @@ def _services(
         ),
         point_mapper=PointMapper(of.readers, of.catalogue, of.archive, repair.answer),
         radiotherapy=RadiotherapyPoints(resolver, of.readers, of.archive, memory, repair.answer),
+        overlays=OverlayLines(resolver, of.readers, of.archive, memory, repair.answer),
         structure_lists=StructureLists(of.readers, of.archive, memory, repair.answer),
         given=given,
         receiver=of.loopback,

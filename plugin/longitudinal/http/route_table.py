@@ -34,6 +34,7 @@ from longitudinal.patients.study_lookup import StudyLookup
 from longitudinal.points.point_map import PointMapper
 from longitudinal.points.radiotherapy.at_point import RadiotherapyPoints
 from longitudinal.points.radiotherapy.listing import StructureLists
+from longitudinal.points.radiotherapy.outlines import OverlayLines
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
 from longitudinal.registration_objects.given import GivenTransforms
@@ -67,6 +68,7 @@ class Services:
     point_mapper: PointMapper
     radiotherapy: RadiotherapyPoints
     structure_lists: StructureLists
+    overlays: OverlayLines
     given: GivenTransforms
     receiver: ArchiveReceiver
     admission: Admission
@@ -88,7 +90,7 @@ def build_router(of: Services) -> Router:
         *patient_routes(readers, catalogue, queue, of.ohif_root),
         *point_routes(of.resolver, Refinements(of.resolver, queue, of.admission)),
         *point_map_routes(of.point_mapper),
-        *radiotherapy_routes(of.radiotherapy, of.structure_lists, readers, catalogue),
+        *radiotherapy_routes(of.radiotherapy, of.structure_lists, of.overlays, readers, catalogue),
         *relation_routes(readers, catalogue, lookup),
         *series_routes(of.stack_reader),
         *study_routes(readers, lookup, queue, of.ohif_root),

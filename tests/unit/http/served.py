@@ -36,6 +36,7 @@ from longitudinal.points.point_map import PointMapper
 from longitudinal.points.radiotherapy.at_point import RadiotherapyPoints
 from longitudinal.points.radiotherapy.listing import StructureLists
 from longitudinal.points.radiotherapy.memory import ObjectMemory
+from longitudinal.points.radiotherapy.outlines import OverlayLines
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
 from longitudinal.registration_objects.given import GivenTransforms
@@ -179,6 +180,7 @@ class Served:
                 PointMapper(self.readers, catalogue, self.archive, repair.answer),
                 RadiotherapyPoints(resolver, self.readers, self.archive, memory, repair.answer),
                 StructureLists(self.readers, self.archive, memory, repair.answer),
+                OverlayLines(resolver, self.readers, self.archive, memory, repair.answer),
                 given, self.loopback, self.admission,
                 lambda: Versions("1.12.7", "4.0", "3.11"),
             )

@@ -160,6 +160,7 @@ SUCCESSES = [
     Drive("GET", "/studies", "/studies", query={"patientId": "P", "from": "2021-01-01", "modality": "CT"}),
     Drive("GET", "/studies/{study}", f"/studies/{THIRD}"),
     Drive("POST", "/points/radiotherapy", "/points/radiotherapy", CLICK),
+    Drive("POST", "/overlays", "/overlays", {"sopInstanceUid": IMAGE, "levelsGy": [1, 2]}),
     Drive("GET", "/patients/{patient}/structures", "/patients/P/structures", query={"volumes": "true"}),
     Drive("GET", "/studies/{study}/relations", f"/studies/{SECOND}/relations"),
     Drive("GET", "/patients/{patient}/relations", "/patients/P/relations"),
@@ -239,6 +240,10 @@ PROBLEMS = [
     Drive("POST", "/points/resolve", "/points/resolve", {**CLICK, "refine": True}, code="tooManyJobs"),
     Drive("GET", "/studies/{study}/relations", "/studies/1.9/relations", code="notFound"),
     Drive("GET", "/studies/{study}/relations", f"/studies/{TWICE}/relations", code="ambiguous"),
+    *(
+        Drive("POST", "/overlays", "/overlays", {"sopInstanceUid": uid}, code=code)
+        for uid, code in (("1.9", "notFound"), (IMAGE_TWICE, "ambiguous"), (PICTURE, "notIndexable"))
+    ),
     Drive("GET", "/patients/{patient}/structures", "/patients/nobody/structures", code="notFound"),
     Drive("GET", "/patients/{patient}/structures", "/patients/dot/structures", code="ambiguous"),
     Drive("GET", "/patients/{patient}/relations", "/patients/nobody/relations", code="notFound"),

@@ -13,6 +13,7 @@ from longitudinal.errors import (
     OutsideImage,
     SidecarUnavailable,
 )
+from longitudinal.http.fields import Identifier
 from longitudinal.http.parse import invalid, parse_json
 from longitudinal.http.problem import Problem, any_problem_of
 from longitudinal.http.router import Call, Route
@@ -22,6 +23,8 @@ from longitudinal.patients.patient_lookup import named_patient
 from longitudinal.points.radiotherapy.answer import RadiotherapyAtPoint
 from longitudinal.points.radiotherapy.at_point import RadiotherapyPoints, Wanted
 from longitudinal.points.radiotherapy.listing import PatientStructures, StructureLists
+from longitudinal.points.radiotherapy.outlines import OverlayLines, Overlays
+from longitudinal.points.resolver import PixelQuestion
 from longitudinal.sidecar.connection import Readers
 
 MAX_POINTS = 100
@@ -61,6 +64,17 @@ class RadiotherapyBatch(msgspec.Struct, frozen=True):
     results: Annotated[list[Any], msgspec.Meta(extra_json_schema={"items": _ANSWER_OR_PROBLEM})]
 
 
+Gray = Annotated[float, msgspec.Meta(gt=0, le=1_000)]
+
+
+class OverlaysRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
+    """The frame of an image, and the isodose lines wanted, Gy."""
+
+    sop_instance_uid: Identifier
+    frame_number: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
+    levels_gy: Annotated[list[Gray], msgspec.Meta(max_length=20)] = []
+
+
 class StructuresQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """`volumes` computes them, which reads the contours of every structure set."""
 
@@ -68,7 +82,11 @@ class StructuresQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 def radiotherapy_routes(
-    points: RadiotherapyPoints, lists: StructureLists, readers: Readers, catalogue: Catalogue
+    points: RadiotherapyPoints,
+    lists: StructureLists,
+    overlays: OverlayLines,
+    readers: Readers,
+    catalogue: Catalogue,
 ) -> list[Route]:
     """The routes that answer what radiotherapy objects say."""
 
@@ -86,7 +104,16 @@ def radiotherapy_routes(
             [_one(points, raw, f"/points/{number}") for number, raw in enumerate(asked.points)]
         )
 
+    def lines(call: Call[None, OverlaysRequest]) -> Overlays:
+        asked = call.body
+        question = PixelQuestion(asked.sop_instance_uid, asked.frame_number, 0.0, 0.0)
+        return overlays.draw(question, tuple(sorted(set(asked.levels_gy))))
+
     return [
+        Route(
+            "POST", "/overlays", lines, "Outlines of structures and isodose lines on one image", Overlays,
+            body=OverlaysRequest, errors=(NotFound, Ambiguous, NotIndexable, SidecarUnavailable),
+        ),
         Route(
             "POST", "/points/radiotherapy", at_point,
             "Which structures and doses are at this point, over time?", RadiotherapyAtPoint | RadiotherapyBatch,

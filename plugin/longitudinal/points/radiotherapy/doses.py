@@ -47,7 +47,7 @@ def dose_at(
     said = each.content.dose
     assert said is not None
     reached, plan = places.reach(each.frame_of_reference_uid), plan_of(each)
-    fault = _fault(each, reached, plan, foreign)
+    fault = fault_of(each, reached, plan, foreign)
     grid = grid_of(memory, index, each) if fault is None else fault
     gy, low, high = None, None, None
     flags: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ def dose_at(
     )
 
 
-def _fault(
+def fault_of(
     each: RelatedObject, reached: Reached, plan: str | None, foreign: frozenset[tuple[str, str]]
 ) -> _Faulty | None:
     """Why a dose says nothing, as far as its header tells."""
