@@ -24,6 +24,8 @@ _TABLES = {
         LEFT JOIN frames f ON f.key = i.frame_key""",
     "transforms": """SELECT t.*, i.orthanc_id AS instance FROM transforms t
         JOIN instances i ON i.key = t.instance_key""",
+    "contents": """SELECT c.*, i.orthanc_id AS instance FROM contents c
+        JOIN instances i ON i.key = c.instance_key""",
     "counts": "SELECT * FROM counts",
 }
 

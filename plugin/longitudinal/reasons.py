@@ -417,3 +417,94 @@ class FaultReason(ReasonCode):
     LOCKED = "locked", "Another program holds a lock on the database, such as a backup or a shell."
     IO_ERROR = "ioError", "The operating system cannot read or write the file."
     DAMAGED = "damaged", "The file is damaged and could not be set aside."
+
+
+class RelationStatus(ReasonCode):
+    """Whether what an object names is here, and is what it is named as."""
+
+    OK = "ok", "Everything that is named is here and is what it is named as."
+    MISSING = "missing", "Nothing of what is named is stored under this patient."
+    INCOMPLETE = "incomplete", "Some of what is named is stored, some is not."
+    OTHER_PATIENT = "otherPatient", "What is named is stored under another patient only."
+    WRONG_CLASS = (
+        "wrongClass",
+        "What is named is of another SOP class than the reference states, or than its role allows.",
+    )
+    WRONG_SERIES = "wrongSeries", "What is named is in another series than the reference states."
+    WRONG_FRAME = (
+        "wrongFrame",
+        "What is named lies in another Frame of Reference than the object that names it.",
+    )
+    AMBIGUOUS = "ambiguous", "The UID is stored more than once; which of them is meant is not known."
+    EMPTY_REFERENCE = "emptyReference", "The sequence is there, but names nothing."
+    CYCLE = "cycle", "Objects of one class name each other in a circle, or one names itself."
+    NOT_INDEXED = "notIndexed", "It is not in the index, of which a part is still being read."
+
+
+class StructureReason(ReasonCode):
+    """Why nothing, or only a distance, is said of a region at a point."""
+
+    NO_CONTOURS = "noContours", "The region has no contours, or none with an area."
+    NOT_CLOSED = (
+        "notClosed",
+        "The region has open contours or single points only: it has a distance, but no inside.",
+    )
+    DAMAGED_CONTOURS = "damagedContours", "A contour cannot be read; `detail` says what is wrong with it."
+    NOT_PLANAR = "notPlanar", "The points of a contour are not in one plane."
+    MIXED_PLANES = (
+        "mixedPlanes",
+        "The contours or frames of the region are not in parallel planes, or do not match.",
+    )
+    SINGLE_PLANE = "singlePlane", "The region is drawn in one plane, and no thickness is stated."
+    AMBIGUOUS_CONTOURS = (
+        "ambiguousContours",
+        "Two contours that partly overlap both cover the point: whether it is inside cannot be told.",
+    )
+    NO_FRAME = "noFrame", "The object states no Frame of Reference for the region."
+    NEEDS_ALIGNMENT = (
+        "needsAlignment",
+        "No transform leads from the point's Frame of Reference to that of the region.",
+    )
+    OUTSIDE_TRANSFORM = "outsideTransform", "The point is outside the region of the deformable transform."
+    OTHER_PATIENT = "otherPatient", "Only another patient has images in the Frame of Reference of the region."
+    UNREADABLE = "unreadable", "The object cannot be read."
+    UNREADABLE_PIXELS = (
+        "unreadablePixels",
+        "The pixels of the segmentation are compressed, missing or of another size.",
+    )
+    NO_GEOMETRY = "noGeometry", "The frames of the segmentation have no place in the patient."
+
+
+class DoseReason(ReasonCode):
+    """Why a dose says nothing at a point."""
+
+    OUTSIDE_GRID = "outsideGrid", "The point is outside the box of the voxel centres. That is not 0 Gy."
+    NO_SCALING = "noScaling", "Dose Grid Scaling is absent, or not a positive number."
+    NO_GRID = "noGrid", "The object has no dose grid, or its frames have no place in the patient."
+    RELATIVE_UNITS = "relativeUnits", "The dose is relative: it is not in Gy."
+    UNKNOWN_UNITS = "unknownUnits", "Dose Units is neither GY nor RELATIVE."
+    ERROR_DOSE = "errorDose", "Dose Type is ERROR: the difference of two doses, not a dose."
+    AMBIGUOUS_OFFSETS = "ambiguousOffsets", "The positions of the frames can be read in more than one way."
+    NO_FRAME = "noFrame", "The dose states no Frame of Reference."
+    NEEDS_ALIGNMENT = (
+        "needsAlignment",
+        "No transform leads from the point's Frame of Reference to that of the dose.",
+    )
+    OUTSIDE_TRANSFORM = "outsideTransform", "The point is outside the region of the deformable transform."
+    UNREADABLE_PIXELS = (
+        "unreadablePixels",
+        "The pixels are compressed, missing or of another size than stated.",
+    )
+    OTHER_PATIENT = "otherPatient", "The plan of the dose is another patient's."
+
+
+class DoseSumReason(ReasonCode):
+    """Why doses are not added."""
+
+    NO_DOSES = "noDoses", "There is no dose to add."
+    NOT_IN_GRAY = "notInGray", "One of the doses says nothing at the point; `detail` names it and its reason."
+    NOT_PHYSICAL = "notPhysical", "One of the doses is not PHYSICAL."
+    NO_PLAN = "noPlan", "One of the doses names no plan, so that it could be counted twice."
+    SEVERAL_DOSES = "severalDoses", "A plan has more than one dose of the whole plan."
+    MISSING_BEAMS = "missingBeams", "A plan has doses of beams, but not one for each of its beams."
+    OTHER_SUMMATION = "otherSummation", "One of the doses sums up something else than a plan or a beam."

@@ -26,6 +26,10 @@ FAMILIES = {
     reasons.PlaceFault: "Places",
     reasons.StaleReport: "Stale reports",
     reasons.UploadRefusal: "Uploads",
+    reasons.RelationStatus: "Relations",
+    reasons.StructureReason: "Structures at a point",
+    reasons.DoseReason: "Doses at a point",
+    reasons.DoseSumReason: "Sums of doses",
 }
 PACKAGE = ROOT / "plugin" / "longitudinal"
 DOCS = (ROOT / "docs" / "reason-codes.md").read_text(encoding="utf-8")

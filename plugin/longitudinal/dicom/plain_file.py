@@ -17,6 +17,7 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
 
+from longitudinal.dicom.sop_classes import RT_STRUCTURE_SET
 from longitudinal.dicom.tag_names import READ_PRIVATE_TAGS, READ_TAGS
 
 # PS3.5 7.1.2: explicit VRs with a length of 32 bits after two reserved bytes, and all others.
@@ -39,6 +40,10 @@ _META_GROUP_ENDS: Final = 0x0003_0000
 _TRANSFER_SYNTAX: Final = 0x0002_0010
 _PIXELS: Final = frozenset({0x7FE0_0008, 0x7FE0_0009, 0x7FE0_0010})
 _FIRST_PIXELS: Final = min(_PIXELS)
+# A structure set has megabytes of contours from here on, and nothing that is wanted.
+_FIRST_CONTOURS: Final = 0x3006_0000
+_SOP_CLASS: Final = Tag(0x0008_0016)
+_STRUCTURE_SET: Final = RT_STRUCTURE_SET.encode()
 _ITEM, _ITEM_ENDS, _SEQUENCE_ENDS = 0xFFFE_E000, 0xFFFE_E00D, 0xFFFE_E0DD
 _UNDEFINED: Final = 0xFFFF_FFFF
 _DEEPEST: Final = 12
@@ -149,6 +154,8 @@ class _Scan:
                 raise _NotPlain
             if tag >= _FIRST_PIXELS:
                 return self._with_pixels(found, tag)
+            if tag >= _FIRST_CONTOURS and self._is_structure_set(found):
+                return found
             last = tag
             if vr in _SHORT:
                 start = position + 8
@@ -184,6 +191,8 @@ class _Scan:
                 raise _NotPlain
             if tag >= _FIRST_PIXELS:
                 return self._with_pixels(found, tag)
+            if tag >= _FIRST_CONTOURS and self._is_structure_set(found):
+                return found
             last, start = tag, position + 8
             if length == _UNDEFINED:
                 if self._is_wanted(tag):
@@ -203,6 +212,11 @@ class _Scan:
         known = self._wanted.get(tag) or Tag(tag)
         # pydicom keeps no bytes of an empty value
         found[known] = RawDataElement(known, vr, length, value or None, start, vr is None, True)
+
+    def _is_structure_set(self, found: _Elements) -> bool:
+        sop_class = found.get(_SOP_CLASS)
+        value = None if sop_class is None else sop_class.value
+        return isinstance(value, bytes) and value.strip(b" \0") == _STRUCTURE_SET
 
     def _is_end(self, position: int) -> bool:
         """Whether the file ends here: one without pixels ends with its last element."""

@@ -10,15 +10,16 @@ from typing import Final
 
 from longitudinal.dicom import tag_names as tag
 from longitudinal.dicom.registration.spatial_registration import REGISTRATION_SOP_CLASSES
-from longitudinal.dicom.sop_classes import NUCLEAR_MEDICINE, RT_DOSE
+from longitudinal.dicom.sop_classes import NUCLEAR_MEDICINE, RT_DOSE, names_others
 from longitudinal.dicom.tags import Tags, text
 
 VERSIONS: Final = {
     "singleFrame": 1,
     "multiFrame": 1,
     "nuclearMedicine": 1,
-    "dose": 1,
-    "registration": 1,
+    "dose": 2,
+    "registration": 2,
+    "related": 1,
     "other": 1,
 }
 """By family of objects."""
@@ -45,6 +46,8 @@ def _family(tags: Tags) -> str:
         return "nuclearMedicine"
     if sop_class == RT_DOSE:
         return "dose"
+    if names_others(sop_class):
+        return "related"
     if tag.PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE in tags or tag.SHARED_FUNCTIONAL_GROUPS_SEQUENCE in tags:
         return "multiFrame"
     return "singleFrame" if tag.ROWS in tags else "other"

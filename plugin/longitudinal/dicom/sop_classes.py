@@ -66,3 +66,29 @@ CT_IMAGES: Final = frozenset(_STORAGE + suffix for suffix in ("2", "2.1", "2.2")
 
 MR_IMAGES: Final = frozenset(_STORAGE + suffix for suffix in ("4", "4.1", "4.3", "4.4"))
 """MR, enhanced MR, enhanced MR color and legacy converted enhanced MR."""
+
+RT_STRUCTURE_SET: Final = _STORAGE + "481.3"
+RT_PLANS: Final = frozenset({_STORAGE + "481.5", _STORAGE + "481.8"})
+"""RT Plan and RT Ion Plan."""
+RT_IMAGE: Final = _STORAGE + "481.1"
+RT_RECORDS: Final = frozenset(_STORAGE + suffix for suffix in ("481.4", "481.6", "481.7", "481.9"))
+"""Treatment records: beams, brachytherapy, summary, ion beams."""
+REGISTRATIONS: Final = frozenset({_STORAGE + "66.1", _STORAGE + "66.3"})
+SPATIAL_FIDUCIALS: Final = _STORAGE + "66.2"
+
+_RELATED_PREFIXES: Final = (
+    _STORAGE + "481.",  # radiotherapy, both generations
+    _STORAGE + "11.",  # presentation states
+    _STORAGE + "88.",  # structured reports, key objects
+    _STORAGE + "34.",  # delivery instructions and their like
+)
+_RELATED: Final = REGISTRATIONS | SEGMENTATIONS | {SPATIAL_FIDUCIALS, PARAMETRIC_MAP, _STORAGE + "66.5"}
+
+
+def names_others(sop_class_uid: str) -> bool:
+    """Whether objects of a class are there for the objects they reference: RT, REG, fiducials, SEG, PR, KO, SR.
+
+    >>> names_others("1.2.840.10008.5.1.4.1.1.481.3"), names_others("1.2.840.10008.5.1.4.1.1.2")
+    (True, False)
+    """
+    return sop_class_uid in _RELATED or sop_class_uid.startswith(_RELATED_PREFIXES)

@@ -37,6 +37,10 @@ from longitudinal.patients.catalogue import Catalogue
 from longitudinal.places.diameters import MeasuredPlaces
 from longitudinal.places.writing import PlaceReports
 from longitudinal.points.point_map import PointMapper
+from longitudinal.points.radiotherapy.at_point import RadiotherapyPoints
+from longitudinal.points.radiotherapy.listing import StructureLists
+from longitudinal.points.radiotherapy.memory import ObjectMemory
+from longitudinal.points.radiotherapy.outlines import OverlayLines
 from longitudinal.points.reslice import CutPlanner
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
@@ -198,6 +202,7 @@ def _services(
         ),
         repair.answer, place_links(settings.root, ohif_root),
     )  # fmt: skip
+    memory = ObjectMemory(of.archive)
     services = Services(
         settings=settings,
         ohif_root=ohif_root,
@@ -212,6 +217,9 @@ def _services(
         stack_reader=stack_reader,
         point_mapper=PointMapper(of.readers, of.catalogue, of.archive, repair.answer),
         reslices=Reslices(planner, indexing.queue, kept, admission),
+        radiotherapy=RadiotherapyPoints(resolver, of.readers, of.archive, memory, repair.answer),
+        overlays=OverlayLines(resolver, of.readers, of.archive, memory, repair.answer),
+        structure_lists=StructureLists(of.readers, of.archive, memory, repair.answer),
         given=given,
         places=places,
         receiver=of.loopback,

@@ -22,6 +22,8 @@ from longitudinal.http.routes.place_values import place_value_routes
 from longitudinal.http.routes.places import place_routes
 from longitudinal.http.routes.point_map import point_map_routes
 from longitudinal.http.routes.points import point_routes
+from longitudinal.http.routes.radiotherapy import radiotherapy_routes
+from longitudinal.http.routes.relations import relation_routes
 from longitudinal.http.routes.reslice import reslice_routes
 from longitudinal.http.routes.reviews import review_routes
 from longitudinal.http.routes.series import series_routes
@@ -38,6 +40,9 @@ from longitudinal.patients.pictures import Pictures
 from longitudinal.patients.study_lookup import StudyLookup
 from longitudinal.places.diameters import MeasuredPlaces
 from longitudinal.points.point_map import PointMapper
+from longitudinal.points.radiotherapy.at_point import RadiotherapyPoints
+from longitudinal.points.radiotherapy.listing import StructureLists
+from longitudinal.points.radiotherapy.outlines import OverlayLines
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
 from longitudinal.registration_objects.given import GivenTransforms
@@ -70,6 +75,9 @@ class Services:
     stack_reader: StackReader
     point_mapper: PointMapper
     reslices: Reslices
+    radiotherapy: RadiotherapyPoints
+    structure_lists: StructureLists
+    overlays: OverlayLines
     given: GivenTransforms
     places: MeasuredPlaces
     receiver: ArchiveReceiver
@@ -96,6 +104,8 @@ def build_router(of: Services) -> Router:
         *place_value_routes(Measurements(of.resolver, queue, of.admission)),
         *point_map_routes(of.point_mapper),
         *reslice_routes(of.reslices),
+        *radiotherapy_routes(of.radiotherapy, of.structure_lists, of.overlays, readers, catalogue),
+        *relation_routes(readers, catalogue, lookup),
         *series_routes(of.stack_reader),
         *study_routes(readers, lookup, queue, of.ohif_root),
         *transform_routes(of.given),

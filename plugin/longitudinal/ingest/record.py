@@ -21,7 +21,10 @@ from longitudinal.dicom.registration.spatial_registration import (
     read_registration,
 )
 from longitudinal.dicom.registration.writer import Equipment
+from longitudinal.dicom.related.content import encode_content, read_content
+from longitudinal.dicom.related.elements import opened
 from longitudinal.dicom.reports.reader import REPORT_SOP_CLASSES
+from longitudinal.dicom.sop_classes import names_others
 from longitudinal.dicom.tags import Tags, with_unicode
 from longitudinal.dicom.uids import series_frame
 from longitudinal.ingest.reports import read_places
@@ -69,6 +72,7 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
         )
         reason, detail = refusal or reason, why or detail
     places = read_places(orthanc_id, archive) if header.sop_class_uid in REPORT_SOP_CLASSES else ()
+    content = _read_content(orthanc_id, header.sop_class_uid, archive)
     parents = derive_parents(header, orthanc_id) or archive.parents(orthanc_id)
     # patients are Orthanc's, also where it cannot read their PatientID
     patient_id = header.patient_id if parents.patient_id is None else parents.patient_id
@@ -107,6 +111,7 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
         reader=reader_of(tags),
         transforms=transforms,
         places=places,
+        content=content,
     )
 
 
@@ -177,6 +182,21 @@ def _read_transforms(
         return items, items[0].refusal, "; ".join(f"item {item.item}: {item.detail}" for item in items)
     refusal = None if registration.refusal is None else str(registration.refusal)
     return items, refusal, registration.detail
+
+
+def _read_content(orthanc_id: str, sop_class_uid: str, archive: Archive) -> bytes | None:
+    """What an object that is there for others says; None for every other."""
+    if not names_others(sop_class_uid):
+        return None
+    default = default_encoding(archive.default_encoding())
+    stored = archive.stored_file(orthanc_id)
+    if stored.path is None:
+        return encode_content(read_content(archive.file(orthanc_id), sop_class_uid, default))
+    try:
+        with opened(stored.path) as data:
+            return encode_content(read_content(data, sop_class_uid, default))
+    except FileNotFoundError:  # deleted or overwritten meanwhile
+        raise KeyError(orthanc_id) from None
 
 
 def _largest_exact(registration: Registration) -> int:

@@ -1,6 +1,8 @@
 """Which patient a path names: a PatientID is any text, and Orthanc does not hand on every text as it was written."""
 
-from longitudinal.errors import Ambiguous
+from longitudinal.errors import Ambiguous, FieldError, NotFound
+from longitudinal.patients.catalogue import Catalogue
+from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.browse import patients_written_as
 from longitudinal.sidecar.tables.patients import patient_key_of, read_patient
@@ -28,3 +30,19 @@ def patient_of_path(readers: Readers, written: str, decoded: str) -> int | None:
         ids = [str(row["orthanc_id"]) for row in rows]
         raise Ambiguous(f"the path can name {listed}; name one by its Orthanc id", orthanc_ids=ids)
     return min(found, default=None)
+
+
+def named_patient(readers: Readers, catalogue: Catalogue, written: str, decoded: str) -> PatientIndex:
+    """The patient that a path names, in memory.
+
+    Raises
+    ------
+    NotFound, Ambiguous
+        No patient, or more than one, is called so.
+    """
+    key = patient_of_path(readers, written, decoded)
+    index = None if key is None else catalogue.patient(key)
+    if index is None:
+        field = FieldError("patient", "unknown PatientID or Orthanc id")
+        raise NotFound(f"there is no patient {decoded}", [field])
+    return index

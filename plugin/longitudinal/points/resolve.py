@@ -134,9 +134,14 @@ def resolve(index: PatientIndex, source: Source, filters: Filters, links: LinkBu
     )
 
 
+def passing_studies(index: PatientIndex, filters: Filters) -> list[StudyEntry]:
+    """The studies that are searched, in time order."""
+    return [study for study in index.studies if _passes(index, study, filters)]
+
+
 def count_answers(index: PatientIndex, filters: Filters) -> int:
     """How many matches and unresolved studies (with `per: series`, series) an answer has."""
-    passing = [study for study in index.studies if _passes(index, study, filters)]
+    passing = passing_studies(index, filters)
     if filters.per == "study":
         return len(passing)
     return sum(max(1, len(study.series)) for study in passing)

@@ -11,9 +11,9 @@ from longitudinal.archive import Archive
 from longitudinal.errors import Ambiguous, FieldError, NotFound, NotIndexable, OutsideImage
 from longitudinal.geometry.image_plane import patient_from_pixel
 from longitudinal.patients.catalogue import Catalogue
-from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.patients.patient_index import PatientIndex, StudyEntry
 from longitudinal.points.answer import UNSIGNED, Answer, Match
-from longitudinal.points.resolve import Filters, LinkBuilder, Source, count_answers, resolve
+from longitudinal.points.resolve import Filters, LinkBuilder, Source, count_answers, passing_studies, resolve
 from longitudinal.points.stale import HEAL_ROUNDS, Stale, find_stale, transforms_of
 from longitudinal.reasons import NotIndexableReason, UnresolvedReason
 from longitudinal.sidecar.connection import Readers
@@ -68,6 +68,15 @@ class ResolvedQuestion:
     answer: Answer
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class LocatedQuestion:
+    """The patient and the point of a question, and the studies that pass its filters, in time order."""
+
+    index: PatientIndex
+    source: Source
+    studies: list[StudyEntry]
+
+
 class Resolver:
     """Answers questions, and checks that everything an answer names is still in the archive.
 
@@ -120,10 +129,7 @@ class Resolver:
             The image has no geometry.
         """
         for _ in range(HEAL_ROUNDS):
-            if isinstance(question, PixelQuestion):
-                index, source = self._source_of_pixel(question, wanted.pointer)
-            else:
-                index, source = self._source_of_point(question, wanted.pointer)
+            index, source = self._source(question, wanted.pointer)
             answer = resolve(index, source, _filters(index, wanted), self._links)
             used = transforms_of(index, answer)
             stale = find_stale(self._archive, index, answer, used)
@@ -132,6 +138,11 @@ class Resolver:
                 return ResolvedQuestion(index, source, self._flagged(answer, used))
             self._heal(stale)
         raise NotFound("the images are being deleted at this moment; ask again")
+
+    def locate(self, question: PixelQuestion | PointQuestion, wanted: QuestionFilters) -> LocatedQuestion:
+        """The point of a question, without looking for it in other images; raises as `find`."""
+        index, source = self._source(question, wanted.pointer)
+        return LocatedQuestion(index, source, passing_studies(index, _filters(index, wanted)))
 
     def count(self, question: PixelQuestion | PointQuestion, wanted: QuestionFilters) -> int:
         """How many matches and unresolved studies (with `per: series`, series) the answer would have, at most.
@@ -170,6 +181,11 @@ class Resolver:
             for study in index.studies:
                 if study.study_instance_uid in missed and not study.series:
                     self._miss(study.orthanc_id)
+
+    def _source(self, question: PixelQuestion | PointQuestion, pointer: str) -> tuple[PatientIndex, Source]:
+        if isinstance(question, PixelQuestion):
+            return self._source_of_pixel(question, pointer)
+        return self._source_of_point(question, pointer)
 
     def _patient_of_pixel(self, question: PixelQuestion, pointer: str) -> PatientIndex:
         uid = question.sop_instance_uid

@@ -40,6 +40,10 @@ from longitudinal.patients.catalogue import Catalogue
 from longitudinal.places.diameters import MeasuredPlaces
 from longitudinal.places.writing import PlaceReports
 from longitudinal.points.point_map import PointMapper
+from longitudinal.points.radiotherapy.at_point import RadiotherapyPoints
+from longitudinal.points.radiotherapy.listing import StructureLists
+from longitudinal.points.radiotherapy.memory import ObjectMemory
+from longitudinal.points.radiotherapy.outlines import OverlayLines
 from longitudinal.points.reslice import CutPlanner
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
@@ -199,12 +203,16 @@ class Served:
         )  # fmt: skip
         planner = CutPlanner(resolver, self.archive, repair.answer, lambda instance: "")
         self.reslices = Reslices(planner, self.queue, KeptCuts(), self.admission)
+        memory = ObjectMemory(self.archive)
         self.router = build_router(
             Services(
                 settings, settings.ohif_root, self.readers, self.writer, catalogue, self.queue, self._completeness(),
                 self.archive, self.statements, resolver, stack_reader,
-                PointMapper(self.readers, catalogue, self.archive, repair.answer), self.reslices, given, places,
-                self.loopback, self.admission,
+                PointMapper(self.readers, catalogue, self.archive, repair.answer), self.reslices,
+                RadiotherapyPoints(resolver, self.readers, self.archive, memory, repair.answer),
+                StructureLists(self.readers, self.archive, memory, repair.answer),
+                OverlayLines(resolver, self.readers, self.archive, memory, repair.answer),
+                given, places, self.loopback, self.admission,
                 lambda: Versions("1.12.7", "4.0", "3.11"),
             )
         )  # fmt: skip

@@ -273,6 +273,11 @@ SUCCESSES = [
     Drive("GET", "/patients/{patient}", "/patients/P"),
     Drive("GET", "/studies", "/studies", query={"patientId": "P", "from": "2021-01-01", "modality": "CT"}),
     Drive("GET", "/studies/{study}", f"/studies/{THIRD}"),
+    Drive("POST", "/points/radiotherapy", "/points/radiotherapy", CLICK),
+    Drive("POST", "/overlays", "/overlays", {"sopInstanceUid": IMAGE, "levelsGy": [1, 2]}),
+    Drive("GET", "/patients/{patient}/structures", "/patients/P/structures", query={"volumes": "true"}),
+    Drive("GET", "/studies/{study}/relations", f"/studies/{SECOND}/relations"),
+    Drive("GET", "/patients/{patient}/relations", "/patients/P/relations"),
     Drive("GET", "/series/{series}/stacks", f"/series/{FIRST}.1/stacks"),
     Drive("POST", "/points/resolve", "/points/resolve", CLICK),
     Drive("POST", "/points/timeline", "/points/timeline", {**CLICK, "modalities": ["US"]}),
@@ -397,6 +402,13 @@ PROBLEMS = [
     Drive("POST", "/points/resolve", "/points/resolve", {**CLICK, "sopInstanceUid": IMAGE_TWICE}, code="ambiguous"),
     Drive("POST", "/points/resolve", "/points/resolve", {**CLICK, "row": 2_000}, code="outsideImage"),
     Drive("POST", "/points/resolve", "/points/resolve", {**CLICK, "sopInstanceUid": PICTURE}, code="notIndexable"),
+    *(
+        Drive("POST", "/points/radiotherapy", "/points/radiotherapy", {**CLICK, **more}, code=code)
+        for more, code in (
+            ({"sopInstanceUid": "1.9"}, "notFound"), ({"sopInstanceUid": IMAGE_TWICE}, "ambiguous"),
+            ({"row": 2_000}, "outsideImage"), ({"sopInstanceUid": PICTURE}, "notIndexable"),
+        )
+    ),
     Drive("POST", "/points/resolve", "/points/resolve", {"points": [CLICK, CLICK]}, code="answerTooLarge"),
     Drive("POST", "/points/resolve", "/points/resolve", {**CLICK, "refine": True}, code="tooManyJobs"),
     *(
@@ -406,6 +418,16 @@ PROBLEMS = [
             ({"row": 2_000}, "outsideImage"), ({"sopInstanceUid": PICTURE}, "notIndexable"), ({}, "tooManyJobs"),
         )
     ),
+    Drive("GET", "/studies/{study}/relations", "/studies/1.9/relations", code="notFound"),
+    Drive("GET", "/studies/{study}/relations", f"/studies/{TWICE}/relations", code="ambiguous"),
+    *(
+        Drive("POST", "/overlays", "/overlays", {"sopInstanceUid": uid}, code=code)
+        for uid, code in (("1.9", "notFound"), (IMAGE_TWICE, "ambiguous"), (PICTURE, "notIndexable"))
+    ),
+    Drive("GET", "/patients/{patient}/structures", "/patients/nobody/structures", code="notFound"),
+    Drive("GET", "/patients/{patient}/structures", "/patients/dot/structures", code="ambiguous"),
+    Drive("GET", "/patients/{patient}/relations", "/patients/nobody/relations", code="notFound"),
+    Drive("GET", "/patients/{patient}/relations", "/patients/dot/relations", code="ambiguous"),
     Drive("GET", "/series/{series}/stacks", "/series/1.9/stacks", code="notFound"),
     Drive("GET", "/series/{series}/stacks", f"/series/{TWICE}.1/stacks", code="ambiguous"),
     *(

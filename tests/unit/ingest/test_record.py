@@ -7,6 +7,7 @@ import pydicom
 import pytest
 from pydicom.uid import generate_uid
 
+from longitudinal.archive import StoredFile
 from longitudinal.dicom.tags import tags_from_dataset
 from longitudinal.ingest.record import read_record, with_current_notes
 from longitudinal.sidecar.tables.records import Notes
@@ -28,6 +29,9 @@ class OneFile:
 
     def file(self, orthanc_id: str) -> bytes:
         return self._file
+
+    def stored_file(self, orthanc_id: str) -> StoredFile:
+        return StoredFile(len(self._file), None)
 
     def annotation(self, orthanc_id: str) -> None:
         return None

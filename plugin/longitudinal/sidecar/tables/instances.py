@@ -83,6 +83,7 @@ class InstanceWriter:
             execute(_REPLACE, (*values, instance_key))
             execute("DELETE FROM transforms WHERE instance_key = ?", (instance_key,))
             places.delete(self._connection, instance_key)
+            execute("DELETE FROM contents WHERE instance_key = ?", (instance_key,))
             if (before["frame_key"], before["header_key"]) != (place.frame, place.header):
                 self._release(place.study, place.series, before["frame_key"], before["header_key"])
         if record.transforms:
@@ -90,6 +91,8 @@ class InstanceWriter:
             self._connection.executemany(_TRANSFORM, rows)
         if record.places:
             places.write(self._connection, int(instance_key or 0), record.places)
+        if record.content is not None:
+            execute("INSERT INTO contents (instance_key, body) VALUES (?, ?)", (instance_key, record.content))
         return place.patient, place.series
 
     def remove(self, orthanc_id: str) -> Touched | None:
@@ -105,6 +108,7 @@ class InstanceWriter:
         execute = self._connection.execute
         execute("DELETE FROM transforms WHERE instance_key = ?", (instance_key,))
         places.delete(self._connection, instance_key)
+        execute("DELETE FROM contents WHERE instance_key = ?", (instance_key,))
         execute("DELETE FROM instances WHERE key = ?", (instance_key,))
         if execute("SELECT 1 FROM instances WHERE series_key = ? LIMIT 1", (series_key,)).fetchone() is None:
             self._remove_series(series_key, study_key, patient_key)

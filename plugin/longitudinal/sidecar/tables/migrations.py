@@ -183,6 +183,27 @@ _PLACES = (
     "UPDATE series SET last_update = NULL WHERE modality = 'SR'",
 )
 
+_CONTENTS = (
+    # References and statements of objects that are there for others, as `longitudinal.dicom.related.content` encodes them.
+    "CREATE TABLE contents (instance_key INTEGER PRIMARY KEY REFERENCES instances (key), body BLOB NOT NULL)",
+    # Such objects are read again, and no others: said to be of a reader that is none of today's. Series of scanners
+    # hold none, and need not be searched.
+    "INSERT OR IGNORE INTO headers (key, digest, reader) VALUES (0, '', '')",
+    """CREATE TEMPORARY TABLE related AS SELECT i.key, i.series_key FROM series e JOIN instances i ON i.series_key = e.key
+        WHERE (e.modality IS NULL OR e.modality NOT IN ('CT', 'MR', 'PT', 'NM', 'CR', 'DX', 'MG', 'US', 'XA', 'RF', 'SM'))
+        AND (i.sop_class_uid IN ('1.2.840.10008.5.1.4.1.1.66.1', '1.2.840.10008.5.1.4.1.1.66.2',
+            '1.2.840.10008.5.1.4.1.1.66.3', '1.2.840.10008.5.1.4.1.1.66.4', '1.2.840.10008.5.1.4.1.1.66.5',
+            '1.2.840.10008.5.1.4.1.1.66.7', '1.2.840.10008.5.1.4.1.1.30')
+        OR i.sop_class_uid GLOB '1.2.840.10008.5.1.4.1.1.481.*' OR i.sop_class_uid GLOB '1.2.840.10008.5.1.4.1.1.11.*'
+        OR i.sop_class_uid GLOB '1.2.840.10008.5.1.4.1.1.88.*' OR i.sop_class_uid GLOB '1.2.840.10008.5.1.4.1.1.34.*')""",
+    "UPDATE instances SET header_key = 0 WHERE key IN (SELECT key FROM related)",
+    "INSERT OR IGNORE INTO series_headers SELECT DISTINCT series_key, 0 FROM related",
+    """DELETE FROM series_headers WHERE series_key IN (SELECT series_key FROM related) AND NOT EXISTS (SELECT 1
+        FROM instances i WHERE i.series_key = series_headers.series_key AND i.header_key = series_headers.header_key)""",
+    "DELETE FROM headers WHERE key != 0 AND key NOT IN (SELECT header_key FROM series_headers)",
+    "DROP TABLE related",
+)
+
 
 @MIGRATIONS()
 def m009_places(db: Database) -> None:
@@ -196,3 +217,10 @@ def m010_decided_why(db: Database) -> None:
     """A reviewer's own words; another node may have written some: registration objects are read again."""
     db.execute("ALTER TABLE transforms ADD COLUMN decided_why TEXT NOT NULL DEFAULT ''")
     db.execute("UPDATE series SET last_update = NULL WHERE modality = 'REG'")
+
+
+@MIGRATIONS()
+def m011_contents(db: Database) -> None:
+    """What RT, REG, SEG, PR, KO and SR objects say; those of an old archive are read again."""
+    for statement in _CONTENTS:
+        db.execute(statement)

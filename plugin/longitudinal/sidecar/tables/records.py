@@ -122,7 +122,8 @@ class InstanceRecord:
     """One stored instance: its patient, study and series, and its planes or the reason it has none.
 
     `planes` is a packed PLANE array, one element per frame; exactly one of `planes` and `reason` is not None. `reader` names
-    the reader that read it, with its version.
+    the reader that read it, with its version. `content` is what an object says that is there for others
+    (`dicom.related.content`).
     """
 
     orthanc_id: str
@@ -159,3 +160,4 @@ class InstanceRecord:
     reader: str = ""
     transforms: tuple[TransformRecord, ...] = ()
     places: tuple[PlaceRecord, ...] = ()
+    content: bytes | None = None

@@ -3,6 +3,7 @@
 
 import { html, useEffect, useRef, useState } from '../../shared/html.js';
 import { counted, hasWord, word } from '../../shared/words.js';
+import { RadiotherapyOfPatient } from '../radiotherapy/of_patient.js';
 import { intervalOf } from './axis.js';
 import { AxisStrip } from './axis_strip.js';
 import { modalitiesOf } from './modalities.js';
@@ -67,6 +68,7 @@ export function PatientPane({ api, id, feed, version, onChange, go }) {
         onOpen=${(/** @type {MouseEvent} */ event) => open(study, event)} />`)}
     </ul>
     <${PatientPlaces} api=${api} patient=${patient.orthancPatientId} version=${version} go=${go} />
+    <${RadiotherapyOfPatient} api=${api} id=${patient.orthancPatientId} version=${version} />
     ${patient.total > patient.studies.length && html`<p class="quiet">${word('patient.more', { shown: patient.studies.length, total: patient.total })}</p>`}
   </div>`;
 }

@@ -14,6 +14,7 @@ import { readableName } from '../find/person_name.js';
 import { ShownHeader } from '../panel/shown_header.js';
 import { PlacesButton } from '../places/panel.js';
 import { PlaceOpener } from '../places/opener.js';
+import { RadiotherapyAtPlace } from '../radiotherapy/at_place.js';
 import { act } from './keys.js';
 import { PageModel } from './page_model.js';
 import { ReviewBar } from '../review/review_bar.js';
@@ -68,6 +69,7 @@ export function View({ address, go, api }) {
       ${page.tiles.length > 0 && html`<button aria-expanded=${areValuesOpen} onClick=${() => openValues(!areValuesOpen)}>${word('values.button')}</button>
         <button aria-expanded=${areLesionsOpen} onClick=${() => { page.lesions ??= new LesionsModel(page); openLesions(!areLesionsOpen); }}>${word('lesions.button')}</button>
         <${ShownHeader} page=${page} />
+        <${RadiotherapyAtPlace} page=${page} />
         <${PlacesButton} page=${page} place=${address.place} go=${go} />`}
     </${Bar}>
     <main class="point">

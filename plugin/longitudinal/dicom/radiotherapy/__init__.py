@@ -1,0 +1,1 @@
+"""What radiotherapy objects and segmentations state about themselves."""

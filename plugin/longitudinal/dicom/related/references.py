@@ -1,0 +1,142 @@
+"""The references of one object: which sequence names what, as tag paths (PS3.3 C.8.8, C.11, C.17, C.20)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final, Literal
+
+import msgspec
+
+from longitudinal.dicom.related.elements import Elements
+from longitudinal.dicom.related.values import code, integer
+
+Kind = Literal["instance", "series", "study", "frame", "roi", "beam", "fractionGroup"]
+"""What a reference names; the last three are numbers within another object."""
+
+CLASS_UID, INSTANCE_UID = 0x0008_1150, 0x0008_1155
+_SERIES_UID, _STUDY_UID, _FRAME_UID = 0x0020_000E, 0x0020_000D, 0x0020_0052
+_ROI_FRAME_UID, _RELATED_FRAME_UID = 0x3006_0024, 0x3006_00C2
+_REFERENCED_ROI, _REFERENCED_BEAM, _REFERENCED_FRACTION_GROUP = 0x3006_0084, 0x300C_0006, 0x300C_0022
+_CONTENT_SEQUENCE: Final = 0x0040_A730
+
+REFERENCE_TAGS: Final = frozenset(
+    {CLASS_UID, INSTANCE_UID, _SERIES_UID, _STUDY_UID, _FRAME_UID, _ROI_FRAME_UID, _RELATED_FRAME_UID, _REFERENCED_ROI,
+     _REFERENCED_BEAM, _REFERENCED_FRACTION_GROUP}
+)  # fmt: skip
+
+REFERENCE_SEQUENCES: Final = frozenset(
+    {
+        0x300C_0002, 0x300C_0060, 0x300C_0080, 0x300C_0042, 0x300A_0401, 0x3008_0030, 0x0070_0404, 0x300C_0040, 0x300A_0630,
+        0x300A_063B, 0x300A_0702, 0x300A_0703, 0x3010_0021, 0x3010_004A, 0x3010_0055, 0x3006_0018, 0x3006_0014, 0x3006_0016,
+        0x0070_031C, 0x0070_0314,
+    }
+)  # fmt: skip
+"""Sequences that are there only to name others: an item without a UID is an empty reference."""
+
+_STUDY_CLASSES: Final = frozenset(f"1.2.840.10008.3.1.2.3.{number}" for number in range(1, 6))
+# Referenced Study Sequence, and RT Referenced Study Sequence.
+_STUDY_SEQUENCES: Final = frozenset({0x0008_1110, 0x3006_0012})
+# The number of a ROI or a beam is a reference only outside the object that defines it.
+_OWN_ROIS: Final = frozenset({0x3006_0039, 0x3006_0080})
+MOST_REFERENCES: Final = 200_000
+"""Different ones of one object: a plan names some, a structure set some thousands."""
+LONGEST_UID: Final = 128
+
+
+class Reference(msgspec.Struct, frozen=True, array_like=True):
+    """What an object names under one tag path.
+
+    Attributes
+    ----------
+    path
+        Tags from the root, as "(300C,0002)(0008,1155)"; nested content items of a report stand once.
+    uid
+        The UID or number as written; "" for an item that names nothing.
+    sop_class_uid
+        Referenced SOP Class UID; "" where the reference states none.
+    series_instance_uid
+        Of the series that the reference says the instance is in; "" where it says none.
+    count
+        How often it is named so.
+    """
+
+    path: str
+    kind: Kind
+    uid: str
+    sop_class_uid: str = ""
+    series_instance_uid: str = ""
+    count: int = 1
+
+
+_Key = tuple[tuple[int, ...], Kind, str, str, str]
+
+
+def read_references(root: Elements) -> tuple[tuple[Reference, ...], bool]:
+    """The references of an object, each different one once, and whether some were left out for their number.
+
+    Parameters
+    ----------
+    root
+        With `REFERENCE_TAGS` and `REFERENCE_SEQUENCES`.
+    """
+    counts: Counter[_Key] = Counter()
+    is_cut = False
+    for tag, value in root.items():
+        if isinstance(value, list):
+            for key in _sequence((tag,), value, ""):
+                if key not in counts and len(counts) >= MOST_REFERENCES:
+                    is_cut = True
+                    continue
+                counts[key] += 1
+    names: dict[tuple[int, ...], str] = {}
+    found = []
+    for (path, kind, uid, sop_class, series), count in counts.items():
+        if path not in names:
+            names[path] = "".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in path)
+        found.append(Reference(names[path], kind, uid, sop_class, series, count))
+    return tuple(sorted(found, key=lambda each: (each.path, each.kind, each.uid))), is_cut
+
+
+def _sequence(path: tuple[int, ...], items: list[Elements], series: str) -> Iterator[_Key]:
+    if path[-1] in REFERENCE_SEQUENCES and not items:
+        yield (*path, INSTANCE_UID), "instance", "", "", series
+    for item in items:
+        yield from _item(path, item, series)
+
+
+def _item(path: tuple[int, ...], item: Elements, series: str) -> Iterator[_Key]:
+    own_series = code(item, _SERIES_UID)[:LONGEST_UID]
+    if own_series:
+        series = own_series
+        yield (*path, _SERIES_UID), "series", own_series, "", ""
+    uid, sop_class = code(item, INSTANCE_UID)[:LONGEST_UID], code(item, CLASS_UID)[:LONGEST_UID]
+    if uid:
+        is_study = sop_class in _STUDY_CLASSES or path[-1] in _STUDY_SEQUENCES
+        yield (*path, INSTANCE_UID), "study" if is_study else "instance", uid, sop_class, series
+    elif path[-1] in REFERENCE_SEQUENCES and not own_series:
+        yield (*path, INSTANCE_UID), "instance", "", sop_class, series
+    if study := code(item, _STUDY_UID)[:LONGEST_UID]:
+        yield (*path, _STUDY_UID), "study", study, "", ""
+    for tag in (_FRAME_UID, _ROI_FRAME_UID, _RELATED_FRAME_UID):
+        if frame := code(item, tag)[:LONGEST_UID]:
+            yield (*path, tag), "frame", frame, "", ""
+    yield from _numbers(path, item)
+    for tag, value in item.items():
+        if isinstance(value, list):
+            deeper = path if tag == path[-1] == _CONTENT_SEQUENCE else (*path, tag)
+            yield from _sequence(deeper, value, series)
+
+
+def _numbers(path: tuple[int, ...], item: Elements) -> Iterator[_Key]:
+    """Numbers of ROIs, beams and fraction groups of another object."""
+    kinds: tuple[tuple[int, Kind], ...] = (
+        (_REFERENCED_ROI, "roi"),
+        (_REFERENCED_BEAM, "beam"),
+        (_REFERENCED_FRACTION_GROUP, "fractionGroup"),
+    )
+    for tag, kind in kinds:
+        if tag in item and not (tag == _REFERENCED_ROI and path[0] in _OWN_ROIS):
+            named = integer(item, tag)
+            if named is not None:
+                yield (*path, tag), kind, str(named), "", ""

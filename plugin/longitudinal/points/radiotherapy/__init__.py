@@ -1,0 +1,1 @@
+"""Structures and doses at a point, in every study of the patient."""

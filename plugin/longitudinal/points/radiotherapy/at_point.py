@@ -1,0 +1,141 @@
+"""From a question to the structures and doses of every study at its point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from longitudinal.archive import Archive
+from longitudinal.errors import NotFound
+from longitudinal.patients.patient_index import PatientIndex, StudyEntry
+from longitudinal.patients.related_objects import RelatedObject, read_objects
+from longitudinal.patients.related_targets import Targets, find_targets
+from longitudinal.patients.remembered import Remembered
+from longitudinal.points.answer import Point
+from longitudinal.points.radiotherapy.answer import (
+    DoseAtPoint,
+    RadiotherapyAtPoint,
+    RoiAtPoint,
+    StudyAtPoint,
+    StudyReason,
+)
+from longitudinal.points.radiotherapy.doses import dose_at, sum_of
+from longitudinal.points.radiotherapy.memory import ObjectMemory
+from longitudinal.points.radiotherapy.place import Places
+from longitudinal.points.radiotherapy.structures import structures_at
+from longitudinal.points.resolver import PixelQuestion, PointQuestion, QuestionFilters, Resolver
+from longitudinal.points.stale import HEAL_ROUNDS, Stale, find_stale_transforms, transforms_used
+from longitudinal.sidecar.connection import Readers
+
+_MOST_PATIENTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which parts of the answer are asked for."""
+
+    structures: bool = True
+    doses: bool = True
+    sum: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Patient:
+    """The objects of a patient, and where what they name is."""
+
+    index: PatientIndex
+    objects: tuple[RelatedObject, ...]
+    targets: Targets
+
+
+class RadiotherapyPoints:
+    """Answers what is at a point, and checks that every object an answer names is still in the archive.
+
+    Parameters
+    ----------
+    heal
+        Takes what is out of date and returns once the sidecar is updated.
+    """
+
+    def __init__(
+        self, resolver: Resolver, readers: Readers, archive: Archive, memory: ObjectMemory, heal: Callable[[Stale], None]
+    ) -> None:  # fmt: skip
+        self._resolver = resolver
+        self._readers = readers
+        self._archive = archive
+        self._memory = memory
+        self._heal = heal
+        self._patients: Remembered[int, _Patient] = Remembered(_MOST_PATIENTS)
+
+    def ask(
+        self, question: PixelQuestion | PointQuestion, filters: QuestionFilters, wanted: Wanted
+    ) -> RadiotherapyAtPoint:
+        """The structures and doses of every study that passes the filters.
+
+        Raises
+        ------
+        NotFound, Ambiguous, OutsideImage, NotIndexable
+            As `Resolver.find`.
+        """
+        for _ in range(HEAL_ROUNDS):
+            located = self._resolver.locate(question, filters)
+            patient = self._patient(located.index)
+            places = Places(located.index, located.source, patient.targets.foreign)
+            gone: list[str] = []
+            studies = [self._study(patient, study, places, wanted, gone) for study in located.studies]
+            stale = find_stale_transforms(self._archive, transforms_used(located.index, places.paths))
+            if gone or stale:
+                self._heal(Stale((*stale.instances, *gone), (), stale.rejected))
+                continue
+            doses = [dose for study in studies for dose in study.doses]
+            plans = {each.sop_instance_uid: each for each in patient.objects if each.content.plan is not None}
+            x, y, z = located.source.point.tolist()
+            return RadiotherapyAtPoint(
+                Point(located.index.patient_id, located.source.frame, x, y, z),
+                studies,
+                sum_of(doses, plans) if wanted.sum else None,
+            )
+        raise NotFound("the objects are being deleted at this moment; ask again")
+
+    def _patient(self, index: PatientIndex) -> _Patient:
+        """A patient in memory is replaced as soon as anything of it changes."""
+        return self._patients.get(id(index), lambda: self._read(index))
+
+    def _read(self, index: PatientIndex) -> _Patient:
+        connection = self._readers.connection()
+        objects = tuple(
+            each
+            for each in read_objects(connection, index)
+            if each.content.structure_set
+            or each.content.dose
+            or each.content.segmentation
+            or each.content.plan
+        )
+        return _Patient(index, objects, find_targets(connection, index, objects))
+
+    def _study(
+        self, patient: _Patient, study: StudyEntry, places: Places, wanted: Wanted, gone: list[str]
+    ) -> StudyAtPoint:
+        structures: list[RoiAtPoint] = []
+        doses: list[DoseAtPoint] = []
+        mine = [each for each in patient.objects if each.orthanc_study == study.orthanc_id]
+        for each in mine:
+            try:
+                if wanted.structures and (each.content.structure_set or each.content.segmentation):
+                    self._check(each)
+                    structures += structures_at(self._memory, patient.index, each, places)
+                elif wanted.doses and each.content.dose is not None:
+                    self._check(each)
+                    doses.append(dose_at(self._memory, patient.index, each, places, patient.targets.foreign))
+            except KeyError:
+                gone.append(each.orthanc_id)
+        if structures or doses:
+            return StudyAtPoint(study.study_instance_uid, study.study_date, structures, doses)
+        is_unread = study.study_instance_uid in patient.targets.unread_studies
+        reason: StudyReason = "notIndexed" if is_unread else "noObjects"
+        return StudyAtPoint(study.study_instance_uid, study.study_date, [], [], reason)
+
+    def _check(self, each: RelatedObject) -> None:
+        """Raises KeyError where an object is gone."""
+        if not self._archive.has_instance(each.orthanc_id):
+            raise KeyError(each.orthanc_id)

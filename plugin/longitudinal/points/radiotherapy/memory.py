@@ -1,0 +1,80 @@
+"""Objects decoded from the archive and kept for a while: a point is asked for again as soon as somebody scrolls."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar, cast
+
+from longitudinal.archive import Archive, StoredFile
+from longitudinal.dicom.related.elements import Buffer, opened
+
+T = TypeVar("T")
+
+MOST_BYTES: Final = 256 * 1024 * 1024
+"""Some sixty structure sets or doses."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    stored: StoredFile
+    value: Any
+    size: int
+
+
+class ObjectMemory:
+    """Reads objects of the archive once; the least recently used leave. For any thread.
+
+    An object that was overwritten is read again.
+    """
+
+    def __init__(self, archive: Archive, most_bytes: int = MOST_BYTES) -> None:
+        self._archive = archive
+        self._most = most_bytes
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, orthanc_id: str, part: str, read: Callable[[Buffer], tuple[T, int]]) -> T:
+        """What `read` makes of the file, with its size in memory.
+
+        Raises
+        ------
+        KeyError
+            The instance is gone.
+        """
+        key = (orthanc_id, part)
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is not None:
+                self._kept.move_to_end(key)
+        if kept is not None and self._archive.has_file(orthanc_id, kept.stored):
+            return cast(T, kept.value)
+        stored = self._archive.stored_file(orthanc_id)
+        value, size = self._read(orthanc_id, stored, read)
+        with self._lock:
+            self._drop(key)
+            self._kept[key] = _Kept(stored, value, size)
+            self._bytes += size
+            while self._bytes > self._most and len(self._kept) > 1:
+                self._drop(next(iter(self._kept)))
+        return value
+
+    def _read(
+        self, orthanc_id: str, stored: StoredFile, read: Callable[[Buffer], tuple[T, int]]
+    ) -> tuple[T, int]:
+        if stored.path is None:
+            return read(self._archive.file(orthanc_id))
+        try:
+            with opened(stored.path) as data:
+                return read(data)
+        except FileNotFoundError:  # deleted or overwritten meanwhile
+            raise KeyError(orthanc_id) from None
+
+    def _drop(self, key: tuple[str, str]) -> None:
+        """With the lock held."""
+        dropped = self._kept.pop(key, None)
+        if dropped is not None:
+            self._bytes -= dropped.size

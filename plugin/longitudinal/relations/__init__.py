@@ -1,0 +1,1 @@
+"""How the objects of a patient are related: RT, REG, fiducials, SEG, PR, KO and SR, and what they name."""

@@ -1,0 +1,74 @@
+// @ts-check
+/** Structures and doses at the place, over time, beside the tiles. */
+
+import { html, useEffect, useState } from '../../shared/html.js';
+import { word } from '../../shared/words.js';
+import { doseLines, doubtsOf, structureLines } from './lines.js';
+
+const SETTLING_MS = 150; // who drags the crosshair passes many places
+
+/** @param {{page: import('../point/page_model.js').PageModel}} props drawn again whenever the page changes */
+export function RadiotherapyAtPlace({ page }) {
+  const [isOpen, setOpen] = useState(false);
+  return html`<button type="button" aria-expanded=${isOpen} onClick=${() => setOpen(!isOpen)}>${word('rt.button')}</button>
+    ${isOpen && html`<${Panel} page=${page} question=${page.question} onClose=${() => setOpen(false)} />`}`;
+}
+
+/** @param {{page: any, question: any, onClose: () => void}} props */
+function Panel({ page, question, onClose }) {
+  const [answer, setAnswer] = useState(/** @type {any} */ (null));
+  const [problem, setProblem] = useState('');
+  useEffect(() => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const timer = question && setTimeout(() => page.api.ask('/points/radiotherapy', { body: withoutRefine(question), signal }).then(
+      (/** @type {any} */ found) => {
+        setAnswer({ of: question, studies: found.studies });
+        setProblem('');
+      },
+      (/** @type {any} */ error) => signal.aborted || setProblem(error.message),
+    ), SETTLING_MS);
+    return () => {
+      clearTimeout(timer);
+      controller.abort();
+    };
+  }, [page, question]);
+  const isCurrent = answer?.of === question;
+  const studies = answer?.studies.filter((/** @type {any} */ study) => study.structures.length + study.doses.length > 0) ?? [];
+  return html`<aside class="header-panel rt-panel" aria-labelledby="rt-title">
+    <div class="dialog-head"><h2 id="rt-title">${word('rt.title')}</h2>
+      <button type="button" onClick=${onClose}>${word('help.close')}</button></div>
+    <p class="quiet">${word('rt.notice')}</p>
+    ${problem && html`<p class="problem" role="alert">${word('rt.noAnswer', { reason: problem })}</p>`}
+    ${!question && html`<p role="status">${word('rt.noPlace')}</p>`}
+    ${question && !isCurrent && !problem && html`<p role="status">${word('app.loading')}</p>`}
+    ${isCurrent && studies.length === 0 && html`<p role="status">${word('rt.nothing')}</p>`}
+    ${isCurrent && html`<div class="rt-studies" tabindex="0" role="region" aria-labelledby="rt-title">
+      ${studies.map((/** @type {any} */ study) => html`<${Study} key=${study.studyInstanceUid} study=${study} />`)}</div>`}
+  </aside>`;
+}
+
+/** @param {{study: any}} props */
+function Study({ study }) {
+  return html`<section>
+    <h3>${study.studyDate || word('study.noDate')}</h3>
+    <p class="quiet">${doubtsOf(study)}</p>
+    <ul class="rt-lines">
+      ${[...doseLines(study), ...structureLines(study)].map((line) => html`<li key=${line.key} class=${`rt-line rt-${line.state}`}>
+        <${Swatch} colour=${line.colour} /><span class="rt-name">${line.name}</span><span class="rt-text">${line.text}</span>
+        ${line.more && html`<span class="rt-more">${line.more}</span>`}
+      </li>`)}
+    </ul>
+  </section>`;
+}
+
+/** The colour of a region; a picture in words for nobody: the name stands beside it. @param {{colour: number[] | null}} props */
+export function Swatch({ colour }) {
+  return html`<svg class="rt-swatch" viewBox="0 0 10 10" aria-hidden="true">
+    <rect width="10" height="10" rx="2" fill=${colour ? `rgb(${colour.join(' ')})` : 'none'} stroke="currentColor" /></svg>`;
+}
+
+/** @param {any} question */
+function withoutRefine({ refine, ...rest }) {
+  return rest;
+}
