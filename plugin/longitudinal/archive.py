@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+GRANTS = 8
+"""The grants of a patient or a study are in the user metadata MetadataBase + 8."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parents:

@@ -8,6 +8,7 @@ from longitudinal.http.admission import Admission
 from longitudinal.http.refinements import Refinements
 from longitudinal.http.router import Limits, Router
 from longitudinal.http.routes.about import Versions, about_routes
+from longitudinal.http.routes.access import Access, access_routes
 from longitudinal.http.routes.alignments import alignment_routes
 from longitudinal.http.routes.documentation import with_documentation
 from longitudinal.http.routes.header import header_routes
@@ -47,6 +48,8 @@ class Services:
     ----------
     ohif_root
         Where OHIF is served; None where it is not.
+    access
+        Who may see what; None where nothing is restricted.
     """
 
     settings: Settings
@@ -65,6 +68,7 @@ class Services:
     receiver: ArchiveReceiver
     admission: Admission
     versions: Callable[[], Versions]
+    access: Access | None = None
 
 
 def build_router(of: Services) -> Router:
@@ -74,6 +78,7 @@ def build_router(of: Services) -> Router:
     progress = IndexProgress(readers, catalogue, of.inventory, queue)
     routes = [
         *about_routes(settings.root, readers, of.writer, queue, of.completeness, of.statements, of.versions),
+        *access_routes(of.access),
         *index_routes(lookup, queue, aligning, progress),
         *alignment_routes(lookup, aligning),
         *job_routes(queue),
@@ -88,4 +93,5 @@ def build_router(of: Services) -> Router:
         *upload_routes(of.receiver, settings.max_upload),
     ]
     described = with_documentation(settings.root, routes, settings.allowed_frame_ancestors)
-    return Router(described, Limits(settings.max_body, settings.max_upload))
+    policy = None if of.access is None else of.access.policy
+    return Router(described, Limits(settings.max_body, settings.max_upload), policy)

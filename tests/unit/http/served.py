@@ -10,8 +10,12 @@ from typing import Any, get_args
 import msgspec
 from pydicom.dataset import Dataset
 
+from longitudinal.access import grants
+from longitudinal.access.grants import GrantBook
 from longitudinal.access.identity import Actor, How
 from longitudinal.access.keyring import Keyring
+from longitudinal.access.policy import Policy, StudyFacts
+from longitudinal.access.sharing import Sharing
 from longitudinal.archive import Parents, Receipt
 from longitudinal.dicom.stored_values import STORED_VALUE_TAGS
 from longitudinal.errors import ArchiveFailed, InstanceGone
@@ -23,6 +27,7 @@ from longitudinal.http.problem import PROBLEM_JSON, Problem
 from longitudinal.http.route_table import Services, build_router
 from longitudinal.http.router import Route
 from longitudinal.http.routes.about import Versions
+from longitudinal.http.routes.access import Access
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.changes import Changes
 from longitudinal.ingest.completeness import Completeness
@@ -38,7 +43,7 @@ from longitudinal.points.series_stacks import StackReader
 from longitudinal.registration_objects.given import GivenTransforms
 from longitudinal.registration_objects.statements import Memories, Statements
 from longitudinal.registration_objects.written import RegistrationObjects
-from longitudinal.settings import Settings
+from longitudinal.settings import AccessRule, AccessSettings, BreakGlass, Settings
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.writer import Writer
 from tests.builders import from_file
@@ -49,12 +54,26 @@ HTTP_THREADS = 8
 SETTINGS = Settings(max_upload=1, allowed_frame_ancestors=("https://app.example",))
 
 
+ANN_ADMINISTERS = AccessSettings(
+    rules=(AccessRule(roles=("admin",), users=("ann",)),), break_glass=BreakGlass(roles=("admin", "reviewer"))
+)
 # What Orthanc tells of an image beyond the tags that geometry reads.
 _OF_PIXELS = ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "SamplesPerPixel")
 
 
 class Archive(FakeArchive):
-    """Tells of the pixels too, as Orthanc does."""
+    """Tells of the pixels too, as Orthanc does, and keeps grants."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grants: dict[tuple[str, str], str] = {}
+
+    def facts(self, study: str) -> StudyFacts | None:
+        """Institution, as the first image of the study has it."""
+        for _, ds in self.datasets():
+            if orthanc_ids(ds)[1] == study:
+                return StudyFacts(str(ds.get("InstitutionName", "")))
+        return None
 
     def tags(self, orthanc_id: str) -> str:
         ds = from_file(self.stored[orthanc_id].file)
@@ -94,6 +113,10 @@ class FakeLoopback:
     def change_attempts(self, study: str, change: Callable[[str | None], str]) -> None:
         self._check()
         self.archive.failed[study] = change(self.archive.attempts(study))
+
+    def change_grants(self, level: str, resource: str, change: Callable[[str | None], str]) -> None:
+        self._check()
+        self.archive.grants[level, resource] = change(self.archive.grants.get((level, resource)))
 
     def receive(self, file: bytes) -> Receipt:
         self._check()
@@ -141,7 +164,9 @@ class Answered:
 class Served:
     """The plugin without Orthanc: its archive, its sidecar, its routes."""
 
-    def __init__(self, folder: Path, settings: Settings = SETTINGS) -> None:
+    def __init__(
+        self, folder: Path, settings: Settings = SETTINGS, access: AccessSettings | None = ANN_ADMINISTERS
+    ) -> None:
         self.archive = Archive()
         self.loopback = FakeLoopback(self.archive)
         self.readers = Readers(folder / "sidecar.sqlite")
@@ -149,7 +174,8 @@ class Served:
         self.writer = Writer(self.readers, catalogue.invalidate, catalogue.forget)
         self.writer.start()
         memories = Memories(self.readers, lambda command: self.writer.submit(command, is_awaited=False))
-        self.statements = Statements(self.archive, Keyring(folder / "keys.json"), memories)
+        self.keyring = Keyring(folder / "keys.json")
+        self.statements = Statements(self.archive, self.keyring, memories)
         self.annotations = Annotations(self.writer, self.archive)
         self.ingest = Ingest(self.writer, self.archive, StoredObjects(self.archive, self.archive))
         self.queue = JobQueue(self.readers, self.writer)
@@ -168,14 +194,24 @@ class Served:
             self.readers, catalogue, StoredHeaders(self.archive, self.archive, STORED_VALUE_TAGS),
             self.archive.has_instance, repair.gone, stored_values_of,
         )  # fmt: skip
+        self.access = self._access(access)
         self.router = build_router(
             Services(
                 settings, settings.ohif_root, self.readers, self.writer, catalogue, self.queue, self._completeness(),
                 self.archive, self.statements, resolver, stack_reader,
                 PointMapper(self.readers, catalogue, self.archive, repair.answer), given, self.loopback, self.admission,
-                lambda: Versions("1.12.7", "4.0", "3.11"),
+                lambda: Versions("1.12.7", "4.0", "3.11"), access=self.access,
             )
         )  # fmt: skip
+
+    def _access(self, settings: AccessSettings | None) -> Access | None:
+        if settings is None:
+            return None
+        book = GrantBook(
+            lambda level, name: grants.read(self.archive.grants.get((level, name)), name, self.keyring.keys)
+        )
+        policy = Policy(settings, self.archive.facts, book)
+        return Access(policy, Sharing(policy, book, self.keyring, self.loopback, self.readers))
 
     def close(self) -> None:
         self.readers.close()

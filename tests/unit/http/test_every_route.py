@@ -134,7 +134,35 @@ def a_nested_one(served: Served) -> None:
     served.archive.tags_given[orthanc_id] = '{"a":' * 300 + "1" + "}" * 300
 
 
+UNTIL = "2999-01-01T00:00:00+00:00"
+GRANT = {"patientId": "P", "user": "ben", "until": UNTIL, "reason": "a second opinion"}
+
+
+def a_grant(served: Served) -> str:
+    return str(served.ask("POST", "/grants", GRANT).json["id"])
+
+
+def a_grant_and_nothing_is_taken(served: Served) -> str:
+    grant = a_grant(served)
+    nothing_is_taken(served)
+    return grant
+
+
+def no_key(served: Served) -> None:
+    served.keyring.keys = ()
+
+
+def a_grant_and_no_key(served: Served) -> str:
+    grant = a_grant(served)
+    no_key(served)
+    return grant
+
+
 SUCCESSES = [
+    Drive("GET", "/me", "/me"),
+    Drive("GET", "/grants", "/grants"),
+    Drive("POST", "/grants", "/grants", GRANT),
+    Drive("DELETE", "/grants/{grant}", "/grants/{}", before=a_grant),
     Drive("GET", "", ""),
     Drive("GET", "/health", "/health"),
     Drive("GET", "/openapi.json", "/openapi.json"),
@@ -179,6 +207,13 @@ UNKNOWN, AMBIGUOUS, TWO_PATIENTS = (
 OF_BOTH = {"sourceFrameOfReferenceUid": f"{TWICE}.9", "targetFrameOfReferenceUid": f"{TWICE}.9"}
 START = {"patientId": "P", "initial": {**UNJOINED, "matrix": EYE}}
 PROBLEMS = [
+    Drive("POST", "/grants", "/grants", {**GRANT, "patientId": "nobody"}, code="notFound"),
+    Drive("POST", "/grants", "/grants", {**GRANT, "patientId": MANY_NAMELESS}, code="ambiguous"),
+    Drive("POST", "/grants", "/grants", GRANT, before=no_key, code="conflict"),
+    Drive("POST", "/grants", "/grants", GRANT, before=nothing_is_taken, code="archiveFailed"),
+    Drive("DELETE", "/grants/{grant}", "/grants/none", code="notFound"),
+    Drive("DELETE", "/grants/{grant}", "/grants/{}", before=a_grant_and_no_key, code="conflict"),
+    Drive("DELETE", "/grants/{grant}", "/grants/{}", before=a_grant_and_nothing_is_taken, code="archiveFailed"),
     Drive("POST", "/index", "/index", UNKNOWN, code="notFound"),
     Drive("POST", "/index", "/index", AMBIGUOUS, code="ambiguous"),
     Drive("POST", "/index", "/index", {"studyInstanceUids": [FIRST, THIRD], "align": "rigid"}, before=another_way_runs,
@@ -378,6 +413,8 @@ def test_without_its_index_every_route_says_so(shared: Served, monkeypatch: pyte
             "/openapi.json",
             "/uploads",
             "/points/resolve",
+            "/me",
+            "/grants",
         ) or drive.route.startswith("/docs")
         if needs_none or drive.before is not nothing:
             continue

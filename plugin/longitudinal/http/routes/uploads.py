@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from longitudinal.access.roles import Need
 from longitudinal.archive import ArchiveReceiver
 from longitudinal.dicom import tag_names as tag
 from longitudinal.dicom.header import Header, read_header
@@ -89,11 +90,11 @@ def upload_routes(archive: ArchiveReceiver, max_upload_mib: int) -> list[Route]:
     return [
         Route(
             "PUT", "/uploads", upload, "Store files: a form with many, one DICOM file, or a zip", UploadAnswer,
-            takes=(*_MULTIPART, *_SINGLE), errors=errors, calls_back=True,
+            takes=(*_MULTIPART, *_SINGLE), errors=errors, calls_back=True, need=Need.UPLOAD,
         ),
         Route(
             "POST", "/uploads", upload, "The same without forms, which Orthanc answers itself, with nothing", UploadAnswer,
-            takes=_SINGLE, errors=errors, takes_forms=True, calls_back=True,
+            takes=_SINGLE, errors=errors, takes_forms=True, calls_back=True, need=Need.UPLOAD,
         ),
     ]  # fmt: skip
 
