@@ -62,6 +62,8 @@ class Gate:
         return why
 
     def _of_actor(self, actor: Actor, request: Incoming, arguments: Mapping[str, str]) -> str | None:
+        if request.method == "POST" and request.is_form and self._own.has(request.path):
+            return "a POSTed form does not say who sends its parts; PUT it"
         if self._policy.is_unlimited(actor, Need.ADMINISTER):
             return None
         path = request.path
