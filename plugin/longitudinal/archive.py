@@ -119,3 +119,6 @@ class ArchiveReceiver(Protocol):
 
     def receive(self, file: bytes) -> Receipt:
         """Store a file of whatever content. Raises ArchiveFailed when the archive does not answer in time."""
+
+    def delete(self, orthanc_id: str) -> None:
+        """Delete an instance; one that is gone already is no error."""

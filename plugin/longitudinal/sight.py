@@ -38,6 +38,8 @@ class Sight:
         Ids of jobs of others that they asked for as well.
     bridges
         Whether paths may lead over registration objects of hidden studies.
+    hides
+        Keywords of attributes that answers leave out.
     may_add
         Whether they may store an object of a study, with this InstitutionName.
     """
@@ -46,6 +48,7 @@ class Sight:
     owner: str = ""
     joined: set[str] = field(default_factory=set)
     bridges: bool = False
+    hides: frozenset[str] = frozenset()
     may_add: Callable[[StudyName, str], bool] = lambda study, institution: False
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from longitudinal.access.grants import GrantBook
 from longitudinal.access.identity import Actor
 from longitudinal.access.roles import Need, Role
+from longitudinal.dicom.keywords import tag_of
+from longitudinal.errors import InvalidSettings
 from longitudinal.settings import AccessRule, AccessSettings
 from longitudinal.sight import Sight, StudyName
 
@@ -95,6 +97,7 @@ class Policy:
             for user in rule.users:
                 self._by_user.setdefault(user, []).append(rule)
         self._settings = settings
+        _check_hidden(settings)
         self._facts_of = facts_of
         self._lock = threading.Lock()
         self._selections: OrderedDict[Actor, _Selection] = OrderedDict()
@@ -134,7 +137,8 @@ class Policy:
 
     def sight(self, actor: Actor, need: Need) -> Sight | None:
         """What somebody may see in a request; None: everything. Made for one request: it remembers what it decided."""
-        if self.is_unlimited(actor, need):
+        hides = self.hidden_attributes(actor)
+        if self.is_unlimited(actor, need) and not hides:
             return None
         selection, decided = self._selection(actor), dict[StudyName, bool]()
 
@@ -151,6 +155,7 @@ class Policy:
             owner=actor.name,
             joined=selection.joined,
             bridges=selection.bridges,
+            hides=hides,
             may_add=lambda study, institution: self._may_add(actor, study, institution),
         )
 
@@ -198,6 +203,24 @@ class Policy:
             while len(self._selections) > _REMEMBERED_ACTORS:
                 self._selections.popitem(last=False)
         return made
+
+
+# What answers name studies and places by.
+_NEVER_HIDDEN = frozenset({"PatientID"})
+
+
+def _check_hidden(settings: AccessSettings) -> None:
+    """Raise InvalidSettings where an attribute does not exist, or answers cannot do without it."""
+    keywords = {keyword for hidden in settings.hidden_attributes.values() for keyword in hidden}
+    wrong = sorted(
+        keyword
+        for keyword in keywords
+        if not tag_of(keyword) or keyword.endswith("UID") or keyword in _NEVER_HIDDEN
+    )
+    if wrong:
+        raise InvalidSettings(
+            f'"Longitudinal.Access.HiddenAttributes": {", ".join(wrong)}: no keyword of an attribute that can be hidden'
+        )
 
 
 def _is_met(wanted: Iterable[tuple[str, str]], claims: Mapping[str, tuple[str, ...]]) -> bool:

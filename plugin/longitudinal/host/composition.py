@@ -11,6 +11,7 @@ from longitudinal.access.identity import Users, read_users
 from longitudinal.access.keyring import Keyring
 from longitudinal.dicom.stored_values import STORED_VALUE_TAGS
 from longitudinal.host.access_services import AccessServices, roots_of
+from longitudinal.host.dicom_web import search_of
 from longitudinal.host.index_services import IndexServices
 from longitudinal.host.loopback import Loopback
 from longitudinal.host.ohif import OhifHost
@@ -112,8 +113,12 @@ def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
     admission = Admission(int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS)))
     users = read_users(configuration)
     access = _access(settings, configuration, storage, users, ohif.root)
-    services, registration = _services(settings, storage, indexing, ohif.root, admission, access)
-    page = PageFiles(_PAGE, settings.root, settings.allowed_frame_ancestors)
+    services, registration = _services(
+        settings, configuration, storage, indexing, ohif.root, admission, access
+    )
+    page = PageFiles(
+        _PAGE, settings.root, settings.allowed_frame_ancestors, is_restricted=settings.access is not None
+    )
     guarded = Guarded(settings.allowed_frame_ancestors)
     return Plugin(
         root=settings.root,
@@ -182,6 +187,7 @@ def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
 
 def _services(
     settings: Settings,
+    configuration: dict[str, Any],
     of: _Storage,
     indexing: IndexServices,
     ohif_root: str | None,
@@ -225,6 +231,7 @@ def _services(
         admission=admission,
         versions=read_versions,
         access=None if access is None else access.access,
+        search=search_of(configuration),
     )
     return services, registration
 

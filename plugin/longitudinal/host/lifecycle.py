@@ -66,7 +66,7 @@ class _Lifecycle:
         plugin.page.register()  # before the routes of the same root: the first that matches answers
         plugin.rest.register()
         plugin.ohif.register()
-        extend_explorer(plugin.root)
+        extend_explorer(plugin.root, is_restricted=plugin.access is not None)
         if open_gate is not None:  # last: whatever failed before leaves the gate closed
             open_gate(plugin.filter.lets_in)
 

@@ -10,6 +10,7 @@ from longitudinal.http.router import Limits, Router
 from longitudinal.http.routes.about import Versions, about_routes
 from longitudinal.http.routes.access import Access, access_routes
 from longitudinal.http.routes.alignments import alignment_routes
+from longitudinal.http.routes.dicom_web import Search, dicom_web_routes
 from longitudinal.http.routes.documentation import with_documentation
 from longitudinal.http.routes.header import header_routes
 from longitudinal.http.routes.images import image_routes
@@ -50,6 +51,8 @@ class Services:
         Where OHIF is served; None where it is not.
     access
         Who may see what; None where nothing is restricted.
+    search
+        Asks the DICOMweb plugin; None where there is none.
     """
 
     settings: Settings
@@ -69,6 +72,7 @@ class Services:
     admission: Admission
     versions: Callable[[], Versions]
     access: Access | None = None
+    search: Search | None = None
 
 
 def build_router(of: Services) -> Router:
@@ -79,6 +83,7 @@ def build_router(of: Services) -> Router:
     routes = [
         *about_routes(settings.root, readers, of.writer, queue, of.completeness, of.statements, of.versions),
         *access_routes(of.access),
+        *dicom_web_routes(readers, lookup, of.search),
         *index_routes(lookup, queue, aligning, progress),
         *alignment_routes(lookup, aligning),
         *job_routes(queue),

@@ -22,6 +22,7 @@ from longitudinal.access.policy import Policy
 from longitudinal.access.roles import Need
 from longitudinal.errors import Forbidden, LongitudinalError, MethodNotAllowed, NotFound
 from longitudinal.http.exchange import Request, Response
+from longitudinal.http.hidden import without
 from longitudinal.http.parse import check_size, parse_json, parse_query
 from longitudinal.http.problem import response_of
 from longitudinal.sight import Sight, seeing
@@ -238,9 +239,11 @@ class Router:
         began, sight = time.monotonic(), self._sight(route, request)
         with seeing(sight):
             response = self._handled(route, values, request)
-        if sight is not None and response.status >= _BAD_REQUEST:
+        if sight is None:
+            return response
+        if response.status >= _BAD_REQUEST:
             wait_out(began)
-        return response
+        return without(response, sight.hides)
 
     def _sight(self, route: Route, request: Request) -> Sight | None:
         """What the caller sees while the handler runs; None: everything."""

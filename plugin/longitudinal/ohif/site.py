@@ -23,13 +23,14 @@ class Roots(msgspec.Struct, frozen=True, rename="camel"):
 
     Attributes
     ----------
-    ohif, dicom_web, wado
+    ohif, dicom_web, wado, qido
         Each with a leading slash and without a trailing one.
     """
 
     ohif: str = "/ohif"
     dicom_web: str = "/dicom-web"
     wado: str = "/wado"
+    qido: str = "/dicom-web"
 
 
 class Site:

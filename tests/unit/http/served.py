@@ -1,7 +1,7 @@
 """All routes over a real sidecar that follows an archive in memory: what the fast suite drives every route with."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
@@ -67,6 +67,7 @@ class Archive(FakeArchive):
     def __init__(self) -> None:
         super().__init__()
         self.grants: dict[tuple[str, str], str] = {}
+        self.is_silent = False
 
     def facts(self, study: str) -> StudyFacts | None:
         """Institution, as the first image of the study has it."""
@@ -75,12 +76,44 @@ class Archive(FakeArchive):
                 return StudyFacts(str(ds.get("InstitutionName", "")))
         return None
 
+    def search(self, path: str, arguments: Sequence[tuple[str, str]]) -> list[Json]:
+        """A search of DICOMweb: everything of a level, below the study and series of the path, by one list of studies."""
+        if self.is_silent:
+            raise ArchiveFailed("the DICOMweb plugin does not answer")
+        wanted = [set(value.split(",")) for name, value in arguments if name == "StudyInstanceUID"]
+        names = path.strip("/").split("/")
+        above = dict(zip(names[:-1:2], names[1::2], strict=False))
+        found = {}
+        for _, ds in self.datasets():
+            uids = {
+                "studies": ds.StudyInstanceUID,
+                "series": ds.SeriesInstanceUID,
+                "instances": ds.SOPInstanceUID,
+            }
+            if all(uids["studies"] in one for one in wanted) and all(
+                uids[level] == uid for level, uid in above.items()
+            ):
+                found[uids[names[-1]]] = _as_json(ds)
+        return list(found.values())
+
     def tags(self, orthanc_id: str) -> str:
         ds = from_file(self.stored[orthanc_id].file)
         pixels = {
             str(ds[name].tag)[1:-1].replace(" ", ""): str(ds[name].value) for name in _OF_PIXELS if name in ds
         }
         return json.dumps(json.loads(super().tags(orthanc_id)) | pixels | {"0028,0004": "MONOCHROME2"})
+
+
+def _as_json(ds: Dataset) -> Json:
+    """What DICOMweb says of a result, with the address that it thinks it has."""
+    tags = {
+        "0020000D": ds.StudyInstanceUID,
+        "0020000E": ds.SeriesInstanceUID,
+        "00100020": ds.get("PatientID", ""),
+    }
+    return {tag: {"Value": [str(value)] if value else []} for tag, value in tags.items()} | {
+        "00081190": {"Value": ["http://localhost"]}, "00100010": {"Value": [{"Alphabetic": "A^B"}]},
+    }  # fmt: skip
 
 
 class FakeLoopback:
@@ -200,7 +233,7 @@ class Served:
                 settings, settings.ohif_root, self.readers, self.writer, catalogue, self.queue, self._completeness(),
                 self.archive, self.statements, resolver, stack_reader,
                 PointMapper(self.readers, catalogue, self.archive, repair.answer), given, self.loopback, self.admission,
-                lambda: Versions("1.12.7", "4.0", "3.11"), access=self.access,
+                lambda: Versions("1.12.7", "4.0", "3.11"), access=self.access, search=self.archive.search,
             )
         )  # fmt: skip
 

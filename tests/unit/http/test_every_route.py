@@ -152,6 +152,10 @@ def no_key(served: Served) -> None:
     served.keyring.keys = ()
 
 
+def nothing_is_found(served: Served) -> None:
+    served.archive.is_silent = True
+
+
 def a_grant_and_no_key(served: Served) -> str:
     grant = a_grant(served)
     no_key(served)
@@ -160,6 +164,13 @@ def a_grant_and_no_key(served: Served) -> str:
 
 SUCCESSES = [
     Drive("GET", "/me", "/me"),
+    *(Drive("GET", f"/dicom-web/{level}", f"/dicom-web/{level}") for level in ("studies", "series", "instances")),
+    Drive("GET", "/dicom-web/studies/{study}/series", f"/dicom-web/studies/{FIRST}/series"),
+    Drive("GET", "/dicom-web/studies/{study}/instances", f"/dicom-web/studies/{FIRST}/instances"),
+    Drive(
+        "GET", "/dicom-web/studies/{study}/series/{series}/instances",
+        f"/dicom-web/studies/{FIRST}/series/{FIRST}.1/instances",
+    ),
     Drive("GET", "/grants", "/grants"),
     Drive("POST", "/grants", "/grants", GRANT),
     Drive("DELETE", "/grants/{grant}", "/grants/{}", before=a_grant),
@@ -212,6 +223,28 @@ PROBLEMS = [
     Drive("POST", "/grants", "/grants", GRANT, before=no_key, code="conflict"),
     Drive("POST", "/grants", "/grants", GRANT, before=nothing_is_taken, code="archiveFailed"),
     Drive("DELETE", "/grants/{grant}", "/grants/none", code="notFound"),
+    *(
+        Drive("GET", f"/dicom-web/{level}", f"/dicom-web/{level}", query={"limit": "many"}, code="invalidRequest")
+        for level in ("studies", "series", "instances")
+    ),
+    *(
+        Drive("GET", route, path, before=nothing_is_found, code="archiveFailed")
+        for route, path in (
+            *((f"/dicom-web/{level}", f"/dicom-web/{level}") for level in ("studies", "series", "instances")),
+            *(
+                (f"/dicom-web/studies/{{study}}/{below}", f"/dicom-web/studies/{FIRST}/{below.format(series='1.2')}")
+                for below in ("series", "instances", "series/{series}/instances")
+            ),
+        )
+    ),
+    *(
+        Drive("GET", f"/dicom-web/studies/{{study}}/{path}", f"/dicom-web/studies/{study}/{path.format(series='1.2')}",
+              query=query, code=code)
+        for path in ("series", "instances", "series/{series}/instances")
+        for study, query, code in (
+            ("9.9", {}, "notFound"), (TWICE, {}, "ambiguous"), (FIRST, {"offset": "-1"}, "invalidRequest"),
+        )
+    ),
     Drive("DELETE", "/grants/{grant}", "/grants/{}", before=a_grant_and_no_key, code="conflict"),
     Drive("DELETE", "/grants/{grant}", "/grants/{}", before=a_grant_and_nothing_is_taken, code="archiveFailed"),
     Drive("POST", "/index", "/index", UNKNOWN, code="notFound"),
@@ -415,6 +448,9 @@ def test_without_its_index_every_route_says_so(shared: Served, monkeypatch: pyte
             "/points/resolve",
             "/me",
             "/grants",
+            "/dicom-web/studies",
+            "/dicom-web/series",
+            "/dicom-web/instances",
         ) or drive.route.startswith("/docs")
         if needs_none or drive.before is not nothing:
             continue

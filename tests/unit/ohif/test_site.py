@@ -98,10 +98,12 @@ def test_no_path_leads_out_of_the_app(site: Site) -> None:
 
 
 def test_the_configuration_knows_the_servers_roots(app: Path) -> None:
-    answer = Site(app, Roots("/viewer/ohif", "/dw", "/wado")).answer("/app-config.js", {})
+    answer = Site(app, Roots("/viewer/ohif", "/dw", "/wado", "/imaging/dicom-web")).answer(
+        "/app-config.js", {}
+    )
     first, _, script = answer.body.decode().partition(";\n")
     roots = json.loads(first.removeprefix("window.longitudinalRoots = "))
-    assert roots == {"ohif": "/viewer/ohif", "dicomWeb": "/dw", "wado": "/wado"}
+    assert roots == {"ohif": "/viewer/ohif", "dicomWeb": "/dw", "wado": "/wado", "qido": "/imaging/dicom-web"}
     assert "window.config = {" in script
 
 
