@@ -117,6 +117,10 @@ def _search_all(readers: Readers, search: Search, level: str, query: Mapping[str
         if _plain(name) in _OF_STUDY:
             wanted.update(value.replace("\\", ",").split(","))
     others = [(name, value) for name, value in arguments if _plain(name) not in _OF_STUDY]
+    if level != "studies":
+        others.append(
+            ("includefield", _PATIENT_ID)
+        )  # which tells apart two patients with one StudyInstanceUID
     uids = sorted(uid for uid in studies.visible if not wanted or uid in wanted)
     found = [
         one
