@@ -70,7 +70,7 @@ try:
     add_libraries(environment())
     from longitudinal import host
 
-    host.start(FILTERS.append if RESTRICTED else None)
+    host.start(*([FILTERS.append] if RESTRICTED else []))
 except BaseException as error:  # Orthanc must keep running, whatever it is
     if not isinstance(error, NoEnvironmentError):
         orthanc.LogError(traceback.format_exc())

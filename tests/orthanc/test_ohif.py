@@ -64,7 +64,7 @@ def test_it_is_served_where_the_settings_say(start_orthanc: StartOrthanc) -> Non
     assert server.session.get("/ohif/").status_code == 404
     first_line = server.session.get("/viewers/v3/app-config.js").text.split(";\n")[0]
     roots = json.loads(first_line.removeprefix("window.longitudinalRoots = "))
-    assert roots == {"ohif": "/viewers/v3", "dicomWeb": "/web", "wado": "/uri"}
+    assert roots == {"ohif": "/viewers/v3", "dicomWeb": "/web", "wado": "/uri", "qido": "/web"}
 
 
 def test_null_leaves_the_path_to_others(start_orthanc: StartOrthanc) -> None:
