@@ -7,6 +7,7 @@ else writes there gives nothing.
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Literal
@@ -105,6 +106,14 @@ def _subject(grant: Grant) -> Subject:
     return Subject(grant.resource, grant.level.encode(), 0)
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """The grants of one user, by `Grant.target`; and when the last one of each role ends."""
+
+    by_target: Mapping[str, tuple[Grant, ...]]
+    ends: Mapping[Role, datetime]
+
+
 class GrantBook:
     """All grants of the archive in memory, by user; from any thread.
 
@@ -118,22 +127,23 @@ class GrantBook:
         self._read = read
         self._lock = threading.Lock()
         self._by_resource: dict[tuple[str, str], tuple[Grant, ...]] = {}
-        self._by_user: dict[str, Mapping[str, tuple[Grant, ...]]] = {}
+        self._by_user: dict[str, _Given] = {}
 
     def roles_of(self, user: str) -> frozenset[Role]:
         """The roles that grants give a user now, for anything at all."""
-        now, found = datetime.now(UTC), set[Role]()
-        for grants in self._by_user.get(user, {}).values():
-            found.update(grant.role for grant in grants if grant.role not in found and grant.counts(now))
-        return frozenset(found)
+        given = self._by_user.get(user)
+        if given is None:
+            return frozenset()
+        now = datetime.now(UTC)
+        return frozenset(role for role, end in given.ends.items() if now < end)
 
     def roles_for(self, user: str, study: StudyName) -> frozenset[Role]:
         """The roles that grants give a user now for one study."""
-        by_target = self._by_user.get(user)
-        if not by_target:
+        given = self._by_user.get(user)
+        if given is None:
             return frozenset()
         now = datetime.now(UTC)
-        near = (*by_target.get(study.patient_id, ()), *by_target.get(study.orthanc_id, ()))
+        near = (*given.by_target.get(study.patient_id, ()), *given.by_target.get(study.orthanc_id, ()))
         return frozenset(grant.role for grant in near if grant.is_for(study) and grant.counts(now))
 
     def of(self, user: str) -> list[Grant]:
@@ -158,11 +168,13 @@ class GrantBook:
             if users:
                 self._by_user = self._by_user | {user: self._of_user(user) for user in users}
 
-    def _of_user(self, user: str) -> Mapping[str, tuple[Grant, ...]]:
+    def _of_user(self, user: str) -> _Given:
         """With the lock held."""
         found: dict[str, tuple[Grant, ...]] = {}
+        ends: dict[Role, datetime] = {}
         for grants in self._by_resource.values():
             for one in grants:
                 if one.user == user:
                     found[one.target] = (*found.get(one.target, ()), one)
-        return found
+                    ends[one.role] = max(_time(one.until), ends.get(one.role, _time(one.until)))
+        return _Given(found, ends)
