@@ -11,6 +11,7 @@ import requests
 
 from tests.data import ROOT
 from tests.orthanc.access import PASSWORD, Login, add_users, bearing, restricted, session_of
+from tests.orthanc.access_ward import study_of
 from tests.orthanc.conftest import StartOrthanc
 from tests.orthanc.nginx import Nginx, certificate, recipes
 from tests.orthanc.server import OrthancServer, ServerSession, free_ports
@@ -119,6 +120,20 @@ def test_nobody_writes_grants_into_metadata(server: OrthancServer) -> None:
     unknown = "0" * 8 + "-" + "-".join(["0" * 8] * 4)
     for session in (server.session, session_of(server, "ann")):
         assert session.put(f"/patients/{unknown}/metadata/4008", data=b"{}").status_code == 403
+
+
+def test_the_plugins_own_calls_are_let_in(server: OrthancServer) -> None:
+    """Stores and grants go over loopback, whoever checks passwords."""
+    (file, *_) = study_of("PatA", 2020, "1.2.78.65.1")
+    sent = server.session.put("/imaging/uploads", data=file, headers={"Content-Type": "application/dicom"})
+    assert sent.json()["stored"] == 1
+    server.wait_indexed(lambda health: health["instances"] == 1)
+    share = {"patientId": "PatA", "user": "ann", "until": "2999-01-01T00:00:00Z", "reason": "a test"}
+    grant = server.session.post("/imaging/grants", json=share)
+    assert grant.status_code == 201
+    assert session_of(server, "ann").get("/imaging/patients/PatA").status_code == 200
+    assert server.session.delete(f"/imaging/grants/{grant.json()['id']}").status_code == 200
+    assert session_of(server, "ann").get("/imaging/patients/PatA").status_code == 404
 
 
 class Door(BaseHTTPRequestHandler):

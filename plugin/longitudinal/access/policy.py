@@ -14,6 +14,7 @@ from longitudinal.settings import AccessRule, AccessSettings
 from longitudinal.sight import Sight, StudyName
 
 _NONE: frozenset[Role] = frozenset()
+_SEE = frozenset({Role.VIEWER, Role.REVIEWER})
 _REMEMBERED_ACTORS = 1_000
 # Ids of jobs that one user has joined.
 _MOST_JOINED = 10_000
@@ -27,6 +28,7 @@ class StudyFacts:
     labels: frozenset[str] = frozenset()
 
 
+_ActorKey = tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]
 FactsOf = Callable[[str], StudyFacts | None]
 """The facts of a study by its Orthanc id; None where it is not stored."""
 
@@ -100,7 +102,9 @@ class Policy:
         _check_hidden(settings)
         self._facts_of = facts_of
         self._lock = threading.Lock()
-        self._selections: OrderedDict[Actor, _Selection] = OrderedDict()
+        self._selections: OrderedDict[_ActorKey, _Selection] = OrderedDict()
+        claims = {name for rule in settings.rules for name in (*rule.claims, rule.institution_claim or "")}
+        self._claims_asked = frozenset(claims)
         self.grants = grants
 
     def roles(self, actor: Actor) -> frozenset[Role]:
@@ -170,9 +174,13 @@ class Policy:
 
     def hidden_attributes(self, actor: Actor) -> frozenset[str]:
         """Keywords of attributes that answers leave out: those that every role of somebody hides."""
-        roles = self.roles(actor)
-        if Role.ADMIN in roles or not self._settings.hidden_attributes:
+        if not actor.is_verified or not self._settings.hidden_attributes:
             return frozenset()
+        ruled = self._selection(actor).anywhere
+        if Role.ADMIN in ruled:
+            return frozenset()
+        # what is shared with somebody shows them no more than their own role does
+        roles = (ruled & _SEE) or (self.grants.roles_of(actor.name) & _SEE)
         hidden = [frozenset(self._settings.hidden_attributes.get(role.value, ())) for role in roles]
         return frozenset.intersection(*hidden) if hidden else frozenset()
 
@@ -181,25 +189,24 @@ class Policy:
         settings = self._settings.break_glass
         if settings is None or not actor.is_verified:
             return None
-        return (
-            settings.hours
-            if not {Role(name) for name in settings.roles}.isdisjoint(self.roles(actor))
-            else None
-        )
+        ruled = self._selection(actor).anywhere  # a role that is only shared opens nothing else
+        return None if ruled.isdisjoint(Role(name) for name in settings.roles) else settings.hours
 
     def _selection(self, actor: Actor) -> _Selection:
+        # of a token only what rules ask for, as each may have an id of its own
+        claims = {name: values for name, values in actor.claims if name in self._claims_asked}
+        key = (actor.name, tuple(claims.items()))
         with self._lock:
-            found = self._selections.get(actor)
+            found = self._selections.get(key)
             if found is not None:
-                self._selections.move_to_end(actor)
+                self._selections.move_to_end(key)
                 return found
         made = _Selection()
-        claims = dict(actor.claims)
         for rule in (*self._by_user.get(actor.name, ()), *self._by_claims):
             if _is_met(rule.claims.items(), claims):
                 made.add(rule, claims)
         with self._lock:
-            self._selections[actor] = made
+            self._selections[key] = made
             while len(self._selections) > _REMEMBERED_ACTORS:
                 self._selections.popitem(last=False)
         return made

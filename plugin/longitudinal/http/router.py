@@ -30,6 +30,7 @@ from longitudinal.sight import Sight, seeing
 _BAD_REQUEST = 400
 # Questions that are too long for an address, and change nothing.
 _ASKED_BY_POST = ("/points/", "/overlays")
+_AUDIT = "/audit"
 
 # Names of a path whose value may hold slashes: a PatientID is any text.
 _TEXTS = frozenset({"patient"})
@@ -103,7 +104,7 @@ class Route:
     calls_back
         Whether it holds a second HTTP thread of Orthanc by calling it over loopback.
     need
-        What its caller needs where access is restricted: without one stated, to view for what reads, to review for the rest.
+        What its caller needs where access is restricted; without one stated as `_need_of` has it.
     """
 
     @overload
@@ -148,8 +149,14 @@ class Route:
         self.refusals = details.get("refusals", ())
         self.takes_forms = details.get("takes_forms", False)
         self.calls_back = details.get("calls_back", False)
-        reads = method == "GET" or path.startswith(_ASKED_BY_POST)
-        self.need = details.get("need", Need.VIEW if reads else Need.REVIEW)
+        self.need = details.get("need", _need_of(method, path))
+
+
+def _need_of(method: str, path: str) -> Need:
+    """What a route needs that states nothing: to view for what reads, to review for the rest."""
+    if path == _AUDIT or path.startswith(f"{_AUDIT}/"):
+        return Need.AUDIT
+    return Need.VIEW if method == "GET" or path.startswith(_ASKED_BY_POST) else Need.REVIEW
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,6 +225,38 @@ def test_attributes_are_hidden_unless_another_role_shows_them() -> None:
     assert sight.hides == {"PatientName"}
 
 
+def test_no_other_right_shows_what_the_role_of_a_viewer_hides() -> None:
+    rule = {"Users": ["ann"], "Roles": ["viewer", "uploader"], "Everything": True}
+    of = policy(rule, HiddenAttributes={"viewer": ["PatientName"]}, book=book_of(grant(A1, role="reviewer")))
+    assert of.hidden_attributes(ANN) == {"PatientName"}
+    shared = policy(HiddenAttributes={"viewer": ["PatientName"]}, book=book_of(grant(A1)))
+    assert shared.hidden_attributes(ANN) == {"PatientName"}
+
+
+def test_a_role_that_is_shared_opens_nothing_in_an_emergency() -> None:
+    rule = {"Users": ["ann"], "Roles": ["viewer"], "Patients": ["B"]}
+    of = policy(rule, BreakGlass={}, book=book_of(grant(A1, role="reviewer")))
+    assert of.allows(ANN, Need.REVIEW)
+    assert of.may_break_glass(ANN) is None
+
+
+def test_tokens_that_differ_in_what_no_rule_asks_for_are_one_caller() -> None:
+    of = policy(
+        {
+            "Claims": {"tenant": "x"},
+            "Roles": ["viewer"],
+            "Everything": True,
+        },
+        HiddenAttributes={"viewer": ["PatientName"]},
+    )
+    sights = [
+        of.sight(Actor("ann", How.TOKEN, (("jti", (jti,)), ("tenant", ("x",)))), Need.VIEW) for jti in "ab"
+    ]
+    assert sights[0] is not None
+    assert sights[1] is not None
+    assert sights[0].joined is sights[1].joined
+
+
 @pytest.mark.parametrize("keyword", ["PatientID", "StudyInstanceUID", "PatientsName", "patientName"])
 def test_what_answers_need_cannot_be_hidden(keyword: str) -> None:
     with pytest.raises(InvalidSettings, match=keyword):

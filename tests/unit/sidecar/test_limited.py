@@ -1,5 +1,6 @@
 """The connection of those who may not see everything: every table shows only what they see."""
 
+import re
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from longitudinal.sidecar.limited import RULES
 from longitudinal.sight import Sight, StudyName, limited_to, seeing
+from tests.data import ROOT
 from tests.unit.http.patients_served import FIRST, THIRD, admit
 from tests.unit.http.served import Served
 
@@ -149,3 +151,23 @@ def test_jobs_are_seen_by_their_owner_while_they_see_what_the_job_names(served: 
             kinds = {row["kind"] for row in served.readers.connection().execute("SELECT kind FROM jobs")}
         # the alignment names both studies, the index job one
         assert kinds == ({"index", "align"} if seen else {"index"} if owner == "ann" else set()), owner
+
+
+def test_what_handlers_call_starts_no_threads_which_would_see_everything() -> None:
+    packages = (
+        "http",
+        "points",
+        "registration_objects",
+        "patients",
+        "alignment",
+        "relations",
+        "exams",
+        "access/sharing.py",
+    )
+    root = ROOT / "plugin" / "longitudinal"
+    for package in packages:
+        path = root / package
+        for file in [path] if path.is_file() else path.rglob("*.py"):
+            assert not re.search(
+                r"ThreadPoolExecutor|threading\.Thread\(|import asyncio", file.read_text()
+            ), file
