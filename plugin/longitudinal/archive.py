@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+GRANTS = 8
+"""The grants of a patient or a study are in the user metadata MetadataBase + 8."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parents:
@@ -116,3 +119,6 @@ class ArchiveReceiver(Protocol):
 
     def receive(self, file: bytes) -> Receipt:
         """Store a file of whatever content. Raises ArchiveFailed when the archive does not answer in time."""
+
+    def delete(self, orthanc_id: str) -> None:
+        """Delete an instance; one that is gone already is no error."""

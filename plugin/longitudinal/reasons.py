@@ -395,6 +395,7 @@ class UploadRefusal(ReasonCode):
         "Orthanc did not store the object, because of a filter or lack of space; `detail` has its message.",
     )
     ARCHIVE_FAILED = "archiveFailed", "Orthanc did not answer."
+    NOT_ALLOWED = "notAllowed", "You may not store objects of this patient or study."
 
 
 class FaultReason(ReasonCode):

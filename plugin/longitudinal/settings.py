@@ -3,7 +3,7 @@
 If a setting is unknown or wrong, the plugin does not start, and a message names the setting; Orthanc itself keeps running.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -47,6 +47,112 @@ class Acceptance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
         default=2.0, name="MostBlockSpreadMm"
     )
     least_mirror_ratio: Annotated[float, msgspec.Meta(ge=0, le=10)] = 1.03
+
+
+RoleName = Literal["viewer", "uploader", "reviewer", "auditor", "admin"]
+_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)]
+_Texts = Annotated[tuple[_Text, ...], msgspec.Meta(max_length=10_000)]
+# With a signature that only the holder of a private key can make; an HMAC's key is also that of whoever checks it.
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+
+
+class AccessRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="pascal"):
+    """Who has which roles, and for which studies. Rules only add: what no rule allows is denied.
+
+    Attributes
+    ----------
+    users
+        Names; a rule without users is for whoever has the claims.
+    claims
+        Claims of a token with their values, all of which it must have; a value in a list counts.
+    roles
+        What they may do.
+    everything
+        For all studies.
+    patients
+        For these patients, by PatientID.
+    studies
+        For these studies, by StudyInstanceUID or Orthanc id.
+    institutions
+        For studies with one of these as InstitutionName.
+    institution_claim
+        For studies whose InstitutionName is the value of this claim.
+    labels
+        For studies with one of these labels (Orthanc >= 1.12).
+    bridges
+        Whether a path may lead over registration objects in studies that they may not see.
+    """
+
+    roles: Annotated[tuple[RoleName, ...], msgspec.Meta(min_length=1, max_length=5)]
+    users: _Texts = ()
+    claims: dict[_Text, _Text] = {}
+    everything: bool = False
+    patients: _Texts = ()
+    studies: _Texts = ()
+    institutions: _Texts = ()
+    institution_claim: _Text | None = None
+    labels: _Texts = ()
+    bridges: bool = False
+
+
+class TokenSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="pascal"):
+    """Signed tokens (JWT, RFC 7519) that say who acts.
+
+    Attributes
+    ----------
+    keys
+        A JWKS file (RFC 7517) or a public key in PEM; read again once it has changed.
+    issuer, audience
+        What `iss` and `aud` must be.
+    algorithms
+        What may sign.
+    header
+        Where a proxy puts the token beside its service account; `Authorization: Bearer` serves where Orthanc's own
+        authentication is off.
+    name_claim
+        The claim with the user's name.
+    leeway_seconds
+        By how much clocks may differ.
+    """
+
+    keys: _Text
+    issuer: _Text
+    audience: _Text
+    algorithms: Annotated[tuple[Algorithm, ...], msgspec.Meta(min_length=1)] = ("RS256", "ES256")
+    header: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9-]+$", max_length=100)] = "X-Imaging-Token"
+    name_claim: _Text = "sub"
+    leeway_seconds: Annotated[int, msgspec.Meta(ge=0, le=60)] = 5
+
+
+class BreakGlass(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="pascal"):
+    """Who may open a patient in an emergency, and for how long."""
+
+    roles: Annotated[tuple[RoleName, ...], msgspec.Meta(min_length=1, max_length=5)] = ("reviewer",)
+    hours: Annotated[int, msgspec.Meta(ge=1, le=168)] = 4
+
+
+class AccessSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="pascal"):
+    """Who may see what; without this section everybody whom Orthanc lets in may do everything.
+
+    Attributes
+    ----------
+    rules
+        Who has which roles for which studies.
+    tokens
+        How tokens are checked; without it none counts.
+    service_accounts
+        RegisteredUsers that act for whoever their token names, and for nobody without one.
+    break_glass
+        Emergencies; without it there are none.
+    hidden_attributes
+        By role, keywords of attributes that the answers of /imaging and QIDO leave out.
+    """
+
+    rules: Annotated[tuple[AccessRule, ...], msgspec.Meta(max_length=100_000)] = ()
+    tokens: TokenSettings | None = None
+    service_accounts: _Texts = ()
+    break_glass: BreakGlass | None = None
+    hidden_attributes: dict[RoleName, _Texts] = {}
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="pascal"):
@@ -99,6 +205,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
         Other names of this machine, needed if Orthanc does not ask for a password.
     allowed_frame_ancestors
         Origins of other sites whose pages may show the plugin's pages, including OHIF, in a frame.
+    access
+        Who may see what (docs/access.md). If it is there and anything is wrong, every request is refused.
     """
 
     root: _Root = "/imaging"
@@ -129,6 +237,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     allowed_origins: tuple[_Origin, ...] = ()
     allowed_hosts: tuple[_Host, ...] = ()
     allowed_frame_ancestors: tuple[_Origin, ...] = ()
+    access: AccessSettings | None = None
 
 
 def read_settings(configuration: dict[str, Any]) -> Settings:
@@ -152,6 +261,37 @@ def read_settings(configuration: dict[str, Any]) -> Settings:
             msgspec.convert(value, known[name].type)
         except msgspec.ValidationError as error:
             wrong.append(f'"{SECTION}.{name}": {error}')
+    if "Access" in section and section["Access"] is None:
+        wrong.append(
+            f'"{SECTION}.Access" must be a JSON object; leave it out where nothing is to be restricted'
+        )
     if wrong:
         raise InvalidSettings("; ".join(wrong))
-    return msgspec.convert(section, Settings)
+    settings = msgspec.convert(section, Settings)
+    if settings.access is not None:
+        _check_access(settings.access)
+    return settings
+
+
+_OF_STUDIES = frozenset({"viewer", "uploader", "reviewer"})
+
+
+def _check_access(access: AccessSettings) -> None:
+    """What types do not say. Raises InvalidSettings."""
+    wrong = []
+    for number, rule in enumerate(access.rules):
+        where = f'"{SECTION}.Access.Rules[{number}]"'
+        which = (rule.patients, rule.studies, rule.institutions, rule.institution_claim, rule.labels)
+        if not rule.users and not rule.claims:
+            wrong.append(f"{where} is for nobody: give Users or Claims")
+        if _OF_STUDIES.isdisjoint(rule.roles):
+            if rule.everything or any(which):
+                wrong.append(f"{where} names studies, but none of its roles is one for studies")
+        elif rule.everything == any(which):
+            wrong.append(f"{where} must name studies, or have Everything, and not both")
+        if rule.claims and access.tokens is None:
+            wrong.append(f"{where} has Claims, but there is no Access.Tokens to check them")
+    if access.service_accounts and access.tokens is None:
+        wrong.append(f'"{SECTION}.Access.ServiceAccounts" act by tokens, but there is no Access.Tokens')
+    if wrong:
+        raise InvalidSettings("; ".join(wrong[:20]))

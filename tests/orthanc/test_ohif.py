@@ -69,6 +69,7 @@ def test_it_is_served_where_the_settings_say(start_orthanc: StartOrthanc) -> Non
         "ohif": "/viewers/v3",
         "dicomWeb": "/web",
         "wado": "/uri",
+        "qido": "/web",
     }
 
 

@@ -1,4 +1,4 @@
-"""Who acts: a name counts only where a password was checked against it.
+"""Who acts: a name counts only where a password, or the signature of a token, was checked against it.
 
 Orthanc checks Basic credentials before a request reaches us. Of a POSTed form, however, it hands us the headers of each
 part, which whoever wrote the form chose; and where authentication is off it checks nothing at all.
@@ -6,7 +6,7 @@ part, which whoever wrote the form chose; and where authentication is off it che
 
 import base64
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -19,19 +19,27 @@ class How(StrEnum):
     """How it is known who acts."""
 
     PASSWORD = "password"
+    TOKEN = "token"
     UNKNOWN = "unknown"
+
+
+Claims = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: a user by name, or `NOBODY`, whose name is empty."""
+    """Who acts: a user by name, or `NOBODY`, whose name is empty.
+
+    `claims` are those of the token, sorted by name, each with its values as text.
+    """
 
     name: str
     how: How
+    claims: Claims = ()
 
     @property
     def is_verified(self) -> bool:
-        """Whether this is a user whose password was checked."""
+        """Whether this is a user whose password or token was checked."""
         return self.how is not How.UNKNOWN
 
 
@@ -66,6 +74,10 @@ class Users:
         kind, _, credentials = authorization.partition(" ")
         if not self.is_required or kind.lower() != "basic":
             return NOBODY
+        return self.of_password(credentials)
+
+    def of_password(self, credentials: str) -> Actor:
+        """Whose name and password Basic credentials have, whether or not Orthanc asks for them."""
         try:
             given = base64.b64decode(credentials.strip(), validate=True)
         except ValueError:
@@ -76,6 +88,51 @@ class Users:
             if hmac.compare_digest(given, f"{name}:{password}".encode("utf-8", "surrogatepass"))
         ]
         return Actor(found[0], How.PASSWORD) if len(found) == 1 else NOBODY
+
+
+TokenReader = Callable[[str], Actor]
+"""Who a token names: `NOBODY` where it does not count."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who acts where access is restricted: by password, by token, or by a token beside a proxy's service account.
+
+    Parameters
+    ----------
+    users
+        Orthanc's own. Their passwords are checked here, whether or not Orthanc does so too.
+    read_token
+        None where no tokens count.
+    header
+        Of a token beside a service account, in lower case.
+    """
+
+    users: Users
+    read_token: TokenReader | None = None
+    header: str = ""
+    service_accounts: frozenset[str] = frozenset()
+
+    def actor(self, headers: Mapping[str, str]) -> Actor:
+        """Who sends a request with these headers (lower-case names), which must be those of the request as a whole.
+
+        A service account is nobody by itself, and anybody else who sends a token beside a password is nobody.
+        """
+        kind, _, credentials = headers.get("authorization", "").partition(" ")
+        token = headers.get(self.header) if self.header else None
+        if kind.lower() == "bearer":
+            is_alone = token is None and self.read_token is not None and not self.users.is_required
+            return self._of_token(credentials.strip()) if is_alone else NOBODY
+        if kind.lower() != "basic":
+            return NOBODY
+        actor = self.users.of_password(credentials)
+        if not actor.is_verified or (actor.name in self.service_accounts) == (token is None):
+            return NOBODY
+        return actor if token is None else self._of_token(token.strip())
+
+    def _of_token(self, token: str) -> Actor:
+        actor = NOBODY if self.read_token is None else self.read_token(token)
+        return NOBODY if actor.name in self.service_accounts else actor
 
 
 def read_users(configuration: Mapping[str, Any]) -> Users:

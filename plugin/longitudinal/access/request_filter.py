@@ -39,6 +39,11 @@ class Incoming:
     path: str
     headers: Mapping[str, str]
 
+    @property
+    def is_form(self) -> bool:
+        """Whether its body is a form, which Orthanc takes apart where it is POSTed."""
+        return self.headers.get("content-type", "").strip().lower().startswith(_FORM)
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -133,8 +138,7 @@ class RequestFilter:
     def _of_forms(self, request: Incoming) -> str | None:
         """Orthanc takes a POSTed form apart, and each part comes with headers that whoever wrote the form chose."""
         root = self._rules.root
-        is_form = request.headers.get("content-type", "").strip().lower().startswith(_FORM)
-        if request.method != "POST" or not is_form or not (request.path + "/").startswith(f"{root}/"):
+        if request.method != "POST" or not request.is_form or not (request.path + "/").startswith(f"{root}/"):
             return None
         if request.path.rstrip("/") == f"{root}/uploads":
             return None

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from longitudinal.access.identity import read_users
+from longitudinal.access.gate import Own
+from longitudinal.access.identity import Users, read_users
 from longitudinal.access.keyring import Keyring
 from longitudinal.dicom.stored_values import STORED_VALUE_TAGS
 from longitudinal.dicom.suv import SUV_TAGS
+from longitudinal.host.access_services import AccessServices, roots_of
+from longitudinal.host.dicom_web import search_of
 from longitudinal.host.index_services import IndexServices
 from longitudinal.host.loopback import Loopback
 from longitudinal.host.ohif import OhifHost
@@ -73,6 +76,7 @@ class Plugin:
     rest: RestHost
     ohif: OhifHost
     page: StaticHost
+    access: AccessServices | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ class _Storage:
     archive: OrthancArchive
     inventory: OrthancInventory
     loopback: Loopback
+    keyring: Keyring
     statements: Statements
     ingest: Ingest
     annotations: Annotations
@@ -117,9 +122,14 @@ def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
     )  # fmt: skip
     ohif = OhifHost(settings, configuration)
     admission = Admission(int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS)))
-    services, registration = _services(settings, storage, indexing, ohif.root, admission)
     users = read_users(configuration)
-    page = PageFiles(_PAGE, settings.root, settings.allowed_frame_ancestors)
+    access = _access(settings, configuration, storage, users, ohif.root)
+    services, registration = _services(
+        settings, configuration, storage, indexing, ohif.root, admission, access
+    )
+    page = PageFiles(
+        _PAGE, settings.root, settings.allowed_frame_ancestors, is_restricted=settings.access is not None
+    )
     guarded = Guarded(settings.allowed_frame_ancestors)
     return Plugin(
         root=settings.root,
@@ -130,11 +140,28 @@ def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
         reverify=storage.reverify,
         indexing=indexing,
         registration=registration,
-        filter=FilterHost(settings, configuration, users),
-        rest=RestHost(settings.root, build_router(services), admission, users, guarded),
+        filter=FilterHost(settings, configuration, users, None if access is None else access.gate),
+        rest=RestHost(
+            settings.root, build_router(services), admission, users, guarded, None if access is None else access.identity
+        ),
         ohif=ohif,
         page=StaticHost(f"{settings.root}/app", page.answer, page.headers),
-    )
+        access=access,
+    )  # fmt: skip
+
+
+def _access(
+    settings: Settings, configuration: dict[str, Any], of: _Storage, users: Users, ohif_root: str | None
+) -> AccessServices | None:
+    """Who may see what; None where the settings do not say."""
+    if settings.access is None:
+        return None
+    own = Own(settings.root, () if ohif_root is None else (ohif_root,))
+    access = AccessServices(
+        settings.access, users, of.keyring, of.archive, of.loopback, of.readers, of.inventory, own, roots_of(configuration)
+    )  # fmt: skip
+    of.annotations.listeners.append(access.changed)
+    return access
 
 
 def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
@@ -160,6 +187,7 @@ def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
         archive=archive,
         inventory=inventory,
         loopback=Loopback(configuration, settings.metadata_base),
+        keyring=keyring,
         statements=statements,
         ingest=Ingest(writer, believed, StoredObjects(believed, inventory), wake.set),
         annotations=annotations,
@@ -169,7 +197,13 @@ def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
 
 
 def _services(
-    settings: Settings, of: _Storage, indexing: IndexServices, ohif_root: str | None, admission: Admission
+    settings: Settings,
+    configuration: dict[str, Any],
+    of: _Storage,
+    indexing: IndexServices,
+    ohif_root: str | None,
+    admission: Admission,
+    access: AccessServices | None,
 ) -> tuple[Services, RegistrationServices]:
     """What the routes need, and what does registrations."""
     repair = Repair(of.readers, of.ingest, of.annotations)
@@ -225,6 +259,8 @@ def _services(
         receiver=of.loopback,
         admission=admission,
         versions=read_versions,
+        access=None if access is None else access.access,
+        search=search_of(configuration),
     )
     return services, registration
 

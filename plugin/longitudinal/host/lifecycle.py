@@ -3,10 +3,12 @@
 import json
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import orthanc
 
+from longitudinal.errors import InvalidSettings
 from longitudinal.host.callbacks import immortal
 from longitudinal.host.composition import Plugin, compose
 from longitudinal.host.explorer import extend_explorer
@@ -15,6 +17,7 @@ from longitudinal.settings import read_settings
 
 LOGGER = logging.getLogger(__name__)
 
+OpenGate = Callable[[Callable[..., bool]], None]
 _LEVELS = {
     orthanc.ResourceType.PATIENT: "patients",
     orthanc.ResourceType.STUDY: "studies",
@@ -23,8 +26,13 @@ _LEVELS = {
 }
 
 
-def start() -> None:
+def start(open_gate: OpenGate | None = None) -> None:
     """Read the settings, wire everything, register it. Called once, from main.py.
+
+    Parameters
+    ----------
+    open_gate
+        Where access is restricted: main.py's filter refuses everything before this is called with ours.
 
     Raises
     ------
@@ -33,7 +41,12 @@ def start() -> None:
     """
     forward_logging()
     configuration = json.loads(orthanc.GetConfiguration())
-    _Lifecycle(compose(read_settings(configuration), configuration)).register()
+    settings = read_settings(configuration)
+    if (open_gate is None) != (settings.access is None):
+        raise InvalidSettings(
+            'the settings have something like a section "Access", but not Longitudinal.Access: look at how it is spelled'
+        )
+    _Lifecycle(compose(settings, configuration)).register(open_gate)
 
 
 class _Lifecycle:
@@ -42,17 +55,20 @@ class _Lifecycle:
     def __init__(self, plugin: Plugin) -> None:
         self._plugin = plugin
 
-    def register(self) -> None:
+    def register(self, open_gate: OpenGate | None) -> None:
         """Hook into Orthanc. The writer runs from here on; in-process reads wait for ORTHANC_STARTED."""
         plugin = self._plugin
         plugin.writer.start()
         orthanc.RegisterOnStoredInstanceCallback(immortal(self._on_stored))
         orthanc.RegisterOnChangeCallback(immortal(self._on_change))
-        plugin.filter.register()
+        if open_gate is None:
+            plugin.filter.register()
         plugin.page.register()  # before the routes of the same root: the first that matches answers
         plugin.rest.register()
         plugin.ohif.register()
-        extend_explorer(plugin.root)
+        extend_explorer(plugin.root, is_restricted=plugin.access is not None)
+        if open_gate is not None:  # last: whatever failed before leaves the gate closed
+            open_gate(plugin.filter.lets_in)
 
     def _on_stored(self, _: Any, orthanc_id: str) -> None:
         # Of the instance itself nothing is used: for one that was there already it is the file that was not taken.
@@ -61,6 +77,8 @@ class _Lifecycle:
     def _on_change(self, change: int, level: int, orthanc_id: str) -> None:
         if change == orthanc.ChangeType.DELETED:
             self._plugin.ingest.deleted(_LEVELS[level], orthanc_id)
+            if self._plugin.access is not None:
+                self._plugin.access.changed(orthanc_id)
         elif change == orthanc.ChangeType.UPDATED_METADATA:
             self._plugin.annotations.refresh(orthanc_id)
         elif change == orthanc.ChangeType.ORTHANC_STARTED:
@@ -69,6 +87,8 @@ class _Lifecycle:
             self._stop()
 
     def _start(self) -> None:
+        if self._plugin.access is not None:
+            self._plugin.access.start()
         self._plugin.reverify.start()
         self._plugin.indexing.start()
         self._plugin.registration.start()
@@ -76,6 +96,8 @@ class _Lifecycle:
     def _stop(self) -> None:
         plugin = self._plugin
         plugin.rest.stop()
+        if plugin.access is not None:
+            plugin.access.stop()
         plugin.reverify.stop()
         plugin.registration.stop()
         plugin.indexing.stop()

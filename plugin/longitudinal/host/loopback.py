@@ -11,7 +11,7 @@ from typing import Any
 
 import orthanc
 
-from longitudinal.archive import Parents, Receipt
+from longitudinal.archive import GRANTS, Parents, Receipt
 from longitudinal.errors import ArchiveFailed, InstanceGone
 
 _SECONDS = 20.0
@@ -105,6 +105,10 @@ class Loopback:
     def change_attempts(self, study: str, change: Callable[[str | None], str]) -> None:
         """Replace what is said about a study's failed alignments, with the same care."""
         self._change_metadata(f"/studies/{study}/metadata/{self._metadata + 1}", change)
+
+    def change_grants(self, level: str, resource: str, change: Callable[[str | None], str]) -> None:
+        """Replace the grants of a patient or a study, with the same care."""
+        self._change_metadata(f"/{level}/{resource}/metadata/{self._metadata + GRANTS}", change)
 
     def _change_metadata(self, path: str, change: Callable[[str | None], str]) -> None:
         status = 0

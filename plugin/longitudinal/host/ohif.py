@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from longitudinal.errors import InvalidSettings
+from longitudinal.host.access_services import roots_of
 from longitudinal.host.static_host import StaticHost
 from longitudinal.http.headers import Guarded
 from longitudinal.ohif.site import Roots, Site
@@ -41,7 +42,7 @@ class OhifHost:
         # Orthanc's default is to compress every answer; ours are compressed already where it does not
         compresses = bool(configuration.get("HttpCompressionEnabled", True))
         try:
-            roots = _roots(settings.root, settings.ohif_root, configuration)
+            roots = _roots(settings.ohif_root, configuration, settings)
             self._site = Site(app, roots, sends_compressed=not compresses)
         except (OSError, KeyError, msgspec.MsgspecError) as error:
             if settings.ohif_path is not None:
@@ -65,9 +66,8 @@ class OhifHost:
             LOGGER.info("OHIF %s is at %s/", self._site.version, self.root)
 
 
-def _roots(imaging: str, ohif: str, configuration: dict[str, Any]) -> Roots:
-    """Where the DICOMweb plugin is, by its own settings."""
-    section = configuration.get("DicomWeb")
-    section = section if isinstance(section, dict) else {}
-    dicom_web, wado = section.get("Root", "/dicom-web/"), section.get("WadoRoot", "/wado")
-    return Roots(imaging, ohif, f"/{str(dicom_web).strip('/')}", f"/{str(wado).strip('/')}")
+def _roots(ohif: str, configuration: dict[str, Any], settings: Settings) -> Roots:
+    """Where the DICOMweb plugin is, by its own settings; where access is restricted, ours searches."""
+    roots = roots_of(configuration)
+    qido = roots.dicom_web if settings.access is None else f"{settings.root}/dicom-web"
+    return Roots(settings.root, ohif, roots.dicom_web, roots.wado, qido)

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import orthanc
 
-from longitudinal.archive import Parents, StoredFile
+from longitudinal.archive import GRANTS, Parents, StoredFile
 
 
 class _Attachment(msgspec.Struct, frozen=True):
@@ -126,6 +126,10 @@ class OrthancArchive:
     def attempts(self, study: str) -> str | None:
         """The same of a study."""
         return _text(f"/studies/{study}/metadata/{self._metadata + 1}")
+
+    def grants(self, level: str, resource: str) -> str | None:
+        """Who may see a patient or a study beyond what the settings say."""
+        return _text(f"/{level}/{resource}/metadata/{self._metadata + GRANTS}")
 
 
 class BelievedArchive(OrthancArchive):

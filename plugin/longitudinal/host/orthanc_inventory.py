@@ -32,6 +32,11 @@ class OrthancInventory:
         page: list[str] = json.loads(orthanc.RestApiGet(f"/studies?since={since}&limit={limit}"))
         return page
 
+    def resources(self, level: str, since: int, limit: int) -> list[str]:
+        """A page of the ids of a level, "patients" or "studies"."""
+        page: list[str] = json.loads(orthanc.RestApiGet(f"/{level}?since={since}&limit={limit}"))
+        return page
+
     def study(self, orthanc_id: str) -> ArchivedStudy:
         """One study with the tags of its patient; dates as the index keeps them."""
         found = _get(f"/studies/{orthanc_id}", orthanc_id)

@@ -7,6 +7,7 @@ from typing import Any
 
 import orthanc
 
+from longitudinal.access.gate import Gate
 from longitudinal.access.hosts import Origin
 from longitudinal.access.identity import Users
 from longitudinal.access.request_filter import Incoming, RequestFilter, Rules
@@ -17,11 +18,20 @@ LOGGER = logging.getLogger(__name__)
 
 
 class FilterHost:
-    """Has Orthanc ask about each request. The plugin's own calls, with Orthanc's token, are not asked about."""
+    """Has Orthanc ask about each request. The plugin's own calls, with Orthanc's token, are not asked about.
 
-    def __init__(self, settings: Settings, configuration: Mapping[str, Any], users: Users) -> None:
+    Parameters
+    ----------
+    gate
+        Who is let in, where access is restricted; None where everybody is whom Orthanc lets in.
+    """
+
+    def __init__(
+        self, settings: Settings, configuration: Mapping[str, Any], users: Users, gate: Gate | None = None
+    ) -> None:
         self._filter = RequestFilter(_rules(settings, configuration, users))
         self._is_open = not users.is_required
+        self._gate = gate
         self._get = orthanc.HttpMethod.GET
         self._names = {getattr(orthanc.HttpMethod, name): name for name in ("GET", "POST", "PUT", "DELETE")}
 
@@ -30,14 +40,17 @@ class FilterHost:
         if not hasattr(orthanc, "RegisterIncomingHttpRequestFilter"):
             LOGGER.error("This Orthanc cannot filter requests: pages of other sites can write to it")
             return
-        orthanc.RegisterIncomingHttpRequestFilter(immortal(self._lets_in))
+        orthanc.RegisterIncomingHttpRequestFilter(immortal(self.lets_in))
 
-    def _lets_in(self, uri: str, **request: Any) -> bool:
+    def lets_in(self, uri: str, **request: Any) -> bool:
+        """Whether a request may go on; Orthanc calls this with what it knows of it."""
         method = request["method"]
-        if method == self._get and not self._is_open:
+        if method == self._get and not self._is_open and self._gate is None:
             return True
         incoming = Incoming(self._names.get(method, str(method)), uri, request["headers"])
         refusal = self._filter.refusal(incoming)
+        if refusal is None and self._gate is not None:
+            refusal = self._gate.refusal(incoming, request.get("get") or {})
         if refusal is None:
             return True
         LOGGER.warning("Refused %s %r of %s: %s", incoming.method, uri[:200], request.get("ip"), refusal)
@@ -49,7 +62,8 @@ def _rules(settings: Settings, configuration: Mapping[str, Any], users: Users) -
     origins = (Origin.read(origin) for origin in settings.allowed_origins)
     return Rules(
         root=settings.root,
-        checks_host=not users.is_required,
+        # where access is restricted, no page can do anything without a name and a password
+        checks_host=not users.is_required and settings.access is None,
         own_names=lambda: _own_names(configuration),
         allowed_hosts=frozenset(name.lower().removesuffix(".") for name in settings.allowed_hosts),
         allowed_origins=frozenset(origin for origin in origins if origin is not None),

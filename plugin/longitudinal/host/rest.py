@@ -5,7 +5,7 @@ of our routes run in a pool with stacks of 8 MB.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
@@ -14,7 +14,7 @@ from urllib.parse import unquote, unquote_plus
 
 import orthanc
 
-from longitudinal.access.identity import NOBODY, Users
+from longitudinal.access.identity import NOBODY, Actor, Identity, Users
 from longitudinal.errors import LongitudinalError
 from longitudinal.host.callbacks import immortal
 from longitudinal.http.admission import Admission
@@ -23,6 +23,7 @@ from longitudinal.http.headers import Guarded
 from longitudinal.http.problem import response_of
 from longitudinal.http.router import Router
 
+ActorOf = Callable[[Mapping[str, str]], Actor]
 _OK = 200
 _BAD_REQUEST = 400
 _METHOD_NOT_ALLOWED = 405
@@ -38,16 +39,20 @@ class RestHost:
         loopback. The next request gets 503 at once.
     users
         Whose names count.
+    identity
+        Who sends a request, where access is restricted; None where it is not.
     guarded
         Headers of every answer.
     """
 
     def __init__(
-        self, root: str, router: Router, admission: Admission, users: Users, guarded: Guarded
-    ) -> None:
+        self, root: str, router: Router, admission: Admission, users: Users, guarded: Guarded,
+        identity: Identity | None = None,
+    ) -> None:  # fmt: skip
         self._root = root
         self._guarded = guarded
         self._users = users
+        self._actor_of = _by_password(users) if identity is None else identity.actor
         self._router = router
         self._admission = admission
         self._labels_errors = _labels_errors()
@@ -74,7 +79,7 @@ class RestHost:
         _send(output, response, self._guarded.headers(response), self._labels_errors)
 
     def _answer(self, uri: str, raw: dict[str, Any]) -> Response:
-        request = _read(uri[len(self._root) :], raw, self._users)
+        request = _read(uri[len(self._root) :], raw, self._actor_of)
         try:
             route, values = self._router.admit(request, self._users)
         except LongitudinalError as error:
@@ -83,7 +88,11 @@ class RestHost:
             return self._pool.submit(self._router.run, route, values, request).result()
 
 
-def _read(path: str, raw: dict[str, Any], users: Users) -> Request:
+def _by_password(users: Users) -> ActorOf:
+    return lambda headers: users.actor(headers.get("authorization", ""))
+
+
+def _read(path: str, raw: dict[str, Any], actor_of: ActorOf) -> Request:
     headers = raw.get("headers", {})
     request = Request(
         method=raw["method"],
@@ -92,9 +101,7 @@ def _read(path: str, raw: dict[str, Any], users: Users) -> Request:
         headers=headers,
         body=bytes(raw.get("body", b"")),
     )
-    return replace(
-        request, actor=NOBODY if request.is_form_part else users.actor(headers.get("authorization", ""))
-    )
+    return replace(request, actor=NOBODY if request.is_form_part else actor_of(headers))
 
 
 def _decoded(path: str) -> str:

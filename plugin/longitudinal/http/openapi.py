@@ -8,6 +8,7 @@ from typing import Any, get_args
 import msgspec
 
 from longitudinal import __version__
+from longitudinal.access.roles import Need
 from longitudinal.errors import (
     BodyTooLarge,
     Busy,
@@ -26,7 +27,7 @@ from longitudinal.http.router import Route
 
 _BYTES = "application/octet-stream"
 # First segments of the routes about the plugin itself; every other one is a topic of its own.
-_ABOUT = frozenset({"", "health", "openapi.json", "docs"})
+_ABOUT = frozenset({"", "health", "openapi.json", "docs", "me"})
 # Values of a path are identifiers, except these.
 _IN_PATH = {"index": {"type": "integer", "minimum": 0, "maximum": 999_999_999}}
 _REFERENCE = "#/components/schemas/{name}"
@@ -42,7 +43,7 @@ def errors_of(route: Route) -> list[type[LongitudinalError]]:
         found += _WITH_QUERY
     if route.body is not None:
         found += _WITH_BODY
-    if route.method != "GET":
+    if route.method != "GET" or route.need != Need.ANY:
         found.append(Forbidden)
     return list(dict.fromkeys(found))
 

@@ -13,6 +13,7 @@ INDEX = "timeline/index.html"
 # end, as Orthanc drops that slash before we see it; so "app/" before a path may come once too often.
 PREFIX = "app/"
 _ROOT = b"{{root}}"
+_ACCESS = b"{{access}}"
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
     "worker-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -30,6 +31,8 @@ class PageFiles:
         Where the plugin's routes live, handed to the page.
     ancestors
         Origins that may show the page in a frame.
+    is_restricted
+        Whether the page shows who is logged in.
 
     Attributes
     ----------
@@ -37,14 +40,17 @@ class PageFiles:
         Of every answer.
     """
 
-    def __init__(self, folder: Path, root: str, ancestors: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, root: str, ancestors: Sequence[str] = (), *, is_restricted: bool = False
+    ) -> None:
         self.headers = {
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "same-origin",
             "Content-Security-Policy": _POLICY + frame_ancestors(ancestors),
         }
         self._files = static_folder(folder, self.headers)
-        page = (folder / INDEX).read_bytes().replace(_ROOT, escape(root).encode())
+        access = b"restricted" if is_restricted else b"open"
+        page = (folder / INDEX).read_bytes().replace(_ROOT, escape(root).encode()).replace(_ACCESS, access)
         self._files[INDEX] = static_bytes(page, CONTENT_TYPES[".html"], headers=self.headers)
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Response:

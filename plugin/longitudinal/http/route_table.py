@@ -10,8 +10,10 @@ from longitudinal.http.refinements import Refinements
 from longitudinal.http.reslices import Reslices
 from longitudinal.http.router import Limits, Router
 from longitudinal.http.routes.about import Versions, about_routes
+from longitudinal.http.routes.access import Access, access_routes
 from longitudinal.http.routes.alignments import alignment_routes
 from longitudinal.http.routes.diameters import diameter_routes
+from longitudinal.http.routes.dicom_web import Search, dicom_web_routes
 from longitudinal.http.routes.documentation import with_documentation
 from longitudinal.http.routes.header import header_routes
 from longitudinal.http.routes.images import image_routes
@@ -60,6 +62,10 @@ class Services:
     ----------
     ohif_root
         Where OHIF is served; None where it is not.
+    access
+        Who may see what; None where nothing is restricted.
+    search
+        Asks the DICOMweb plugin; None where there is none.
     """
 
     settings: Settings
@@ -83,6 +89,8 @@ class Services:
     receiver: ArchiveReceiver
     admission: Admission
     versions: Callable[[], Versions]
+    access: Access | None = None
+    search: Search | None = None
 
 
 def build_router(of: Services) -> Router:
@@ -92,6 +100,8 @@ def build_router(of: Services) -> Router:
     progress = IndexProgress(readers, catalogue, of.inventory, queue)
     routes = [
         *about_routes(settings.root, readers, of.writer, queue, of.completeness, of.statements, of.versions),
+        *access_routes(of.access),
+        *dicom_web_routes(readers, lookup, of.search),
         *index_routes(lookup, queue, aligning, progress),
         *alignment_routes(lookup, aligning),
         *job_routes(queue),
@@ -113,4 +123,5 @@ def build_router(of: Services) -> Router:
         *upload_routes(of.receiver, settings.max_upload),
     ]
     described = with_documentation(settings.root, routes, settings.allowed_frame_ancestors)
-    return Router(described, Limits(settings.max_body, settings.max_upload))
+    policy = None if of.access is None else of.access.policy
+    return Router(described, Limits(settings.max_body, settings.max_upload), policy)

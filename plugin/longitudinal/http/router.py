@@ -1,10 +1,13 @@
 """The table of routes, and the one way from a request to its handler.
 
 The router decodes query and body by the types that a route declares, checks the size of the body, and hands its handler a
-`Call` of exactly these types; mypy holds both ends together.
+`Call` of exactly these types; mypy holds both ends together. Where access is restricted it checks that the caller has
+the role a route needs, and while the handler runs the caller sees only the studies they have that role for
+(`longitudinal.sight`).
 """
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import UnionType
@@ -13,11 +16,21 @@ from urllib.parse import unquote
 
 import msgspec
 
+from longitudinal.access.gate import wait_out
 from longitudinal.access.identity import Actor, Users
+from longitudinal.access.policy import Policy
+from longitudinal.access.roles import Need
 from longitudinal.errors import Forbidden, LongitudinalError, MethodNotAllowed, NotFound
 from longitudinal.http.exchange import Request, Response
+from longitudinal.http.hidden import without
 from longitudinal.http.parse import check_size, parse_json, parse_query
 from longitudinal.http.problem import response_of
+from longitudinal.sight import Sight, seeing
+
+_BAD_REQUEST = 400
+# Questions that are too long for an address, and change nothing.
+_ASKED_BY_POST = ("/points/", "/overlays")
+_AUDIT = "/audit"
 
 # Names of a path whose value may hold slashes: a PatientID is any text.
 _TEXTS = frozenset({"patient"})
@@ -63,6 +76,7 @@ class Details(TypedDict, total=False):
     takes_forms: bool
     calls_back: bool
     also: tuple[str, ...]
+    need: Need
 
 
 class Route:
@@ -92,6 +106,8 @@ class Route:
         Whether it holds a second HTTP thread of Orthanc by calling it over loopback.
     also
         Media types that the answer may have instead, as the request prefers.
+    need
+        What its caller needs where access is restricted; without one stated as `_need_of` has it.
     """
 
     @overload
@@ -137,6 +153,14 @@ class Route:
         self.takes_forms = details.get("takes_forms", False)
         self.calls_back = details.get("calls_back", False)
         self.also = details.get("also", ())
+        self.need = details.get("need", _need_of(method, path))
+
+
+def _need_of(method: str, path: str) -> Need:
+    """What a route needs that states nothing: to view for what reads, to review for the rest."""
+    if path == _AUDIT or path.startswith(f"{_AUDIT}/"):
+        return Need.AUDIT
+    return Need.VIEW if method == "GET" or path.startswith(_ASKED_BY_POST) else Need.REVIEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +172,20 @@ class Limits:
 
 
 class Router:
-    """Finds the route of a request and runs it; every error becomes a response."""
+    """Finds the route of a request and runs it; every error becomes a response.
 
-    def __init__(self, routes: Sequence[Route], limits: Limits = Limits()) -> None:
+    Parameters
+    ----------
+    policy
+        Who may do what; None where access is not restricted.
+    """
+
+    def __init__(
+        self, routes: Sequence[Route], limits: Limits = Limits(), policy: Policy | None = None
+    ) -> None:
         self.routes = tuple(routes)
         self._limits = limits
+        self._policy = policy
         self._exact: dict[str, dict[str, Route]] = {}
         self._patterns: list[tuple[re.Pattern[str], dict[str, Route]]] = []
         by_path: dict[str, dict[str, Route]] = {}
@@ -201,14 +234,33 @@ class Router:
         NotFound, MethodNotAllowed
             As of `find`.
         Forbidden
-            It writes, and the sender is not known.
+            It writes, and the sender is not known; or the sender has not the role it needs for anything at all.
         """
         route, values = self.find(request.method, request.path)
-        _check_actor(route, request, users)
+        if self._policy is None:
+            _check_actor(route, request, users)
+        elif not self._policy.allows(request.actor, route.need):
+            raise Forbidden(
+                f"this needs a role to {route.need}, which {request.actor.name or 'nobody'} has not"
+            )
         return route, values
 
     def run(self, route: Route, values: dict[str, str], request: Request) -> Response:
         """Decode what the route declares and run its handler; whatever is raised is a response too."""
+        began, sight = time.monotonic(), self._sight(route, request)
+        with seeing(sight):
+            response = self._handled(route, values, request)
+        if sight is None:
+            return response
+        if response.status >= _BAD_REQUEST:
+            wait_out(began)
+        return without(response, sight.hides)
+
+    def _sight(self, route: Route, request: Request) -> Sight | None:
+        """What the caller sees while the handler runs; None: everything."""
+        return None if self._policy is None else self._policy.sight(request.actor, route.need)
+
+    def _handled(self, route: Route, values: dict[str, str], request: Request) -> Response:
         try:
             answer = route.handler(self._decode(route, request), **values)
             if isinstance(answer, Response):

@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from longitudinal.errors import Conflict, NotFound, SidecarUnavailable, TooManyJobs
+from longitudinal.jobs.limits import limited
 from longitudinal.jobs.queue_memory import QueueMemory
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables import jobs as table
 from longitudinal.sidecar.tables.facts import BACKFILL_PAUSED, read_fact, write_fact
 from longitudinal.sidecar.tables.jobs import Job, JobRequest, JobState, Priority
 from longitudinal.sidecar.writer import Task, Writer
+from longitudinal.sight import current_sight, seeing
 
 T = TypeVar("T")
 
@@ -68,6 +70,7 @@ class JobQueue:
             Too many jobs of the owner wait already; none of these is queued.
         """
         owners = {request.owner for request in requests if request.priority >= Priority.ASKED}
+        requests = [limited(self._readers, request) for request in requests]
 
         def enqueue(connection: sqlite3.Connection) -> list[str] | None:
             if _have_enough(connection, owners):
@@ -78,6 +81,8 @@ class JobQueue:
         ids = self._write(enqueue)
         if ids is None:
             raise _too_many()
+        if (sight := current_sight()) is not None:
+            sight.joined.update(ids)  # whose they are or not, who asked for them may follow them
         self._wake()
         return ids
 
@@ -122,8 +127,9 @@ class JobQueue:
         return table.read_jobs(self._readers.connection(), state, limit, offset)
 
     def latest(self, kind: str, subject: str) -> Job | None:
-        """The newest job of a kind about a subject."""
-        return table.latest_job(self._readers.connection(), kind, subject)
+        """The newest job of a kind about a subject, whoever asked for it: what a visible study waits for is no secret."""
+        with seeing(None):
+            return table.latest_job(self._readers.connection(), kind, subject)
 
     def counts(self) -> dict[str, int]:
         """How many are queued and running."""
@@ -219,7 +225,8 @@ class JobQueue:
         """
         if job.priority >= Priority.ASKED or self._memory.ways_given(job) >= _MOST_WAYS:
             return False
-        return table.is_waiting_above(self._readers.connection(), kinds, job.priority)
+        with seeing(None):  # of a job that itself may not see everything
+            return table.is_waiting_above(self._readers.connection(), kinds, job.priority)
 
     def is_cancelled(self, run: Job) -> bool:
         """Whether a running job was cancelled."""

@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from longitudinal.errors import LongitudinalError, SidecarUnavailable
+from longitudinal.jobs.limits import sight_of
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.sidecar.tables.jobs import Job, JobState, Priority
+from longitudinal.sight import seeing
 
 LOGGER = logging.getLogger(__name__)
 
@@ -220,7 +222,8 @@ class Supervisor:
     def _do(self, job: Job) -> None:
         context = JobContext(job, self._queue, self._stop, self._is_receiving, frozenset(self._handlers))
         try:
-            result = self._handlers[job.kind](context)
+            with seeing(sight_of(job)):
+                result = self._handlers[job.kind](context)
         except JobCancelled:
             self._queue.finish(job, JobState.CANCELLED)
         except (JobPostponed, SidecarUnavailable, sqlite3.Error) as reason:

@@ -12,8 +12,9 @@
   const addressFor = function (url) {
     const [address, query] = url.split(/\?(.*)/s, 2);
     const asked = address.replace(/^https?:\/\/[^/]+/, '');
-    const path = asked.startsWith(prefix + roots.dicomWeb + '/') ? asked.slice(prefix.length) : asked;
-    if (!path.startsWith(roots.dicomWeb + '/')) return url;
+    const isHere = [roots.dicomWeb, roots.qido].some((root) => asked.startsWith(prefix + root + '/'));
+    const path = isHere ? asked.slice(prefix.length) : asked;
+    if (![roots.dicomWeb, roots.qido].some((root) => path.startsWith(root + '/'))) return url;
     const plain = query === undefined ? '' : '?' + query.replace(/%2C/gi, ',').replace(/%5E/gi, '^');
     return server + path + plain;
   };
@@ -75,7 +76,7 @@
         configuration: {
           friendlyName: 'Orthanc',
           name: 'orthanc',
-          qidoRoot: server + roots.dicomWeb,
+          qidoRoot: server + roots.qido,
           wadoRoot: server + roots.dicomWeb,
           wadoUriRoot: server + roots.wado,
           imageRendering: 'wadors',

@@ -27,7 +27,7 @@ class Roots(msgspec.Struct, frozen=True, rename="camel"):
 
     Attributes
     ----------
-    imaging, ohif, dicom_web, wado
+    imaging, ohif, dicom_web, wado, qido
         Each with a leading slash and without a trailing one; `imaging` is the root of the plugin's routes.
     """
 
@@ -35,6 +35,7 @@ class Roots(msgspec.Struct, frozen=True, rename="camel"):
     ohif: str = "/ohif"
     dicom_web: str = "/dicom-web"
     wado: str = "/wado"
+    qido: str = "/dicom-web"
 
 
 class Site:

@@ -11,6 +11,7 @@ from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables import patients, transforms
 from longitudinal.sidecar.tables.headers import read_identities
 from longitudinal.sidecar.tables.instances import Touched
+from longitudinal.sight import StudyName, current_sight, seeing
 from longitudinal.transforms.stored import GridCache, read_stored_transforms
 
 # A plane takes about 500 bytes with its identifiers; 400,000 planes are some 200 MB and a dozen very large patients.
@@ -45,7 +46,22 @@ class Catalogue:
         self._planes = 0
 
     def patient(self, key: int) -> PatientIndex | None:
-        """The current patient; None if the sidecar has no such patient."""
+        """The current patient as the caller may see them; None if the sidecar has no such patient, or none of it is seen."""
+        sight = current_sight()
+        if sight is None:
+            return self._whole(key)
+        with seeing(None):
+            index = self._whole(key)
+        if index is None:
+            return None
+        visible = frozenset(
+            study.orthanc_id
+            for study in index.studies
+            if sight.sees(StudyName(study.orthanc_id, index.patient_id, study.study_instance_uid))
+        )
+        return index.view(visible, bridges=sight.bridges) if visible else None
+
+    def _whole(self, key: int) -> PatientIndex | None:
         with self._lock:
             held = self._held.get(key)
             if held is not None and not held.is_stale:
@@ -65,7 +81,9 @@ class Catalogue:
         return index
 
     def owners_of_instance(self, sop_instance_uid: str) -> list[patients.Owner]:
-        """Where a SOP Instance UID is stored; remembered until the next commit."""
+        """Where a SOP Instance UID is stored, as far as the caller may see; remembered until the next commit."""
+        if current_sight() is not None:
+            return patients.owners_of_instance(self._readers.connection(), sop_instance_uid)
         with self._lock:
             owners, commits = self._owners.get(sop_instance_uid), self._commits
         if owners is None:

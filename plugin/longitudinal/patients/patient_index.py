@@ -146,7 +146,7 @@ class PatientIndex:
         self._rows = (patient, studies, identities)
         self._ranks: Remembered[tuple[str, int | None], NDArray[np.float64]] = Remembered(_MOST_SOURCES)
         self._routes: Remembered[str, _Route] = Remembered(_MOST_SOURCES)
-        self._views: Remembered[frozenset[str], PatientIndex] = Remembered(_MOST_VIEWS)
+        self._views: Remembered[tuple[frozenset[str], bool], PatientIndex] = Remembered(_MOST_VIEWS)
 
     def _lay_out_stacks(self) -> None:
         """Flatten every stack of every series, in study order, into arrays with one element per stack."""
@@ -249,18 +249,18 @@ class PatientIndex:
         """The stack that `stack_set.planes[plane]` is in."""
         return int(np.searchsorted(self.stack_set.start, plane, side="right")) - 1
 
-    def view(self, visible_studies: frozenset[str]) -> "PatientIndex":
+    def view(self, visible_studies: frozenset[str], *, bridges: bool = False) -> "PatientIndex":
         """The patient as somebody sees them who may see some of the studies (Orthanc ids) only.
 
-        Registration objects in hidden studies are no bridge between visible ones, and alignments that failed with a hidden
-        study as partner are left out. Whether identities conflict is told of the whole patient.
+        Registration objects in hidden studies are no bridge between visible ones, unless `bridges` says so, and alignments
+        that failed with a hidden study as partner are left out. Whether identities conflict is told of the whole patient.
         """
         if visible_studies is self.study_ids or visible_studies >= self.study_ids:
             return self
         visible = visible_studies & self.study_ids
-        return self._views.get(visible, lambda: self._make_view(visible))
+        return self._views.get((visible, bridges), lambda: self._make_view(visible, bridges))
 
-    def _make_view(self, visible: frozenset[str]) -> "PatientIndex":
+    def _make_view(self, visible: frozenset[str], bridges: bool) -> "PatientIndex":
         patient, rows, identities = self._rows
         studies = [study for study in self.studies if study.orthanc_id in visible]
         series = [self.series[number] for study in studies for number in study.series]
@@ -269,7 +269,7 @@ class PatientIndex:
             patient,
             [row for row in rows if row["orthanc_id"] in visible],
             series,
-            [transform for transform in self.transforms if transform.orthanc_id in objects],
+            [transform for transform in self.transforms if bridges or transform.orthanc_id in objects],
             identities,
         )
         uids = {study.study_instance_uid for study in studies}

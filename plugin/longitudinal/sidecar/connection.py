@@ -6,6 +6,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -15,7 +16,9 @@ from sqlite_utils import Database
 from longitudinal.errors import SidecarUnavailable
 from longitudinal.reasons import FaultReason
 from longitudinal.sidecar.fault import Fault, fault_of
+from longitudinal.sidecar.limited import limit
 from longitudinal.sidecar.tables.statements import MIGRATIONS  # with the step of that table
+from longitudinal.sight import current_sight
 
 LOGGER = logging.getLogger(__name__)
 
@@ -76,8 +79,16 @@ def open_reader(path: Path) -> "ReadConnection":
     return connection
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A connection of a thread, and the file it belongs to."""
+
+    connection: sqlite3.Connection
+    generation: int
+
+
 class Readers:
-    """A read-only connection for each thread, all closed together.
+    """A read-only connection for each thread, all closed together; a second one for requests of those who may not see all.
 
     Every error while one of them reads is raised as `SidecarUnavailable`.
 
@@ -105,7 +116,7 @@ class Readers:
             return self._damage
 
     def connection(self) -> sqlite3.Connection:
-        """This thread's connection.
+        """This thread's connection, on which the caller of a request sees what they may see.
 
         Raises
         ------
@@ -116,11 +127,14 @@ class Readers:
             refusal, generation = self._refusal, self._generation
         if refusal is not None:
             raise SidecarUnavailable(refusal.detail)
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None or self._local.generation != generation:
-            if connection is not None:
-                self._drop(connection)
-            connection = self._open(generation)
+        is_limited = current_sight() is not None
+        held: dict[bool, _Held] = self._local.__dict__.setdefault("held", {})
+        if (found := held.get(is_limited)) is not None and found.generation == generation:
+            return found.connection
+        if found is not None:
+            self._drop(held.pop(is_limited).connection)
+        connection = self._open(generation, is_limited=is_limited)
+        held[is_limited] = _Held(connection, generation)
         return connection
 
     def refuse(self, fault: Fault) -> None:
@@ -142,22 +156,22 @@ class Readers:
                 connection.close()
             self._all.clear()
 
-    def _open(self, generation: int) -> sqlite3.Connection:
+    def _open(self, generation: int, *, is_limited: bool) -> sqlite3.Connection:
         def report(error: sqlite3.Error) -> Exception:
             return self._report(error, generation)
 
         try:
             connection = open_reader(self.path)
+            if is_limited:
+                limit(connection)
         except sqlite3.Error as error:
             raise report(error) from error
         connection.report = report
-        self._local.connection, self._local.generation = connection, generation
         with self._lock:
             self._all.add(connection)
         return connection
 
     def _drop(self, connection: sqlite3.Connection) -> None:
-        self._local.connection = None
         with self._lock:
             self._all.discard(connection)
         connection.close()

@@ -5,8 +5,9 @@
  * What comes from the server goes into text nodes and properties, never into HTML.
  *
  * @param {string} root where the plugin's routes live, such as "/imaging"
+ * @param {boolean} isRestricted whether the archive restricts who may see what
  */
-function longitudinalExplorer(root) {
+function longitudinalExplorer(root, isRestricted) {
   'use strict';
 
   const POLL_MS = 1000;        // while a study is being worked on
@@ -336,6 +337,21 @@ function longitudinalExplorer(root) {
     $(actions).children().buttonMarkup({ inline: true, mini: true });
   }
 
+  /** Its lists cannot be trimmed: who may see some studies only is led to the page that shows these. */
+  async function leadAway() {
+    try {
+      const me = await ask('/me');
+      if (!me.seesEverything) {
+        window.location.replace(`..${root}/app/`);
+      }
+    } catch {
+      // an archive that answers nobody has nothing to show here either
+    }
+  }
+
+  if (isRestricted) {
+    leadAway();
+  }
   $(() => document.head.append(element('style', {}, STYLE)));
   for (const level of Object.keys(LISTS)) {
     $(`#${level}`).live('pagebeforeshow', () => enter(level)).live('pagebeforehide', leave);

@@ -30,7 +30,7 @@ def test_the_script_is_given_whole_and_told_where_the_routes_are(orthanc: FakeOr
     extend_explorer("/hospital/imaging")
     (given,) = orthanc.calls[-1].args
     assert given.startswith(SCRIPT.read_text(encoding="utf-8"))
-    assert given.endswith('longitudinalExplorer("/hospital/imaging");\n')
+    assert given.endswith('longitudinalExplorer("/hospital/imaging", false);\n')
 
 
 def test_an_orthanc_without_the_call_goes_on_and_says_so(

@@ -10,8 +10,12 @@ from typing import Any, get_args
 import msgspec
 from pydicom.dataset import Dataset
 
+from longitudinal.access import grants
+from longitudinal.access.grants import GrantBook
 from longitudinal.access.identity import Actor, How
 from longitudinal.access.keyring import Keyring
+from longitudinal.access.policy import Policy, StudyFacts
+from longitudinal.access.sharing import Sharing
 from longitudinal.archive import Parents, Receipt
 from longitudinal.dicom.reports.statement import PlaceStatement
 from longitudinal.dicom.stored_values import STORED_VALUE_TAGS
@@ -25,6 +29,7 @@ from longitudinal.http.reslices import Reslices
 from longitudinal.http.route_table import Services, build_router
 from longitudinal.http.router import Route
 from longitudinal.http.routes.about import Versions
+from longitudinal.http.routes.access import Access
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.changes import Changes
 from longitudinal.ingest.completeness import Completeness
@@ -50,7 +55,7 @@ from longitudinal.points.series_stacks import StackReader
 from longitudinal.registration_objects.given import GivenTransforms
 from longitudinal.registration_objects.statements import Memories, Statements
 from longitudinal.registration_objects.written import RegistrationObjects
-from longitudinal.settings import Settings
+from longitudinal.settings import AccessRule, AccessSettings, BreakGlass, Settings
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.writer import Writer
 from tests.builders import from_file
@@ -61,12 +66,47 @@ HTTP_THREADS = 8
 SETTINGS = Settings(max_upload=1, allowed_frame_ancestors=("https://app.example",))
 
 
+ANN_ADMINISTERS = AccessSettings(
+    rules=(AccessRule(roles=("admin",), users=("ann",)),), break_glass=BreakGlass(roles=("admin", "reviewer"))
+)
 # What Orthanc tells of an image beyond the tags that geometry reads.
 _OF_PIXELS = ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "SamplesPerPixel")
 
 
 class Archive(FakeArchive):
-    """Tells of the pixels too, as Orthanc does."""
+    """Tells of the pixels too, as Orthanc does, and keeps grants."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grants: dict[tuple[str, str], str] = {}
+        self.is_silent = False
+
+    def facts(self, study: str) -> StudyFacts | None:
+        """Institution, as the first image of the study has it."""
+        for _, ds in self.datasets():
+            if orthanc_ids(ds)[1] == study:
+                return StudyFacts(str(ds.get("InstitutionName", "")))
+        return None
+
+    def search(self, path: str, arguments: Sequence[tuple[str, str]]) -> list[Json]:
+        """A search of DICOMweb: everything of a level, below the study and series of the path, by one list of studies."""
+        if self.is_silent:
+            raise ArchiveFailed("the DICOMweb plugin does not answer")
+        wanted = [set(value.split(",")) for name, value in arguments if name == "StudyInstanceUID"]
+        names = path.strip("/").split("/")
+        above = dict(zip(names[:-1:2], names[1::2], strict=False))
+        found = {}
+        for _, ds in self.datasets():
+            uids = {
+                "studies": ds.StudyInstanceUID,
+                "series": ds.SeriesInstanceUID,
+                "instances": ds.SOPInstanceUID,
+            }
+            if all(uids["studies"] in one for one in wanted) and all(
+                uids[level] == uid for level, uid in above.items()
+            ):
+                found[uids[names[-1]]] = _as_json(ds)
+        return list(found.values())
 
     def tags(self, orthanc_id: str) -> str:
         ds = from_file(self.stored[orthanc_id].file)
@@ -74,6 +114,18 @@ class Archive(FakeArchive):
             str(ds[name].tag)[1:-1].replace(" ", ""): str(ds[name].value) for name in _OF_PIXELS if name in ds
         }
         return json.dumps(json.loads(super().tags(orthanc_id)) | pixels | {"0028,0004": "MONOCHROME2"})
+
+
+def _as_json(ds: Dataset) -> Json:
+    """What DICOMweb says of a result, with the address that it thinks it has."""
+    tags = {
+        "0020000D": ds.StudyInstanceUID,
+        "0020000E": ds.SeriesInstanceUID,
+        "00100020": ds.get("PatientID", ""),
+    }
+    return {tag: {"Value": [str(value)] if value else []} for tag, value in tags.items()} | {
+        "00081190": {"Value": ["http://localhost"]}, "00100010": {"Value": [{"Alphabetic": "A^B"}]},
+    }  # fmt: skip
 
 
 class FakeLoopback:
@@ -106,6 +158,10 @@ class FakeLoopback:
     def change_attempts(self, study: str, change: Callable[[str | None], str]) -> None:
         self._check()
         self.archive.failed[study] = change(self.archive.attempts(study))
+
+    def change_grants(self, level: str, resource: str, change: Callable[[str | None], str]) -> None:
+        self._check()
+        self.archive.grants[level, resource] = change(self.archive.grants.get((level, resource)))
 
     def receive(self, file: bytes) -> Receipt:
         self._check()
@@ -168,7 +224,9 @@ class FakeReports:
 class Served:
     """The plugin without Orthanc: its archive, its sidecar, its routes."""
 
-    def __init__(self, folder: Path, settings: Settings = SETTINGS) -> None:
+    def __init__(
+        self, folder: Path, settings: Settings = SETTINGS, access: AccessSettings | None = ANN_ADMINISTERS
+    ) -> None:
         self.archive = Archive()
         self.loopback = FakeLoopback(self.archive)
         self.reports = FakeReports()
@@ -177,7 +235,8 @@ class Served:
         self.writer = Writer(self.readers, catalogue.invalidate, catalogue.forget)
         self.writer.start()
         memories = Memories(self.readers, lambda command: self.writer.submit(command, is_awaited=False))
-        self.statements = Statements(self.archive, Keyring(folder / "keys.json"), memories)
+        self.keyring = Keyring(folder / "keys.json")
+        self.statements = Statements(self.archive, self.keyring, memories)
         self.annotations = Annotations(self.writer, self.archive)
         self.ingest = Ingest(self.writer, self.archive, StoredObjects(self.archive, self.archive))
         self.queue = JobQueue(self.readers, self.writer)
@@ -204,6 +263,7 @@ class Served:
         planner = CutPlanner(resolver, self.archive, repair.answer, lambda instance: "")
         self.reslices = Reslices(planner, self.queue, KeptCuts(), self.admission)
         memory = ObjectMemory(self.archive)
+        self.access = self._access(access)
         self.router = build_router(
             Services(
                 settings, settings.ohif_root, self.readers, self.writer, catalogue, self.queue, self._completeness(),
@@ -213,9 +273,18 @@ class Served:
                 StructureLists(self.readers, self.archive, memory, repair.answer),
                 OverlayLines(resolver, self.readers, self.archive, memory, repair.answer),
                 given, places, self.loopback, self.admission,
-                lambda: Versions("1.12.7", "4.0", "3.11"),
+                lambda: Versions("1.12.7", "4.0", "3.11"), access=self.access, search=self.archive.search,
             )
         )  # fmt: skip
+
+    def _access(self, settings: AccessSettings | None) -> Access | None:
+        if settings is None:
+            return None
+        book = GrantBook(
+            lambda level, name: grants.read(self.archive.grants.get((level, name)), name, self.keyring.keys)
+        )
+        policy = Policy(settings, self.archive.facts, book)
+        return Access(policy, Sharing(policy, book, self.keyring, self.loopback, self.readers))
 
     def close(self) -> None:
         self.readers.close()

@@ -240,6 +240,34 @@ def a_cut(served: Served) -> None:
     served.reslices.kept.put(served.reslices.planner.plan(AskedCut(IMAGE, 1, f"{SECOND}.1", 0)).key, b"png")
 
 
+UNTIL = "2999-01-01T00:00:00+00:00"
+GRANT = {"patientId": "P", "user": "ben", "until": UNTIL, "reason": "a second opinion"}
+
+
+def a_grant(served: Served) -> str:
+    return str(served.ask("POST", "/grants", GRANT).json["id"])
+
+
+def a_grant_and_nothing_is_taken(served: Served) -> str:
+    grant = a_grant(served)
+    nothing_is_taken(served)
+    return grant
+
+
+def no_key(served: Served) -> None:
+    served.keyring.keys = ()
+
+
+def nothing_is_found(served: Served) -> None:
+    served.archive.is_silent = True
+
+
+def a_grant_and_no_key(served: Served) -> str:
+    grant = a_grant(served)
+    no_key(served)
+    return grant
+
+
 SUCCESSES = [
     Drive("GET", "/places", "/places", query={"patientId": "P"}),
     Drive("POST", "/places", "/places", KEEP),
@@ -250,6 +278,17 @@ SUCCESSES = [
     Drive("POST", "/diameters", "/diameters", DRAWN),
     Drive("DELETE", "/places/{place}/diameters/{study}", f"/places/{{}}/diameters/{FIRST}", before=a_diameter),
     Drive("DELETE", "/places/{place}/studies/{study}", f"/places/{{}}/studies/{SECOND}", before=a_place),
+    Drive("GET", "/me", "/me"),
+    *(Drive("GET", f"/dicom-web/{level}", f"/dicom-web/{level}") for level in ("studies", "series", "instances")),
+    Drive("GET", "/dicom-web/studies/{study}/series", f"/dicom-web/studies/{FIRST}/series"),
+    Drive("GET", "/dicom-web/studies/{study}/instances", f"/dicom-web/studies/{FIRST}/instances"),
+    Drive(
+        "GET", "/dicom-web/studies/{study}/series/{series}/instances",
+        f"/dicom-web/studies/{FIRST}/series/{FIRST}.1/instances",
+    ),
+    Drive("GET", "/grants", "/grants"),
+    Drive("POST", "/grants", "/grants", GRANT),
+    Drive("DELETE", "/grants/{grant}", "/grants/{}", before=a_grant),
     Drive("GET", "", ""),
     Drive("GET", "/health", "/health"),
     Drive("GET", "/openapi.json", "/openapi.json"),
@@ -358,6 +397,35 @@ PROBLEMS = [
           code="writerUnavailable"),
     Drive("POST", "/places/{place}/studies", "/places/{}/studies", {}, before=a_place_and_no_writer,
           code="writerUnavailable"),
+    Drive("POST", "/grants", "/grants", {**GRANT, "patientId": "nobody"}, code="notFound"),
+    Drive("POST", "/grants", "/grants", {**GRANT, "patientId": MANY_NAMELESS}, code="ambiguous"),
+    Drive("POST", "/grants", "/grants", GRANT, before=no_key, code="conflict"),
+    Drive("POST", "/grants", "/grants", GRANT, before=nothing_is_taken, code="archiveFailed"),
+    Drive("DELETE", "/grants/{grant}", "/grants/none", code="notFound"),
+    *(
+        Drive("GET", f"/dicom-web/{level}", f"/dicom-web/{level}", query={"limit": "many"}, code="invalidRequest")
+        for level in ("studies", "series", "instances")
+    ),
+    *(
+        Drive("GET", route, path, before=nothing_is_found, code="archiveFailed")
+        for route, path in (
+            *((f"/dicom-web/{level}", f"/dicom-web/{level}") for level in ("studies", "series", "instances")),
+            *(
+                (f"/dicom-web/studies/{{study}}/{below}", f"/dicom-web/studies/{FIRST}/{below.format(series='1.2')}")
+                for below in ("series", "instances", "series/{series}/instances")
+            ),
+        )
+    ),
+    *(
+        Drive("GET", f"/dicom-web/studies/{{study}}/{path}", f"/dicom-web/studies/{study}/{path.format(series='1.2')}",
+              query=query, code=code)
+        for path in ("series", "instances", "series/{series}/instances")
+        for study, query, code in (
+            ("9.9", {}, "notFound"), (TWICE, {}, "ambiguous"), (FIRST, {"offset": "-1"}, "invalidRequest"),
+        )
+    ),
+    Drive("DELETE", "/grants/{grant}", "/grants/{}", before=a_grant_and_no_key, code="conflict"),
+    Drive("DELETE", "/grants/{grant}", "/grants/{}", before=a_grant_and_nothing_is_taken, code="archiveFailed"),
     Drive("POST", "/index", "/index", UNKNOWN, code="notFound"),
     Drive("POST", "/index", "/index", AMBIGUOUS, code="ambiguous"),
     Drive("POST", "/index", "/index", {"studyInstanceUids": [FIRST, THIRD], "align": "rigid"}, before=another_way_runs,
@@ -594,6 +662,11 @@ def test_without_its_index_every_route_says_so(shared: Served, monkeypatch: pyte
             "/uploads",
             "/points/resolve",
             "/points/timeline",
+            "/me",
+            "/grants",
+            "/dicom-web/studies",
+            "/dicom-web/series",
+            "/dicom-web/instances",
         ) or drive.route.startswith("/docs")
         if needs_none or drive.before is not nothing:
             continue

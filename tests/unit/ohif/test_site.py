@@ -100,10 +100,18 @@ def test_no_path_leads_out_of_the_app(site: Site) -> None:
 
 
 def test_the_configuration_knows_the_servers_roots(app: Path) -> None:
-    answer = Site(app, Roots("/api", "/viewer/ohif", "/dw", "/wado")).answer("/app-config.js", {})
+    answer = Site(app, Roots("/api", "/viewer/ohif", "/dw", "/wado", "/api/dicom-web")).answer(
+        "/app-config.js", {}
+    )
     first, _, script = answer.body.decode().partition(";\n")
     roots = json.loads(first.removeprefix("window.longitudinalRoots = "))
-    assert roots == {"imaging": "/api", "ohif": "/viewer/ohif", "dicomWeb": "/dw", "wado": "/wado"}
+    assert roots == {
+        "imaging": "/api",
+        "ohif": "/viewer/ohif",
+        "dicomWeb": "/dw",
+        "wado": "/wado",
+        "qido": "/api/dicom-web",
+    }
     assert "window.config = {" in script
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from longitudinal import __version__
+from longitudinal.access.roles import Need
 from longitudinal.http.accept import prefers_page
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.router import Call, Route
@@ -149,12 +150,12 @@ def about_routes(
         return Response(msgspec.json.encode(answer), 200 if state == "ok" else 503)
 
     return [
-        Route("GET", "", about, "What this is, and where to go from here; the page for a browser", answer=About),
+        Route("GET", "", about, "What this is, and where to go from here; the page for a browser", About, need=Need.ANY),
         Route(
             "GET", f"/{last}/app", page, "On the way of a browser to the page, from an address that ended in a slash",
-            answer="text/html", status=302,
+            answer="text/html", status=302, need=Need.ANY,
         ),
-        Route("GET", "/health", health, "Whether the plugin can serve; 503 when it cannot", answer=Health),
+        Route("GET", "/health", health, "Whether the plugin can serve; 503 when it cannot", answer=Health, need=Need.ANY),
     ]  # fmt: skip
 
 

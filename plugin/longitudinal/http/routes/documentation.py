@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from longitudinal.access.roles import Need
 from longitudinal.http.exchange import JSON, Response
 from longitudinal.http.headers import frame_ancestors
 from longitudinal.http.openapi import openapi_document
@@ -44,9 +45,16 @@ def with_documentation(root: str, routes: Sequence[Route], ancestors: Sequence[s
 
     described = [
         *routes,
-        Route("GET", "/openapi.json", openapi, "This document (OpenAPI 3.1)", JSON),
-        Route("GET", "/docs", page, "This document as a page", "text/html"),
-        Route("GET", "/docs/redoc.standalone.js", script, "What draws the page (Redoc)", "text/javascript"),
+        Route("GET", "/openapi.json", openapi, "This document (OpenAPI 3.1)", JSON, need=Need.ANY),
+        Route("GET", "/docs", page, "This document as a page", "text/html", need=Need.ANY),
+        Route(
+            "GET",
+            "/docs/redoc.standalone.js",
+            script,
+            "What draws the page (Redoc)",
+            "text/javascript",
+            need=Need.ANY,
+        ),
     ]
     files["document"] = static_bytes(msgspec.json.encode(openapi_document(root, described)), JSON)
     return described

@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from longitudinal.access.roles import Need
 from longitudinal.errors import (
     Ambiguous,
     Conflict,
@@ -101,8 +102,16 @@ def _backfill_routes(queue: JobQueue) -> list[Route]:
     def resume(_: Call[None, None]) -> Backfill:
         return hold(False)
 
-    errors = (SidecarUnavailable,)
+    errors, need = (SidecarUnavailable,), Need.ADMINISTER
     return [
-        Route("POST", "/index/pause", pause, "Hold the backfill", answer=Backfill, errors=errors),
-        Route("POST", "/index/resume", resume, "Let the backfill go on", answer=Backfill, errors=errors),
+        Route("POST", "/index/pause", pause, "Hold the backfill", answer=Backfill, errors=errors, need=need),
+        Route(
+            "POST",
+            "/index/resume",
+            resume,
+            "Let the backfill go on",
+            answer=Backfill,
+            errors=errors,
+            need=need,
+        ),
     ]

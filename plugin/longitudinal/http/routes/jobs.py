@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from longitudinal.access.roles import Need
 from longitudinal.errors import Conflict, NotFound, SidecarUnavailable, TooManyJobs
 from longitudinal.http.router import Call, Route
 from longitudinal.jobs.queue import JobQueue
@@ -95,10 +96,10 @@ def job_routes(queue: JobQueue) -> list[Route]:
     return [
         Route("GET", "/jobs", list_jobs, "Jobs, the newest first", answer=JobsAnswer, query=JobsQuery),
         Route("GET", "/jobs/{job}", one, "One job", answer=JobAnswer, errors=(NotFound,)),
-        Route("DELETE", "/jobs/{job}", cancel, "Cancel a job, at once", answer=JobAnswer, errors=change),
+        Route("DELETE", "/jobs/{job}", cancel, "Cancel a job, at once", answer=JobAnswer, errors=change, need=Need.VIEW),
         Route(
             "POST", "/jobs/{job}/retry", retry, "Queue a failed or cancelled job again", answer=JobAnswer, status=202,
-            errors=(*change, TooManyJobs),
+            errors=(*change, TooManyJobs), need=Need.VIEW,
         ),
     ]  # fmt: skip
 

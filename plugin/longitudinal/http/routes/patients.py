@@ -8,7 +8,7 @@ import msgspec
 
 from longitudinal.alignment.loops import find_loops
 from longitudinal.dicom.dates import dashed_date
-from longitudinal.errors import Ambiguous, FieldError, NotFound
+from longitudinal.errors import Ambiguous, FieldError, Forbidden, NotFound
 from longitudinal.http.fields import Date, Limit, Offset
 from longitudinal.http.links import study_links
 from longitudinal.http.parse import parse_days
@@ -24,6 +24,7 @@ from longitudinal.patients.study_detail import StudyDetail, StudyLinks, describe
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.browse import list_patients
 from longitudinal.sidecar.tables.patients import read_patient
+from longitudinal.sight import current_sight
 
 _MOST_ATTEMPTS = 200
 """Failed alignments on the page of one patient: they are metadata, which other programs can write too."""
@@ -108,6 +109,7 @@ def patient_routes(
 
     def patients(call: Call[PatientQuery, None]) -> PatientPage:
         query = call.query
+        _check_search(query)
         days = parse_days({"from": query.from_, "to": query.to})
         first, last = (day and day.replace("-", "") for day in days)
         total, rows = list_patients(readers.connection(), query.query, query.limit, query.offset, first, last)
@@ -134,6 +136,15 @@ def patient_routes(
             query=PatientPageQuery, errors=(NotFound, Ambiguous),
         ),
     ]  # fmt: skip
+
+
+def _check_search(query: PatientQuery) -> None:
+    """Raise Forbidden for a search in what the caller does not see: whether it finds somebody would tell the name."""
+    sight = current_sight()
+    if query.query and sight is not None and "PatientName" in sight.hides:
+        raise Forbidden(
+            "query looks in names, which your role does not see; ask for the patient by PatientID"
+        )
 
 
 def _lines(rows: Sequence[sqlite3.Row]) -> list[PatientLine]:

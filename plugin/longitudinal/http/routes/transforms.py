@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 import numpy as np
 
+from longitudinal.access.roles import Need
 from longitudinal.errors import (
     Ambiguous,
     ArchiveFailed,
@@ -198,7 +199,7 @@ def _routes_that_give(given: GivenTransforms) -> list[Route]:
         ),
         Route(
             "POST", "/transforms/fit", fit, "The same, not stored: how well landmarks fit, and the error elsewhere",
-            answer=FitAnswer, body=FitRequest, errors=refused, refusals=_REFUSALS,
+            answer=FitAnswer, body=FitRequest, errors=refused, refusals=_REFUSALS, need=Need.VIEW,
         ),
     ]  # fmt: skip
 

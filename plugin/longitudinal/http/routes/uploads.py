@@ -13,9 +13,11 @@ from typing import Literal
 
 import msgspec
 
-from longitudinal.archive import ArchiveReceiver
+from longitudinal.access.roles import Need
+from longitudinal.archive import ArchiveReceiver, Receipt
 from longitudinal.dicom import tag_names as tag
 from longitudinal.dicom.header import Header, read_header
+from longitudinal.dicom.named_study import NamedStudy, read_named_study
 from longitudinal.dicom.nesting import is_too_deep
 from longitudinal.dicom.tags import read_file_tags
 from longitudinal.errors import (
@@ -31,6 +33,7 @@ from longitudinal.http.multipart import FORM, file_name, media_type, split_multi
 from longitudinal.http.received_files import MAX_FILES, Allowance, ReceivedFile, unpack
 from longitudinal.http.router import Call, Route
 from longitudinal.reasons import UploadRefusal
+from longitudinal.sight import StudyName, current_sight
 
 LOGGER = logging.getLogger(__name__)
 _MULTIPART = (FORM, "multipart/mixed", "multipart/related")
@@ -89,11 +92,11 @@ def upload_routes(archive: ArchiveReceiver, max_upload_mib: int) -> list[Route]:
     return [
         Route(
             "PUT", "/uploads", upload, "Store files: a form with many, one DICOM file, or a zip", UploadAnswer,
-            takes=(*_MULTIPART, *_SINGLE), errors=errors, calls_back=True,
+            takes=(*_MULTIPART, *_SINGLE), errors=errors, calls_back=True, need=Need.UPLOAD,
         ),
         Route(
             "POST", "/uploads", upload, "The same without forms, which Orthanc answers itself, with nothing", UploadAnswer,
-            takes=_SINGLE, errors=errors, takes_forms=True, calls_back=True,
+            takes=_SINGLE, errors=errors, takes_forms=True, calls_back=True, need=Need.UPLOAD,
         ),
     ]  # fmt: skip
 
@@ -133,6 +136,9 @@ def _store(archive: ArchiveReceiver, file: ReceivedFile) -> UploadedFile:
         return _refused(file.name, UploadRefusal.DICOMDIR)
     if is_too_deep(file.content):
         return _refused(file.name, UploadRefusal.TOO_DEEP)
+    study = None if current_sight() is None else read_named_study(file.content)
+    if not _may_add(study):
+        return _refused(file.name, UploadRefusal.NOT_ALLOWED)
     try:
         receipt = archive.receive(file.content)
     except ArchiveFailed as error:
@@ -141,6 +147,11 @@ def _store(archive: ArchiveReceiver, file: ReceivedFile) -> UploadedFile:
         return _refused(file.name, UploadRefusal.NOT_DICOM, receipt.detail)
     if receipt.outcome == "refused" or receipt.parents is None:
         return _refused(file.name, UploadRefusal.REFUSED_BY_ARCHIVE, receipt.detail)
+    if (
+        study is not None and receipt.parents.study != study.orthanc_id
+    ):  # Orthanc reads another name in it than we do
+        _withdraw(archive, receipt)
+        return _refused(file.name, UploadRefusal.NOT_ALLOWED)
     header, has_pixels = _header(file.content)
     return UploadedFile(
         name=file.name,
@@ -157,6 +168,25 @@ def _store(archive: ArchiveReceiver, file: ReceivedFile) -> UploadedFile:
         frame_count=(header.number_of_frames or 1) if has_pixels else 0,
         acquisition_date_time=header.acquisition_date_time,
     )
+
+
+def _may_add(study: NamedStudy | None) -> bool:
+    """Whether the caller may store an object of a study; who may see everything may, others only what can be read."""
+    sight = current_sight()
+    if sight is None or study is None:
+        return sight is None
+    patient = study.patient_id or f"study:{study.study_instance_uid}"
+    return sight.may_add(StudyName(study.orthanc_id, patient, study.study_instance_uid), study.institution)
+
+
+def _withdraw(archive: ArchiveReceiver, receipt: Receipt) -> None:
+    LOGGER.error(
+        "Instance %s was stored for another study than its file named, by %s",
+        receipt.orthanc_id,
+        receipt.outcome,
+    )
+    if receipt.outcome == "stored":
+        archive.delete(receipt.orthanc_id)
 
 
 def _header(content: bytes) -> tuple[Header, bool]:

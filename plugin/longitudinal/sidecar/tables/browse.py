@@ -4,12 +4,18 @@ import json
 import re
 import sqlite3
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from longitudinal.sidecar.tables.patients import Owner
 
 # Of Latin, Greek and Cyrillic letters; in Japanese, Thai or Hebrew such marks distinguish words.
 _ACCENTS = re.compile("[\u0300-\u036f]")
+
+
+_UIDS_OF_STUDIES = (
+    "SELECT s.study_instance_uid, p.patient_id FROM studies s JOIN patients p ON p.key = s.patient_key"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +151,24 @@ def list_studies(
         values,
     ).fetchall()
     return int(total), rows
+
+
+def studies_by_uid(
+    connection: sqlite3.Connection, wanted: Collection[str] | None = None
+) -> dict[str, set[str]]:
+    """The PatientIDs that each StudyInstanceUID is stored under; of some, or of all."""
+    if wanted is None:
+        rows = connection.execute(f"{_UIDS_OF_STUDIES}").fetchall()
+    else:
+        rows = [
+            row
+            for uid in wanted
+            for row in connection.execute(f"{_UIDS_OF_STUDIES} WHERE s.study_instance_uid = ?", (uid,))
+        ]
+    found: dict[str, set[str]] = {}
+    for uid, patient in rows:
+        found.setdefault(uid, set()).add(patient)
+    return found
 
 
 def owners_of_study(connection: sqlite3.Connection, study: str) -> list[sqlite3.Row]:

@@ -168,6 +168,16 @@ def find_studies(connection: sqlite3.Connection, study: str) -> list[FoundStudy]
     return [FoundStudy(row[0], row[1] or "", int(row[2])) for row in rows]
 
 
+def studies_of_subject(connection: sqlite3.Connection, subject: str) -> list[str]:
+    """Orthanc ids of all studies of a patient, named by its Orthanc id or by that of one of its studies, in order."""
+    rows = connection.execute(
+        """SELECT s.orthanc_id FROM studies s WHERE s.patient_key IN (SELECT key FROM patients WHERE orthanc_id = ?1
+        UNION ALL SELECT patient_key FROM studies WHERE orthanc_id = ?1) ORDER BY s.orthanc_id""",
+        (subject,),
+    )
+    return [row[0] for row in rows]
+
+
 def content_of_study(
     connection: sqlite3.Connection, study: str
 ) -> tuple[int, dict[tuple[str, str], int], int]:

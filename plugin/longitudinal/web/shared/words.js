@@ -14,6 +14,16 @@ const WORDS = {
   'app.loading': 'Loading…',
   'app.viewMissing': 'This part of the page could not be loaded. Load the page again.',
 
+  // Who is logged in, where access is restricted
+  'who.title': 'Logged in as {name}: {roles}, {range}',
+  'who.viewer': 'viewer',
+  'who.uploader': 'uploader',
+  'who.reviewer': 'reviewer',
+  'who.auditor': 'auditor',
+  'who.admin': 'administrator',
+  'who.everything': 'for all studies',
+  'who.some': 'for some studies',
+
   // One place in every study
   'page.title': '{name} · Timeline',
   'page.hint': 'Click a place in an image: it is found in every other study.',

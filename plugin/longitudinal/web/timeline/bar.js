@@ -3,6 +3,7 @@
 
 import { html } from '../shared/html.js';
 import { word } from '../shared/words.js';
+import { Who } from './access/who.js';
 import { writeAddress } from './address.js';
 import { HelpButton } from './panel/help.js';
 
@@ -25,6 +26,7 @@ export function Bar({ address, go, patient, children }) {
   return html`<header class="bar">
     <a class="button" href=${writeAddress({ view: 'find', patient })} onClick=${find} aria-current=${address.view === 'find' ? 'page' : undefined}>${word('app.find')}</a>
     <div class="bar-middle">${children}</div>
+    <${Who} />
     <${HelpButton} />
     <p class="notice">${word('app.notice')}</p>
   </header>`;

@@ -1,0 +1,40 @@
+"""Which study a file says that it belongs to, before any archive has it."""
+
+import hashlib
+from dataclasses import dataclass
+from io import BytesIO
+
+import pydicom
+
+_TAGS = ["SpecificCharacterSet", "PatientID", "StudyInstanceUID", "InstitutionName"]
+_PADDING = " \0\t\r\n"
+_DIGITS, _GROUP = 40, 8
+
+
+@dataclass(frozen=True, slots=True)
+class NamedStudy:
+    """What a file says: PatientID (0010,0020), StudyInstanceUID (0020,000D), InstitutionName (0008,0080)."""
+
+    patient_id: str
+    study_instance_uid: str
+    institution: str
+
+    @property
+    def orthanc_id(self) -> str:
+        """The Orthanc id of such a study: a digest of the first two.
+
+        >>> NamedStudy("P", "1.2.3", "").orthanc_id
+        'e722b7e7-848a8681-ec887fb8-6d84590e-5f4ccaaa'
+        """
+        digest = hashlib.sha1(f"{self.patient_id}|{self.study_instance_uid}".encode()).hexdigest()
+        return "-".join(digest[start : start + _GROUP] for start in range(0, _DIGITS, _GROUP))
+
+
+def read_named_study(file: bytes) -> NamedStudy | None:
+    """What a file says of its study; None where it cannot be read, or has no StudyInstanceUID."""
+    try:
+        found = pydicom.dcmread(BytesIO(file), specific_tags=_TAGS, stop_before_pixels=True)
+        patient, study, institution = (str(found.get(name, "") or "").strip(_PADDING) for name in _TAGS[1:])
+    except Exception:  # whatever a stranger's file makes of the reader
+        return None
+    return NamedStudy(patient, study, institution) if study else None
