@@ -46,6 +46,7 @@ from longitudinal.jobs.pixels import (
     ImageUnavailable,
     OrthancSilent,
     PixelSource,
+    PixelsTooDeep,
     PixelsUnavailable,
 )
 from longitudinal.jobs.scan_cache import ReadScan, ScanCache
@@ -294,6 +295,8 @@ def _answer(line: bytes, read: ReadScan, scans: ScanCache, voice: Voice) -> Work
 def _failure(error: Exception, scan: str = "") -> Failed:
     """What to say of an exception; native code raises RuntimeError for anything."""
     text = str(error).strip()
+    if isinstance(error, PixelsTooDeep):
+        return Failed(text, AlignmentFailure.TOO_DEEP, scan)
     if isinstance(error, PixelsUnavailable):
         return Failed(text, AlignmentFailure.UNREADABLE_PIXELS, scan)
     if isinstance(error, ImageUnavailable):
