@@ -7,7 +7,6 @@ import { word } from '../../shared/words.js';
 import { dayOf, intervalOf } from './dates.js';
 import { listen } from './gestures.js';
 import { errorWords, GradeShape, gradeOf } from './grade.js';
-import { Overlay } from './overlay.js';
 import { Painter } from './painter.js';
 import { seriesWithPictures } from './series.js';
 import { Refined } from './refined.js';
@@ -58,9 +57,10 @@ export function titleOf(tile) {
 /** @param {{tile: import('./tile_model.js').TileModel, name: string}} props */
 function PictureBox({ tile, name }) {
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
+  const over = useRef(/** @type {HTMLElement | null} */ (null));
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
-    const painter = new Painter(tile, /** @type {HTMLCanvasElement} */ (canvas.current));
+    const painter = new Painter(tile, /** @type {HTMLCanvasElement} */ (canvas.current), /** @type {HTMLElement} */ (over.current));
     const end = listen(tile, /** @type {HTMLElement} */ (box.current));
     return () => {
       painter.leave();
@@ -74,7 +74,7 @@ function PictureBox({ tile, name }) {
   return html`<div class="picture-row">
     <div class="picture ${isStale ? 'stale' : ''}" ref=${box} tabindex="0" role="group" aria-label=${label}>
       <canvas ref=${canvas} role="img" aria-label=${label}></canvas>
-      <${Overlay} tile=${tile} />
+      <div class="over" ref=${over}></div>
       ${tile.unresolved !== null && html`<${Unresolved} tile=${tile} isShort=${shown !== null} />`}
       ${tile.unresolved === null && shown === null && !tile.isBusy && tile.message === null
         && html`<p class="in-picture">${word(tile.page.question === null ? 'tile.waiting' : 'tile.notShown')}</p>`}
