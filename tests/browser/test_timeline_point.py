@@ -209,6 +209,30 @@ def test_picture_and_crosshair_of_an_answer_are_painted_together(timeline: Timel
             assert place == [now.get_attribute("data-x"), now.get_attribute("data-y")], uid
 
 
+def test_a_frame_that_is_on_its_way_when_the_answer_comes_is_not_fetched_again(
+    timeline: Timeline, head: Patient
+) -> None:
+    study = head.studies[0]
+    timeline.open(study=study["studyInstanceUid"])
+    tile = timeline.tile(study["studyInstanceUid"])
+    tile.wait_painted()
+    timeline.ask(tile, 100, 120)
+    timeline.page.wait_for_timeout(1000)  # the page learns how the frames of reference lie
+    tile.locator.get_by_role("slider").fill("20")
+    timeline.page.wait_for_timeout(500)
+    asked: list[str] = []
+
+    def late(route: Route) -> None:
+        asked.append(route.request.url)
+        timeline.page.wait_for_timeout(150)  # the answer is here before any frame
+        route.continue_()
+
+    timeline.page.route("**/numpy?*", late)
+    timeline.ask(tile, 110, 130)
+    assert len(asked) >= 2
+    assert sorted(asked) == sorted(set(asked))
+
+
 def pixel_of(tile: Tile) -> dict[str, Any]:
     """What the tile's crosshair asks by."""
     painted, (row, column) = tile.painted(), tile.crosshair()
