@@ -366,7 +366,6 @@ def test_a_tile_says_how_well_the_place_is_known(timeline: Timeline, head: Patie
         assert match["uncertaintyMm"] == pytest.approx(1.5 * number, abs=0.1)
         expect(tile.locator).to_contain_text(f"fair: error up to {match['uncertaintyMm']:.1f} mm")
         expect(tile.locator).to_contain_text("alignment not reviewed")
-        expect(tile.locator).to_contain_text("error declared, not measured")  # so it is fair at best
         expect(tile.locator).to_contain_text("full quality")
         ring = tile.locator.locator("circle.ring")
         scale = tile.locator.locator(".scale")

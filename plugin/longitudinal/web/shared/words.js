@@ -56,7 +56,6 @@ const WORDS = {
   'tile.otherFrame': 'The place is not known in this series: other coordinates.',
   'tile.reviewed': 'alignment reviewed',
   'tile.notReviewed': 'alignment not reviewed',
-  'tile.declared': 'error declared, not measured',
   'tile.cine': 'Play the slices',
   'tile.ohif': 'OHIF',
   'tile.ohif.of': 'Open {study} in OHIF',

@@ -105,7 +105,6 @@ function Said({ tile, grade }) {
       ${match !== null && tile.isWithdrawn && html`<strong>${word('grade.withdrawn')}</strong>`}
       ${match !== null && !tile.isWithdrawn && html`<strong class="grade-word">${errorWords(match)}</strong>`}
       ${match !== null && !match.isSource && match.path.length > 0 && html`<span class="reviewed">${word(match.reviewed ? 'tile.reviewed' : 'tile.notReviewed')}</span>`}
-      ${match?.uncertaintySource === 'declared' && !tile.isWithdrawn && html`<span class="declared">${word('tile.declared')}</span>`}
       ${match?.inGap && html`<span>${word('tile.inGap')}</span>`}
     </p>
     <p class="line">
