@@ -3,9 +3,9 @@
     .venv/bin/python -m benchmarks.timeline [--studies 6] [--size 512] [--clicks 30] [--slices 48]
 
 A made head (benchmarks/longitudinal_patients.py) in as many studies, each in a frame of its own, joined by its true motion.
-For each click: the time from the release of the button to the first and to the last tile of the answer on its canvas, and,
-right after, what the same browser takes to fetch straight from Orthanc the frames that this click had to fetch, and all
-frames of the grid (the page keeps what it has had before). Prints one JSON object.
+For each click: the time from the release of the button to the first and to the last tile of the answer, with its crosshair,
+and to the words beside them; and, right after, what the same browser takes to fetch straight from Orthanc the frames that
+this click had to fetch, and all frames of the grid (the page keeps what it has had before). Prints one JSON object.
 """
 
 import argparse
@@ -35,7 +35,7 @@ _WATCH = """
     for (const { target } of changes) {
       window.shown.push([performance.now(), JSON.parse(target.dataset.painted || '{}').answer]);
     }
-    requestAnimationFrame(() => { window.screened = performance.now(); }); // crosshairs and words come with this frame
+    requestAnimationFrame(() => { window.screened = performance.now(); }); // words come with this frame
   }).observe(document.body, { subtree: true, attributes: true, attributeFilter: ['data-painted'] });
 }
 """
@@ -117,7 +117,7 @@ def measure(timeline: Timeline, truth: dict[str, Any], clicks: int, slices: int)
         "clicks": len(rows),
         "firstTileMs": {"median": median(first), "p95": p95(first), "max": max(first)},
         "wholeGridMs": {"median": median(whole), "p95": p95(whole)},
-        "gridWithCrosshairsMs": {"median": median(words), "p95": p95(words)},
+        "gridWithWordsMs": {"median": median(words), "p95": p95(words)},
         "sameFramesStraightMs": {"median": median(straight), "p95": p95(straight)},
         "framesOfTheGridStraightMs": {"median": median(grid), "p95": p95(grid)},
         "ratioOfMediansToTheGrid": round(median(whole) / median(grid), 2),

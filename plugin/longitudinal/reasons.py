@@ -178,6 +178,10 @@ class AlignmentFailure(ReasonCode):
     """Why an alignment failed before its result could be checked."""
 
     UNREADABLE_PIXELS = "unreadablePixels", "The pixels of an image cannot be decoded."
+    TOO_DEEP = (
+        "tooDeep",
+        "An image has sequences nested more than 32 levels deep: Orthanc could end when it reads the pixels.",
+    )
     IMAGE_UNAVAILABLE = "imageUnavailable", "Orthanc cannot read an image from its storage."
     IMAGE_GONE = "imageGone", "An image was deleted during the alignment."
     TOO_MUCH_MEMORY = "tooMuchMemory", "The registration needs more memory than WorkerMemoryMiB allows."

@@ -176,6 +176,63 @@ def test_crosshairs_are_where_resolve_says_and_each_click_asks_once(
             assert other.crosshair() == pytest.approx((match["row"], match["column"]), abs=0.5)
 
 
+_PLACES = """
+() => {
+  window.places = [];
+  new MutationObserver((changes) => {
+    for (const { target } of changes) {
+      const place = target.closest('.tile').querySelector('g.place');
+      const { answer } = JSON.parse(target.dataset.painted || '{}');
+      window.places.push([target.closest('.tile').dataset.study, answer, place && [place.dataset.x, place.dataset.y]]);
+    }
+  }).observe(document.body, { subtree: true, attributes: true, attributeFilter: ['data-painted'] });
+}
+"""
+
+
+def test_picture_and_crosshair_of_an_answer_are_painted_together(timeline: Timeline, head: Patient) -> None:
+    """At the moment at which a canvas says that it shows an answer, the crosshair over it is that of the same answer."""
+    study = head.studies[0]
+    timeline.open(study=study["studyInstanceUid"])
+    tile = timeline.tile(study["studyInstanceUid"])
+    tile.wait_painted()
+    timeline.page.evaluate(_PLACES)
+    for row, column in ((100, 120), (140, 90), (100, 120)):
+        answer = timeline.ask(tile, row, column)
+        timeline.page.wait_for_timeout(200)
+        painted = {
+            uid: place for uid, number, place in timeline.page.evaluate("window.places") if number == answer
+        }
+        assert set(painted) == {one["studyInstanceUid"] for one in head.studies}
+        for uid, place in painted.items():
+            now = timeline.tile(uid).locator.locator("g.place")
+            assert place == [now.get_attribute("data-x"), now.get_attribute("data-y")], uid
+
+
+def test_a_frame_that_is_on_its_way_when_the_answer_comes_is_not_fetched_again(
+    timeline: Timeline, head: Patient
+) -> None:
+    study = head.studies[0]
+    timeline.open(study=study["studyInstanceUid"])
+    tile = timeline.tile(study["studyInstanceUid"])
+    tile.wait_painted()
+    timeline.ask(tile, 100, 120)
+    timeline.page.wait_for_timeout(1000)  # the page learns how the frames of reference lie
+    tile.locator.get_by_role("slider").fill("20")
+    timeline.page.wait_for_timeout(500)
+    asked: list[str] = []
+
+    def late(route: Route) -> None:
+        asked.append(route.request.url)
+        timeline.page.wait_for_timeout(150)  # the answer is here before any frame
+        route.continue_()
+
+    timeline.page.route("**/numpy?*", late)
+    timeline.ask(tile, 110, 130)
+    assert len(asked) >= 2
+    assert sorted(asked) == sorted(set(asked))
+
+
 def pixel_of(tile: Tile) -> dict[str, Any]:
     """What the tile's crosshair asks by."""
     painted, (row, column) = tile.painted(), tile.crosshair()

@@ -134,7 +134,7 @@ class Timeline:
         for one in self.tiles():
             if one.locator.locator(".unresolved").count() == 0:
                 one.wait_painted(answer)
-        self.page.evaluate("() => new Promise(requestAnimationFrame)")  # crosshairs come with the next frame
+        self.page.evaluate("() => new Promise(requestAnimationFrame)")  # words come with the next frame
         return answer
 
 

@@ -31,7 +31,7 @@ from longitudinal.jobs.pixels import (
 )
 from longitudinal.jobs.worker_life import Answerer, Voice, live
 from longitudinal.reasons import ValueReason
-from longitudinal.values.sphere import Sphere, in_numbers, measure, own_bits
+from longitudinal.values.sphere import Sphere, in_numbers, measure
 
 MODULE = "longitudinal.jobs.measuring"
 MEMORY_MIB = 512
@@ -126,8 +126,7 @@ def _values(task: SphereTask, number: int, plane: np.void, frames: Frames) -> ND
         raise PixelsUnavailable(
             f"frame {task.frames[number]} of instance {instance} is not as its header says"
         )
-    own = own_bits(stored, task.bits_stored[number], task.pixel_representation[number])
-    return in_numbers(own, *scale, task.padding[number])
+    return in_numbers(stored, *scale, task.padding[number])
 
 
 if __name__ == "__main__":

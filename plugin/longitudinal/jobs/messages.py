@@ -100,7 +100,7 @@ class SphereTask(msgspec.Struct, rename="camel", frozen=True):
     """A sphere to measure in one stack.
 
     `planes` is a packed PLANE array (n), `kinds` (n) as `geometry.sphere` has them. The rest (n) is null for a plane that
-    there is not: Orthanc id, 1-based frame number, own bits and sign of the stored values, padding (from, to), slope and
+    there is not: Orthanc id, 1-based frame number, padding (from, to), slope and
     intercept. `centre` is LPS mm; `uncertainty_mm` null where nobody measured it. `last_update` tells a frame that is kept
     from the same image with other pixels.
     """
@@ -109,8 +109,6 @@ class SphereTask(msgspec.Struct, rename="camel", frozen=True):
     kinds: list[int]
     instances: list[str | None]
     frames: list[int]
-    bits_stored: list[int | None]
-    pixel_representation: list[int | None]
     padding: list[tuple[int, int] | None]
     scale: list[tuple[float, float] | None]
     centre: tuple[float, float, float]

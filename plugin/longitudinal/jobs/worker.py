@@ -37,6 +37,7 @@ from longitudinal.jobs.pixels import (
     ImageUnavailable,
     OrthancSilent,
     PixelSource,
+    PixelsTooDeep,
     PixelsUnavailable,
 )
 from longitudinal.jobs.scan_cache import ReadScan, ScanCache
@@ -230,6 +231,8 @@ def _answer(line: bytes, read: ReadScan, scans: ScanCache, planes: PlaneStore, v
 def _failure(error: Exception, scan: str = "") -> Failed:
     """What to say of an exception; native code raises RuntimeError for anything."""
     text = str(error).strip()
+    if isinstance(error, PixelsTooDeep):
+        return Failed(text, AlignmentFailure.TOO_DEEP, scan)
     if isinstance(error, PixelsUnavailable):
         return Failed(text, AlignmentFailure.UNREADABLE_PIXELS, scan)
     if isinstance(error, ImageUnavailable):

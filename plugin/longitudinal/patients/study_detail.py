@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from longitudinal.patients.alignment_quality import AlignmentQuality, alignment_quality
 from longitudinal.patients.patient_index import PatientIndex, StudyEntry
 from longitudinal.patients.series_planes import SeriesPlanes
 from longitudinal.patients.standing import AlignmentState, frames_of
@@ -58,7 +59,8 @@ class StudyDetail(msgspec.Struct, rename="camel", frozen=True):
 
     reference: it has the patient's first images, or shares their frame; aligned: transforms join it with others; queued,
     running: that is being worked on; failed: it was tried and refused, `failedAlignments` says why, the newest first;
-    needsAlignment: none of these; null: the study has no images with a place.
+    needsAlignment: none of these; null: the study has no images with a place. `alignmentQuality` says how well an aligned
+    study is joined; it is null for all others.
     """
 
     study_instance_uid: str
@@ -70,6 +72,7 @@ class StudyDetail(msgspec.Struct, rename="camel", frozen=True):
     modalities: list[str]
     indexed: bool
     alignment: AlignmentState | None
+    alignment_quality: AlignmentQuality | None
     failed_alignments: list[Attempt]
     frame_of_reference_uids: list[str]
     series: list[SeriesDetail]
@@ -95,6 +98,7 @@ def describe_study(
         modalities=sorted({entry.modality for entry in series}),
         indexed=bool(series),
         alignment=alignment,
+        alignment_quality=alignment_quality(index, study),
         failed_alignments=list(study.attempts[:most_attempts]),
         frame_of_reference_uids=frames_of(index, study),
         series=[_describe_series(entry) for entry in series],

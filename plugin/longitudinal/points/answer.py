@@ -5,13 +5,13 @@ from typing import Literal
 import msgspec
 
 from longitudinal.reasons import UnresolvedReason
+from longitudinal.transforms.grade import AMBER_MM as AMBER_MM
+from longitudinal.transforms.grade import GREEN_MM as GREEN_MM
+from longitudinal.transforms.grade import Grade as Grade
+from longitudinal.transforms.grade import grade_of as grade_of
 from longitudinal.transforms.graph import UncertaintySource
 
 ChosenBy = Literal["clicked", "only", "modality", "plane", "original", "voxel", "distance", "order"]
-Grade = Literal["green", "amber", "red", "unknown"]
-# The largest bound of a green and of an amber match: one scale for alignments, landmarks and refined points.
-GREEN_MM = 2.5
-AMBER_MM = 5.0
 UNSIGNED = "unsigned"
 """Flag of a match: something is said of a transform of its path that no node has signed, and that counts for nothing."""
 
@@ -129,18 +129,3 @@ class Answer(msgspec.Struct, rename="camel", frozen=True):
     unresolved: list[Unresolved]
     flags: tuple[str, ...] = ()
     refinement: Refinement | msgspec.UnsetType = msgspec.UNSET
-
-
-def grade_of(uncertainty_mm: float | None, *, is_claimed: bool = False) -> Grade:
-    """Green, amber or red by the uncertainty; not measured is never green, and a declared error is amber at best.
-
-    >>> grade_of(1.0), grade_of(3.0), grade_of(9.0), grade_of(None)
-    ('green', 'amber', 'red', 'unknown')
-    >>> grade_of(1.0, is_claimed=True)
-    'amber'
-    """
-    if uncertainty_mm is None:
-        return "unknown"
-    if uncertainty_mm <= GREEN_MM and not is_claimed:
-        return "green"
-    return "amber" if uncertainty_mm <= AMBER_MM else "red"

@@ -37,8 +37,6 @@ class PlannedFrame:
 
     instance: str
     frame_number: int
-    bits_stored: int | None
-    pixel_representation: int | None
     padding: tuple[int, int] | None
     quantity: FrameQuantity
 
@@ -115,8 +113,6 @@ def _frame(
     return PlannedFrame(
         series.orthanc_ids[number],
         frame_number,
-        stored.bits_stored,
-        stored.pixel_representation,
         padding,
         quantity,
     )

@@ -133,24 +133,6 @@ def _fault(count: int, outside: int, missing: int, padding: int) -> ValueReason 
     return ValueReason.TOO_FEW if count < FEWEST_VOXELS else None
 
 
-def own_bits(
-    stored: NDArray[np.generic], bits: int | None, representation: int | None
-) -> NDArray[np.generic]:
-    """Stored values without what stands above their own bits (PS3.5 8.1.1): an old overlay, or nothing.
-
-    >>> own_bits(np.array([0x8FFF, 0x0800], np.uint16), 12, 1).tolist()
-    [-1, -2048]
-    """
-    if not np.issubdtype(stored.dtype, np.integer) or bits is None:
-        return stored
-    if not 0 < bits < 8 * stored.dtype.itemsize:
-        return stored
-    low = stored.astype(np.int64) & ((1 << bits) - 1)
-    if representation == 1:
-        low = np.where(low >= 1 << (bits - 1), low - (1 << bits), low)
-    return np.asarray(low)
-
-
 def in_numbers(
     stored: NDArray[Any], slope: float, intercept: float, padding: tuple[int, int] | None
 ) -> Floats:

@@ -17,24 +17,35 @@ from longitudinal.jobs.supervisor import ArchiveSilent, JobContext
 from longitudinal.jobs.worker_process import TaskFailed, WorkerProcess, Workplace
 from longitudinal.settings import Acceptance
 from longitudinal.sidecar.tables.jobs import JobRequest
+from tests import builders as build
 from tests.local_server import LocalServer, Quiet
+from tests.unit.dicom.test_nesting import nested
 
 TOKEN = "Bearer of this test"
 SIZE = 40
+FILE = build.as_file(build.classic())
+DEEP = nested(40)
 Pixels = Callable[[str, int], np.ndarray | int | None]
 """The pixels of a frame, a status instead, or None for an answer without sense."""
 
 
 class Orthanc(LocalServer):
-    """Answers for the pixels of frames, and remembers who asked for what."""
+    """Answers for the pixels of frames, and for files without any; remembers who asked for what."""
 
-    def __init__(self, pixels: Pixels, is_there: bool = True) -> None:
+    def __init__(
+        self, pixels: Pixels, is_there: bool = True, file: Callable[[str], bytes] = lambda _: FILE
+    ) -> None:
         asked: list[tuple[str, str | None]] = []
 
         class Handler(Quiet, BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 asked.append((self.path, self.headers["Authorization"]))
                 _, _, instance, *rest = self.path.split("/")
+                if rest == ["file"]:
+                    self.send_response(200)
+                    self.end_headers()
+                    self.wfile.write(file(instance))
+                    return
                 found = pixels(instance, int(rest[1])) if rest else (200 if is_there else 404)
                 body = io.BytesIO()
                 if isinstance(found, np.ndarray):
@@ -48,6 +59,11 @@ class Orthanc(LocalServer):
         self.url = f"http://127.0.0.1:{self.port}"
         self.__enter__()
 
+    @property
+    def frames_asked(self) -> list[str]:
+        """Paths of the pixels that were asked for."""
+        return [path for path, _ in self.asked if "numpy" in path]
+
     def close(self) -> None:
         self.__exit__(None, None, None)
 
@@ -58,9 +74,13 @@ def run(queue: JobQueue) -> Iterator[Callable[..., tuple[Registered | Unusable, 
     opened: list[Orthanc | WorkerProcess] = []
 
     def do(
-        task: AlignTask, pixels: Pixels, memory_mib: int = 1024, is_there: bool = True
+        task: AlignTask,
+        pixels: Pixels,
+        memory_mib: int = 1024,
+        is_there: bool = True,
+        file: Callable[[str], bytes] = lambda _: FILE,
     ) -> tuple[Registered | Unusable, Orthanc]:
-        orthanc = Orthanc(pixels, is_there)
+        orthanc = Orthanc(pixels, is_there, file)
         worker = WorkerProcess(Workplace(Path(sys.executable), orthanc.url, lambda: TOKEN, 1, memory_mib))
         opened.extend((worker, orthanc))
         queue.enqueue([JobRequest("align", "s")])
@@ -98,7 +118,7 @@ def grey(instance: str, frame: int) -> np.ndarray:
     return np.random.default_rng(frame).random((SIZE, SIZE, 1), np.float32) * (1 + len(instance))
 
 
-def test_it_asks_for_single_rescaled_frames_with_the_token(
+def test_it_asks_for_single_frames_with_the_token(
     run: Callable[..., tuple[Unusable, Orthanc]],
 ) -> None:
     def pixels(instance: str, frame: int) -> np.ndarray:
@@ -106,9 +126,9 @@ def test_it_asks_for_single_rescaled_frames_with_the_token(
 
     answer, orthanc = run(task(scan("multi", multi_frame=True), scan("flat")), pixels)
     assert {token for _, token in orthanc.asked} == {TOKEN}
-    paths = [path for path, _ in orthanc.asked]
-    assert paths[:10] == [f"/instances/multi/frames/{frame}/numpy?rescale=1" for frame in range(10)]
-    assert paths[10:] == [f"/instances/flat{number}/frames/0/numpy?rescale=1" for number in range(1, 11)]
+    paths = orthanc.frames_asked
+    assert paths[:10] == [f"/instances/multi/frames/{frame}/numpy?rescale=false" for frame in range(10)]
+    assert paths[10:] == [f"/instances/flat{number}/frames/0/numpy?rescale=false" for number in range(1, 11)]
     assert (answer.scan, answer.reason) == ("moving", "noContrast")
 
 
@@ -147,6 +167,21 @@ def test_what_cannot_be_read_fails_the_task_by_name_and_scan(
             is_there=is_there,
         )
     assert (failed.value.reason, failed.value.scan) == (reason, "fixed" if bad == "f4" else "moving")
+
+
+@pytest.mark.parametrize("bad", ["f4", "m4"])
+def test_pixels_of_what_is_nested_too_deep_are_not_asked_for(run: Callable[..., object], bad: str) -> None:
+    asked: list[str] = []
+
+    def pixels(instance: str, frame: int) -> np.ndarray:
+        asked.append(instance)
+        return grey(instance, frame)
+
+    with pytest.raises(TaskFailed, match=f"instance {bad} .*32 levels") as failed:
+        run(task(scan("f"), scan("m")), pixels, file=lambda instance: DEEP if instance == bad else FILE)
+    assert (failed.value.reason, failed.value.scan) == ("tooDeep", "fixed" if bad == "f4" else "moving")
+    assert "f3" in asked
+    assert bad not in asked
 
 
 @pytest.mark.parametrize("status", [401, 503])
@@ -210,12 +245,12 @@ def test_a_point_is_refined_and_the_next_one_reads_nothing(queue: JobQueue) -> N
         fixed, moving = scan("f", SIZE), scan("m", SIZE)
         first = worker.run(refine_task(fixed, moving, (60, 57, 60)), context)
         assert isinstance(first, RefinedMessage)
-        assert (first.frames_read, len(orthanc.asked)) == (2 * SIZE, 2 * SIZE)
+        assert (first.frames_read, len(orthanc.frames_asked)) == (2 * SIZE, 2 * SIZE)
         assert np.linalg.norm(np.array(first.point) - (60, 57, 60)) < OFF_MM / 4, first
         assert first.disagreement_mm is not None
         second = worker.run(refine_task(fixed, moving, (66, 60, 54)), context)
         assert isinstance(second, RefinedMessage)
-        assert (second.frames_read, len(orthanc.asked)) == (0, 2 * SIZE)
+        assert (second.frames_read, len(orthanc.frames_asked)) == (0, 2 * SIZE)
         away = worker.run(refine_task(fixed, moving, (500, 500, 500)), context)
         assert isinstance(away, RefinedMessage)
         assert (away.verdict, away.uncertainty_mm, away.disagreement_mm) == ("tooLittleInCommon", None, None)

@@ -1,4 +1,4 @@
-"""The pages and the documentation have the limits of green and amber that answers use."""
+"""The documentation has the limits of green and amber that answers use."""
 
 from longitudinal.points.answer import AMBER_MM, GREEN_MM
 from tests.data import ROOT
@@ -9,5 +9,3 @@ def test_the_limits_of_grades() -> None:
     assert f"green up to {GREEN_MM:g} mm, amber up to {AMBER_MM:g} mm" in api
     registration = (ROOT / "docs" / "registration.md").read_text()
     assert f"**Green** is a bound of at most {GREEN_MM:g} mm, **amber** of {AMBER_MM:g} mm" in registration
-    page = (ROOT / "plugin/longitudinal/web/timeline/find/study_state.js").read_text()
-    assert f"GREEN_MM = {GREEN_MM:g};\nconst AMBER_MM = {AMBER_MM:g};" in page

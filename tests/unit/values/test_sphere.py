@@ -6,7 +6,7 @@ import pytest
 from longitudinal.geometry.image_plane import PLANE, patient_from_pixel
 from longitudinal.geometry.sphere import DIRECTIONS, planes_of_sphere
 from longitudinal.reasons import ValueReason
-from longitudinal.values.sphere import Sphere, SphereStatistics, in_numbers, measure, own_bits
+from longitudinal.values.sphere import Sphere, SphereStatistics, in_numbers, measure
 
 ROWS, COLUMNS, SLICES = 40, 44, 30
 TILTED = np.linalg.qr(np.array([[1, 0.2, 0.1], [-0.1, 1, 0.3], [0.05, -0.2, 1]]))[0]
@@ -161,9 +161,3 @@ def test_each_frame_has_its_own_slope() -> None:
     values = np.stack([in_numbers(one, slope, 3.0, None) for one, slope in zip(stored, slopes, strict=True)])
     expected = by_hand(planes, stored * slopes[:, None, None] + 3.0, place(planes), 4.0)
     assert measured(planes, values, place(planes), 4.0).mean == np.mean(expected)
-
-
-def test_bits_above_those_stored_are_no_part_of_a_value() -> None:
-    assert own_bits(np.array([0x1FFF], np.uint16), 12, 0).tolist() == [0xFFF]
-    assert own_bits(np.array([-5, 7], np.int16), 16, 1).tolist() == [-5, 7]
-    assert own_bits(np.array([1.5]), 12, 0).tolist() == [1.5]

@@ -166,8 +166,6 @@ class MeasurePlace:
             kinds=plan.planes.kind.tolist(),
             instances=instances,
             frames=[0 if frame is None else frame.frame_number for frame in frames],
-            bits_stored=[None if frame is None else frame.bits_stored for frame in frames],
-            pixel_representation=[None if frame is None else frame.pixel_representation for frame in frames],
             padding=[None if frame is None else frame.padding for frame in frames],
             scale=[
                 None if frame is None else (frame.quantity.slope, frame.quantity.intercept)

@@ -5,7 +5,7 @@ import { load } from './web.mjs';
 const { readDays } = await load('timeline/find/query.js');
 const { readableName } = await load('timeline/find/person_name.js');
 const { intervalOf, layOut } = await load('timeline/find/axis.js');
-const { stateOf, shortestPath } = await load('timeline/find/study_state.js');
+const { stateOf } = await load('timeline/find/study_state.js');
 const { search } = await load('timeline/panel/attributes.js');
 const { hasWord } = await load('shared/words.js');
 
@@ -81,33 +81,24 @@ test('intervals are in days, months or years', () => {
 const study = (id, alignment, frames, more = {}) => ({
   orthancStudyId: id, indexed: true, alignment, frameOfReferenceUids: frames, failedAlignments: [], ...more,
 });
-const frame = (uid, aliases = []) => ({ frameOfReferenceUid: uid, aliases });
-const transform = (source, target, expectedErrorMm, more = {}) => ({
-  state: 'usable', sourceFrameOfReferenceUid: source, targetFrameOfReferenceUid: target, expectedErrorMm, review: null, ...more,
-});
-const accepted = { review: { decision: 'accepted' } };
 
-function stateIn(one, transforms, jobs = []) {
+function stateIn(one, jobs = []) {
   const first = study('first', 'reference', ['F1']);
-  const patient = { studies: [first, one], frames: [frame('F1'), frame('F2', ['F2.a']), frame('F3')] };
-  return stateOf(one, patient, transforms, jobs);
+  return stateOf(one, { studies: [first, one] }, jobs);
 }
 
-test('an aligned study tells the errors of its way, which add, and whether all of it was reviewed', () => {
-  const chain = [transform('F3', 'F2.a', 1.25), transform('F2', 'F1', 2.5, accepted)];
-  const state = stateIn(study('s', 'aligned', ['F3']), chain);
-  assert.deepEqual([state.kind, state.key, state.values, state.grade], ['aligned', 'state.aligned.measured.notReviewed', { mm: '3.8' }, 'amber']);
-  const reviewed = stateIn(study('s', 'aligned', ['F2']), chain);
-  assert.deepEqual([reviewed.key, reviewed.values, reviewed.grade], ['state.aligned.measured.reviewed', { mm: '2.5' }, 'green']);
-});
-
-test('one unknown error makes the sum unknown, and no transform that is not used counts', () => {
-  const unknown = [transform('F3', 'F2', null), transform('F2', 'F1', 1)];
-  assert.deepEqual([stateIn(study('s', 'aligned', ['F3']), unknown).key, stateIn(study('s', 'aligned', ['F3']), unknown).grade],
-    ['state.aligned.notMeasured.notReviewed', 'unknown']);
-  const rejected = [transform('F2', 'F1', 1, { state: 'rejected' })];
-  assert.equal(stateIn(study('s', 'aligned', ['F2']), rejected).grade, 'unknown');
-  assert.equal(shortestPath(['F2'], { frames: [frame('F1'), frame('F2')] }, rejected), null);
+test('an aligned study is shown as the server says it is joined', () => {
+  const shown = (alignmentQuality) => stateIn(study('s', 'aligned', ['F3'], { alignmentQuality }));
+  const amber = shown({ grade: 'amber', expectedErrorMm: 3.75, reviewed: false, path: ['a', 'b'] });
+  assert.deepEqual([amber.kind, amber.key, amber.values, amber.grade], ['aligned', 'state.aligned.measured.notReviewed', { mm: '3.8' }, 'amber']);
+  const claimed = shown({ grade: 'amber', expectedErrorMm: 0.5, reviewed: true, path: ['a'] });
+  assert.deepEqual([claimed.key, claimed.values, claimed.grade], ['state.aligned.measured.reviewed', { mm: '0.5' }, 'amber']);
+  const unknown = shown({ grade: 'unknown', expectedErrorMm: null, reviewed: false, path: ['a'] });
+  assert.deepEqual([unknown.key, unknown.values, unknown.grade], ['state.aligned.notMeasured.notReviewed', {}, 'unknown']);
+  assert.equal(shown({ ...unknown, expectedErrorMm: null, reviewed: true }).key, 'state.aligned.notMeasured.reviewed');
+  for (const one of [amber, claimed, unknown]) {
+    assert.ok(hasWord(one.key), one.key);
+  }
 });
 
 test('each state is the one that the server tells', () => {
@@ -126,11 +117,11 @@ test('each state is the one that the server tells', () => {
     [study('s', 'needsAlignment', ['F2']), job('refine', 'running'), 'indexed', 'state.needsAlignment', ''],
   ];
   for (const [one, jobs, kind, key, why] of cases) {
-    const state = stateIn(one, [], jobs);
+    const state = stateIn(one, jobs);
     assert.deepEqual([state.kind, state.key, state.why], [kind, key, why]);
     assert.ok(hasWord(key), key);
   }
-  assert.deepEqual(stateIn(study('s', 'needsAlignment', ['F2']), [], job('align', 'running')).values, { percent: 42 });
+  assert.deepEqual(stateIn(study('s', 'needsAlignment', ['F2']), job('align', 'running')).values, { percent: 42 });
 });
 
 const attribute = (tag, keyword, name, value, items = null) => ({ tag, keyword, name, value, items, itemCount: items?.length ?? 0 });

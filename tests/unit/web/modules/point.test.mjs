@@ -77,7 +77,7 @@ test('four mapped points are enough for a straight map, and a point without a pl
   assert.equal(straightMap(from, [turned(from[0]), null, turned(from[2]), turned(from[3])]), null);
 });
 
-test('a click has the frames on their way that its answer will name, and none where no way is known', () => {
+test('a click has the frames on their way that its answer will name, and none where no way is known', async () => {
   const slices = (name) => [0, 5, 10].map((z) => ({
     address: `/${name}/${z}`, plane: { position: [0, 0, z], orientation: [1, 0, 0, 0, 1, 0], spacing: [1, 1] },
   }));
@@ -98,5 +98,7 @@ test('a click has the frames on their way that its answer will name, and none wh
   foresight.fetch(clicked, { row: 1, column: 1 });
   assert.deepEqual(loaded, ['/b/0', '/c/10']);
   foresight.answered();
+  assert.ok(signals.every((signal) => !signal.aborted), 'the tiles have not asked for theirs yet');
+  await new Promise((resolve) => { setTimeout(resolve); });
   assert.ok(signals.every((signal) => signal.aborted), 'what was guessed wrong is not fetched to its end');
 });

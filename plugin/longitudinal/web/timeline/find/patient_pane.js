@@ -25,16 +25,15 @@ const SETTLING_MS = 5000;
  * @param {(address: object) => void} props.go
  */
 export function PatientPane({ api, id, feed, version, onChange, go }) {
-  const [known, problem] = usePatient(api, id, feed, version);
+  const [patient, problem] = usePatient(api, id, feed, version);
   const [chosen, setChosen] = useState(() => /** @type {Set<string>} */ (new Set()));
   const [pointed, setPointed] = useState(/** @type {string | null} */ (null));
   useEffect(() => setChosen(new Set()), [id]);
-  if (known === null) {
+  if (patient === null) {
     return problem ? html`<p class="problem" role="alert">${wordOf(problem)}</p>`
       : html`<p class="message" role="status">${word('app.loading')}</p>`;
   }
-  const { patient, transforms } = known;
-  const states = patient.studies.map((/** @type {any} */ study) => stateOf(study, patient, transforms, feed.jobs));
+  const states = patient.studies.map((/** @type {any} */ study) => stateOf(study, patient, feed.jobs));
   /** @param {string} study @param {boolean} isChosen */
   const choose = (study, isChosen) => setChosen((before) => {
     const after = new Set(before);
@@ -147,28 +146,28 @@ function wordOf(problem) {
 }
 
 /**
- * The patient and the transforms, asked for again when a job ends, and from time to time while something is not settled.
+ * The patient, asked for again when a job ends, and from time to time while something is not settled.
  *
  * @param {import('../../shared/api.js').Api} api
  * @param {string} id
  * @param {import('./jobs_feed.js').Feed} feed
  * @param {number} version
- * @returns {[{patient: any, transforms: any[]} | null, any]}
+ * @returns {[any, any]} null while it is not known, and what went wrong
  */
 function usePatient(api, id, feed, version) {
-  const [known, setKnown] = useState(/** @type {{patient: any, transforms: any[], of: string} | null} */ (null));
+  const [known, setKnown] = useState(/** @type {{patient: any, of: string} | null} */ (null));
   const [problem, setProblem] = useState(/** @type {any} */ (null));
   const [turn, setTurn] = useState(0);
-  const shown = known?.of === id ? known : null;
+  const shown = known?.of === id ? known.patient : null;
   const studies = useRef(/** @type {Set<string>} */ (new Set()));
-  studies.current = new Set(shown?.patient.studies.map((/** @type {any} */ study) => study.orthancStudyId));
+  studies.current = new Set(shown?.studies.map((/** @type {any} */ study) => study.orthancStudyId));
   const work = feed.jobs.filter((job) => studies.current.has(job.subject)).map((job) => `${job.id}${job.state}`).join();
   useEffect(() => {
     const controller = new AbortController();
     const { signal } = controller;
-    Promise.all([api.patient(id, { signal }), api.ask(`/transforms?${new URLSearchParams({ patientId: id })}`, { signal })]).then(
-      ([patient, { transforms }]) => {
-        setKnown({ patient, transforms, of: id });
+    api.patient(id, { signal }).then(
+      (patient) => {
+        setKnown({ patient, of: id });
         setProblem(null);
       },
       (error) => signal.aborted || setProblem(error),
@@ -176,7 +175,7 @@ function usePatient(api, id, feed, version) {
     return () => controller.abort();
   }, [api, id, version, work, turn]);
   const isSettled = problem === null && shown !== null
-    && shown.patient.studies.every((/** @type {any} */ study) => study.indexed && !['queued', 'running'].includes(study.alignment));
+    && shown.studies.every((/** @type {any} */ study) => study.indexed && !['queued', 'running'].includes(study.alignment));
   useEffect(() => {
     if (isSettled) {
       return undefined;

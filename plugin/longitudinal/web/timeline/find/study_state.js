@@ -12,17 +12,14 @@
  */
 
 const ACTIVE = new Set(['queued', 'running']);
-const GREEN_MM = 2.5;
-const AMBER_MM = 5;
 
 /**
  * @param {any} study as GET /patients/{patient} has it
  * @param {any} patient
- * @param {any[]} transforms of the patient
  * @param {any[]} jobs the newest first
  * @returns {StudyState}
  */
-export function stateOf(study, patient, transforms, jobs) {
+export function stateOf(study, patient, jobs) {
   const own = jobs.filter((job) => job.subject === study.orthancStudyId);
   const active = own.find((job) => ACTIVE.has(job.state) && (job.kind === 'index' || job.kind === 'align'));
   if (active) {
@@ -38,7 +35,7 @@ export function stateOf(study, patient, transforms, jobs) {
   if (study.alignment === 'queued' || study.alignment === 'running') {
     return plain('working', `state.align.${study.alignment}`, { values: { percent: 0 } });
   }
-  return aligned(study, patient, transforms);
+  return aligned(study, patient);
 }
 
 /** @param {any} job */
@@ -59,10 +56,9 @@ function plain(kind, key, rest = {}) {
 /**
  * @param {any} study
  * @param {any} patient
- * @param {any[]} transforms
  * @returns {StudyState}
  */
-function aligned(study, patient, transforms) {
+function aligned(study, patient) {
   if (study.alignment === 'reference') {
     const first = patient.studies.find((/** @type {any} */ each) => each.alignment === 'reference');
     return plain('aligned', first === study ? 'state.reference' : 'state.sameFrame');
@@ -73,64 +69,9 @@ function aligned(study, patient, transforms) {
   if (study.alignment !== 'aligned') {
     return plain('indexed', study.alignment === null ? 'state.noPlace' : 'state.needsAlignment');
   }
-  const path = shortestPath(study.frameOfReferenceUids, patient, transforms);
-  const isReviewed = path !== null && path.every((each) => each.review?.decision === 'accepted');
-  const errors = (path ?? [{}]).map((each) => each.expectedErrorMm ?? null);
-  const reviewed = isReviewed ? 'reviewed' : 'notReviewed';
-  if (errors.includes(null)) {
-    return plain('aligned', `state.aligned.notMeasured.${reviewed}`, { grade: 'unknown' });
-  }
-  const mm = errors.reduce((sum, each) => sum + each, 0);
-  return plain('aligned', `state.aligned.measured.${reviewed}`, { values: { mm: mm.toFixed(1) }, grade: gradeOf(mm) });
-}
-
-/** @param {number} mm @returns {'green' | 'amber' | 'red'} */
-function gradeOf(mm) {
-  if (mm <= GREEN_MM) {
-    return 'green';
-  }
-  return mm <= AMBER_MM ? 'amber' : 'red';
-}
-
-/**
- * The transforms on the shortest way from a study's frames to those of the patient's first images, or else to any other
- * frame; null where there is none. Errors along a way add, as in docs/transforms.md.
- *
- * @param {string[]} frames
- * @param {any} patient
- * @param {any[]} transforms
- * @returns {any[] | null}
- */
-export function shortestPath(frames, patient, transforms) {
-  const usable = transforms.filter((each) => each.state === 'usable');
-  const names = new Map(patient.frames.flatMap((/** @type {any} */ frame) => [frame.frameOfReferenceUid, ...frame.aliases]
-    .map((/** @type {string} */ uid) => [uid, frame.frameOfReferenceUid])));
-  const first = patient.frames[0]?.frameOfReferenceUid;
-  /** @type {Map<string, any[]>} */
-  const paths = new Map(frames.map((frame) => [frame, []]));
-  for (const frame of paths.keys()) { // grows as it is walked, the nearest first
-    const so = /** @type {any[]} */ (paths.get(frame));
-    for (const [next, by] of neighbours(frame, usable, names)) {
-      if (!paths.has(next)) {
-        paths.set(next, [...so, by]);
-      }
-    }
-  }
-  return paths.get(first) ?? [...paths.values()].find((path) => path.length) ?? null;
-}
-
-/**
- * @param {string} frame
- * @param {any[]} usable
- * @param {Map<any, any>} names
- * @returns {[string, any][]}
- */
-function neighbours(frame, usable, names) {
-  return usable.flatMap((each) => {
-    const [source, target] = [each.sourceFrameOfReferenceUid, each.targetFrameOfReferenceUid].map((uid) => names.get(uid) ?? uid);
-    if (source === frame) {
-      return [/** @type {[string, any]} */ ([target, each])];
-    }
-    return target === frame ? [/** @type {[string, any]} */ ([source, each])] : [];
-  });
+  const { grade, expectedErrorMm, reviewed } = study.alignmentQuality;
+  const known = expectedErrorMm === null ? 'notMeasured' : 'measured';
+  /** @type {Record<string, string>} */
+  const values = expectedErrorMm === null ? {} : { mm: expectedErrorMm.toFixed(1) };
+  return plain('aligned', `state.aligned.${known}.${reviewed ? 'reviewed' : 'notReviewed'}`, { values, grade });
 }

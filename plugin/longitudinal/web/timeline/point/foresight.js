@@ -86,9 +86,10 @@ export class Foresight {
     }
   }
 
-  /** The answer is here, and has asked for what it names: the rest was guessed wrong. */
+  /** The answer is here: what no tile has asked for, once each has found its picture, was guessed wrong. */
   answered() {
-    this.fetching.abort();
+    const { fetching } = this;
+    setTimeout(() => fetching.abort()); // tiles ask a few microtasks later; a frame that is on its way is not to be fetched again
   }
 
   /** @param {TileModel} tile @param {string} from @param {readonly number[]} point @returns {string | null} */

@@ -1,5 +1,8 @@
 // @ts-check
-/** Puts a tile's picture on its canvas, once a frame of the screen, never an older one over a newer. */
+/** Puts a tile's picture on its canvas, and the crosshair with it, once a frame of the screen, never an older one over a newer. */
+
+import { html, render } from '../../shared/html.js';
+import { Overlay } from './overlay.js';
 
 const NEARLY_WHOLE = 1e-6; // of a pixel: rounding in what led to a matrix
 const FRAME_MS = 12; // of painting: what is left waits for the next frame of the screen
@@ -17,10 +20,11 @@ function hasTime(now) {
 }
 
 export class Painter {
-  /** @param {import('./tile_model.js').TileModel} tile @param {HTMLCanvasElement} canvas */
-  constructor(tile, canvas) {
+  /** @param {import('./tile_model.js').TileModel} tile @param {HTMLCanvasElement} canvas @param {HTMLElement} over what is drawn over it */
+  constructor(tile, canvas, over) {
     this.tile = tile;
     this.canvas = canvas;
+    this.over = over;
     this.context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d', { alpha: false }));
     this.asked = 0;
     this.handle = 0;
@@ -39,6 +43,7 @@ export class Painter {
     this.observer.disconnect();
     cancelAnimationFrame(this.handle);
     this.asked = -1;
+    render(null, this.over);
   }
 
   measure() {
@@ -86,9 +91,11 @@ export class Painter {
     const height = Math.max(1, Math.round(tile.size.height * density));
     const { shown } = tile;
     if (shown !== null && tile.isBusy && !tile.isCurrent && this.canvas.width === width && this.canvas.height === height) {
+      this.overlay(); // without the crosshair
       return; // of an older question: it stays as it is until the new one is here
     }
     if (tile.page.compare.paints(this, width, height)) {
+      this.overlay();
       return;
     }
     const matrix = tile.imageFromCanvas(density)?.map(whole) ?? null;
@@ -96,11 +103,13 @@ export class Painter {
     if (matrix === null || shown === null || shown.frame === null || tile.outside !== null) {
       this.last = null;
       this.clear(width, height);
+      this.overlay();
       return;
     }
     const window = { ...tile.currentRange(), isInverted: tile.isInverted !== shown.picture.isInverted };
     const wanted = { frame: shown.frame, key: String(shown.picture.address), matrix, window, width, height };
     if (this.last !== null && isSame(this.last, wanted)) {
+      this.overlay();
       this.tell(shown, this.last);
       return;
     }
@@ -143,6 +152,7 @@ export class Painter {
       Object.assign(canvas, { width: image.width, height: image.height });
     }
     context.putImageData(image, 0, 0);
+    this.overlay();
     this.last = { ...wanted, reduction };
     this.tell(shown, this.last);
     if (tile.reduction !== reduction) {
@@ -151,8 +161,13 @@ export class Painter {
     }
   }
 
+  /** Crosshair, ring, letters and scale, of the same frame of the screen as the picture; the words beside it come with the next. */
+  overlay() {
+    render(html`<${Overlay} tile=${this.tile} />`, this.over);
+  }
+
   /**
-   * What is on the screen, for those who check it.
+   * What is on the screen, crosshair and all, for those who check it.
    *
    * @param {import('./tile_pictures.js').Shown} shown
    * @param {import('../render/renderer.js').Wanted & {reduction: number}} painted

@@ -10,7 +10,6 @@ import { dayOf, intervalOf } from './dates.js';
 import { listen } from './gestures.js';
 import { errorWords, GradeShape, gradeOf } from './grade.js';
 import { Diameters } from '../lesions/draw.js';
-import { Overlay } from './overlay.js';
 import { Painter } from './painter.js';
 import { seriesWithPictures } from './series.js';
 import { Refined } from './refined.js';
@@ -63,9 +62,10 @@ export function titleOf(tile) {
 /** @param {{tile: import('./tile_model.js').TileModel, name: string}} props */
 function PictureBox({ tile, name }) {
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
+  const over = useRef(/** @type {HTMLElement | null} */ (null));
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
-    const painter = new Painter(tile, /** @type {HTMLCanvasElement} */ (canvas.current));
+    const painter = new Painter(tile, /** @type {HTMLCanvasElement} */ (canvas.current), /** @type {HTMLElement} */ (over.current));
     const end = listen(tile, /** @type {HTMLElement} */ (box.current));
     return () => {
       painter.leave();
@@ -79,7 +79,7 @@ function PictureBox({ tile, name }) {
   return html`<div class="picture-row">
     <div class="picture ${isStale ? 'stale' : ''} ${tile.outside === null || page.compare.isOnPlane(tile) ? '' : 'outside'}" ref=${box} tabindex="0" role="group" aria-label=${label}>
       <canvas ref=${canvas} role="img" aria-label=${label}></canvas>
-      <${Overlay} tile=${tile} />
+      <div class="over" ref=${over}></div>
       <${Outside} tile=${tile} />
       <${PairTools} tile=${tile} />
       <${Diameters} tile=${tile} />
