@@ -67,7 +67,8 @@ export class Marks {
     const parts = [];
     const [x, y] = mark === undefined ? [NaN, NaN] : viewport.worldToCanvas(mark.point);
     if (mark !== undefined && Number.isFinite(x + y)) {
-      parts.push(drawn(mark, x, y, offCut(viewport, mark.point), pixelsPerMm(viewport, mark.point)));
+      const isRight = x > element.clientWidth / 2;
+      parts.push(drawn(mark, x, y, offCut(viewport, mark.point), pixelsPerMm(viewport, mark.point), isRight));
     }
     if (note !== undefined) {
       const said = label(element.clientWidth / 2, element.clientHeight - NOTE_UP, note, COLOURS.amber);
@@ -111,8 +112,15 @@ export function pixelsPerMm(viewport, point) {
   return Math.hypot(there[0] - here[0], there[1] - here[1]);
 }
 
-/** @param {Mark} mark @param {number} x @param {number} y @param {number} offMm @param {number} scale pixels per mm */
-function drawn(mark, x, y, offMm, scale) {
+/**
+ * @param {Mark} mark
+ * @param {number} x
+ * @param {number} y
+ * @param {number} offMm
+ * @param {number} scale pixels per mm
+ * @param {boolean} isRight whether there is more room for words on the left
+ */
+function drawn(mark, x, y, offMm, scale, isRight) {
   const isOff = Math.abs(offMm) >= ON_SLICE_MM;
   const group = shape('g', {
     class: 'place', 'data-x': x, 'data-y': y, 'data-off-mm': offMm, 'data-study': mark.study, 'data-off': isOff ? 'yes' : 'no',
@@ -127,7 +135,9 @@ function drawn(mark, x, y, offMm, scale) {
     const ring = { cx: x, cy: y, r: radius, ...(isKnown ? {} : { 'stroke-dasharray': '2 4' }) };
     group.append(...outlined('circle', ring, COLOURS[mark.grade]));
   }
-  group.append(label(x + GAP + 3, y + ARM, isOff ? word('tile.beside', { mm: Math.abs(offMm).toFixed(1) }) : word('tile.onSlice'), COLOURS[mark.grade]));
+  const said = label(x + (isRight ? -1 : 1) * (GAP + 3), y + ARM, isOff ? word('tile.beside', { mm: Math.abs(offMm).toFixed(1) }) : word('tile.onSlice'), COLOURS[mark.grade]);
+  said.setAttribute('text-anchor', isRight ? 'end' : 'start');
+  group.append(said);
   return group;
 }
 
