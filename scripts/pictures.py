@@ -23,7 +23,7 @@ WIDTH, HEIGHT = 1100, 620
 TIMELINE_SIZE = ViewportSize(width=1280, height=760)
 COLOURS, TIMELINE_COLOURS = 64, 128
 SETTLING_MS = 2000
-PLACE = 0.65, 0.434
+PLACE = 0.594, 0.336
 """Where the panel's picture asks, as a share of the first viewport."""
 
 
