@@ -1,6 +1,6 @@
 """Takes the pictures of docs/ again, in a real browser, from the running server: after `make demo`.
 
-.venv/bin/python scripts/pictures.py [timeline | viewers]
+.venv/bin/python scripts/pictures.py [timeline | viewers | panel]
 """
 
 import re
@@ -16,12 +16,15 @@ from running_server import RunningServer
 sys.path.insert(0, str(ROOT))
 
 from tests.browser.chromium import FLAGS
+from tests.browser.ohif_panel import OhifPanel
 from tests.browser.viewer import Viewer
 
 WIDTH, HEIGHT = 1100, 620
 TIMELINE_SIZE = ViewportSize(width=1280, height=760)
 COLOURS, TIMELINE_COLOURS = 64, 128
 SETTLING_MS = 2000
+PLACE = 0.594, 0.336
+"""Where the panel's picture asks, as a share of the first viewport."""
 
 
 def take(page: Page, name: str, colours: int = COLOURS) -> None:
@@ -73,7 +76,24 @@ def take_viewers(viewer: Viewer, printed: str) -> None:
     take(page, "explorer/study")
 
 
-PARTS = {"timeline": take_timeline, "viewers": take_viewers}
+def take_panel(viewer: Viewer, printed: str) -> None:
+    """OHIF's panel: the demo's lesion, clicked in the first study and shown in all."""
+    link = re.search(r"OHIF +(\S+)", printed)
+    if link is None:
+        sys.exit("this server has no OHIF")
+    page, panel = viewer.page, OhifPanel(viewer)
+    page.goto(link[1])
+    viewer.wait_for_image()
+    panel.accept()
+    pane = panel.panes()[0]
+    page.wait_for_timeout(SETTLING_MS)
+    panel.ctrl_click(pane.x + pane.width * PLACE[0], pane.y + pane.height * PLACE[1])
+    panel.root.get_by_role("button", name="Show all").click()
+    page.wait_for_timeout(SETTLING_MS)
+    take(page, "ohif/panel", TIMELINE_COLOURS)
+
+
+PARTS = {"timeline": take_timeline, "viewers": take_viewers, "panel": take_panel}
 
 
 def main() -> None:

@@ -64,9 +64,10 @@ _THIRD = f"""
 async (study) => {{
   {_SESSION}
   await session.grid.commands.runCommand('loadStudy', {{ StudyInstanceUID: study }});
-  await session.grid.layOut(1, 3);
   const find = () => session.services.displaySetService.getActiveDisplaySets().find((set) => set.StudyInstanceUID === study);
-  session.grid.put(session.grid.ids()[2], await session.grid.until(find, 'ohif.notLoaded'));
+  const displaySet = await session.grid.until(find, 'ohif.notLoaded');
+  const before = session.grid.ids().map((from) => ({{ displaySet: null, from }}));
+  await session.grid.layOut([1, 3], [...before, {{ displaySet, from: null }}]);
 }}
 """
 _MAPPED = f"""

@@ -11,6 +11,8 @@ const LOADED_MS = 60_000;
 const SETTLING_MS = 150;
 const SETTLING_ROUNDS = 5;
 const ON_SLICE_MM = 1e-3;
+/** How OHIF's own protocols show slices. */
+const STACK = { viewportType: 'stack', toolGroupId: 'default' };
 export const MOST_SHOWN = 6;
 
 /** Something of OHIF did not come in time; `what` is a key of shared/words.js. */
@@ -101,6 +103,12 @@ export class Grid {
     return others.find((id) => this.setsIn(id).includes(displaySet)) ?? others.find((id) => this.setsIn(id).length === 0) ?? after;
   }
 
+  /** The viewport that shows a display set and nothing else, `first` before others. @param {any} displaySet @param {string} [first] @returns {string | null} */
+  shownIn({ displaySetInstanceUID: uid }, first) {
+    const holds = this.ids().filter((id) => this.setsIn(id).length === 1 && this.setsIn(id)[0] === uid);
+    return holds.find((id) => id === first) ?? holds[0] ?? null;
+  }
+
   /** Have a study loaded that may not be; where it is, nothing happens. @param {any} match @returns {Promise<any>} the display set of the match */
   async load({ studyInstanceUid, seriesInstanceUid, sopInstanceUid }) {
     const { displaySetService } = this.services;
@@ -113,38 +121,61 @@ export class Grid {
     return this.until(find, 'ohif.notLoaded');
   }
 
-  /** @param {number} rows @param {number} columns */
-  async layOut(rows, columns) {
-    if (this.ids().length === rows * columns) {
-      return;
-    }
-    this.commands.runCommand('setViewportGridLayout', { numRows: rows, numCols: columns });
-    await this.until(() => this.ids().length === rows * columns, 'ohif.noLayout');
-    await pause(POLL_MS, this.life);
+  /**
+   * Another layout, in one step with what it shows: OHIF fills new panes by itself, and a pane that is changed while it is
+   * being filled may show the one and say the other.
+   *
+   * @param {[number, number]} size rows, columns
+   * @param {{displaySet: any, from: string | null}[]} wanted pane by pane; `from` is the viewport that goes there as it is
+   */
+  async layOut([numRows, numCols], wanted) {
+    const { viewportGridService } = this.services;
+    const { viewports, activeViewportId } = viewportGridService.getState();
+    const findOrCreateViewport = (/** @type {number} */ position) => {
+      const { displaySet, from } = wanted[position] ?? { displaySet: null, from: null };
+      const known = from === null ? undefined : viewports.get(from);
+      if (known !== undefined) {
+        const { displaySetInstanceUIDs, displaySetOptions, viewportOptions } = known;
+        return { displaySetInstanceUIDs, displaySetOptions, viewportOptions };
+      }
+      const shown = displaySet === null ? [] : [displaySet.displaySetInstanceUID];
+      return { displaySetInstanceUIDs: shown, displaySetOptions: shown.map(() => ({})), viewportOptions: { ...STACK } };
+    };
+    await viewportGridService.setLayout({ numRows, numCols, layoutOptions: [], activeViewportId, findOrCreateViewport, isHangingProtocolLayout: false });
+    const isDone = () => this.ids().length === numRows * numCols && wanted.every(({ displaySet }, at) => (
+      displaySet === null || this.setsIn(this.ids()[at]).includes(displaySet.displaySetInstanceUID)));
+    await this.until(isDone, 'ohif.noLayout');
   }
 
-  /** @param {string} id of a viewport @param {any} displaySet */
-  put(id, displaySet) {
-    const uid = displaySet.displaySetInstanceUID;
-    if (this.setsIn(id).includes(uid)) {
-      return;
+  /**
+   * Put display sets into viewports, all in one step: OHIF may draw what is between two.
+   *
+   * @param {[string, any][]} wanted ids of viewports, and what they are to show
+   */
+  put(wanted) {
+    const viewportsToUpdate = wanted.filter(([id, { displaySetInstanceUID: uid }]) => !this.setsIn(id).includes(uid))
+      .map(([id, { displaySetInstanceUID: uid }]) => this.change(id, uid));
+    if (viewportsToUpdate.length > 0) {
+      this.commands.runCommand('setDisplaySetsForViewports', { viewportsToUpdate });
     }
-    let viewportsToUpdate = null;
+  }
+
+  /** What has to be changed for a viewport to show a display set. @param {string} id @param {string} uid */
+  change(id, uid) {
+    let changes = null;
     try {
-      viewportsToUpdate = this.services.hangingProtocolService.getViewportsRequireUpdate(id, uid);
+      changes = this.services.hangingProtocolService.getViewportsRequireUpdate(id, uid);
     } catch {
       // a protocol whose viewports show several series together has no rule for another one
     }
     // a protocol such as MPR changes all of its viewports together: only one is wanted
-    if (viewportsToUpdate?.length !== 1) {
-      viewportsToUpdate = [{ viewportId: id, displaySetInstanceUIDs: [uid], viewportOptions: { viewportType: 'stack', toolGroupId: 'default' } }];
-    }
-    this.commands.runCommand('setDisplaySetsForViewports', { viewportsToUpdate });
+    return changes?.length === 1 ? changes[0]
+      : { viewportId: id, displaySetInstanceUIDs: [uid], viewportOptions: { ...STACK } };
   }
 
   /** Bring a match onto the screen. @param {string} id of a viewport @param {any} match @param {any} displaySet */
   async show(id, match, displaySet) {
-    this.put(id, displaySet);
+    this.put([[id, displaySet]]);
     const indexIn = (/** @type {any} */ viewport) => this.images.indexOf(viewport, match.sopInstanceUid, match.frameNumber);
     const ready = () => {
       const viewport = this.viewport(id);

@@ -11,6 +11,7 @@ const SVG = 'http://www.w3.org/2000/svg';
 const GAP = 7; // px: what is at the place itself stays free
 const ARM = 26;
 const UNKNOWN_RING = 18; // px: no size in mm
+const LETTER_PX = 6.6; // on average, at the size of the words
 const NOTE_UP = 56; // px above the lower edge, and above what OHIF writes there
 const ON_SLICE_MM = 0.05;
 const COLOURS = { asked: '#ffffff', green: '#5fd08a', amber: '#ffc04d', red: '#ff8378', unknown: '#dfe5ea' };
@@ -67,7 +68,7 @@ export class Marks {
     const parts = [];
     const [x, y] = mark === undefined ? [NaN, NaN] : viewport.worldToCanvas(mark.point);
     if (mark !== undefined && Number.isFinite(x + y)) {
-      parts.push(drawn(mark, x, y, offCut(viewport, mark.point), pixelsPerMm(viewport, mark.point)));
+      parts.push(drawn(mark, x, y, offCut(viewport, mark.point), pixelsPerMm(viewport, mark.point), element.clientWidth));
     }
     if (note !== undefined) {
       const said = label(element.clientWidth / 2, element.clientHeight - NOTE_UP, note, COLOURS.amber);
@@ -111,8 +112,15 @@ export function pixelsPerMm(viewport, point) {
   return Math.hypot(there[0] - here[0], there[1] - here[1]);
 }
 
-/** @param {Mark} mark @param {number} x @param {number} y @param {number} offMm @param {number} scale pixels per mm */
-function drawn(mark, x, y, offMm, scale) {
+/**
+ * @param {Mark} mark
+ * @param {number} x
+ * @param {number} y
+ * @param {number} offMm
+ * @param {number} scale pixels per mm
+ * @param {number} width of the viewport
+ */
+function drawn(mark, x, y, offMm, scale, width) {
   const isOff = Math.abs(offMm) >= ON_SLICE_MM;
   const group = shape('g', {
     class: 'place', 'data-x': x, 'data-y': y, 'data-off-mm': offMm, 'data-study': mark.study, 'data-off': isOff ? 'yes' : 'no',
@@ -127,7 +135,9 @@ function drawn(mark, x, y, offMm, scale) {
     const ring = { cx: x, cy: y, r: radius, ...(isKnown ? {} : { 'stroke-dasharray': '2 4' }) };
     group.append(...outlined('circle', ring, COLOURS[mark.grade]));
   }
-  group.append(label(x + GAP + 3, y + ARM, isOff ? word('tile.beside', { mm: Math.abs(offMm).toFixed(1) }) : word('tile.onSlice'), COLOURS[mark.grade]));
+  const words = isOff ? word('tile.beside', { mm: Math.abs(offMm).toFixed(1) }) : word('tile.onSlice');
+  const left = Math.min(x + GAP + 3, width - words.length * LETTER_PX);
+  group.append(label(Math.max(GAP, left), y + ARM, words, COLOURS[mark.grade]));
   return group;
 }
 

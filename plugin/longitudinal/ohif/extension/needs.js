@@ -3,7 +3,7 @@
 
 /** Services and the methods that are called. */
 const SERVICES = {
-  viewportGridService: ['getState', 'getActiveViewportId', 'setActiveViewportId', 'subscribe'],
+  viewportGridService: ['getState', 'getActiveViewportId', 'setActiveViewportId', 'setLayout'],
   cornerstoneViewportService: ['getCornerstoneViewport'],
   displaySetService: ['getDisplaySetByUID', 'getActiveDisplaySets'],
   hangingProtocolService: ['getViewportsRequireUpdate'],
@@ -17,7 +17,7 @@ const OPTIONAL = {
   uiNotificationService: ['show'],
 };
 
-const COMMANDS = ['loadStudy', 'setDisplaySetsForViewports', 'setViewportGridLayout'];
+const COMMANDS = ['loadStudy', 'setDisplaySetsForViewports'];
 const LIBRARIES = '@ohif/extension-cornerstone.utilityModule.common';
 
 /** @param {any} extensionManager @returns {{cornerstone: any, cornerstoneTools: any} | null} */

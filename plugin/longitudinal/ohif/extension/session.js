@@ -236,11 +236,12 @@ export class Session {
   async open(match) {
     const { asked } = this.question;
     const displaySet = await this.grid.load(match);
-    if (this.grid.ids().length < 2) {
-      await this.grid.layOut(1, 2);
+    const [first, ...others] = this.grid.ids();
+    if (others.length === 0 && !match.isSource) {
+      await this.grid.layOut([1, 2], [{ displaySet: null, from: first }, { displaySet, from: null }]);
     }
     const pane = match.isSource && asked && this.grid.ids().includes(asked.viewportId) ? asked.viewportId
-      : this.grid.paneFor(displaySet.displaySetInstanceUID, asked?.viewportId ?? null);
+      : this.grid.paneFor(displaySet.displaySetInstanceUID, asked?.viewportId ?? null) ?? first;
     await this.grid.show(pane, match, displaySet);
     this.services.viewportGridService.setActiveViewportId(pane);
     this.redraw();
@@ -248,16 +249,20 @@ export class Session {
 
   /** Lay out up to six studies in time order. */
   async showAll() {
-    const found = this.question.rows.filter(({ match }) => match !== null).map(({ match }) => match);
+    const { asked, rows } = this.question;
+    const found = rows.filter(({ match, isWithdrawn }) => match !== null && !isWithdrawn).map(({ match }) => match);
     const chosen = chosenOf(found, found.findIndex(({ isSource }) => isSource));
-    const displaySets = await Promise.all(chosen.map((match) => this.grid.load(match)));
-    await this.grid.layOut(...layoutFor(chosen.length));
+    const displaySets = [];
+    for (const match of chosen) {
+      displaySets.push(await this.grid.load(match)); // one after the other: each is a study's worth of requests
+    }
+    const wanted = displaySets.map((displaySet, at) => ({ displaySet, from: this.grid.shownIn(displaySet, chosen[at].isSource ? asked?.viewportId : undefined) }));
+    await this.grid.layOut(layoutFor(chosen.length), wanted);
     const panes = this.grid.ids();
     const source = chosen.findIndex(({ isSource }) => isSource);
-    if (this.question.asked && source >= 0) {
-      this.question.asked.viewportId = panes[source]; // the study that was asked in moves to its place in time
+    if (asked && source >= 0) {
+      asked.viewportId = panes[source]; // the study that was asked in moves to its place in time
     }
-    displaySets.forEach((displaySet, at) => this.grid.put(panes[at], displaySet));
     await Promise.all(displaySets.map((displaySet, at) => this.grid.show(panes[at], chosen[at], displaySet)));
     this.redraw();
   }

@@ -20,7 +20,7 @@ const { Api } = await import(new URL('../../web/shared/api.js', EXTENSION));
 function viewer() {
   const nothing = () => {};
   const services = {
-    viewportGridService: { getState: () => ({ viewports: new Map() }), getActiveViewportId: nothing, setActiveViewportId: nothing, subscribe: nothing },
+    viewportGridService: { getState: () => ({ viewports: new Map() }), getActiveViewportId: nothing, setActiveViewportId: nothing, setLayout: nothing },
     cornerstoneViewportService: { getCornerstoneViewport: nothing },
     displaySetService: { getDisplaySetByUID: nothing, getActiveDisplaySets: () => [], subscribe: nothing, EVENTS: {} },
     hangingProtocolService: { getViewportsRequireUpdate: nothing },
