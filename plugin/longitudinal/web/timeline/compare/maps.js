@@ -25,6 +25,8 @@ export class Maps {
     this.requests = 0;
     /** @type {Set<string>} transforms by which something was mapped */
     this.paths = new Set();
+    /** @type {Map<string, number>} how fine a grid was needed last, by pair of frames (plane_map.js) */
+    this.levels = new Map();
   }
 
   /** Transforms may have changed. */

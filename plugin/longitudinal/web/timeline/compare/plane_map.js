@@ -82,7 +82,9 @@ export function gridPlace([ci, cj, c0, ri, rj, r0], image, { points, rows, colum
  */
 export async function gridOver(maps, { source, target, plane, rows, columns }, signal) {
   let grid = null;
-  for (const cells of CELLS) {
+  const pair = `${source} ${target}`;
+  // the planes beside it will need as fine a grid
+  for (const cells of CELLS.slice(maps.levels.get(pair) ?? 0)) {
     const nodes = [];
     for (let v = 0; v <= cells; v += 1) {
       for (let u = 0; u <= cells; u += 1) {
@@ -93,6 +95,7 @@ export async function gridOver(maps, { source, target, plane, rows, columns }, s
     const { points } = await maps.map(key, source, target, nodes, signal);
     const flat = Float64Array.from(points.flatMap((point) => point ?? [NaN, NaN, NaN]));
     grid = { points: flat, rows: cells + 1, columns: cells + 1, offMm: offBetween(flat, cells + 1) };
+    maps.levels.set(pair, CELLS.indexOf(cells));
     if (grid.offMm <= ENOUGH_MM) {
       break;
     }
