@@ -18,6 +18,8 @@ import { pointOf } from '../../shared/geometry.js';
  */
 
 const REACH_MM = 150; // of the points by which a matrix is found, and checked
+/** Not in line with the others, so that what bends does not look straight. */
+const BETWEEN = [[70, -41, 93], [-113, 67, -31], [37, 139, -127], [-59, -83, 23], [131, 17, 149]];
 const EXACT_MM = 1e-3; // rounding: what is a matrix is met so closely
 const CELLS = [30, 60, 120]; // a side; a thousand points a request
 const ENOUGH_MM = 0.3; // between the nodes of half as fine a grid, which is off about four times as much as this one
@@ -31,7 +33,7 @@ const ENOUGH_MM = 0.3; // between the nodes of half as fine a grid, which is off
  */
 export async function wayBetween(maps, source, target, signal) {
   const r = REACH_MM;
-  const asked = [[0, 0, 0], [r, 0, 0], [0, r, 0], [0, 0, r], [r, r, r], [-r, r, 0], [0, -r, -r], [-r, 0, r]];
+  const asked = [[0, 0, 0], [r, 0, 0], [0, r, 0], [0, 0, r], [r, r, r], [0, -r, -r], ...BETWEEN];
   const { points, reason, method } = await maps.map('matrix', source, target, asked, signal);
   if (reason !== null) {
     return { matrix: null, reason };
