@@ -14,6 +14,7 @@ Prints one JSON object. Run it on a machine that is at rest.
 import argparse
 import base64
 import json
+import os
 import re
 import tempfile
 import time
@@ -189,7 +190,7 @@ def scroll(server: OrthancServer, browser: Browser, folder: Path, options: argpa
         maps = count(viewer, "/points/map") - maps
         wheel(timeline, len(source.uids))  # every slice is fetched once
         viewer.page.evaluate(WATCH)
-        until = time.monotonic() + options.seconds
+        cpu, until = cpu_of(browser), time.monotonic() + options.seconds
         fetched, turns = count(viewer, "/numpy"), 0
         while time.monotonic() < until:
             viewer.page.mouse.wheel(0, -100 if turns // 40 % 2 else 100)
@@ -203,6 +204,7 @@ def scroll(server: OrthancServer, browser: Browser, folder: Path, options: argpa
             "outside": outside,
             "requestsForPlaces": maps,
             "wheelTurns": turns,
+            "mainThreadCpuMsPerTurn": round((cpu_of(browser) - cpu) / turns, 1),
             "frames": len(frames),
             "frameMsMedian": round(median(frames), 1),
             "frameMsP95": p95(frames),
@@ -439,7 +441,9 @@ def many(server: OrthancServer, browser: Browser, folder: Path, options: argpars
             later.click()
             pages += 1
             for one in timeline.tiles():
-                one.wait_painted()
+                expect(one.locator.locator("canvas[data-painted], .outside-word").first).to_be_attached(
+                    timeout=WITHIN_MS
+                )
             tile.hover()
             for _ in range(10):
                 page.mouse.wheel(0, 100)
@@ -469,6 +473,20 @@ def memory_of(browser: Browser) -> int:
     processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
     session.detach()
     return max(private_of(int(one["id"])) for one in processes if one["type"] == "renderer")
+
+
+def cpu_of(browser: Browser) -> float:
+    """Processor time of the main threads of all renderers, ms: what a busy machine does not change."""
+    session = browser.new_browser_cdp_session()
+    processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+    session.detach()
+    ticks = 0
+    for one in processes:
+        stat = Path(f"/proc/{one['id']}/task/{one['id']}/stat")
+        if one["type"] == "renderer" and stat.exists():
+            fields = stat.read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return 1000 * ticks / os.sysconf("SC_CLK_TCK")
 
 
 def private_of(pid: int) -> int:

@@ -600,3 +600,29 @@ def test_many_studies(timeline: Timeline, twenty: list[str]) -> None:
     assert "filters:yearly" in page.url
     assert f"pins:{twenty[4]}" in page.url
     assert timeline.viewer.errors == []
+
+
+def test_a_rejected_transform_ends_what_came_of_it(
+    timeline: Timeline, server: OrthancServer, head: MadePatient
+) -> None:
+    """The last of these tests: the third study is not joined to the others any more."""
+    ask_first(timeline, head)
+    third = timeline.tile(head.studies[2]["studyInstanceUid"])
+    timeline.page.keyboard.press("s")
+    wait_cut(third)
+    frames = {study["frameOfReferenceUid"] for study in head.studies[1:]}
+    transforms = server.session.get("/imaging/transforms", params={"patientId": head.id}).json()["transforms"]
+    (found,) = [
+        one for one in transforms
+        if {one["sourceFrameOfReferenceUid"], one["targetFrameOfReferenceUid"]} == frames
+    ]  # fmt: skip
+    assert server.session.delete(f"/imaging/transforms/{found['id']}").ok
+    expect(third.locator).to_contain_text("was deleted or rejected", timeout=WITHIN_MS)
+    expect(third.canvas).not_to_have_attribute("data-painted", re.compile('"cut"'))
+    maps = sum(url.endswith("/points/map") for url in timeline.viewer.requested)
+    timeline.tile(head.studies[0]["studyInstanceUid"]).hover()
+    shown = third.painted().sop_instance_uid
+    timeline.page.keyboard.press("ArrowDown")
+    wait_settled(timeline)
+    assert third.painted().sop_instance_uid == shown
+    assert sum(url.endswith("/points/map") for url in timeline.viewer.requested) >= maps

@@ -71,6 +71,14 @@ export class Compare {
     queueMicrotask(() => this.pairing.mode !== null && this.pairing.judge());
   }
 
+  /** A transform that something was mapped by is gone, or was rejected: nothing that came of it holds any more. */
+  withdraw() {
+    this.maps.forget();
+    this.link.known = null;
+    this.painters.forEach((painter) => painter.forget());
+    this.page.redraw();
+  }
+
   /** A tile shows a picture. @param {TileModel} tile @param {boolean} isNew another stack, or another place */
   showed(tile, isNew) {
     const { pairing, page } = this;
@@ -100,7 +108,8 @@ export class Compare {
     const { asked } = this.page;
     const { mode, first, second, problem } = this.pairing;
     const isPair = mode !== null && second === tile && problem === null && first !== null && isComparable(first);
-    return (isPair || (this.sameCut && tile !== asked)) && asked !== null && isComparable(asked) && isComparable(tile);
+    const holds = !tile.isWithdrawn && !(isPair && first.isWithdrawn);
+    return holds && (isPair || (this.sameCut && tile !== asked)) && asked !== null && isComparable(asked) && isComparable(tile);
   }
 
   /** @param {TileModel} tile @returns {TileModel} whose plane lies on its canvas */

@@ -137,6 +137,13 @@ export class CutPainter {
     }
   }
 
+  /** What is here was cut by something that holds no more. */
+  forget() {
+    this.leave();
+    this.here = null;
+    this.drawn = '';
+  }
+
   leave() {
     this.wanted = null;
     this.running.abort();

@@ -92,7 +92,7 @@ export class Link {
   }
 
   followers() {
-    return this.page.tiles.filter((tile) => tile.isVisible && this.compare.links('scroll', tile));
+    return this.page.tiles.filter((tile) => tile.isVisible && !tile.isWithdrawn && this.compare.links('scroll', tile));
   }
 
   /**

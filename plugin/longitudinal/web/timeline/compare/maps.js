@@ -23,11 +23,16 @@ export class Maps {
     /** @type {Map<string, Promise<Mapped>>} */
     this.asked = new Map();
     this.requests = 0;
+    /** @type {Set<string>} transforms by which something was mapped */
+    this.paths = new Set();
+    /** @type {Map<string, number>} how fine a grid was needed last, by pair of frames (plane_map.js) */
+    this.levels = new Map();
   }
 
   /** Transforms may have changed. */
   forget() {
     this.asked.clear();
+    this.paths.clear();
   }
 
   /**
@@ -69,6 +74,7 @@ export class Maps {
     }));
     const places = answers.flatMap((answer) => answer.points);
     const [{ reason, method, path }] = answers;
+    path?.forEach((/** @type {string} */ id) => this.paths.add(id));
     return { points: places.map(({ point }) => point), places, reason, method, path: path ?? [] };
   }
 }

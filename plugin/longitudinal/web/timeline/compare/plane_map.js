@@ -18,6 +18,8 @@ import { pointOf } from '../../shared/geometry.js';
  */
 
 const REACH_MM = 150; // of the points by which a matrix is found, and checked
+/** Not in line with the others, so that what bends does not look straight. */
+const BETWEEN = [[70, -41, 93], [-113, 67, -31], [37, 139, -127], [-59, -83, 23], [131, 17, 149]];
 const EXACT_MM = 1e-3; // rounding: what is a matrix is met so closely
 const CELLS = [30, 60, 120]; // a side; a thousand points a request
 const ENOUGH_MM = 0.3; // between the nodes of half as fine a grid, which is off about four times as much as this one
@@ -31,7 +33,7 @@ const ENOUGH_MM = 0.3; // between the nodes of half as fine a grid, which is off
  */
 export async function wayBetween(maps, source, target, signal) {
   const r = REACH_MM;
-  const asked = [[0, 0, 0], [r, 0, 0], [0, r, 0], [0, 0, r], [r, r, r], [-r, r, 0], [0, -r, -r], [-r, 0, r]];
+  const asked = [[0, 0, 0], [r, 0, 0], [0, r, 0], [0, 0, r], [r, r, r], [0, -r, -r], ...BETWEEN];
   const { points, reason, method } = await maps.map('matrix', source, target, asked, signal);
   if (reason !== null) {
     return { matrix: null, reason };
@@ -82,7 +84,9 @@ export function gridPlace([ci, cj, c0, ri, rj, r0], image, { points, rows, colum
  */
 export async function gridOver(maps, { source, target, plane, rows, columns }, signal) {
   let grid = null;
-  for (const cells of CELLS) {
+  const pair = `${source} ${target}`;
+  // the planes beside it will need as fine a grid
+  for (const cells of CELLS.slice(maps.levels.get(pair) ?? 0)) {
     const nodes = [];
     for (let v = 0; v <= cells; v += 1) {
       for (let u = 0; u <= cells; u += 1) {
@@ -93,6 +97,7 @@ export async function gridOver(maps, { source, target, plane, rows, columns }, s
     const { points } = await maps.map(key, source, target, nodes, signal);
     const flat = Float64Array.from(points.flatMap((point) => point ?? [NaN, NaN, NaN]));
     grid = { points: flat, rows: cells + 1, columns: cells + 1, offMm: offBetween(flat, cells + 1) };
+    maps.levels.set(pair, CELLS.indexOf(cells));
     if (grid.offMm <= ENOUGH_MM) {
       break;
     }

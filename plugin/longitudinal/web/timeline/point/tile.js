@@ -43,8 +43,6 @@ function Study({ tile }) {
       <h2>${name}</h2>
       <${FrameChip} tile=${tile} />
       <${SeriesSelect} tile=${tile} />
-      <${TileLink} tile=${tile} />
-      <${TilePin} tile=${tile} />
     </header>
     <${PictureBox} tile=${tile} name=${name} />
     <${Said} tile=${tile} grade=${grade} />
@@ -130,6 +128,8 @@ function Said({ tile, grade }) {
         aria-label=${word('refine.button.of', { study: titleOf(tile) })}>${word('refine.button')}</button>`}
       ${match?.links.ohif && html`<a class="button" href=${tile.page.api.href(match.links.ohif)} target="_blank" rel="noopener"
         aria-label=${word('tile.ohif.of', { study: titleOf(tile) })}>${word('tile.ohif')}</a>`}
+      <${TileLink} tile=${tile} />
+      <${TilePin} tile=${tile} />
       <${Refined} tile=${tile} />
     </div>
   </footer>`;

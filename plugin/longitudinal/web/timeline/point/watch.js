@@ -25,7 +25,8 @@ export async function watchTransforms(page, signal) {
 /** @param {import('./page_model.js').PageModel} page @param {AbortSignal} signal */
 export async function lookOnce(page, signal) {
   const shown = page.tiles.filter((tile) => tile.isVisible && tile.match !== null && !tile.isWithdrawn);
-  const ids = new Set(shown.flatMap((tile) => tile.match.path));
+  const { compare } = page;
+  const ids = new Set([...shown.flatMap((tile) => tile.match.path), ...compare.maps.paths]);
   const gone = new Set();
   for (const id of ids) {
     try {
@@ -41,6 +42,9 @@ export async function lookOnce(page, signal) {
         gone.add(id);
       } // anything else may pass: what is not known is not said
     }
+  }
+  if ([...compare.maps.paths].some((id) => gone.has(id))) {
+    compare.withdraw();
   }
   for (const tile of shown) {
     if (tile.match?.path.some((/** @type {string} */ id) => gone.has(id))) {
