@@ -5,6 +5,7 @@ import { Component, html, useEffect, useRef } from '../../shared/html.js';
 import { useObservable } from '../../shared/observable.js';
 import { word } from '../../shared/words.js';
 import { dayOf, intervalOf } from './dates.js';
+import { Outlines } from '../radiotherapy/outlines.js';
 import { listen } from './gestures.js';
 import { errorWords, GradeShape, gradeOf } from './grade.js';
 import { Overlay } from './overlay.js';
@@ -74,6 +75,7 @@ function PictureBox({ tile, name }) {
   return html`<div class="picture-row">
     <div class="picture ${isStale ? 'stale' : ''}" ref=${box} tabindex="0" role="group" aria-label=${label}>
       <canvas ref=${canvas} role="img" aria-label=${label}></canvas>
+      <${Outlines} tile=${tile} />
       <${Overlay} tile=${tile} />
       ${tile.unresolved !== null && html`<${Unresolved} tile=${tile} isShort=${shown !== null} />`}
       ${tile.unresolved === null && shown === null && !tile.isBusy && tile.message === null
