@@ -21,15 +21,16 @@ export function Outlines({ tile }) {
   return html`<svg class="overlay rt-outlines" width=${size.width} height=${size.height} aria-hidden="true">
     ${structures.map((/** @type {any} */ one) => html`<path key=${`${one.sopInstanceUid} ${one.roiNumber}`} d=${pathOf(tile, one.lines)}
       class=${one.path?.length ? 'rt-carried' : ''} stroke=${one.colour ? `rgb(${one.colour.join(' ')})` : 'white'} />`)}
-    ${model.hasDose && lines.doses.map((/** @type {any} */ dose) => dose.levels.map((/** @type {any} */ level) => html`<${Isodose}
-      key=${`${dose.sopInstanceUid} ${level.gy}`} tile=${tile} level=${level} />`))}
+    ${model.hasDose && lines.doses.map((/** @type {any} */ dose) => dose.levels.map((/** @type {any} */ level, /** @type {number} */ number) => html`<${Isodose}
+      key=${`${dose.sopInstanceUid} ${level.gy}`} tile=${tile} level=${level} share=${(number + 0.5) / dose.levels.length} />`))}
   </svg>`;
 }
 
-/** @param {{tile: any, level: any}} props */
-function Isodose({ tile, level }) {
-  const first = level.lines[0]?.[0];
-  const at = first && tile.canvasAt(first[0], first[1]);
+/** The label of each level is at another part of its longest line. @param {{tile: any, level: any, share: number}} props */
+function Isodose({ tile, level, share }) {
+  const longest = level.lines.reduce((/** @type {any[]} */ one, /** @type {any[]} */ other) => (other.length > one.length ? other : one), []);
+  const labelled = longest[Math.floor(share * longest.length)];
+  const at = labelled && tile.canvasAt(labelled[0], labelled[1]);
   return at && html`<g class="rt-isodose"><path d=${pathOf(tile, level.lines)} /><text x=${at.x + 3} y=${at.y - 3}>${word('rt.gy', { gy: level.gy })}</text></g>`;
 }
 
