@@ -48,6 +48,32 @@ def test_structures_and_doses_follow_the_place(timeline: Timeline) -> None:
     check(page, "structures at a place")
 
 
+def test_outlines_are_drawn_where_the_contours_are(timeline: Timeline) -> None:
+    timeline.open(patient="RT")
+    page, tile = timeline.page, timeline.tile(rt.STUDY)
+    painted = tile.wait_painted()
+    page.get_by_role("button", name="Structures and dose").click()
+    page.get_by_label("Outlines on the images").check()
+    path = tile.locator.locator(".rt-outlines path").first
+    expect(path).to_have_attribute("stroke", "rgb(255 0 0)", timeout=WITHIN_MS)
+    box = path.evaluate(
+        "(path) => { const { x, y, width, height } = path.getBBox(); return [x, y, x + width, y + height]; }"
+    )
+    density = tile.canvas.evaluate("(canvas) => canvas.width / canvas.clientWidth")
+    # the contour runs through the centres of the pixels 10 and 30
+    left, top = painted.canvas_at(10, 10)
+    right, bottom = painted.canvas_at(30, 30)
+    pixel = abs(right - left) / 20 / density
+    expected = [(value + 0.5) / density for value in (left, top, right, bottom)]
+    assert box == pytest.approx(expected, abs=0.6 * pixel)
+    page.get_by_label("Isodose lines").check()
+    expect(tile.locator.locator(".rt-isodose text").first).to_contain_text("Gy")
+    timeline.ask(tile, 20, 20)
+    check(page, "outlines")
+    page.get_by_label("Outline of Target").uncheck()
+    expect(tile.locator.locator('.rt-outlines path[stroke="rgb(255 0 0)"]')).to_have_count(0)
+
+
 def test_broken_links_are_said_on_the_patients_page(timeline: Timeline, server: OrthancServer) -> None:
     (patient,) = server.session.get("/imaging/patients", params={"query": "RT"}).json()["patients"]
     page = timeline.page

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Final, Literal
 
 import msgspec
@@ -39,6 +38,15 @@ _STUDY_CLASSES: Final = frozenset(f"1.2.840.10008.3.1.2.3.{number}" for number i
 _STUDY_SEQUENCES: Final = frozenset({0x0008_1110, 0x3006_0012})
 # The number of a ROI or a beam is a reference only outside the object that defines it.
 _OWN_ROIS: Final = frozenset({0x3006_0039, 0x3006_0080})
+_OTHER_KINDS: Final[dict[int, Kind]] = {
+    _STUDY_UID: "study",
+    _FRAME_UID: "frame",
+    _ROI_FRAME_UID: "frame",
+    _RELATED_FRAME_UID: "frame",
+    _REFERENCED_ROI: "roi",
+    _REFERENCED_BEAM: "beam",
+    _REFERENCED_FRACTION_GROUP: "fractionGroup",
+}
 MOST_REFERENCES: Final = 200_000
 """Different ones of one object: a plan names some, a structure set some thousands."""
 LONGEST_UID: Final = 128
@@ -81,14 +89,12 @@ def read_references(root: Elements) -> tuple[tuple[Reference, ...], bool]:
         With `REFERENCE_TAGS` and `REFERENCE_SEQUENCES`.
     """
     counts: Counter[_Key] = Counter()
-    is_cut = False
     for tag, value in root.items():
         if isinstance(value, list):
-            for key in _sequence((tag,), value, ""):
-                if key not in counts and len(counts) >= MOST_REFERENCES:
-                    is_cut = True
-                    continue
-                counts[key] += 1
+            _count_sequence(counts, (tag,), value, "")
+    is_cut = len(counts) > MOST_REFERENCES
+    if is_cut:
+        counts = Counter(dict(list(counts.items())[:MOST_REFERENCES]))
     names: dict[tuple[int, ...], str] = {}
     found = []
     for (path, kind, uid, sop_class, series), count in counts.items():
@@ -98,45 +104,44 @@ def read_references(root: Elements) -> tuple[tuple[Reference, ...], bool]:
     return tuple(sorted(found, key=lambda each: (each.path, each.kind, each.uid))), is_cut
 
 
-def _sequence(path: tuple[int, ...], items: list[Elements], series: str) -> Iterator[_Key]:
-    if path[-1] in REFERENCE_SEQUENCES and not items:
-        yield (*path, INSTANCE_UID), "instance", "", "", series
+def _count_sequence(counts: Counter[_Key], path: tuple[int, ...], items: list[Elements], series: str) -> None:
+    is_reference = path[-1] in REFERENCE_SEQUENCES
+    if is_reference and not items:
+        counts[(*path, INSTANCE_UID), "instance", "", "", series] += 1
     for item in items:
-        yield from _item(path, item, series)
+        _count_item(counts, path, item, series, is_reference=is_reference)
 
 
-def _item(path: tuple[int, ...], item: Elements, series: str) -> Iterator[_Key]:
-    own_series = code(item, _SERIES_UID)[:LONGEST_UID]
-    if own_series:
+def _count_item(
+    counts: Counter[_Key], path: tuple[int, ...], item: Elements, series: str, *, is_reference: bool
+) -> None:
+    """Only what an item has is looked at: a structure set has thousands of contours, with one reference each."""
+    own_series = ""
+    if _SERIES_UID in item and (own_series := code(item, _SERIES_UID)[:LONGEST_UID]):
         series = own_series
-        yield (*path, _SERIES_UID), "series", own_series, "", ""
-    uid, sop_class = code(item, INSTANCE_UID)[:LONGEST_UID], code(item, CLASS_UID)[:LONGEST_UID]
+        counts[(*path, _SERIES_UID), "series", own_series, "", ""] += 1
+    uid = code(item, INSTANCE_UID)[:LONGEST_UID] if INSTANCE_UID in item else ""
     if uid:
+        sop_class = code(item, CLASS_UID)[:LONGEST_UID]
         is_study = sop_class in _STUDY_CLASSES or path[-1] in _STUDY_SEQUENCES
-        yield (*path, INSTANCE_UID), "study" if is_study else "instance", uid, sop_class, series
-    elif path[-1] in REFERENCE_SEQUENCES and not own_series:
-        yield (*path, INSTANCE_UID), "instance", "", sop_class, series
-    if study := code(item, _STUDY_UID)[:LONGEST_UID]:
-        yield (*path, _STUDY_UID), "study", study, "", ""
-    for tag in (_FRAME_UID, _ROI_FRAME_UID, _RELATED_FRAME_UID):
-        if frame := code(item, tag)[:LONGEST_UID]:
-            yield (*path, tag), "frame", frame, "", ""
-    yield from _numbers(path, item)
+        counts[(*path, INSTANCE_UID), "study" if is_study else "instance", uid, sop_class, series] += 1
+    elif is_reference and not own_series:
+        counts[(*path, INSTANCE_UID), "instance", "", code(item, CLASS_UID)[:LONGEST_UID], series] += 1
     for tag, value in item.items():
         if isinstance(value, list):
             deeper = path if tag == path[-1] == _CONTENT_SEQUENCE else (*path, tag)
-            yield from _sequence(deeper, value, series)
+            _count_sequence(counts, deeper, value, series)
+        elif tag in _OTHER_KINDS:
+            _count_other(counts, path, item, tag)
 
 
-def _numbers(path: tuple[int, ...], item: Elements) -> Iterator[_Key]:
-    """Numbers of ROIs, beams and fraction groups of another object."""
-    kinds: tuple[tuple[int, Kind], ...] = (
-        (_REFERENCED_ROI, "roi"),
-        (_REFERENCED_BEAM, "beam"),
-        (_REFERENCED_FRACTION_GROUP, "fractionGroup"),
-    )
-    for tag, kind in kinds:
-        if tag in item and not (tag == _REFERENCED_ROI and path[0] in _OWN_ROIS):
-            named = integer(item, tag)
-            if named is not None:
-                yield (*path, tag), kind, str(named), "", ""
+def _count_other(counts: Counter[_Key], path: tuple[int, ...], item: Elements, tag: int) -> None:
+    """A study, a frame of reference, or the number of a ROI, a beam or a fraction group of another object."""
+    kind = _OTHER_KINDS[tag]
+    if kind in ("study", "frame"):
+        if uid := code(item, tag)[:LONGEST_UID]:
+            counts[(*path, tag), kind, uid, "", ""] += 1
+    elif not (tag == _REFERENCED_ROI and path[0] in _OWN_ROIS):
+        named = integer(item, tag)
+        if named is not None:
+            counts[(*path, tag), kind, str(named), "", ""] += 1

@@ -37,7 +37,7 @@ def code(item: Elements, tag: int) -> str:
 def numbers(item: Elements, tag: int) -> tuple[float, ...]:
     """The numbers of a DS or IS; () where one of them is malformed or not finite."""
     written = code(item, tag)
-    if not written or "_" in written:
+    if not written or "_" in written:  # float() takes 1_0 for 10
         return ()
     try:
         found = tuple(float(part) for part in written.split("\\"))

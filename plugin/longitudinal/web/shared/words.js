@@ -830,6 +830,9 @@ const WORDS = {
   'rt.reason.unknownUnits': 'Dose Units is neither GY nor RELATIVE',
   'rt.reason.errorDose': 'Dose Type is ERROR: the difference of two doses, not a dose',
   'rt.reason.ambiguousOffsets': 'The positions of the frames can be read in more than one way',
+  'rt.outlines': 'Outlines on the images',
+  'rt.isodoses': 'Isodose lines',
+  'rt.outlineOf': 'Outline of {name}',
   // End of Radiotherapy
 };
 

@@ -7,6 +7,7 @@ import { word } from '../../shared/words.js';
 import { PairSaid, PairTools } from '../compare/pair_view.js';
 import { CutSaid, Outside, TileLink, TilePin } from '../compare/toolbar.js';
 import { dayOf, intervalOf } from './dates.js';
+import { Outlines } from '../radiotherapy/outlines.js';
 import { listen } from './gestures.js';
 import { errorWords, GradeShape, gradeOf } from './grade.js';
 import { Diameters } from '../lesions/draw.js';
@@ -72,15 +73,17 @@ function PictureBox({ tile, name }) {
   }, [tile]);
   const { shown, page } = tile;
   const isStale = tile.isBusy && shown !== null && !tile.isCurrent;
+  const isNative = tile.outside === null && !page.compare.isOnPlane(tile); // lines of a slice belong on that slice alone
   const label = shown === null ? name
     : word('tile.picture', { name, slice: shown.at + 1, slices: shown.sequence.pictures.length });
   return html`<div class="picture-row">
     <div class="picture ${isStale ? 'stale' : ''} ${tile.outside === null || page.compare.isOnPlane(tile) ? '' : 'outside'}" ref=${box} tabindex="0" role="group" aria-label=${label}>
       <canvas ref=${canvas} role="img" aria-label=${label}></canvas>
+      ${isNative && html`<${Outlines} tile=${tile} />`}
       <div class="over" ref=${over}></div>
       <${Outside} tile=${tile} />
       <${PairTools} tile=${tile} />
-      <${Diameters} tile=${tile} />
+      ${isNative && html`<${Diameters} tile=${tile} />`}
       ${tile.unresolved !== null && html`<${Unresolved} tile=${tile} isShort=${shown !== null} />`}
       ${tile.unresolved === null && shown === null && !tile.isBusy && tile.message === null
         && html`<p class="in-picture">${word(tile.page.question === null ? 'tile.waiting' : 'tile.notShown')}</p>`}

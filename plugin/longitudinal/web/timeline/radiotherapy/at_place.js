@@ -2,8 +2,10 @@
 /** Structures and doses at the place, over time, beside the tiles. */
 
 import { html, useEffect, useState } from '../../shared/html.js';
+import { useObservable } from '../../shared/observable.js';
 import { word } from '../../shared/words.js';
 import { doseLines, doubtsOf, structureLines } from './lines.js';
+import { outlinesOf } from './outline_model.js';
 
 const SETTLING_MS = 150; // who drags the crosshair passes many places
 
@@ -33,28 +35,45 @@ function Panel({ page, question, onClose }) {
       controller.abort();
     };
   }, [page, question]);
+  const outlines = useObservable(outlinesOf(page));
   const isCurrent = answer?.of === question;
   const studies = answer?.studies.filter((/** @type {any} */ study) => study.structures.length + study.doses.length > 0) ?? [];
   return html`<aside class="header-panel rt-panel" aria-labelledby="rt-title">
     <div class="dialog-head"><h2 id="rt-title">${word('rt.title')}</h2>
       <button type="button" onClick=${onClose}>${word('help.close')}</button></div>
     <p class="quiet">${word('rt.notice')}</p>
+    <${Switches} outlines=${outlines} />
     ${problem && html`<p class="problem" role="alert">${word('rt.noAnswer', { reason: problem })}</p>`}
     ${!question && html`<p role="status">${word('rt.noPlace')}</p>`}
     ${question && !isCurrent && !problem && html`<p role="status">${word('app.loading')}</p>`}
     ${isCurrent && studies.length === 0 && html`<p role="status">${word('rt.nothing')}</p>`}
     ${isCurrent && html`<div class="rt-studies" tabindex="0" role="region" aria-labelledby="rt-title">
-      ${studies.map((/** @type {any} */ study) => html`<${Study} key=${study.studyInstanceUid} study=${study} />`)}</div>`}
+      ${studies.map((/** @type {any} */ study) => html`<${Study} key=${study.studyInstanceUid} study=${study} outlines=${outlines} />`)}</div>`}
   </aside>`;
 }
 
-/** @param {{study: any}} props */
-function Study({ study }) {
+/** @param {{outlines: import('./outline_model.js').OutlineModel}} props */
+function Switches({ outlines }) {
+  /** @param {any} event */
+  const show = (event) => outlines.show(event.target.checked);
+  /** @param {any} event */
+  const showDose = (event) => outlines.showDose(event.target.checked);
+  return html`<div class="rt-switches">
+    <label><input type="checkbox" checked=${outlines.isOn} onChange=${show} />${word('rt.outlines')}</label>
+    ${outlines.isOn && html`<label><input type="checkbox" checked=${outlines.hasDose} onChange=${showDose} />${word('rt.isodoses')}</label>`}
+  </div>`;
+}
+
+/** @param {{study: any, outlines: import('./outline_model.js').OutlineModel}} props */
+function Study({ study, outlines }) {
+  const { isOn, hidden } = outlines;
   return html`<section>
     <h3>${study.studyDate || word('study.noDate')}</h3>
     <p class="quiet">${doubtsOf(study)}</p>
-    <ul class="rt-lines">
+    <ul class=${isOn ? 'rt-lines switched' : 'rt-lines'}>
       ${[...doseLines(study), ...structureLines(study)].map((line) => html`<li key=${line.key} class=${`rt-line rt-${line.state}`}>
+        ${isOn && (line.state === 'dose' || line.isDose ? html`<span></span>` : html`<input type="checkbox" checked=${!hidden.has(line.key)} aria-label=${word('rt.outlineOf', { name: line.name })}
+          onChange=${(/** @type {any} */ event) => outlines.showRegion(line.key, event.target.checked)} />`)}
         <${Swatch} colour=${line.colour} /><span class="rt-name">${line.name}</span><span class="rt-text">${line.text}</span>
         ${line.more && html`<span class="rt-more">${line.more}</span>`}
       </li>`)}

@@ -11,6 +11,7 @@ import { hasWord, word } from '../../shared/words.js';
  * @property {string} state inside, border, outside or unknown, for the shape
  * @property {string} text
  * @property {string} more flags and doubts
+ * @property {boolean} [isDose]
  */
 
 /** @param {any} study of the answer @returns {Line[]} regions, those that hold the place first, then the nearest */
@@ -29,6 +30,7 @@ export function structureLines(study) {
 export function doseLines(study) {
   return study.doses.map((/** @type {any} */ dose) => ({
     key: dose.sopInstanceUid,
+    isDose: true,
     colour: null,
     name: [word('rt.dose'), dose.summationType, dose.doseType].filter(Boolean).join(' '),
     state: dose.gy === null ? 'unknown' : 'dose',

@@ -1,0 +1,43 @@
+// @ts-check
+/** Outlines and isodose lines over a picture. */
+
+import { html } from '../../shared/html.js';
+import { useObservable } from '../../shared/observable.js';
+import { word } from '../../shared/words.js';
+import { outlinesOf } from './outline_model.js';
+
+/** @param {{tile: any}} props drawn again whenever the tile changes */
+export function Outlines({ tile }) {
+  const model = useObservable(outlinesOf(tile.page));
+  const { shown, size } = tile;
+  if (!model.isOn || !shown?.frame || shown.picture.plane === null || size.width === 0) {
+    return null;
+  }
+  const lines = model.linesOf(shown.picture);
+  if (lines === null) {
+    return null;
+  }
+  const structures = lines.structures.filter((/** @type {any} */ one) => !model.hidden.has(`${one.sopInstanceUid} ${one.roiNumber}`));
+  return html`<svg class="overlay rt-outlines" width=${size.width} height=${size.height} aria-hidden="true">
+    ${structures.map((/** @type {any} */ one) => html`<path key=${`${one.sopInstanceUid} ${one.roiNumber}`} d=${pathOf(tile, one.lines)}
+      class=${one.path?.length ? 'rt-carried' : ''} stroke=${one.colour ? `rgb(${one.colour.join(' ')})` : 'white'} />`)}
+    ${model.hasDose && lines.doses.map((/** @type {any} */ dose) => dose.levels.map((/** @type {any} */ level, /** @type {number} */ number) => html`<${Isodose}
+      key=${`${dose.sopInstanceUid} ${level.gy}`} tile=${tile} level=${level} share=${(number + 0.5) / dose.levels.length} />`))}
+  </svg>`;
+}
+
+/** The label of each level is at another part of its longest line. @param {{tile: any, level: any, share: number}} props */
+function Isodose({ tile, level, share }) {
+  const longest = level.lines.reduce((/** @type {any[]} */ one, /** @type {any[]} */ other) => (other.length > one.length ? other : one), []);
+  const labelled = longest[Math.floor(share * longest.length)];
+  const at = labelled && tile.canvasAt(labelled[0], labelled[1]);
+  return at && html`<g class="rt-isodose"><path d=${pathOf(tile, level.lines)} /><text x=${at.x + 3} y=${at.y - 3}>${word('rt.gy', { gy: level.gy })}</text></g>`;
+}
+
+/** @param {any} tile @param {number[][][]} lines chains of row and column */
+function pathOf(tile, lines) {
+  return lines.map((line) => line.map(([row, column], number) => {
+    const at = tile.canvasAt(row, column);
+    return at === null ? '' : `${number ? 'L' : 'M'}${at.x.toFixed(1)} ${at.y.toFixed(1)}`;
+  }).join('')).join('');
+}
