@@ -156,13 +156,13 @@ def test_printed_there_is_the_table_and_the_notice(timeline: Timeline) -> None:
     expect(timeline.page.locator(".grid")).to_be_hidden()
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_axe_finds_nothing(timeline: Timeline, width: str) -> None:
+def test_axe_finds_nothing(timeline: Timeline) -> None:
     page: Page = timeline.page
-    page.set_viewport_size(dict(zip(("width", "height"), WIDTHS[width], strict=True)))  # type: ignore[arg-type]
-    page.wait_for_timeout(300)
+    timeline.tile(f"{UID}.1").wait_painted()
     across(timeline.tile(f"{UID}.1"), RADII[1])
-    check(page, f"lesions, {width}")
+    for width, (wide, high) in WIDTHS.items():
+        page.set_viewport_size({"width": wide, "height": high})
+        check(page, f"lesions, {width}")
 
 
 def test_what_is_kept_is_a_report_and_comes_back_with_the_page(timeline: Timeline) -> None:
