@@ -174,11 +174,16 @@ def test_what_is_kept_is_a_report_and_comes_back_with_the_page(timeline: Timelin
     page.get_by_label("Name").fill("seg VII")
     sizes = [drawn(timeline, study) for study in (1, 2)]
     page.get_by_role("button", name="Keep in the archive").click()
-    expect(page.get_by_role("button", name="Keep in the archive")).to_be_disabled(timeout=WITHIN_MS)
+    expect(page.locator(".lesion-table")).not_to_contain_text("not kept yet", timeout=WITHIN_MS)
     kept = timeline.server.session.get("/imaging/places", params={"patientId": PATIENT}).json()["places"]
     (place,) = [one for one in kept if one["name"] == "seg VII"]
     lengths = [report["diameters"][0]["lengthMm"] for report in place["reports"]]
     assert lengths == pytest.approx(sizes, abs=0.1)
+    timeline.tile(f"{UID}.2").hover()
+    page.get_by_role("button", name="Clear in this study").click()
+    expect(page.locator(f'.diameter[data-study="{UID}.2"]')).to_have_count(0, timeout=WITHIN_MS)
+    (left,) = timeline.server.session.get(f"/imaging/places/{place['id']}").json()["place"]["reports"]
+    assert left["studyInstanceUid"] == f"{UID}.1"
     page.reload()
     page.get_by_role("button", name="Lesions", exact=True).click()
     expect(page.locator(".lesion-table")).to_contain_text("seg VII", timeout=WITHIN_MS)
