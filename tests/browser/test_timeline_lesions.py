@@ -127,6 +127,16 @@ def test_without_a_mouse_a_line_begins_at_the_place_and_its_ends_move(timeline: 
     assert drawn(timeline, 1) == pytest.approx(10 + 3 * mm_per_pixel, abs=1e-6)
 
 
+def test_a_key_draws_too(timeline: Timeline) -> None:
+    page = timeline.page
+    page.get_by_role("button", name="Close the lesions").click()
+    timeline.tile(f"{UID}.1").picture.focus()
+    page.keyboard.press("Shift+M")
+    expect(page.get_by_role("button", name="Draw", exact=True)).to_have_attribute("aria-pressed", "true")
+    across(timeline.tile(f"{UID}.1"), RADII[1])
+    assert drawn(timeline, 1) > 0
+
+
 def test_the_key_image_has_picture_overlays_and_the_notice(timeline: Timeline) -> None:
     tile = timeline.tile(f"{UID}.3")
     tile.wait_painted()

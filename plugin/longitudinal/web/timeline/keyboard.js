@@ -3,7 +3,7 @@
  * The keyboard map: one table for what acts and for the help that lists it.
  *
  * Pure: a key event goes in, the name of an action comes out; the words of an action are in shared/words.js under its name.
- * Kept free for comparing: B D S K M R.
+ * Kept free for comparing: B D S K M.
  */
 
 /**
@@ -70,6 +70,8 @@ export const GROUPS = Object.freeze([
     keys: [
       { name: 'openInOhif', keys: ['j'] },
       { name: 'showHeader', keys: ['t'] },
+      { name: 'drawDiameter', keys: ['Shift+m'] },
+      { name: 'review', keys: ['r'] },
       { name: 'search', keys: ['/'] },
       { name: 'help', keys: ['?'] },
     ],

@@ -28,6 +28,8 @@ export class PageModel extends SharedView {
     this.book = new SeriesBook(api);
     /** @type {import('../lesions/model.js').LesionsModel | null} from when it is first wanted */
     this.lesions = null;
+    this.openLesions = () => {}; // the view knows how
+    this.openReviews = () => {};
     /** @type {any} */
     this.patient = null;
     /** @type {any} what was asked last, as resolve takes it */

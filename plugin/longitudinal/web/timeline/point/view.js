@@ -50,13 +50,22 @@ export function View({ address, go, api }) {
   }, [page.patient]);
 
   const { patient, message, announcement } = page;
+  const showLesions = (/** @type {boolean} */ isOpen) => {
+    page.lesions ??= new LesionsModel(page);
+    openLesions(isOpen);
+  };
+  page.openLesions = () => {
+    showLesions(true);
+    page.lesions?.draw(true);
+  };
+  page.openReviews = () => go({ view: 'review', patient: patient?.orthancPatientId });
   return html`<${Bar} address=${address} go=${go} patient=${patient?.orthancPatientId}>
       ${patient !== null && html`<h1 class="patient">${nameOf(patient)} <span class="quiet">${patient.patientId}</span></h1>`}
       ${patient?.identityConflict && html`<p class="warning">${word('page.identityConflict')}</p>`}
       <${Paging} page=${page} />
       ${patient !== null && html`<a class="button" href=${writeAddress({ view: 'review', patient: patient.orthancPatientId })}>${word('review.button')}</a>`}
       ${page.tiles.length > 0 && html`<button aria-expanded=${areValuesOpen} onClick=${() => openValues(!areValuesOpen)}>${word('values.button')}</button>`}
-      ${page.tiles.length > 0 && html`<button aria-expanded=${areLesionsOpen} onClick=${() => { page.lesions ??= new LesionsModel(page); openLesions(!areLesionsOpen); }}>${word('lesions.button')}</button>`}
+      ${page.tiles.length > 0 && html`<button aria-expanded=${areLesionsOpen} onClick=${() => showLesions(!areLesionsOpen)}>${word('lesions.button')}</button>`}
       ${page.tiles.length > 0 && html`<${ShownHeader} page=${page} />`}
     </${Bar}>
     <main class="point">
