@@ -28,7 +28,10 @@ export class PageModel extends SharedView {
     this.book = new SeriesBook(api);
     /** @type {import('../lesions/model.js').LesionsModel | null} from when it is first wanted */
     this.lesions = null;
-    this.openLesions = () => {}; // the view knows how
+    /** @type {any} what draws diameters on a tile, once it is loaded */
+    this.diameters = null;
+    /** @type {() => unknown} the view knows how */
+    this.openLesions = () => undefined;
     this.openReviews = () => {};
     /** @type {any} */
     this.patient = null;

@@ -7,7 +7,6 @@ import { word } from '../../shared/words.js';
 import { dayOf, intervalOf } from './dates.js';
 import { listen } from './gestures.js';
 import { errorWords, GradeShape, gradeOf } from './grade.js';
-import { Diameters } from '../lesions/draw.js';
 import { Overlay } from './overlay.js';
 import { Painter } from './painter.js';
 import { seriesWithPictures } from './series.js';
@@ -76,7 +75,7 @@ function PictureBox({ tile, name }) {
     <div class="picture ${isStale ? 'stale' : ''}" ref=${box} tabindex="0" role="group" aria-label=${label}>
       <canvas ref=${canvas} role="img" aria-label=${label}></canvas>
       <${Overlay} tile=${tile} />
-      <${Diameters} tile=${tile} />
+      ${tile.page.diameters !== null && html`<${tile.page.diameters} tile=${tile} />`}
       ${tile.unresolved !== null && html`<${Unresolved} tile=${tile} isShort=${shown !== null} />`}
       ${tile.unresolved === null && shown === null && !tile.isBusy && tile.message === null
         && html`<p class="in-picture">${word(tile.page.question === null ? 'tile.waiting' : 'tile.notShown')}</p>`}
