@@ -231,18 +231,12 @@ class SuvReason(ReasonCode):
         "The values are not corrected for decay to the start of the scan (START) or to the injection (ADMIN).",
     )
     UNITS_NOT_SUPPORTED = "unitsNotSupported", "The values are neither Bq/ml, g/ml nor Philips' counts."
-    NOT_BODY_WEIGHT = (
-        "notBodyWeight",
-        "The SUV in the file is not by body weight but by lean mass or surface.",
-    )
+    NOT_BODY_WEIGHT = "notBodyWeight", "The SUV in the file is by lean mass or surface, not by body weight."
     COUNTS_WITHOUT_FACTOR = (
         "countsWithoutFactor",
         "The values are counts, and Philips' private factors are absent: they are often removed with private data.",
     )
-    NO_WEIGHT = (
-        "noWeight",
-        "The patient's weight is not stated: enter it at the scanner or correct the header.",
-    )
+    NO_WEIGHT = "noWeight", "The patient's weight is not stated: correct the header."
     IMPLAUSIBLE_WEIGHT = "implausibleWeight", "The patient's weight is beyond a tonne: it must be in kg."
     NO_DOSE = "noDose", "The injected dose is not stated."
     IMPLAUSIBLE_DOSE = "implausibleDose", "The injected dose is below 0.1 MBq: it must be in Bq."
@@ -267,10 +261,7 @@ class SuvReason(ReasonCode):
 class ValueReason(ReasonCode):
     """Why there are no values at a place, or not those of the sphere moved by the uncertainty."""
 
-    TOO_FEW = (
-        "tooFew",
-        "The sphere holds fewer than 10 voxel centres: choose a larger radius.",
-    )
+    TOO_FEW = "tooFew", "The sphere holds fewer than 10 voxel centres: choose a larger radius."
     PARTLY_OUTSIDE = (
         "partlyOutside",
         "A part of the sphere is outside the images: choose a smaller radius or a place farther inside.",
@@ -289,10 +280,7 @@ class ValueReason(ReasonCode):
     IMAGE_GONE = "imageGone", "An image was deleted meanwhile; ask again."
     STILL_MEASURING = "stillMeasuring", "The values are still being measured: ask again, or follow the job."
     WORKER_FAILED = "workerFailed", "Measuring failed; `detail` says why."
-    NOT_MEASURED = (
-        "notMeasured",
-        "The uncertainty of the place is not known, so it is not known how far to move.",
-    )
+    NOT_MEASURED = "notMeasured", "The uncertainty of the place is not known, nor how far to move."
     TOO_UNCERTAIN = "tooUncertain", "The uncertainty of the place is beyond 30 mm: align the studies again."
 
 

@@ -1,5 +1,6 @@
 """Diameters on a real server: kept as reports that others read, in the study they were drawn in, under one tracking UID."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,6 @@ from pydicom.uid import generate_uid
 
 from longitudinal.dicom.reports.reader import read_report
 from tests.builders import as_file, from_file
-from tests.orthanc.conftest import StartOrthanc
 from tests.orthanc.server import OrthancServer
 from tests.orthanc.test_places import faults, listed, report_of
 from tests.orthanc.test_transforms import FIRST, SECOND, fill, give, scan, turned
@@ -19,12 +19,23 @@ READ_BACK_MM = 0.1
 LONG, SHORT = [[20.25, 10.5], [28.75, 30.0]], [[18.0, 22.5], [30.0, 19.0]]
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrthancServer]:
+    with OrthancServer(tmp_path_factory.mktemp("diameters")) as server:
+        fill(server, scan(FIRST, 2020), scan(SECOND, 2021))
+        give(server, matrix=turned().tolist(), expectedErrorMm=1.2)
+        yield server
+
+
 @pytest.fixture
-def two(start_orthanc: StartOrthanc) -> OrthancServer:
-    server = start_orthanc()
-    fill(server, scan(FIRST, 2020), scan(SECOND, 2021))
-    give(server, matrix=turned().tolist(), expectedErrorMm=1.2)
-    return server
+def two(server: OrthancServer) -> Iterator[OrthancServer]:
+    """Without any report, before and after."""
+    yield server
+    for report in server.session.post(
+        "/tools/find", json={"Level": "Instance", "Query": {"Modality": "SR"}}
+    ).json():
+        server.session.delete(f"/instances/{report}").raise_for_status()
+    server.wait_until(lambda: listed(server)["places"] == [])
 
 
 def drawn(image: str, long: Any = LONG, short: Any = SHORT, **more: Any) -> Json:

@@ -1,12 +1,17 @@
 """SUVbw against cases computed by hand: a half-life of one hour and round doses make every factor a short sum."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+import pydicom
 import pytest
 
-from longitudinal.dicom.suv import NoSuv, suv_factor
+from longitudinal.dicom.stored_values import STORED_VALUE_TAGS
+from longitudinal.dicom.suv import SUV_TAGS, NoSuv, suv_factor
+from longitudinal.dicom.tags import read_file_tags
 from longitudinal.reasons import SuvReason
+from tests.builders import as_file, classic
 
 Json = dict[str, Any]
 TRACER: Json = {"0018,1072": "100000", "0018,1074": "200000000", "0018,1075": "3600"}
@@ -104,3 +109,29 @@ def test_without_what_it_needs_there_is_a_reason_and_no_number(tags: Json, reaso
     with pytest.raises(NoSuv) as refused:
         suv_factor(tags)
     assert (refused.value.reason, str(refused.value) != "") == (reason, True)
+
+
+@pytest.mark.parametrize("is_implicit", [False, True])
+def test_private_factors_are_read_from_files_as_scanners_write_them(
+    is_implicit: bool, tmp_path: Path
+) -> None:
+    ds = classic(
+        Modality="PT", Units="CNTS", DecayCorrection="START", CorrectedImage=["ATTN", "DECY"], SeriesDate="20240102",
+        SeriesTime="150000", AcquisitionDate="20240102", AcquisitionTime="110500",
+    )  # fmt: skip
+    ds.private_block(0x7053, "Philips PET Private Group", create=True).add_new(0x00, "DS", "0.000345")
+    ds.private_block(0x0009, "GEMS_PETD_01", create=True).add_new(0x0D, "DT", "20240102110000.00")
+    path = tmp_path / "pet.dcm"
+    if is_implicit:
+        ds.file_meta = pydicom.dataset.FileMetaDataset()
+        ds.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
+        ds.file_meta.MediaStorageSOPClassUID, ds.file_meta.MediaStorageSOPInstanceUID = (
+            ds.SOPClassUID,
+            ds.SOPInstanceUID,
+        )
+        pydicom.dcmwrite(path, ds, enforce_file_format=True, implicit_vr=True, little_endian=True)
+    else:
+        path.write_bytes(as_file(ds))
+    tags = read_file_tags(path, keep=STORED_VALUE_TAGS | SUV_TAGS)
+    assert suv_factor(tags) == pytest.approx(0.000345)
+    assert tags["0009,100d"] == "20240102110000.00"

@@ -211,3 +211,12 @@ def test_without_a_key_a_statement_is_kept_and_does_not_count() -> None:
     notes, memories = reading(text)
     assert not is_trusted(notes)
     assert memories[2].unsigned == ("given",)
+
+
+def test_a_reviewers_words_are_signed_with_the_decision() -> None:
+    said = "ventricles agree"
+    text = decide(measured(), 2, "accepted", "bob", "2026-01-02", seal(at=2_000), Memory(), said)
+    notes, _ = reading(text)
+    assert (notes.decision, notes.decided_by, notes.decided_why) == ("accepted", "bob", said)
+    notes, memories = reading(text.replace(said, "looked at nothing"))
+    assert (notes.decision, notes.decided_why, memories[2].unsigned) == (None, "", ("review",))

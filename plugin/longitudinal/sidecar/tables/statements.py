@@ -88,7 +88,8 @@ def read_waiting(
     """Transforms that wait for a person, those of unknown error first, then the largest errors.
 
     Their review is unsigned; or it is older than the checks that rejected the transform; or the plugin (`maker`, as the
-    objects state it) aligned it, without the label of what a person gave, and nobody has decided.
+    objects state it) aligned it, without the label of what a person gave, and nobody has decided. The item of an object that
+    maps its frame onto itself is none of them.
     """
     marks = ", ".join("?" * len(given_labels))
     rows = connection.execute(
@@ -101,6 +102,7 @@ def read_waiting(
         JOIN series e ON e.key = i.series_key JOIN studies s ON s.key = e.study_key
         LEFT JOIN statements m ON m.orthanc_id = i.orthanc_id AND m.item = t.item
         WHERE t.refusal IS NULL AND s.patient_key = coalesce(?, s.patient_key)
+        AND (t.source_frame IS NULL OR t.source_frame IS NOT t.target_frame)
         ORDER BY t.expected_error_mm IS NOT NULL, t.expected_error_mm DESC, t.key) WHERE because IS NOT NULL""",
         (maker, *sorted(given_labels), patient_key),
     )

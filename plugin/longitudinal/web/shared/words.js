@@ -686,6 +686,8 @@ const WORDS = {
   'keys.flipVertically': 'top and bottom exchanged, letters too',
   'keys.openInOhif': 'open this slice in OHIF',
   'keys.showHeader': 'attributes of this slice',
+  'keys.drawDiameter': 'draw a diameter',
+  'keys.review': 'alignments that wait for review',
   'keys.search': 'to the search field',
   'keys.help': 'this list',
   'keys.name.ArrowUp': 'Up',

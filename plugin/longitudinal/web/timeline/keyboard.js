@@ -3,7 +3,11 @@
  * The keyboard map: one table for what acts and for the help that lists it.
  *
  * Pure: a key event goes in, the name of an action comes out; the words of an action are in shared/words.js under its name.
+<<<<<<< HEAD
  * Kept free: R.
+=======
+ * Kept free for comparing: B D S K M.
+>>>>>>> i20
  */
 
 /**
@@ -85,6 +89,8 @@ export const GROUPS = Object.freeze([
     keys: [
       { name: 'openInOhif', keys: ['j'] },
       { name: 'showHeader', keys: ['t'] },
+      { name: 'drawDiameter', keys: ['Shift+m'] },
+      { name: 'review', keys: ['r'] },
       { name: 'search', keys: ['/'] },
       { name: 'help', keys: ['?'] },
     ],

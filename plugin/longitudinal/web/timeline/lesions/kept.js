@@ -67,6 +67,11 @@ export function rename(api, lesion, signal) {
   return api.ask(`/places/${inPath(lesion.id)}`, { method: 'PUT', body: { name: lesion.name }, signal });
 }
 
+/** @param {import('../../shared/api.js').Api} api @param {import('./model.js').Lesion} lesion @param {string} study @param {AbortSignal} signal */
+export function unkeep(api, lesion, study, signal) {
+  return api.ask(`/places/${inPath(lesion.id)}/diameters/${inPath(study)}`, { method: 'DELETE', signal });
+}
+
 /** @param {string} id @returns {{organ: string, isNode: boolean}} */
 function remembered(id) {
   try {

@@ -5,7 +5,7 @@ import { distance } from '../../shared/geometry.js';
 import { Observable } from '../../shared/observable.js';
 import { detailOf } from '../point/messages.js';
 import { sumsOf } from './arithmetic.js';
-import { keep, lesionsOf, remember, rename } from './kept.js';
+import { keep, lesionsOf, remember, rename, unkeep } from './kept.js';
 
 /**
  * @typedef {import('../../shared/geometry.js').Vector} Vector
@@ -189,13 +189,23 @@ export class LesionsModel extends Observable {
     this.redraw();
   }
 
-  /** @param {Lesion} lesion @param {string} [study] of one study, else the whole */
-  remove(lesion, study) {
-    if (study === undefined) {
-      this.lesions = this.lesions.filter((one) => one !== lesion);
-      this.selected = this.selected === lesion ? null : this.selected;
-    } else {
+  /** One that was only drawn; what is in the archive is cleared study by study. @param {Lesion} lesion */
+  remove(lesion) {
+    this.lesions = this.lesions.filter((one) => one !== lesion);
+    this.selected = this.selected === lesion ? null : this.selected;
+    this.redraw();
+  }
+
+  /** In one study, in the archive too. @param {Lesion} lesion @param {string} study */
+  async clear(lesion, study) {
+    const measured = lesion.studies.get(study);
+    try {
+      if (measured?.isKept) {
+        await unkeep(this.page.api, lesion, study, this.page.life.signal);
+      }
       lesion.studies.delete(study);
+    } catch (error) {
+      this.message = { key: 'lesions.failed', values: { detail: detailOf(error) } };
     }
     this.redraw();
   }

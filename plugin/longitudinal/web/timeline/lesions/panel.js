@@ -52,8 +52,8 @@ function Selected({ model, lesion, tile }) {
       ${/** @type {const} */ (['long', 'short']).map((axis) => html`<button key=${axis} aria-pressed=${model.axis === axis} onClick=${() => model.setAxis(axis)}>${word(`lesions.axis.${axis}`)}</button>`)}</div>
     ${tile && html`<div class="group"><button disabled=${!tile.shown?.picture.plane} onClick=${() => startAtPlace(model, tile)}>${word('lesions.atPlace')}</button>
       <button onClick=${() => model.setGone(lesion, tile.uid)} aria-label=${word('lesions.setGone.of', { study: titleOf(tile) })}>${word('lesions.setGone')}</button>
-      <button disabled=${!lesion.studies.has(tile.uid)} onClick=${() => model.remove(lesion, tile.uid)}>${word('lesions.clear')}</button></div>`}
-    <button onClick=${() => model.remove(lesion)}>${word('lesions.remove')}</button>
+      <button disabled=${!lesion.studies.has(tile.uid)} onClick=${() => model.clear(lesion, tile.uid)}>${word('lesions.clear')}</button></div>`}
+    ${!lesion.isStored && html`<button onClick=${() => model.remove(lesion)}>${word('lesions.remove')}</button>`}
   </div>`;
 }
 

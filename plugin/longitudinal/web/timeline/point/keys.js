@@ -57,6 +57,8 @@ const ACTIONS = {
   invert: (tile) => tile.flip({ isInverted: !tile.isInverted }),
   flipHorizontally: (tile) => tile.flip({ isFlippedH: !tile.isFlippedH }),
   flipVertically: (tile) => tile.flip({ isFlippedV: !tile.isFlippedV }),
+  drawDiameter: (tile) => tile.page.openLesions(),
+  review: (tile) => tile.page.openReviews(),
   openInOhif: (tile) => tile.match?.links.ohif && open(tile.page.api.href(tile.match.links.ohif), '_blank', 'noopener'),
 };
 

@@ -34,6 +34,11 @@ export class PageModel extends SharedView {
     this.compare = new Compare(this);
     /** @type {import('../lesions/model.js').LesionsModel | null} from when it is first wanted */
     this.lesions = null;
+    /** @type {any} what draws diameters on a tile, once it is loaded */
+    this.diameters = null;
+    /** @type {() => unknown} the view knows how */
+    this.openLesions = () => undefined;
+    this.openReviews = () => {};
     /** @type {any} */
     this.patient = null;
     /** @type {any} what was asked last, as resolve takes it */

@@ -6,26 +6,35 @@ import { useObservableByFrame } from '../../shared/observable.js';
 import { word } from '../../shared/words.js';
 import { writeAddress } from '../address.js';
 import { Bar } from '../bar.js';
+<<<<<<< HEAD
 import { Film } from '../compare/film.js';
 import { LesionsModel } from '../lesions/model.js';
 import { LesionsPanel } from '../lesions/panel.js';
 import { actionOf, areLettersOn } from '../keyboard.js';
 import { readableName } from '../find/person_name.js';
+=======
+import { actionOf, areLettersOn } from '../keyboard.js';
+import { Lazy } from '../panel/lazy.js';
+>>>>>>> i20
 import { ShownHeader } from '../panel/shown_header.js';
 import { PlacesButton } from '../places/panel.js';
 import { PlaceOpener } from '../places/opener.js';
 import { RadiotherapyAtPlace } from '../radiotherapy/at_place.js';
 import { act } from './keys.js';
 import { PageModel } from './page_model.js';
-import { ReviewBar } from '../review/review_bar.js';
 import { Strip } from './strip.js';
 import { Tile } from './tile.js';
 import { Toolbar } from './toolbar.js';
-import { ValuesPanel } from '../values/panel.js';
 
 const NARROW = '(max-width: 1200px)';
 const NARROW_TILES = 4;
 const WIDE_TILES = 6;
+
+const LOAD = {
+  values: () => import('../values/panel.js').then(({ ValuesPanel }) => ValuesPanel),
+  lesions: () => import('../lesions/panel.js').then(({ LesionsPanel }) => LesionsPanel),
+  review: () => import('../review/review_bar.js').then(({ ReviewBar }) => ReviewBar),
+};
 
 /** @param {import('../app.js').ViewProps} props */
 export function View({ address, go, api }) {
@@ -61,30 +70,44 @@ export function View({ address, go, api }) {
   }, [page.patient]);
 
   const { patient, message, announcement } = page;
+  const showLesions = async (/** @type {boolean} */ isOpen) => {
+    const [{ LesionsModel }, { Diameters }] = await Promise.all([import('../lesions/model.js'), import('../lesions/draw.js')]);
+    page.lesions ??= new LesionsModel(page);
+    page.diameters = Diameters;
+    openLesions(isOpen);
+  };
+  page.openLesions = () => showLesions(true).then(() => page.lesions?.draw(true));
+  page.openReviews = () => go({ view: 'review', patient: patient?.orthancPatientId });
   return html`<${Bar} address=${address} go=${go} patient=${patient?.orthancPatientId}>
       ${patient !== null && html`<h1 class="patient">${nameOf(patient)} <span class="quiet">${patient.patientId}</span></h1>`}
       ${patient?.identityConflict && html`<p class="warning">${word('page.identityConflict')}</p>`}
       <${Paging} page=${page} />
       ${patient !== null && html`<a class="button" href=${writeAddress({ view: 'review', patient: patient.orthancPatientId })}>${word('review.button')}</a>`}
+<<<<<<< HEAD
       ${page.tiles.length > 0 && html`<button aria-expanded=${areValuesOpen} onClick=${() => openValues(!areValuesOpen)}>${word('values.button')}</button>
         <button aria-expanded=${areLesionsOpen} onClick=${() => { page.lesions ??= new LesionsModel(page); openLesions(!areLesionsOpen); }}>${word('lesions.button')}</button>
         <${ShownHeader} page=${page} />
         <${RadiotherapyAtPlace} page=${page} />
         <${PlacesButton} page=${page} place=${address.place} go=${go} />`}
+=======
+      ${page.tiles.length > 0 && html`<button aria-expanded=${areValuesOpen} onClick=${() => openValues(!areValuesOpen)}>${word('values.button')}</button>`}
+      ${page.tiles.length > 0 && html`<button aria-expanded=${areLesionsOpen} onClick=${() => showLesions(!areLesionsOpen)}>${word('lesions.button')}</button>`}
+      ${page.tiles.length > 0 && html`<${ShownHeader} page=${page} />`}
+>>>>>>> i20
     </${Bar}>
     <main class="point">
       ${patient === null && html`<h1 class="visually-hidden">${word('app.title')}</h1>`}
       ${page.tiles.length > 1 && html`<${Strip} page=${page} />`}
       <${Film} page=${page} />
       ${page.tiles.length > 0 && html`<${Toolbar} page=${page} />`}
-      ${review && patient !== null && html`<${ReviewBar} page=${page} transform=${review} onClose=${() => { reviewed.current = {}; setReview(undefined); }} />`}
+      ${review && patient !== null && html`<${Lazy} load=${LOAD.review} with=${{ page, transform: review, onClose: () => { reviewed.current = {}; setReview(undefined); } }} />`}
       ${message !== null && html`<p class="message warning" role="alert">${word(message.key, message.values)}</p>`}
       ${patient === null && message === null && html`<p class="message" role="status">${word('app.loading')}</p>`}
       <div class="work">
         <${Grid} page=${page} />
-        ${areValuesOpen && html`<${ValuesPanel} page=${page} onClose=${() => openValues(false)} />`}
+        ${areValuesOpen && html`<${Lazy} load=${LOAD.values} with=${{ page, onClose: () => openValues(false) }} />`}
       </div>
-      ${areLesionsOpen && page.lesions !== null && html`<${LesionsPanel} page=${page} model=${page.lesions} onClose=${() => openLesions(false)} />`}
+      ${areLesionsOpen && page.lesions !== null && html`<${Lazy} load=${LOAD.lesions} with=${{ page, model: page.lesions, onClose: () => openLesions(false) }} />`}
       <p class="visually-hidden" role="status">${announcement !== null && word(announcement.key, announcement.values)}</p>
     </main>`;
 }

@@ -39,7 +39,7 @@ function Waiting({ model, one }) {
   const places = model.places.get(one.id);
   return html`<li class="waiting" data-transform=${one.id}>
     <h2>${one.patientId || word('patient.noId')}: ${one.sourceStudyDate || word('tile.noDate')} → ${one.targetStudyDate || word('tile.noDate')}
-      <span class="quiet">${[one.method, one.createdBy].filter(Boolean).join(' · ')}</span></h2>
+      ${' '}<span class="quiet">${[one.method, one.createdBy].filter(Boolean).join(' · ')}</span></h2>
     <p>${word(`review.because.${one.waitsBecause}`)} ${one.expectedErrorMm === null ? word('review.errorUnknown') : word('review.error', { mm: one.expectedErrorMm.toFixed(1) })}</p>
     <div class="group tools" role="group" aria-label=${word('review.look')}>
       ${places === undefined ? html`<span class="quiet">${word('app.loading')}</span>` : places.length === 0
