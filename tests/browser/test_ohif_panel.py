@@ -242,6 +242,20 @@ def test_behind_nginx_under_a_prefix_with_a_login_and_nothing_aligned(
         assert not viewer.failed
 
 
+def test_work_that_was_begun_elsewhere_is_shown_and_can_be_stopped(
+    panel: OhifPanel, server: OrthancServer, head: Head
+) -> None:
+    asked = {"studyInstanceUids": [head.first, UNALIGNED], "method": "deformable"}
+    (job,) = server.session.post("/imaging/alignments", json=asked).json()["jobs"]
+    panel.open(head.first)
+    panel.ask(panel.panes()[0], head.points[150, :3])
+    row = panel.row(UNALIGNED)
+    expect(row.locator("progress")).to_be_visible(timeout=WITHIN_MS)
+    row.get_by_role("button", name="Stop").click(timeout=WITHIN_MS)
+    expect(row).to_contain_text("Stopped.", timeout=WITHIN_MS)
+    assert server.session.get(f"/imaging/jobs/{job['id']}").json()["state"] == "cancelled"
+
+
 def test_structures_without_their_images_are_named(panel: OhifPanel, server: OrthancServer) -> None:
     (file,) = [path for path in dicom_files("rt/rt-utils/tests/mock_data") if path.name == "rt.dcm"]
     ds = pydicom.dcmread(file)

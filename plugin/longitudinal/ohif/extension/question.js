@@ -1,11 +1,10 @@
 // @ts-check
 /** The question and its answer: what the panel shows, whatever draws it. */
 
-import { Problem } from '../../web/shared/api.js';
 import { Observable } from '../../web/shared/observable.js';
 import { hasWord, word } from '../../web/shared/words.js';
 import { dayOf } from '../../web/timeline/point/dates.js';
-import { followJob, jobOf } from '../../web/timeline/point/jobs.js';
+import { followJob } from '../../web/timeline/point/jobs.js';
 import { questionMessage } from '../../web/timeline/point/messages.js';
 
 /**
@@ -17,6 +16,9 @@ import { questionMessage } from '../../web/timeline/point/messages.js';
  * @property {any} job that runs for it, or null
  * @property {string} message of its last job
  */
+
+/** Reasons that a button, and so a job, helps against. */
+const HELPED = ['notIndexed', 'needsAlignment', 'alignmentFailed'];
 
 /** Time as it is listed: unknown last. @param {any} entry */
 function timeOf(entry) {
@@ -106,6 +108,7 @@ export class Question extends Observable {
     Object.assign(this, { answer, rows: withJobs(rowsOf(answer), this.rows), message: '' });
     this.onAnswer();
     this.changed();
+    this.resume().catch((error) => this.fail(error));
   }
 
   /** A transform that led there was deleted or rejected. @param {Row} row */
@@ -148,17 +151,22 @@ export class Question extends Observable {
     }
   }
 
-  /** A job that was begun elsewhere, such as on arrival. @param {Row} row */
-  async resume(row) {
-    try {
-      const { orthancStudyId } = await this.api.study(row.study, { signal: this.life });
-      const job = await jobOf(this.api, orthancStudyId, this.life);
-      if (job !== undefined && row.job === null) {
-        await this.work(row, async () => ({ jobs: [job] }));
-      }
-    } catch (error) {
-      if (!(error instanceof Problem && error.status === 404)) { // not indexed: nothing is known of it
-        this.failRow(row, error);
+  /** Jobs of these studies that were begun elsewhere, such as on arrival: three requests, however many studies wait. */
+  async resume() {
+    const { number } = this;
+    const waiting = this.rows.filter(({ unresolved, job, message }) => HELPED.includes(unresolved?.reason) && job === null && message === '');
+    if (waiting.length === 0) {
+      return;
+    }
+    const { studies } = await this.api.patient(this.answer.point.patientId, { signal: this.life });
+    const ids = new Map(studies.map((/** @type {any} */ study) => [study.studyInstanceUid, study.orthancStudyId]));
+    for (const state of ['running', 'queued']) {
+      const { jobs } = await this.api.ask(`/jobs?state=${state}&limit=1000`, { signal: this.life });
+      for (const row of waiting) {
+        const job = jobs.find((/** @type {any} */ one) => one.subject === ids.get(row.study) && one.kind !== 'refine');
+        if (job !== undefined && row.job === null && number === this.number) {
+          this.work(row, async () => ({ jobs: [job] }));
+        }
       }
     }
   }

@@ -1,7 +1,7 @@
 // @ts-check
 /** A study in the panel: where the place is in it and how well that is known, or why it has none and what helps. */
 
-import { html, useEffect } from '../../web/shared/html.js';
+import { html } from '../../web/shared/html.js';
 import { hasWord, word } from '../../web/shared/words.js';
 import { dayOf, intervalOf } from '../../web/timeline/point/dates.js';
 import { GradeShape, errorWords } from '../../web/timeline/point/grade.js';
@@ -52,11 +52,6 @@ function Unresolved({ row, date, interval, session }) {
     needsAlignment: { act: () => question.align(row), key: 'unresolved.align' },
     alignmentFailed: { act: () => question.align(row), key: 'unresolved.alignAgain' },
   }[/** @type {string} */ (reason)];
-  useEffect(() => {
-    if (help !== undefined && row.job === null && !row.message) {
-      question.resume(row); // it may have been started before
-    }
-  }, [row.study, reason]);
   const key = `unresolved.${reason}`;
   return html`<div class="unresolved" data-reason=${reason}>
     <span class="when"><strong>${date}</strong> <span class="quiet">${interval}</span></span>

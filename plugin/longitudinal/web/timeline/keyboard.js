@@ -3,11 +3,6 @@
  * The keyboard map: one table for what acts and for the help that lists it.
  *
  * Pure: a key event goes in, the name of an action comes out; the words of an action are in shared/words.js under its name.
-<<<<<<< HEAD
- * Kept free: R.
-=======
- * Kept free for comparing: B D S K M.
->>>>>>> i20
  */
 
 /**

@@ -10,11 +10,6 @@ import { dayOf, intervalOf } from './dates.js';
 import { Outlines } from '../radiotherapy/outlines.js';
 import { listen } from './gestures.js';
 import { errorWords, GradeShape, gradeOf } from './grade.js';
-<<<<<<< HEAD
-import { Diameters } from '../lesions/draw.js';
-=======
-import { Overlay } from './overlay.js';
->>>>>>> i20
 import { Painter } from './painter.js';
 import { seriesWithPictures } from './series.js';
 import { Refined } from './refined.js';
@@ -83,16 +78,11 @@ function PictureBox({ tile, name }) {
   return html`<div class="picture-row">
     <div class="picture ${isStale ? 'stale' : ''} ${tile.outside === null || page.compare.isOnPlane(tile) ? '' : 'outside'}" ref=${box} tabindex="0" role="group" aria-label=${label}>
       <canvas ref=${canvas} role="img" aria-label=${label}></canvas>
-<<<<<<< HEAD
       ${isNative && html`<${Outlines} tile=${tile} />`}
       <div class="over" ref=${over}></div>
       <${Outside} tile=${tile} />
       <${PairTools} tile=${tile} />
-      ${isNative && html`<${Diameters} tile=${tile} />`}
-=======
-      <${Overlay} tile=${tile} />
-      ${tile.page.diameters !== null && html`<${tile.page.diameters} tile=${tile} />`}
->>>>>>> i20
+      ${isNative && page.diameters !== null && html`<${page.diameters} tile=${tile} />`}
       ${tile.unresolved !== null && html`<${Unresolved} tile=${tile} isShort=${shown !== null} />`}
       ${tile.unresolved === null && shown === null && !tile.isBusy && tile.message === null
         && html`<p class="in-picture">${word(tile.page.question === null ? 'tile.waiting' : 'tile.notShown')}</p>`}

@@ -6,16 +6,10 @@ import { useObservableByFrame } from '../../shared/observable.js';
 import { word } from '../../shared/words.js';
 import { writeAddress } from '../address.js';
 import { Bar } from '../bar.js';
-<<<<<<< HEAD
 import { Film } from '../compare/film.js';
-import { LesionsModel } from '../lesions/model.js';
-import { LesionsPanel } from '../lesions/panel.js';
-import { actionOf, areLettersOn } from '../keyboard.js';
 import { readableName } from '../find/person_name.js';
-=======
 import { actionOf, areLettersOn } from '../keyboard.js';
 import { Lazy } from '../panel/lazy.js';
->>>>>>> i20
 import { ShownHeader } from '../panel/shown_header.js';
 import { PlacesButton } from '../places/panel.js';
 import { PlaceOpener } from '../places/opener.js';
@@ -83,17 +77,11 @@ export function View({ address, go, api }) {
       ${patient?.identityConflict && html`<p class="warning">${word('page.identityConflict')}</p>`}
       <${Paging} page=${page} />
       ${patient !== null && html`<a class="button" href=${writeAddress({ view: 'review', patient: patient.orthancPatientId })}>${word('review.button')}</a>`}
-<<<<<<< HEAD
       ${page.tiles.length > 0 && html`<button aria-expanded=${areValuesOpen} onClick=${() => openValues(!areValuesOpen)}>${word('values.button')}</button>
-        <button aria-expanded=${areLesionsOpen} onClick=${() => { page.lesions ??= new LesionsModel(page); openLesions(!areLesionsOpen); }}>${word('lesions.button')}</button>
+        <button aria-expanded=${areLesionsOpen} onClick=${() => showLesions(!areLesionsOpen)}>${word('lesions.button')}</button>
         <${ShownHeader} page=${page} />
         <${RadiotherapyAtPlace} page=${page} />
         <${PlacesButton} page=${page} place=${address.place} go=${go} />`}
-=======
-      ${page.tiles.length > 0 && html`<button aria-expanded=${areValuesOpen} onClick=${() => openValues(!areValuesOpen)}>${word('values.button')}</button>`}
-      ${page.tiles.length > 0 && html`<button aria-expanded=${areLesionsOpen} onClick=${() => showLesions(!areLesionsOpen)}>${word('lesions.button')}</button>`}
-      ${page.tiles.length > 0 && html`<${ShownHeader} page=${page} />`}
->>>>>>> i20
     </${Bar}>
     <main class="point">
       ${patient === null && html`<h1 class="visually-hidden">${word('app.title')}</h1>`}
