@@ -35,10 +35,11 @@ function current() {
   return session;
 }
 
-/** Resolves when OHIF has drawn something, or has said that it cannot. @param {AbortSignal} mode @returns {Promise<void>} */
+/** Resolves when OHIF has drawn something, or has said that it cannot, and has a moment to spare. @param {AbortSignal} mode @returns {Promise<void>} */
 function drawn(mode) {
   return new Promise((resolve) => {
-    document.addEventListener(IMAGE_RENDERED, () => resolve(), { capture: true, once: true, signal: mode });
+    const whenIdle = () => ('requestIdleCallback' in window ? requestIdleCallback(() => resolve(), { timeout: LONGEST_MS }) : resolve());
+    document.addEventListener(IMAGE_RENDERED, whenIdle, { capture: true, once: true, signal: mode });
     surroundings().onMissingReference = resolve;
     setTimeout(resolve, LONGEST_MS);
   });
