@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 
 EDGE_MM: Final = 1e-6
 """A point so near to the outermost voxel centres is on them: rounding of sums."""
-_ON_SPHERE: Final = 1_000
+_ON_SPHERE: Final = 2_000
 """Directions in which the surface of a sphere is looked at: 6 degrees apart."""
 
 

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+_GAP_MM = 1e-9
+
 
 @dataclass(frozen=True)
 class VoxelRegion:
@@ -70,8 +72,15 @@ class VoxelRegion:
 
     @cached_property
     def _shell(self) -> NDArray[np.intp]:
-        """Voxels of the segment beside one that is none: the surface that an outside point sees."""
-        return np.argwhere(self.mask & ~_eroded(self.mask))
+        """Voxels of the segment beside one that is none, a gap or an end: the surface that an outside point sees."""
+        covered = _eroded(self.mask)
+        for axis in range(3):
+            across = np.moveaxis(covered, axis, 0)
+            across[[0, -1]] = False  # beyond the ends there is nothing
+        for number, (below, above) in enumerate(pairwise(self.edges[0].tolist())):
+            if above[0] > below[1] + _GAP_MM:
+                covered[[number, number + 1]] = False
+        return np.argwhere(self.mask & ~covered)
 
     @cached_property
     def _open(self) -> NDArray[np.intp]:
@@ -95,7 +104,7 @@ class VoxelRegion:
             nearest = min(nearest, value - edges[0, 0], edges[-1, 1] - value)
         planes = self.edges[0]
         for below, above in pairwise(planes.tolist()):
-            if above[0] > below[1] + 1e-9:
+            if above[0] > below[1] + _GAP_MM:
                 nearest = min(nearest, abs(local[0] - below[1]), abs(local[0] - above[0]))
         return float(nearest)
 

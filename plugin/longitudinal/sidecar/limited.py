@@ -25,7 +25,10 @@ RULES: Mapping[str, str] = {
         AND may_see(s.orthanc_id, t.patient_id, s.study_instance_uid))""",
     "series": _VISIBLE.format(table="studies", column="key", own="study_key"),
     "instances": _VISIBLE.format(table="series", column="key", own="series_key"),
-    "transforms": _VISIBLE.format(table="instances", column="key", own="instance_key"),
+    **{
+        table: _VISIBLE.format(table="instances", column="key", own="instance_key")
+        for table in ("transforms", "places", "contents")
+    },
     "series_frames": _VISIBLE.format(table="series", column="key", own="series_key"),
     "frames": _VISIBLE.format(table="series_frames", column="frame_key", own="key"),
     "series_headers": _VISIBLE.format(table="series", column="key", own="series_key"),

@@ -17,6 +17,7 @@ from longitudinal.jobs.worker_pool import WorkerPool
 from longitudinal.jobs.worker_process import WorkerProcess, Workplace
 from longitudinal.points.resolver import PointQuestion, QuestionFilters
 from longitudinal.sidecar.tables.jobs import JobState
+from tests import builders as build
 from tests.unit.jobs.test_worker import TOKEN, Orthanc
 from tests.unit.patients.ward import FRAME, Ward, volume
 
@@ -25,6 +26,7 @@ HEADER: dict[str, Any] = {
     "7fe0,0010": None, "0028,0004": "MONOCHROME2", "0008,0060": "CT", "0028,1052": "-1024", "0028,1053": "2",
     "0028,0101": "12", "0028,0103": "0",
 }  # fmt: skip
+FILE = build.as_file(build.classic(BitsAllocated=16, BitsStored=12, HighBit=11, PixelRepresentation=0))
 PLACE = PointQuestion("P", FRAME, (40.0, 50.0, 9.0))
 MEMORY_MIB = 256
 
@@ -80,7 +82,7 @@ def start(tmp_path: Path, queue: JobQueue) -> Iterator[Callable[..., Desk]]:
     opened: list[Any] = []
 
     def make(found: Callable[[str, int], Any] = pixels, is_there: bool = True) -> Desk:
-        orthanc = Orthanc(found, is_there)
+        orthanc = Orthanc(found, is_there, lambda _: FILE)
         desk = Desk(tmp_path / "ward", queue, orthanc)
         opened.extend((desk.worker, orthanc))
         return desk
