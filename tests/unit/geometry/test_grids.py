@@ -78,7 +78,7 @@ def test_distance_from_voxels_is_that_of_brute_force(gap: bool) -> None:
         low = [of.edges[axis][number, 0] for axis, number in enumerate((frame, row, column))]
         fine.append((low, mask[frame, row, column]))
     size = np.array([3.0, 1.0, 2.0])
-    for point in RANDOM.uniform((-3, -3, -3), (20, 9, 13), size=(200, 3)):
+    for point in RANDOM.uniform((-3, -3, -3), (20, 9, 13), size=(50, 3)):
         at = point @ TURNED + of.origin
         within = [
             is_set for low, is_set in fine if (point >= low).all() and (point < np.array(low) + size).all()
