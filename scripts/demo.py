@@ -35,6 +35,7 @@ from running_server import RunningServer
 sys.path.insert(0, str(ROOT / "plugin"))
 
 from longitudinal.dicom.registration.writer import (
+    MATRIX,
     Authorship,
     ReferencedImage,
     RegisteredFrame,
@@ -83,7 +84,7 @@ def registrations(images: dict[int, list[Dataset]]) -> Iterator[bytes]:
             reference=patient_and_study(source),
             authorship=Authorship(
                 created=source.when,
-                content_label="SYNTHETIC",
+                content_label=MATRIX,  # given: no check of automatic alignments decides on it
                 content_description="SYNTHETIC: the motion the images were made with",
                 registration_type=RegistrationType.EQUIPMENT,
             ),

@@ -40,6 +40,12 @@ def test_the_demo_finds_the_lesion_in_every_examination(server: OrthancServer) -
     assert f"{OBJECTS} objects: {OBJECTS} stored" in fetched.stdout
     assert fetched.stdout.count("not measured") == 3, "what nobody measured is not shown as a number"
 
+    transforms = server.session.get("/imaging/transforms", params={"patientId": "DEMO-SYNTHETIC"}).json()[
+        "transforms"
+    ]
+    origins = {one["origin"] for one in transforms if one["state"] == "usable"}
+    assert origins == {"person"}, "the checks of automatic alignments would reject some of them"
+
     began = time.monotonic()
     again = run("demo.py", server)
     assert time.monotonic() - began < DEMO_SECONDS

@@ -56,6 +56,7 @@ def read_unchecked(
     marks = ", ".join("?" * len(given_labels))
     rows = connection.execute(
         f"""SELECT id FROM transforms WHERE maker = ? AND label NOT IN ({marks}) AND refusal IS NULL
+        AND (source_frame IS NOT target_frame OR source_references IS NOT target_references)
         AND coalesce(json_extract(quality, '$.checks'), 0) < ?
         AND (decision IS NOT 'rejected' OR decided_by = json_extract(quality, '$.checkedBy')) ORDER BY key""",
         (maker, *sorted(given_labels), checks),
