@@ -88,7 +88,7 @@ def registrations(images: dict[int, list[Dataset]]) -> Iterator[bytes]:
                 content_description="SYNTHETIC: the motion the images were made with",
                 registration_type=RegistrationType.EQUIPMENT,
             ),
-            entropy=[uid("registration", target.number, source.number)],
+            entropy=[uid("given registration", target.number, source.number)],
         )
         yield file_bytes(dataset)
 
