@@ -50,6 +50,7 @@ class FakeArchive:
     annotations: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    exam_documents: dict[tuple[str, str], str] = field(default_factory=dict)
     overwrites: bool = True
     clock: int | None = None  # what LastUpdate counts, the sequence by default
 
@@ -128,6 +129,9 @@ class FakeArchive:
 
     def attempts(self, study: str) -> str | None:
         return self.failed.get(study)
+
+    def exams(self, level: str, orthanc_id: str) -> str | None:
+        return self.exam_documents.get((level, orthanc_id)) if self.has(level, orthanc_id) else None
 
     # Inventory
 

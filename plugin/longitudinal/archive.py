@@ -85,6 +85,9 @@ class Archive(Protocol):
     def attempts(self, study: str) -> str | None:
         """Alignments of a study (Orthanc id) that failed (JSON in its user metadata); None where there are none."""
 
+    def exams(self, level: str, orthanc_id: str) -> str | None:
+        """The document of exams that a study or a patient carries, as stored (JSON in its user metadata); None without."""
+
 
 class ArchiveWriter(Protocol):
     """What stores, changes and deletes in the archive: never in Orthanc's process, where it can deadlock.
@@ -109,6 +112,9 @@ class ArchiveWriter(Protocol):
 
     def change_attempts(self, study: str, change: Callable[[str | None], str]) -> None:
         """Replace what is said about a study's failed alignments, in the same way."""
+
+    def change_exams(self, level: str, orthanc_id: str, change: Callable[[str | None], str]) -> None:
+        """Replace the document of exams of a study or patient, in the same way."""
 
 
 class ArchiveReceiver(Protocol):

@@ -3,6 +3,7 @@
 If a setting is unknown or wrong, the plugin does not start, and a message names the setting; Orthanc itself keeps running.
 """
 
+import re
 from typing import Annotated, Any
 
 import msgspec
@@ -99,6 +100,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
         Other names of this machine, needed if Orthanc does not ask for a password.
     allowed_frame_ancestors
         Origins of other sites whose pages may show the plugin's pages, including OHIF, in a frame.
+    exam_id_pattern
+        Regular expression that the name of every exam has to match as a whole; without it, every name is accepted.
     """
 
     root: _Root = "/imaging"
@@ -129,6 +132,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     allowed_origins: tuple[_Origin, ...] = ()
     allowed_hosts: tuple[_Host, ...] = ()
     allowed_frame_ancestors: tuple[_Origin, ...] = ()
+    exam_id_pattern: Annotated[str, msgspec.Meta(min_length=1, max_length=500)] | None = None
 
 
 def read_settings(configuration: dict[str, Any]) -> Settings:
@@ -152,6 +156,17 @@ def read_settings(configuration: dict[str, Any]) -> Settings:
             msgspec.convert(value, known[name].type)
         except msgspec.ValidationError as error:
             wrong.append(f'"{SECTION}.{name}": {error}')
+    pattern = section.get("ExamIdPattern")
+    if isinstance(pattern, str) and (fault := _fault_of_pattern(pattern)) is not None:
+        wrong.append(f'"{SECTION}.ExamIdPattern": is not a regular expression: {fault}')
     if wrong:
         raise InvalidSettings("; ".join(wrong))
     return msgspec.convert(section, Settings)
+
+
+def _fault_of_pattern(pattern: str) -> str | None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        return str(error)
+    return None

@@ -9,9 +9,12 @@ from typing import Any
 from longitudinal.access.identity import read_users
 from longitudinal.access.keyring import Keyring
 from longitudinal.dicom.stored_values import STORED_VALUE_TAGS
+from longitudinal.exams.description import Describer, Places
+from longitudinal.exams.documents import ExamDocuments
+from longitudinal.exams.exams import Exams
 from longitudinal.host.index_services import IndexServices
 from longitudinal.host.loopback import Loopback
-from longitudinal.host.ohif import OhifHost
+from longitudinal.host.ohif import OhifHost, dicom_web_roots
 from longitudinal.host.orthanc_archive import BelievedArchive, OrthancArchive
 from longitudinal.host.orthanc_inventory import OrthancInventory
 from longitudinal.host.registration_services import RegistrationServices
@@ -30,6 +33,7 @@ from longitudinal.ingest.repair import Repair
 from longitudinal.ingest.reverify import Reverify
 from longitudinal.ingest.stored_objects import StoredHeaders, StoredObjects
 from longitudinal.patients.catalogue import Catalogue
+from longitudinal.patients.study_lookup import StudyLookup
 from longitudinal.points.point_map import PointMapper
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
@@ -81,6 +85,7 @@ class _Storage:
     inventory: OrthancInventory
     loopback: Loopback
     statements: Statements
+    documents: ExamDocuments
     ingest: Ingest
     annotations: Annotations
     reverify: Reverify
@@ -106,7 +111,7 @@ def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
     )  # fmt: skip
     ohif = OhifHost(settings, configuration)
     admission = Admission(int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS)))
-    services, registration = _services(settings, storage, indexing, ohif.root, admission)
+    services, registration = _services(settings, configuration, storage, indexing, ohif.root, admission)
     users = read_users(configuration)
     page = PageFiles(_PAGE, settings.root, settings.allowed_frame_ancestors)
     guarded = Guarded(settings.allowed_frame_ancestors)
@@ -141,7 +146,8 @@ def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
     # the index takes over only what is signed
     believed = BelievedArchive(settings.metadata_base, files, statements.believed)
     wake = threading.Event()
-    annotations = Annotations(writer, believed)
+    documents = ExamDocuments(keyring, lambda: statements.problem)
+    annotations = Annotations(writer, believed, documents)
     return _Storage(
         readers=readers,
         writer=writer,
@@ -150,6 +156,7 @@ def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
         inventory=inventory,
         loopback=Loopback(configuration, settings.metadata_base),
         statements=statements,
+        documents=documents,
         ingest=Ingest(writer, believed, StoredObjects(believed, inventory), wake.set),
         annotations=annotations,
         reverify=Reverify(readers, writer, annotations, keyring.fingerprint),
@@ -158,14 +165,24 @@ def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
 
 
 def _services(
-    settings: Settings, of: _Storage, indexing: IndexServices, ohif_root: str | None, admission: Admission
+    settings: Settings,
+    configuration: dict[str, Any],
+    of: _Storage,
+    indexing: IndexServices,
+    ohif_root: str | None,
+    admission: Admission,
 ) -> tuple[Services, RegistrationServices]:
     """What the routes need, and what does registrations."""
     repair = Repair(of.readers, of.ingest, of.annotations)
     links = link_builder(settings.root, ohif_root)
+    exams = Exams(
+        of.readers, of.archive, of.loopback, of.documents, StudyLookup(of.readers, of.catalogue),
+        of.annotations.refresh, of.writer.submit, settings.exam_id_pattern,
+    )  # fmt: skip
     resolver = Resolver(
-        of.readers, of.catalogue, of.archive, repair.answer, links, indexing.hurry, of.statements.unsigned
-    )
+        of.readers, of.catalogue, of.archive, repair.answer, links, indexing.hurry, of.statements.unsigned,
+        exams.studies_of,
+    )  # fmt: skip
     objects = RegistrationObjects(
         of.readers, of.archive, of.loopback, repair.registration, of.statements, settings.uid_root
     )
@@ -196,8 +213,15 @@ def _services(
         receiver=of.loopback,
         admission=admission,
         versions=read_versions,
-    )
+        exams=exams,
+        describe_exam=Describer(of.readers, of.archive, _places(settings, configuration, ohif_root)),
+    )  # fmt: skip
     return services, registration
+
+
+def _places(settings: Settings, configuration: dict[str, Any], ohif_root: str | None) -> Places:
+    dicom_web, wado = dicom_web_roots(configuration)
+    return Places(settings.root, dicom_web, wado, ohif_root)
 
 
 def _storage_path(configuration: dict[str, Any]) -> Path:

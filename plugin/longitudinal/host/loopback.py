@@ -106,6 +106,10 @@ class Loopback:
         """Replace what is said about a study's failed alignments, with the same care."""
         self._change_metadata(f"/studies/{study}/metadata/{self._metadata + 1}", change)
 
+    def change_exams(self, level: str, orthanc_id: str, change: Callable[[str | None], str]) -> None:
+        """Replace the document of exams of a study or patient, with the same care."""
+        self._change_metadata(f"/{level}/{orthanc_id}/metadata/{self._metadata + 3}", change)
+
     def _change_metadata(self, path: str, change: Callable[[str | None], str]) -> None:
         status = 0
         for _ in range(_ROUNDS):

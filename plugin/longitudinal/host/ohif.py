@@ -16,6 +16,7 @@ LOGGER = logging.getLogger(__name__)
 
 _PROJECT = Path(__file__).resolve().parents[3]
 _DEFAULT_APP = ".ohif/app"
+_DICOM_WEB = (("Root", "/dicom-web/"), ("WadoRoot", "/wado"))
 
 
 class OhifHost:
@@ -64,9 +65,18 @@ class OhifHost:
             LOGGER.info("OHIF %s is at %s/", self._site.version, self.root)
 
 
-def _roots(ohif: str, configuration: dict[str, Any]) -> Roots:
-    """Where the DICOMweb plugin is, by its own settings."""
+def dicom_web_roots(configuration: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Where the DICOMweb plugin serves DICOMweb and WADO-URI, by its own settings; None for what they switch off."""
     section = configuration.get("DicomWeb")
     section = section if isinstance(section, dict) else {}
-    dicom_web, wado = section.get("Root", "/dicom-web/"), section.get("WadoRoot", "/wado")
-    return Roots(ohif, f"/{str(dicom_web).strip('/')}", f"/{str(wado).strip('/')}")
+    dicom_web, wado = (f"/{str(section.get(name, at)).strip('/')}" for name, at in _DICOM_WEB)
+    return (
+        dicom_web if section.get("Enable", True) else None,
+        wado if section.get("EnableWado", True) else None,
+    )
+
+
+def _roots(ohif: str, configuration: dict[str, Any]) -> Roots:
+    section = configuration.get("DicomWeb")
+    section = section if isinstance(section, dict) else {}
+    return Roots(ohif, *(f"/{str(section.get(name, at)).strip('/')}" for name, at in _DICOM_WEB))

@@ -127,6 +127,10 @@ class OrthancArchive:
         """The same of a study."""
         return _text(f"/studies/{study}/metadata/{self._metadata + 1}")
 
+    def exams(self, level: str, orthanc_id: str) -> str | None:
+        """The number after that of errors at a place."""
+        return _text(f"/{level}/{orthanc_id}/metadata/{self._metadata + 3}")
+
 
 class BelievedArchive(OrthancArchive):
     """The same archive with only those annotations that count.

@@ -4,7 +4,14 @@ import logging
 
 import msgspec
 
-from longitudinal.errors import Busy, FieldError, LongitudinalError, MethodNotAllowed, TooManyJobs
+from longitudinal.errors import (
+    Busy,
+    FieldError,
+    ImageNotStored,
+    LongitudinalError,
+    MethodNotAllowed,
+    TooManyJobs,
+)
 from longitudinal.http.exchange import Response
 
 LOGGER = logging.getLogger(__name__)
@@ -46,7 +53,7 @@ def response_of(error: Exception) -> Response:
     """The response for anything a handler raised; what is not ours is logged with its traceback."""
     problem = any_problem_of(error)
     headers = {}
-    if isinstance(error, Busy | TooManyJobs):
+    if isinstance(error, Busy | TooManyJobs | ImageNotStored):
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = ", ".join(error.allowed)

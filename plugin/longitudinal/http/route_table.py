@@ -4,12 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from longitudinal.archive import ArchiveReceiver
+from longitudinal.exams.description import Describer
+from longitudinal.exams.exams import Exams
 from longitudinal.http.admission import Admission
 from longitudinal.http.refinements import Refinements
 from longitudinal.http.router import Limits, Router
 from longitudinal.http.routes.about import Versions, about_routes
 from longitudinal.http.routes.alignments import alignment_routes
 from longitudinal.http.routes.documentation import with_documentation
+from longitudinal.http.routes.exams import exam_routes
 from longitudinal.http.routes.header import header_routes
 from longitudinal.http.routes.images import image_routes
 from longitudinal.http.routes.index import index_routes
@@ -65,6 +68,8 @@ class Services:
     receiver: ArchiveReceiver
     admission: Admission
     versions: Callable[[], Versions]
+    exams: Exams
+    describe_exam: Describer
 
 
 def build_router(of: Services) -> Router:
@@ -77,6 +82,7 @@ def build_router(of: Services) -> Router:
         *index_routes(lookup, queue, aligning, progress),
         *alignment_routes(lookup, aligning),
         *job_routes(queue),
+        *exam_routes(readers, of.exams, of.describe_exam),
         *header_routes(readers, of.inventory.tags),
         *image_routes(settings.root, lookup, Pictures(readers, of.inventory.tags)),
         *patient_routes(readers, catalogue, queue, of.ohif_root),

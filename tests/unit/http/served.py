@@ -15,6 +15,9 @@ from longitudinal.access.keyring import Keyring
 from longitudinal.archive import Parents, Receipt
 from longitudinal.dicom.stored_values import STORED_VALUE_TAGS
 from longitudinal.errors import ArchiveFailed, InstanceGone
+from longitudinal.exams.description import Describer, Places
+from longitudinal.exams.documents import ExamDocuments
+from longitudinal.exams.exams import Exams
 from longitudinal.http.admission import Admission
 from longitudinal.http.exchange import JSON, Request, Response
 from longitudinal.http.links import link_builder, stored_values_of
@@ -32,6 +35,7 @@ from longitudinal.ingest.repair import Repair
 from longitudinal.ingest.stored_objects import StoredHeaders, StoredObjects
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
+from longitudinal.patients.study_lookup import StudyLookup
 from longitudinal.points.point_map import PointMapper
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
@@ -95,6 +99,12 @@ class FakeLoopback:
         self._check()
         self.archive.failed[study] = change(self.archive.attempts(study))
 
+    def change_exams(self, level: str, orthanc_id: str, change: Callable[[str | None], str]) -> None:
+        self._check()
+        if not self.archive.has(level, orthanc_id):
+            raise ArchiveFailed(f"Orthanc did not take /{level}/{orthanc_id}: HTTP 404")
+        self.archive.exam_documents[(level, orthanc_id)] = change(self.archive.exams(level, orthanc_id))
+
     def receive(self, file: bytes) -> Receipt:
         self._check()
         try:
@@ -149,13 +159,21 @@ class Served:
         self.writer = Writer(self.readers, catalogue.invalidate, catalogue.forget)
         self.writer.start()
         memories = Memories(self.readers, lambda command: self.writer.submit(command, is_awaited=False))
-        self.statements = Statements(self.archive, Keyring(folder / "keys.json"), memories)
-        self.annotations = Annotations(self.writer, self.archive)
+        self.keyring = keyring = Keyring(folder / "keys.json")
+        self.statements = Statements(self.archive, keyring, memories)
+        documents = ExamDocuments(keyring, lambda: self.statements.problem)
+        self.annotations = Annotations(self.writer, self.archive, documents)
         self.ingest = Ingest(self.writer, self.archive, StoredObjects(self.archive, self.archive))
         self.queue = JobQueue(self.readers, self.writer)
         links = link_builder(settings.root, settings.ohif_root)
         repair = Repair(self.readers, self.ingest, self.annotations)
-        resolver = Resolver(self.readers, catalogue, self.archive, repair.answer, links)
+        exams = Exams(
+            self.readers, self.archive, self.loopback, documents, StudyLookup(self.readers, catalogue),
+            self.annotations.refresh, self.writer.submit, settings.exam_id_pattern,
+        )  # fmt: skip
+        resolver = Resolver(
+            self.readers, catalogue, self.archive, repair.answer, links, studies_of_exam=exams.studies_of
+        )
         objects = RegistrationObjects(
             self.readers, self.archive, self.loopback, repair.registration, self.statements
         )
@@ -174,6 +192,10 @@ class Served:
                 self.archive, self.statements, resolver, stack_reader,
                 PointMapper(self.readers, catalogue, self.archive, repair.answer), given, self.loopback, self.admission,
                 lambda: Versions("1.12.7", "4.0", "3.11"),
+                exams,
+                Describer(
+                    self.readers, self.archive, Places(settings.root, "/dicom-web", "/wado", settings.ohif_root)
+                ),
             )
         )  # fmt: skip
 

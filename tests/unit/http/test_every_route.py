@@ -134,6 +134,27 @@ def a_nested_one(served: Served) -> None:
     served.archive.tags_given[orthanc_id] = '{"a":' * 300 + "1" + "}" * 300
 
 
+def an_exam(served: Served) -> str:
+    """An exam with one image, and the id of the link."""
+    return str(served.ask("POST", "/exams/E1/images", {"sopInstanceUid": IMAGE}).json["image"]["id"])
+
+
+def an_exam_and_nothing_is_taken(served: Served) -> str:
+    link = an_exam(served)
+    nothing_is_taken(served)
+    return link
+
+
+def an_exam_and_nothing_is_signed(served: Served) -> str:
+    link = an_exam(served)
+    served.keyring.problem = "the key file is gone"
+    return link
+
+
+def nothing_is_signed(served: Served) -> None:
+    served.keyring.problem = "the key file is gone"
+
+
 SUCCESSES = [
     Drive("GET", "", ""),
     Drive("GET", "/health", "/health"),
@@ -146,6 +167,14 @@ SUCCESSES = [
     Drive("POST", "/studies/{study}/index", f"/studies/{FIRST}/index"),
     Drive("GET", "/studies/{study}/index-status", f"/studies/{FIRST}/index-status"),
     Drive("POST", "/alignments", "/alignments", {"studyInstanceUids": [FIRST, THIRD]}),
+    Drive("GET", "/exams", "/exams", query={"patientId": "P"}, before=an_exam),
+    Drive("GET", "/exams/{exam}", "/exams/E1", before=an_exam),
+    Drive("PUT", "/exams/{exam}", "/exams/E2", {"patientId": "P", "description": "Follow-up"}),
+    Drive("GET", "/exams/{exam}/images", "/exams/E1/images", before=an_exam),
+    Drive("POST", "/exams/{exam}/images", "/exams/E3/images", {"seriesInstanceUid": f"{FIRST}.1", "modality": "CT"}),
+    Drive("GET", "/exams/{exam}/images/{image}", "/exams/E1/images/{}", before=an_exam),
+    Drive("PUT", "/exams/{exam}/images/{image}", "/exams/E1/images/{}", {"url": "https://ris.example/7"}, before=an_exam),
+    Drive("DELETE", "/exams/{exam}/images/{image}", "/exams/E1/images/{}", before=an_exam),
     Drive("GET", "/jobs", "/jobs", before=one_job),
     Drive("GET", "/jobs/{job}", "/jobs/{}", before=one_job),
     Drive("DELETE", "/jobs/{job}", "/jobs/{}", before=one_job),
@@ -197,6 +226,32 @@ PROBLEMS = [
     Drive("POST", "/alignments", "/alignments", {**START, "initial": {**NOT_HERE, "matrix": EYE}}, code="unknownFrame"),
     Drive("POST", "/alignments", "/alignments", {**START, "initial": {**UNJOINED, "matrix": FLAT}}, code="singular"),
     Drive("POST", "/alignments", "/alignments", TWO, code="tooManyJobs"),
+    Drive("GET", "/exams", "/exams", query={"patientId": "nobody"}, code="notFound"),
+    Drive("GET", "/exams", "/exams", query={"patientId": MANY_NAMELESS}, code="ambiguous"),
+    *(
+        Drive("GET", f"/exams/{{exam}}{more}", f"/exams/{name}{more}".replace("{image}", "1"), code=code)
+        for more in ("", "/images", "/images/{image}")
+        for name, code in (("none", "notFound"), ("no name", "invalidRequest"))
+    ),
+    Drive("PUT", "/exams/{exam}", "/exams/E1", {"patientId": "Q"}, before=an_exam, code="conflict"),
+    Drive("PUT", "/exams/{exam}", "/exams/E1", {"patientId": "P"}, before=nothing_is_taken, code="archiveFailed"),
+    *(
+        Drive("POST", "/exams/{exam}/images", "/exams/E1/images", {"sopInstanceUid": uid}, before=before, code=code)
+        for uid, before, code in (
+            ("1.9", nothing, "imageNotStored"), (IMAGE_TWICE, nothing, "ambiguous"),
+            ("1.2.7.1.1.1", an_exam, "otherPatient"),
+            (IMAGE, nothing_is_signed, "conflict"), (IMAGE, nothing_is_taken, "archiveFailed"),
+        )
+    ),
+    *(
+        Drive(method, "/exams/{exam}/images/{image}", f"/exams/{path}", body, before=before, code=code)
+        for method, body in (("PUT", {"description": "other"}), ("DELETE", None))
+        for path, before, code in (
+            ("E1/images/1", an_exam, "notFound"), ("no name/images/1", nothing, "invalidRequest"),
+            ("E1/images/{}", an_exam_and_nothing_is_signed, "conflict"),
+            ("E1/images/{}", an_exam_and_nothing_is_taken, "archiveFailed"),
+        )
+    ),
     Drive("GET", "/jobs/{job}", "/jobs/none", code="notFound"),
     Drive("DELETE", "/jobs/{job}", "/jobs/none", code="notFound"),
     Drive("DELETE", "/jobs/{job}", "/jobs/{}", before=a_failed_job, code="conflict"),

@@ -38,6 +38,7 @@ _LINKS = {
     "alignments": "alignments",
     "index": "index",
     "jobs": "jobs",
+    "exams": "exams",
 }
 _VARIES = {"Vary": "Accept"}
 
