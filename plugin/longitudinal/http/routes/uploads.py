@@ -15,8 +15,10 @@ import msgspec
 
 from longitudinal.archive import ArchiveReceiver
 from longitudinal.dicom import tag_names as tag
+from longitudinal.dicom.conformance import Fault, header_faults
+from longitudinal.dicom.dates import dashed_date
 from longitudinal.dicom.header import Header, read_header
-from longitudinal.dicom.tags import read_file_tags
+from longitudinal.dicom.tags import Tags, read_file_tags
 from longitudinal.errors import (
     ArchiveFailed,
     BodyTooLarge,
@@ -30,6 +32,7 @@ from longitudinal.http.multipart import FORM, file_name, media_type, split_multi
 from longitudinal.http.nesting import is_too_deep
 from longitudinal.http.received_files import MAX_FILES, Allowance, ReceivedFile, unpack
 from longitudinal.http.router import Call, Route
+from longitudinal.http.stated_patient import NOT_STATED, StatedPatient
 from longitudinal.reasons import UploadRefusal
 
 LOGGER = logging.getLogger(__name__)
@@ -39,12 +42,23 @@ _SINGLE = ("application/dicom", "application/zip", "application/x-zip-compressed
 _MEDIA_STORAGE_DIRECTORY = b"1.2.840.10008.1.3.10"
 _FILE_META = 1024
 _MIB = 1024 * 1024
+_LONGEST_COUNT = 9
+
+
+class HeaderWarning(msgspec.Struct, rename="camel", frozen=True):
+    """Where the header of a file breaks the standard; the file is stored all the same. `tag` is as 0020,000D."""
+
+    fault: Fault
+    tag: str
+    keyword: str
+    detail: str
 
 
 class UploadedFile(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True):
     """What became of one file; `name` is as it was sent, in a zip with the path in it, "" where it had none.
 
     `stored`, `alreadyStored`: the ids and what the object says of itself, `frameCount` 0 where it has no pixels.
+    `duplicateOf` names the file of the same upload that has the same SOP Instance UID, if there is one.
     `refused`: `reason` is a code, `detail` says more.
     """
 
@@ -61,16 +75,24 @@ class UploadedFile(msgspec.Struct, rename="camel", frozen=True, omit_defaults=Tr
     modality: str = ""
     frame_count: int | None = None
     acquisition_date_time: str | None = None
+    study_date: str = ""
+    rows: int | None = None
+    columns: int | None = None
+    size_bytes: int = 0
+    duplicate_of: str | None = None
+    warnings: list[HeaderWarning] = []
     reason: UploadRefusal | None = None
     detail: str = ""
 
 
 class UploadAnswer(msgspec.Struct, rename="camel", frozen=True):
-    """Every file that was sent, in the order it was sent, and how many had which outcome."""
+    """Every file that was sent, in the order it was sent, how many had which outcome, and how many have warnings."""
 
     stored: int
     already_stored: int
     refused: int
+    with_warnings: int
+    size_bytes: int
     files: list[UploadedFile]
 
 
@@ -78,12 +100,15 @@ def upload_routes(archive: ArchiveReceiver, max_upload_mib: int) -> list[Route]:
     """The routes that take files."""
 
     def upload(call: Call[None, bytes]) -> UploadAnswer:
-        received = _received(call.request, max_upload_mib * _MIB)
-        files = [_store(archive, file) for file in received]
+        stated, received = _received(call.request, max_upload_mib * _MIB)
+        files = _with_duplicates([_store(archive, file, stated) for file in received])
         if call.request.is_form_part and any(file.status == "refused" for file in files):
             raise _form_refused(files)
         counts = Counter(file.status for file in files)
-        return UploadAnswer(counts["stored"], counts["alreadyStored"], counts["refused"], files)
+        return UploadAnswer(
+            counts["stored"], counts["alreadyStored"], counts["refused"], sum(bool(file.warnings) for file in files),
+            sum(file.size_bytes for file in files), files,
+        )  # fmt: skip
 
     errors = (MalformedBody, BodyTooLarge, UnsupportedMediaType)
     return [
@@ -98,8 +123,8 @@ def upload_routes(archive: ArchiveReceiver, max_upload_mib: int) -> list[Route]:
     ]  # fmt: skip
 
 
-def _received(request: Request, max_bytes: int) -> Iterator[ReceivedFile]:
-    """The files of a request, one after another; it is refused as a whole before the first one comes.
+def _received(request: Request, max_bytes: int) -> tuple[StatedPatient, Iterator[ReceivedFile]]:
+    """What the form states of the patient, and the files, one after another; it is refused as a whole before the first one.
 
     Raises
     ------
@@ -110,29 +135,43 @@ def _received(request: Request, max_bytes: int) -> Iterator[ReceivedFile]:
     content_type = request.headers.get("content-type", "")
     kind = media_type(content_type)
     if request.is_form_part:
-        return unpack(file_name(request.headers["content-disposition"]), request.body, allowance)
+        name = file_name(request.headers["content-disposition"])
+        return NOT_STATED, unpack(name, request.body, allowance)
     if kind in _SINGLE:
         if not request.body:
             raise MalformedBody("the body is empty; send a DICOM file or a zip")
-        return unpack("", request.body, allowance)
+        return NOT_STATED, unpack("", request.body, allowance)
     if kind not in _MULTIPART:
         raise UnsupportedMediaType(
             f"{kind or 'a body without Content-Type'} is not accepted; send {', '.join((*_MULTIPART, *_SINGLE))}"
         )
-    parts = split_multipart(content_type, request.body, MAX_FILES)
+    stated = StatedPatient.read(split_multipart(content_type, request.body, MAX_FILES))
+    parts = (
+        part
+        for part in split_multipart(content_type, request.body, MAX_FILES)
+        if not StatedPatient.takes(part)
+    )
     first = next(parts, None)
     if first is None:
-        raise MalformedBody("the body has no part, so no file")
-    return (file for part in chain([first], parts) for file in unpack(part.name, part.content, allowance))
+        raise MalformedBody("the body has no file")
+    return stated, (
+        file for part in chain([first], parts) for file in unpack(part.name, part.content, allowance)
+    )
 
 
-def _store(archive: ArchiveReceiver, file: ReceivedFile) -> UploadedFile:
+def _store(archive: ArchiveReceiver, file: ReceivedFile, stated: StatedPatient) -> UploadedFile:
+    return msgspec.structs.replace(_outcome(archive, file, stated), size_bytes=len(file.content))
+
+
+def _outcome(archive: ArchiveReceiver, file: ReceivedFile, stated: StatedPatient) -> UploadedFile:
     if file.refusal is not None:
         return _refused(file.name, file.refusal, file.detail)
     if _MEDIA_STORAGE_DIRECTORY in file.content[:_FILE_META]:
         return _refused(file.name, UploadRefusal.DICOMDIR)
     if is_too_deep(file.content):
         return _refused(file.name, UploadRefusal.TOO_DEEP)
+    if stated and (difference := stated.differs(file.content)):
+        return _refused(file.name, UploadRefusal.OTHER_PATIENT, difference)
     try:
         receipt = archive.receive(file.content)
     except ArchiveFailed as error:
@@ -141,7 +180,7 @@ def _store(archive: ArchiveReceiver, file: ReceivedFile) -> UploadedFile:
         return _refused(file.name, UploadRefusal.NOT_DICOM, receipt.detail)
     if receipt.outcome == "refused" or receipt.parents is None:
         return _refused(file.name, UploadRefusal.REFUSED_BY_ARCHIVE, receipt.detail)
-    header, has_pixels = _header(file.content)
+    header, has_pixels, size = _header(file.content)
     return UploadedFile(
         name=file.name,
         status="stored" if receipt.outcome == "stored" else "alreadyStored",
@@ -156,17 +195,44 @@ def _store(archive: ArchiveReceiver, file: ReceivedFile) -> UploadedFile:
         modality=header.modality,
         frame_count=(header.number_of_frames or 1) if has_pixels else 0,
         acquisition_date_time=header.acquisition_date_time,
+        study_date=dashed_date(header.study_date or ""),
+        rows=size[0],
+        columns=size[1],
+        warnings=[
+            HeaderWarning(one.fault, one.tag, one.keyword, one.detail) for one in header_faults(file.content)
+        ],
     )
 
 
-def _header(content: bytes) -> tuple[Header, bool]:
-    """What an object that is stored says of itself, and whether it has pixels."""
+def _with_duplicates(files: list[UploadedFile]) -> list[UploadedFile]:
+    """Those that an earlier one of the same upload made duplicates name it."""
+    first: dict[str, str] = {}
+    named: list[UploadedFile] = []
+    for file in files:
+        earlier = first.get(file.orthanc_instance_id)
+        is_again = file.orthanc_instance_id != "" and earlier is not None
+        named.append(msgspec.structs.replace(file, duplicate_of=earlier) if is_again else file)
+        first.setdefault(file.orthanc_instance_id, file.name)
+    return named
+
+
+def _header(content: bytes) -> tuple[Header, bool, tuple[int | None, int | None]]:
+    """What an object that is stored says of itself, whether it has pixels, and rows and columns."""
     try:
         tags = read_file_tags(content)
     except Exception:  # Orthanc stores objects that pydicom cannot read
         LOGGER.warning("An object that was stored cannot be read", exc_info=True)
         tags = {}
-    return read_header(tags), tag.ROWS in tags and tag.COLUMNS in tags
+    return (
+        read_header(tags),
+        tag.ROWS in tags and tag.COLUMNS in tags,
+        (_count(tags, tag.ROWS), _count(tags, tag.COLUMNS)),
+    )
+
+
+def _count(tags: Tags, name: str) -> int | None:
+    text = str(tags.get(name, "")).strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_COUNT else None
 
 
 def _refused(name: str, refusal: UploadRefusal, detail: str = "") -> UploadedFile:

@@ -366,6 +366,18 @@ const WORDS = {
   'keys.name.Alt': 'Alt',
   'keys.name.Shift': 'Shift',
   // End of Find, attributes and help
+  // Exams
+  'exams.title': 'Exams',
+  'exams.studies.one': '{count} study',
+  'exams.studies.many': '{count} studies',
+  'exams.deleted.one': '{count} image deleted',
+  'exams.deleted.many': '{count} images deleted',
+  'exams.only': 'Only exam {exam}',
+  'exams.all': 'All studies',
+  'upload.duplicateOf': 'repeats {name}',
+  'upload.warnings.one': '{count} deviation from the standard',
+  'upload.warnings.many': '{count} deviations from the standard',
+  // End of exams
 };
 
 /**

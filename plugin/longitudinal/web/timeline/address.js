@@ -14,6 +14,7 @@
  * @property {string} [patient] PatientID or Orthanc id
  * @property {string} [study] StudyInstanceUID or Orthanc id
  * @property {BodyPoint | Pixel} [point]
+ * @property {string} [exam] whose studies alone are shown
  * @property {string} [query] what is looked for in the list
  */
 
@@ -25,11 +26,12 @@ export function readAddress(search) {
   const point = readPoint(search);
   const isFind = query.get('view') === 'find' || !(patient || study || point);
   const text = query.get('query');
-  return { view: isFind ? 'find' : 'point', patient, study, point, ...(text ? { query: text } : {}) };
+  const exam = query.get('exam');
+  return { view: isFind ? 'find' : 'point', patient, study, point, ...(text ? { query: text } : {}), ...(exam ? { exam } : {}) };
 }
 
 /** @param {Partial<Address>} address @returns {string} a query, "?" where it is empty */
-export function writeAddress({ view, patient, study, point, query }) {
+export function writeAddress({ view, patient, study, point, query, exam }) {
   const parts = [];
   if (view === 'find' && patient) {
     parts.push('view=find');
@@ -39,6 +41,9 @@ export function writeAddress({ view, patient, study, point, query }) {
   }
   if (study) {
     parts.push(`study=${encodeURIComponent(study)}`);
+  }
+  if (exam) {
+    parts.push(`exam=${encodeURIComponent(exam)}`);
   }
   if (query) {
     parts.push(`query=${encodeURIComponent(query)}`);

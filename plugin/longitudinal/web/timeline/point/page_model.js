@@ -6,6 +6,7 @@
  */
 
 import { persistently } from '../../shared/retry.js';
+import { studiesOfExam } from '../exams/exam_filter.js';
 import { FrameLoader } from '../render/loader.js';
 import { Renderer } from '../render/renderer.js';
 import { questionMessage } from './messages.js';
@@ -30,6 +31,8 @@ export class PageModel extends SharedView {
     this.patient = null;
     /** @type {any} what was asked last, as resolve takes it */
     this.question = null;
+    /** @type {string | undefined} the exam whose studies alone are shown and asked for */
+    this.exam = undefined;
     this.number = 0;
     this.isAsking = false;
     this.asking = new AbortController();
@@ -51,16 +54,16 @@ export class PageModel extends SharedView {
   // Opening
 
   /** @param {import('../address.js').Address} address */
-  async open({ patient, study, point }) {
+  async open({ patient, study, point, exam }) {
     this.leave();
     this.number += 1; // no answer to an older question counts
     this.life = new AbortController();
     const { signal } = this.life;
     Object.assign(this, { patient: null, tiles: [], asked: null, active: null, question: null, message: null, mmPerPixel: null,
-      isAsking: false, dragged: null, pageIndex: 0 });
+      isAsking: false, dragged: null, pageIndex: 0, exam });
     this.changed();
     try {
-      const answer = point && await this.patiently(() => this.api.resolve(point, { signal }));
+      const answer = point && await this.patiently(() => this.api.resolve(this.limited(point), { signal }));
       const shown = study && !answer && await this.patiently(() => this.api.study(study, { signal }));
       const id = answer?.point.patientId ?? shown?.patientId ?? patient;
       await this.loadPatient(id, signal);
@@ -79,6 +82,11 @@ export class PageModel extends SharedView {
     }
   }
 
+  /** @param {any} question as resolve takes it */
+  limited(question) {
+    return this.exam ? { ...question, exams: [this.exam] } : question;
+  }
+
   /** @template T @param {() => Promise<T>} attempt */
   patiently(attempt, signal = this.life.signal) {
     return persistently(attempt, signal, (problem) => this.say(questionMessage(problem)));
@@ -87,8 +95,10 @@ export class PageModel extends SharedView {
   /** @param {string} id @param {AbortSignal} signal */
   async loadPatient(id, signal) {
     const patient = await this.patiently(() => this.api.patient(id, { signal }), signal);
+    const limit = await this.patiently(() => studiesOfExam(this.api, this.exam, signal), signal);
     const known = new Map(this.tiles.map((tile) => [tile.uid, tile]));
-    this.tiles = patient.studies.map((/** @type {any} */ study) => {
+    const studies = patient.studies.filter((/** @type {any} */ study) => limit === null || limit.has(study.studyInstanceUid));
+    this.tiles = studies.map((/** @type {any} */ study) => {
       const tile = known.get(study.studyInstanceUid) ?? new TileModel(this, study);
       tile.study = study;
       return tile;
@@ -168,7 +178,7 @@ export class PageModel extends SharedView {
     this.isAsking = true;
     this.changed();
     try {
-      const answer = await this.patiently(() => this.api.resolve(question, { signal }), signal);
+      const answer = await this.patiently(() => this.api.resolve(this.limited(question), { signal }), signal);
       if (number !== this.number) {
         return;
       }

@@ -6,6 +6,7 @@ import { useObservable } from '../../shared/observable.js';
 import { word } from '../../shared/words.js';
 import { writeAddress } from '../address.js';
 import { Bar } from '../bar.js';
+import { ExamFilter } from '../exams/exam_filter.js';
 import { actionOf, areLettersOn } from '../keyboard.js';
 import { ShownHeader } from '../panel/shown_header.js';
 import { act } from './keys.js';
@@ -22,7 +23,7 @@ const WIDE_TILES = 6;
 export function View({ address, go, api }) {
   const own = useRef(''); // the address that this page has written itself
   const [page] = useState(() => new PageModel(api, (point) => {
-    const next = { point };
+    const next = { point, exam: page.exam };
     own.current = writeAddress(next);
     go(next, { replace: true });
   }));
@@ -45,6 +46,7 @@ export function View({ address, go, api }) {
   return html`<${Bar} address=${address} go=${go} patient=${patient?.orthancPatientId}>
       ${patient !== null && html`<h1 class="patient">${nameOf(patient)} <span class="quiet">${patient.patientId}</span></h1>`}
       ${patient?.identityConflict && html`<p class="warning">${word('page.identityConflict')}</p>`}
+      <${ExamFilter} exam=${page.exam} onAll=${() => go({ ...address, patient: patient?.orthancPatientId, exam: undefined })} />
       <${Paging} page=${page} />
       ${page.tiles.length > 0 && html`<${ShownHeader} page=${page} />`}
     </${Bar}>
