@@ -100,6 +100,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
         Other names of this machine, needed if Orthanc does not ask for a password.
     allowed_frame_ancestors
         Origins of other sites whose pages may show the plugin's pages, including OHIF, in a frame.
+    json_log_path
+        File to which the log is also written as lines of JSON, with one line for each request.
     exam_id_pattern
         Regular expression that the name of every exam has to match as a whole; without it, every name is accepted.
     """
@@ -132,6 +134,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     allowed_origins: tuple[_Origin, ...] = ()
     allowed_hosts: tuple[_Host, ...] = ()
     allowed_frame_ancestors: tuple[_Origin, ...] = ()
+    json_log_path: str | None = None
     exam_id_pattern: Annotated[str, msgspec.Meta(min_length=1, max_length=500)] | None = None
 
 

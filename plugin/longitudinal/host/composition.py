@@ -14,6 +14,7 @@ from longitudinal.exams.documents import ExamDocuments
 from longitudinal.exams.exams import Exams
 from longitudinal.host.index_services import IndexServices
 from longitudinal.host.loopback import Loopback
+from longitudinal.host.metrics import MetricsHost, metrics_of
 from longitudinal.host.ohif import OhifHost, dicom_web_roots
 from longitudinal.host.orthanc_archive import BelievedArchive, OrthancArchive
 from longitudinal.host.orthanc_inventory import OrthancInventory
@@ -25,6 +26,7 @@ from longitudinal.host.versions import read_versions
 from longitudinal.http.admission import Admission
 from longitudinal.http.headers import Guarded
 from longitudinal.http.links import link_builder, stored_values_of
+from longitudinal.http.measures import Measures
 from longitudinal.http.page_files import PageFiles
 from longitudinal.http.route_table import Services, build_router
 from longitudinal.ingest.annotations import Annotations
@@ -66,6 +68,8 @@ class Plugin:
     rest: RestHost
     ohif: OhifHost
     page: StaticHost
+    measures: Measures
+    metrics: MetricsHost
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,10 @@ def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
     )  # fmt: skip
     ohif = OhifHost(settings, configuration)
     admission = Admission(int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS)))
-    services, registration = _services(settings, configuration, storage, indexing, ohif.root, admission)
+    measures = Measures()
+    services, registration = _services(
+        settings, configuration, storage, indexing, ohif.root, admission, measures
+    )
     users = read_users(configuration)
     page = PageFiles(_PAGE, settings.root, settings.allowed_frame_ancestors)
     guarded = Guarded(settings.allowed_frame_ancestors)
@@ -124,11 +131,16 @@ def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
         reverify=storage.reverify,
         indexing=indexing,
         registration=registration,
-        filter=FilterHost(settings, configuration, users),
-        rest=RestHost(settings.root, build_router(services), admission, users, guarded),
+        filter=FilterHost(settings, configuration, users, measures.count),
+        rest=RestHost(
+            settings.root, build_router(services), admission, users, guarded, measures,
+            logs_requests=settings.json_log_path is not None,
+        ),
         ohif=ohif,
         page=StaticHost(f"{settings.root}/app", page.answer, page.headers),
-    )
+        measures=measures,
+        metrics=MetricsHost(metrics_of(services, measures)),
+    )  # fmt: skip
 
 
 def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
@@ -171,6 +183,7 @@ def _services(
     indexing: IndexServices,
     ohif_root: str | None,
     admission: Admission,
+    measures: Measures,
 ) -> tuple[Services, RegistrationServices]:
     """What the routes need, and what does registrations."""
     repair = Repair(of.readers, of.ingest, of.annotations)
@@ -215,6 +228,7 @@ def _services(
         versions=read_versions,
         exams=exams,
         describe_exam=Describer(of.readers, of.archive, _places(settings, configuration, ohif_root)),
+        measures=measures,
     )  # fmt: skip
     return services, registration
 

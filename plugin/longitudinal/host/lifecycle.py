@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+from pathlib import Path
 from typing import Any
 
 import orthanc
@@ -33,7 +34,9 @@ def start() -> None:
     """
     forward_logging()
     configuration = json.loads(orthanc.GetConfiguration())
-    _Lifecycle(compose(read_settings(configuration), configuration)).register()
+    settings = read_settings(configuration)
+    forward_logging(None if settings.json_log_path is None else Path(settings.json_log_path))
+    _Lifecycle(compose(settings, configuration)).register()
 
 
 class _Lifecycle:
@@ -57,6 +60,7 @@ class _Lifecycle:
     def _on_stored(self, _: Any, orthanc_id: str) -> None:
         # Of the instance itself nothing is used: for one that was there already it is the file that was not taken.
         self._plugin.ingest.stored(orthanc_id)
+        self._plugin.measures.count("stores_total")
 
     def _on_change(self, change: int, level: int, orthanc_id: str) -> None:
         if change == orthanc.ChangeType.DELETED:
@@ -72,9 +76,11 @@ class _Lifecycle:
         self._plugin.reverify.start()
         self._plugin.indexing.start()
         self._plugin.registration.start()
+        self._plugin.metrics.start()
 
     def _stop(self) -> None:
         plugin = self._plugin
+        plugin.metrics.stop()
         plugin.rest.stop()
         plugin.reverify.stop()
         plugin.registration.stop()

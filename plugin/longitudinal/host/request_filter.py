@@ -2,7 +2,7 @@
 
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orthanc
@@ -17,9 +17,22 @@ LOGGER = logging.getLogger(__name__)
 
 
 class FilterHost:
-    """Has Orthanc ask about each request. The plugin's own calls, with Orthanc's token, are not asked about."""
+    """Has Orthanc ask about each request. The plugin's own calls, with Orthanc's token, are not asked about.
 
-    def __init__(self, settings: Settings, configuration: Mapping[str, Any], users: Users) -> None:
+    Parameters
+    ----------
+    refused
+        Counts refusals, by the name of the counter.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        configuration: Mapping[str, Any],
+        users: Users,
+        refused: Callable[[str], None] = lambda name: None,
+    ) -> None:
+        self._refused = refused
         self._filter = RequestFilter(_rules(settings, configuration, users))
         self._is_open = not users.is_required
         self._get = orthanc.HttpMethod.GET
@@ -40,6 +53,7 @@ class FilterHost:
         refusal = self._filter.refusal(incoming)
         if refusal is None:
             return True
+        self._refused("filter_refusals_total")
         LOGGER.warning("Refused %s %r of %s: %s", incoming.method, uri[:200], request.get("ip"), refusal)
         return False
 

@@ -7,6 +7,7 @@ from longitudinal.archive import ArchiveReceiver
 from longitudinal.exams.description import Describer
 from longitudinal.exams.exams import Exams
 from longitudinal.http.admission import Admission
+from longitudinal.http.measures import Measures
 from longitudinal.http.refinements import Refinements
 from longitudinal.http.router import Limits, Router
 from longitudinal.http.routes.about import Versions, about_routes
@@ -70,6 +71,7 @@ class Services:
     versions: Callable[[], Versions]
     exams: Exams
     describe_exam: Describer
+    measures: Measures
 
 
 def build_router(of: Services) -> Router:
@@ -91,7 +93,7 @@ def build_router(of: Services) -> Router:
         *series_routes(of.stack_reader),
         *study_routes(readers, lookup, queue, of.ohif_root),
         *transform_routes(of.given),
-        *upload_routes(of.receiver, settings.max_upload),
+        *upload_routes(of.receiver, settings.max_upload, of.measures),
     ]
     described = with_documentation(settings.root, routes, settings.allowed_frame_ancestors)
     return Router(described, Limits(settings.max_body, settings.max_upload))

@@ -85,6 +85,11 @@ class Drive:
         return f"{self.method} {self.route or '/'} {self.code}".strip()
 
 
+def follows(served: Served) -> None:
+    """The change log was read once."""
+    served.changes.begin()
+
+
 def one_job(served: Served, state: JobState | None = None) -> str:
     """A job, in a state, and its id."""
     (job_id,) = served.queue.enqueue([JobRequest("index", "s", Priority.BACKFILL)])
@@ -158,6 +163,8 @@ def nothing_is_signed(served: Served) -> None:
 SUCCESSES = [
     Drive("GET", "", ""),
     Drive("GET", "/health", "/health"),
+    Drive("GET", "/health/live", "/health/live"),
+    Drive("GET", "/health/ready", "/health/ready", before=follows),
     Drive("GET", "/openapi.json", "/openapi.json"),
     Drive("GET", "/docs", "/docs"),
     Drive("GET", "/docs/redoc.standalone.js", "/docs/redoc.standalone.js"),
@@ -430,6 +437,7 @@ def test_without_its_index_every_route_says_so(shared: Served, monkeypatch: pyte
         needs_none = drive.route in (
             "",
             "/imaging/app",
+            "/health/live",
             "/openapi.json",
             "/uploads",
             "/points/resolve",

@@ -28,6 +28,7 @@ from longitudinal.errors import (
     UnsupportedMediaType,
 )
 from longitudinal.http.exchange import Request
+from longitudinal.http.measures import Measures
 from longitudinal.http.multipart import FORM, file_name, media_type, split_multipart
 from longitudinal.http.nesting import is_too_deep
 from longitudinal.http.received_files import MAX_FILES, Allowance, ReceivedFile, unpack
@@ -96,7 +97,7 @@ class UploadAnswer(msgspec.Struct, rename="camel", frozen=True):
     files: list[UploadedFile]
 
 
-def upload_routes(archive: ArchiveReceiver, max_upload_mib: int) -> list[Route]:
+def upload_routes(archive: ArchiveReceiver, max_upload_mib: int, measures: Measures) -> list[Route]:
     """The routes that take files."""
 
     def upload(call: Call[None, bytes]) -> UploadAnswer:
@@ -105,6 +106,10 @@ def upload_routes(archive: ArchiveReceiver, max_upload_mib: int) -> list[Route]:
         if call.request.is_form_part and any(file.status == "refused" for file in files):
             raise _form_refused(files)
         counts = Counter(file.status for file in files)
+        measures.count("upload_files_stored_total", counts["stored"])
+        measures.count("upload_files_already_stored_total", counts["alreadyStored"])
+        measures.count("upload_files_refused_total", counts["refused"])
+        measures.count("upload_bytes_total", sum(file.size_bytes for file in files))
         return UploadAnswer(
             counts["stored"], counts["alreadyStored"], counts["refused"], sum(bool(file.warnings) for file in files),
             sum(file.size_bytes for file in files), files,

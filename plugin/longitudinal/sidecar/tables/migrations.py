@@ -169,3 +169,9 @@ def m008_error_at_place(db: Database) -> None:
     """What was measured of a transform's error, place by place; another node may have written it: objects are read again."""
     db.execute("ALTER TABLE transforms ADD COLUMN error_at_place BLOB")
     db.execute("UPDATE series SET last_update = NULL WHERE modality = 'REG'")
+
+
+@MIGRATIONS()
+def m124_job_kinds(db: Database) -> None:
+    """Jobs by kind and state are counted every few seconds, without reading their rows."""
+    db.execute("CREATE INDEX jobs_kind ON jobs (kind, state)")
