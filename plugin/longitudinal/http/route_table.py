@@ -21,6 +21,7 @@ from longitudinal.http.routes.jobs import job_routes
 from longitudinal.http.routes.patients import patient_routes
 from longitudinal.http.routes.point_map import point_map_routes
 from longitudinal.http.routes.points import point_routes
+from longitudinal.http.routes.rendered import rendered_routes
 from longitudinal.http.routes.series import series_routes
 from longitudinal.http.routes.studies import study_routes
 from longitudinal.http.routes.transforms import transform_routes
@@ -78,6 +79,7 @@ def build_router(of: Services) -> Router:
     """The router of all routes, and of those that document them."""
     settings, readers, catalogue, queue = of.settings, of.readers, of.catalogue, of.queue
     lookup, aligning = StudyLookup(readers, catalogue), AlignRequests(catalogue, queue)
+    pictures = Pictures(readers, of.inventory.tags)
     progress = IndexProgress(readers, catalogue, of.inventory, queue)
     routes = [
         *about_routes(settings.root, readers, of.writer, queue, of.completeness, of.statements, of.versions),
@@ -86,10 +88,11 @@ def build_router(of: Services) -> Router:
         *job_routes(queue),
         *exam_routes(readers, of.exams, of.describe_exam),
         *header_routes(readers, of.inventory.tags),
-        *image_routes(settings.root, lookup, Pictures(readers, of.inventory.tags)),
+        *image_routes(settings.root, lookup, pictures),
         *patient_routes(readers, catalogue, queue, of.ohif_root),
         *point_routes(of.resolver, Refinements(of.resolver, queue, of.admission)),
         *point_map_routes(of.point_mapper),
+        *rendered_routes(settings.root, readers, lookup, pictures),
         *series_routes(of.stack_reader),
         *study_routes(readers, lookup, queue, of.ohif_root),
         *transform_routes(of.given),

@@ -17,7 +17,7 @@ from longitudinal.http.router import Route
 from longitudinal.http.routes import points
 from longitudinal.jobs import queue as job_queue
 from longitudinal.sidecar.tables.jobs import JobRequest, JobState, Priority
-from tests.builders import as_file, classic
+from tests.builders import as_file, classic, dose
 from tests.fake_archive import orthanc_ids
 from tests.unit.http.patients_served import (
     DOSE,
@@ -47,6 +47,8 @@ MANY_NAMELESS = orthanc_ids(scan("1.2.5.1", 1, "")[0])[0]
 VENDORS, TWO_VENDORS = f"{REGISTRATION}.2", f"{REGISTRATION_TWICE}.2"
 FORM = {"content-type": 'multipart/form-data; boundary="b"'}
 DICOM = {"content-type": "application/dicom"}
+WEB = "/dicom-web/studies/{study}/series/{series}/instances/{instance}"
+OF_IMAGE = f"/dicom-web/studies/{FIRST}/series/{FIRST}.1/instances/{IMAGE}"
 
 
 def form(*files: bytes) -> bytes:
@@ -156,6 +158,17 @@ def an_exam_and_nothing_is_signed(served: Served) -> str:
     return link
 
 
+def a_dose_alone(served: Served) -> None:
+    served.store(
+        dose(
+            PatientID="D",
+            StudyInstanceUID="1.2.3.7",
+            SOPInstanceUID="1.2.3.7.1.1",
+            FrameOfReferenceUID="1.2.9",
+        )
+    )
+
+
 def nothing_is_signed(served: Served) -> None:
     served.keyring.problem = "the key file is gone"
 
@@ -188,6 +201,10 @@ SUCCESSES = [
     Drive("POST", "/jobs/{job}/retry", "/jobs/{}/retry", before=a_failed_job),
     Drive("GET", "/studies/{study}/frames/{index}", f"/studies/{FIRST}/frames/3"),
     Drive("GET", "/instances/{instance}/preview", f"/instances/{IMAGE}/preview"),
+    Drive("GET", f"{WEB}/rendered", f"{OF_IMAGE}/rendered", query={"viewport": "64,64", "window": "40,400,linear"}),
+    Drive("GET", f"{WEB}/frames/{{frame}}/rendered", f"{OF_IMAGE}/frames/1/rendered"),
+    Drive("GET", f"{WEB}/thumbnail", f"{OF_IMAGE}/thumbnail"),
+    Drive("GET", "/dicom-web/studies/{study}/thumbnail", f"/dicom-web/studies/{FIRST}/thumbnail"),
     Drive("GET", "/imaging/app", "/imaging/app"),
     Drive("GET", "/instances/{instance}/header", f"/instances/{IMAGE}/header"),
     Drive("GET", "/patients", "/patients", query={"query": "P", "from": "2021-01-01"}),
@@ -272,6 +289,21 @@ PROBLEMS = [
     Drive("GET", "/instances/{instance}/preview", "/instances/1.9/preview", code="notFound"),
     Drive("GET", "/instances/{instance}/preview", f"/instances/{IMAGE_TWICE}/preview", code="ambiguous"),
     Drive("GET", "/instances/{instance}/preview", f"/instances/{DOSE}/preview", code="noPicture"),
+    *(
+        Drive("GET", f"{WEB}{more}", f"/dicom-web/studies/{path}{more}".replace("{frame}", "1"), code=code)
+        for more in ("/rendered", "/frames/{frame}/rendered", "/thumbnail")
+        for path, code in (
+            (f"{FIRST}/series/{FIRST}.1/instances/1.9", "notFound"), (f"{TWICE}/series/1/instances/1", "ambiguous"),
+            (f"{THIRD}/series/{THIRD}.7/instances/{DOSE}", "noPicture"),
+        )
+    ),
+    *(
+        Drive("GET", "/dicom-web/studies/{study}/thumbnail", f"/dicom-web/studies/{study}/thumbnail", before=before,
+              code=code)
+        for study, before, code in (
+            ("1.9", nothing, "notFound"), (TWICE, nothing, "ambiguous"), ("1.2.3.7", a_dose_alone, "noPicture"),
+        )
+    ),
     Drive("GET", "/instances/{instance}/header", "/instances/1.9/header", code="notFound"),
     Drive("GET", "/instances/{instance}/header", f"/instances/{IMAGE_TWICE}/header", code="ambiguous"),
     Drive("GET", "/instances/{instance}/header", f"/instances/{IMAGE}/header", before=a_nested_one, code="unprocessable"),
