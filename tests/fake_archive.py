@@ -109,6 +109,9 @@ class FakeArchive:
     def stored_file(self, orthanc_id: str) -> StoredFile:
         return StoredFile(len(self.stored[orthanc_id].file), None)
 
+    def version(self, orthanc_id: str) -> str:
+        return str(self.stored[orthanc_id].sequence)
+
     def stored_files(self, series: str) -> dict[str, StoredFile]:
         return {key: self.stored_file(key) for key in self._instances(series)}
 

@@ -229,6 +229,7 @@ def _services(
         exams=exams,
         describe_exam=Describer(of.readers, of.archive, _places(settings, configuration, ohif_root)),
         measures=measures,
+        version_of=of.archive.version,
     )  # fmt: skip
     return services, registration
 

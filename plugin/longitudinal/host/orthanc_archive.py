@@ -79,6 +79,15 @@ class OrthancArchive:
             return StoredFile(int(found.UncompressedSize), None)
         return self._file_of(found.Uuid, int(found.UncompressedSize))
 
+    def version(self, orthanc_id: str) -> str:
+        """The UUID of its file: Orthanc never uses one twice."""
+        try:
+            return _ATTACHMENT.decode(
+                orthanc.RestApiGet(f"/instances/{orthanc_id}/attachments/dicom/info")
+            ).Uuid
+        except orthanc.OrthancException:
+            raise KeyError(orthanc_id) from None
+
     def stored_files(self, series: str) -> Mapping[str, StoredFile]:
         """One call for a whole series; a file that is compressed has another size than the instance."""
         try:

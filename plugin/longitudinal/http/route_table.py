@@ -73,6 +73,7 @@ class Services:
     exams: Exams
     describe_exam: Describer
     measures: Measures
+    version_of: Callable[[str], str]
 
 
 def build_router(of: Services) -> Router:
@@ -88,7 +89,7 @@ def build_router(of: Services) -> Router:
         *job_routes(queue),
         *exam_routes(readers, of.exams, of.describe_exam),
         *header_routes(readers, of.inventory.tags),
-        *image_routes(settings.root, lookup, pictures),
+        *image_routes(settings.root, lookup, pictures, of.version_of),
         *patient_routes(readers, catalogue, queue, of.ohif_root),
         *point_routes(of.resolver, Refinements(of.resolver, queue, of.admission)),
         *point_map_routes(of.point_mapper),

@@ -6,7 +6,7 @@ The router decodes query and body by the types that a route declares, checks the
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import UnionType
 from typing import Any, Concatenate, Generic, TypedDict, TypeVar, Unpack, overload
 from urllib.parse import unquote
@@ -18,7 +18,9 @@ from longitudinal.errors import Forbidden, LongitudinalError, MethodNotAllowed, 
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.parse import check_size, parse_json, parse_query
 from longitudinal.http.problem import response_of
+from longitudinal.http.static_files import etag_of, is_known
 
+_NOT_MODIFIED = 304
 # Names of a path whose value may hold slashes: a PatientID is any text.
 _TEXTS = frozenset({"patient"})
 
@@ -62,6 +64,8 @@ class Details(TypedDict, total=False):
     refusals: tuple[str, ...]
     takes_forms: bool
     calls_back: bool
+    etag: bool
+    cache: str
 
 
 class Route:
@@ -89,6 +93,10 @@ class Route:
         Whether it takes the parts of a POSTed form, of which the sender is not known.
     calls_back
         Whether it holds a second HTTP thread of Orthanc by calling it over loopback.
+    etag
+        Whether a client that has the answer already (If-None-Match) gets 304 in place of it.
+    cache
+        Cache-Control of such an answer, where it may be kept at all.
     """
 
     @overload
@@ -133,6 +141,8 @@ class Route:
         self.refusals = details.get("refusals", ())
         self.takes_forms = details.get("takes_forms", False)
         self.calls_back = details.get("calls_back", False)
+        self.etag = details.get("etag", False)
+        self.cache = details.get("cache", "no-store")
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +219,8 @@ class Router:
             answer = route.handler(self._decode(route, request), **values)
             if isinstance(answer, Response):
                 return answer
-            return Response(msgspec.json.encode(answer), route.status)
+            encoded = Response(msgspec.json.encode(answer), route.status)
+            return _tagged(encoded, request, route.cache) if route.etag else encoded
         except Exception as error:
             return response_of(error)
 
@@ -224,6 +235,15 @@ class Router:
             body = parse_json(request.body, route.body)
         query = None if route.query is None else parse_query(request.query, route.query)
         return Call(query, body, request.actor, request)
+
+
+def _tagged(response: Response, request: Request, cache: str) -> Response:
+    """The answer with its ETag, or 304 for a client that has it."""
+    tag = etag_of(response.body)
+    headers = {"ETag": tag, "Cache-Control": cache, **response.headers}
+    if is_known(tag, request.headers):
+        return Response(status=_NOT_MODIFIED, headers=headers)
+    return replace(response, headers=headers)
 
 
 def _check_actor(route: Route, request: Request, users: Users) -> None:

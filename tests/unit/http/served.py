@@ -198,6 +198,7 @@ class Served:
                     self.readers, self.archive, Places(settings.root, "/dicom-web", "/wado", settings.ohif_root)
                 ),
                 Measures(),
+                self.archive.version,
             )
         )  # fmt: skip
 

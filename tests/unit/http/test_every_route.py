@@ -201,6 +201,7 @@ SUCCESSES = [
     Drive("POST", "/jobs/{job}/retry", "/jobs/{}/retry", before=a_failed_job),
     Drive("GET", "/studies/{study}/frames/{index}", f"/studies/{FIRST}/frames/3"),
     Drive("GET", "/instances/{instance}/preview", f"/instances/{IMAGE}/preview"),
+    Drive("GET", "/instances/{instance}/version", f"/instances/{IMAGE}/version"),
     Drive("GET", f"{WEB}/rendered", f"{OF_IMAGE}/rendered", query={"viewport": "64,64", "window": "40,400,linear"}),
     Drive("GET", f"{WEB}/frames/{{frame}}/rendered", f"{OF_IMAGE}/frames/1/rendered"),
     Drive("GET", f"{WEB}/thumbnail", f"{OF_IMAGE}/thumbnail"),
@@ -286,6 +287,8 @@ PROBLEMS = [
     Drive("GET", "/studies/{study}/frames/{index}", f"/studies/{TWICE}/frames/0", code="ambiguous"),
     Drive("GET", "/studies/{study}/frames/{index}", f"/studies/{FIRST}/frames/first", code="invalidRequest"),
     Drive("GET", "/studies/{study}/frames/{index}", f"/studies/{THIRD}/frames/4", code="noPicture"),
+    Drive("GET", "/instances/{instance}/version", "/instances/1.9/version", code="notFound"),
+    Drive("GET", "/instances/{instance}/version", f"/instances/{IMAGE_TWICE}/version", code="ambiguous"),
     Drive("GET", "/instances/{instance}/preview", "/instances/1.9/preview", code="notFound"),
     Drive("GET", "/instances/{instance}/preview", f"/instances/{IMAGE_TWICE}/preview", code="ambiguous"),
     Drive("GET", "/instances/{instance}/preview", f"/instances/{DOSE}/preview", code="noPicture"),
@@ -480,3 +483,17 @@ def test_without_its_index_every_route_says_so(shared: Served, monkeypatch: pyte
         assert answered.status == 503, drive
         said = answered.json["error"] if drive.route == "/health" else answered.json["detail"]
         assert "the disk is gone" in said, drive
+
+
+@pytest.mark.parametrize("path", ["/patients/P", f"/studies/{FIRST}", f"/series/{FIRST}.1/stacks"])
+def test_what_a_viewer_asks_for_twice_is_sent_once(served: Served, path: str) -> None:
+    first = served.send("GET", path).response
+    again = served.send("GET", path, headers={"if-none-match": first.headers["ETag"]}).response
+    assert (first.status, again.status, again.body) == (200, 304, b"")
+    served.store(
+        *scan(FIRST, 1, SliceLocation=3, StudyDescription="other", SeriesDescription="x"),
+        *scan("1.2.3.66", 6),
+    )
+    if path.startswith("/patients"):
+        changed = served.send("GET", path, headers={"if-none-match": first.headers["ETag"]}).response
+        assert changed.status == 200
