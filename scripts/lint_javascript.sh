@@ -11,3 +11,4 @@ fi
 node=$(.venv/bin/python -c 'import pathlib, playwright; print(pathlib.Path(playwright.__file__).parent / "driver" / "node")')
 "$node" "$checks/typescript/bin/tsc" --project plugin/longitudinal/web
 "$node" "$checks/eslint/bin/eslint.js" --config tests/javascript/eslint.config.mjs plugin/longitudinal/web tests/unit/web
+"$node" "$checks/typescript/bin/tsc" --noEmit --strict --lib es2022,dom --module esnext --moduleResolution bundler examples/types/example.ts
