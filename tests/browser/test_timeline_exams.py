@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.explorer_page import slices_of, store
+from tests.browser.test_timeline_accessible import check
 from tests.browser.timeline_find import WITHIN_MS, Find
 from tests.browser.viewer import Viewer
 from tests.orthanc.server import OrthancServer
@@ -57,11 +58,13 @@ def test_an_exam_chooses_its_studies_and_limits_the_page(find: Find, patient: st
     expect(chip).to_have_attribute("aria-pressed", "true")
     expect(page.locator(".card")).to_have_count(2)
     expect(page.locator(".card input:checked")).to_have_count(2)
+    check(page, "an exam is chosen")
     shoot(find, "exam-find")
     page.locator(".find-actions a.main").click()
     expect(page.locator(".exam-filter")).to_contain_text("Only exam RIS-17", timeout=WITHIN_MS)
     expect(page.locator(".tile")).to_have_count(2, timeout=WITHIN_MS)
     assert "exam=RIS-17" in page.url
+    check(page, "only an exam's studies")
     shoot(find, "exam-point")
     page.locator(".tile .picture").last.click()
     expect(page.get_by_text("The place is shown in 2 of 2 studies.")).to_be_attached(timeout=WITHIN_MS)
