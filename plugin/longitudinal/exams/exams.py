@@ -1,4 +1,8 @@
-"""Exams: which images of the archive belong to a record of another system, and to whom that record belongs."""
+"""Exams: which images of the archive belong to a record of another system, and to whom that record belongs.
+
+Whose an exam is, is read from all of it, whoever asks: what somebody may not see must not change it. They are then shown
+the links to studies that they see, and the declaration where it is of such a patient or their own.
+"""
 
 import hashlib
 import re
@@ -15,6 +19,7 @@ from longitudinal.errors import (
     ArchiveFailed,
     Conflict,
     FieldError,
+    Forbidden,
     ImageNotStored,
     InvalidRequest,
     NotFound,
@@ -28,6 +33,7 @@ from longitudinal.sidecar.tables import exams as table
 from longitudinal.sidecar.tables.browse import owners_of_series
 from longitudinal.sidecar.tables.exams import ExamDeclaration, ExamLink, LinkedStudy, RemovedLink
 from longitudinal.sidecar.tables.instances import InstanceWriter, Touched
+from longitudinal.sight import current_sight, seeing
 
 # Orthanc's web server removes dots at the end of a path, so two such names could not be told apart.
 _NAME = re.compile(r"[A-Za-z0-9._-]{0,63}[A-Za-z0-9_-]", re.ASCII)
@@ -142,7 +148,28 @@ class Exams:
         return state
 
     def state(self, exam: str) -> ExamState | None:
-        """One exam; None where nothing of it is known or visible."""
+        """One exam, as far as the caller sees it; None where nothing of it is known or visible."""
+        with seeing(None):
+            whole = self._whole(exam)
+        return whole if whole is None or current_sight() is None else self._seen(whole)
+
+    def _seen(self, whole: ExamState) -> ExamState | None:
+        """What the caller sees of an exam; its patient stays the same, and is named where it is seen."""
+        connection = self._readers.connection()
+        shown = {link.link.id for link in table.links_of_exam(connection, whole.exam)}
+        declared = [declaration for _, declaration in table.declarations_of_exam(connection, whole.exam)]
+        declaration = whole.declaration if whole.declaration in declared else None
+        links = tuple(one for one in whole.links if one.link.id in shown)
+        removed = tuple(one for one in whole.removed if one.id in shown)
+        if declaration is None and not shown:
+            return None
+        is_patient_seen = bool(links) or (declaration is not None and declaration.patient_id != "")
+        return replace(
+            whole, declaration=declaration, patient_id=whole.patient_id if is_patient_seen else None, links=links,
+            removed=removed, others=len(shown) - len(links) - len(removed),
+        )  # fmt: skip
+
+    def _whole(self, exam: str) -> ExamState | None:
         connection = self._readers.connection()
         links = table.links_of_exam(connection, exam)
         declared = table.declarations_of_exam(connection, exam)
@@ -189,11 +216,15 @@ class Exams:
         Raises
         ------
         Conflict
-            It has images of another patient than the one named now, or this node cannot sign.
+            It has images of another patient than the one named now, or its name is that of an exam of a patient whom the
+            caller may not see, or this node cannot sign.
+        Forbidden
+            The caller may not see everybody, and sees no such patient, whether or not one is stored.
         """
         self.check_name(exam)
         with self._lock:
-            before = self.state(exam)
+            self._check_declarable(patient_id)
+            before = self._whole_to_change(exam)
             linked = before.links[0].patient_id if before is not None and before.links else None
             if linked is not None and patient_id is not None and patient_id != linked:
                 detail = f"exam {exam} has images of patient {linked}; remove them first"
@@ -201,6 +232,26 @@ class Exams:
             declaration = ExamDeclaration(exam, patient_id or "", description, user, _now())
             self._keep(declaration, linked or patient_id)
         return self.find(exam)
+
+    def _check_declarable(self, patient_id: str | None) -> None:
+        """Raise Forbidden where the caller sees some patients only, and not this one."""
+        if patient_id is None or current_sight() is None:
+            return
+        if table.orthanc_patient_of(self._readers.connection(), patient_id) is None:
+            detail = "an exam can be declared for a patient only by who sees the patient"
+            raise Forbidden(detail, [FieldError("/patientId", detail)])
+
+    def _whole_to_change(self, exam: str) -> ExamState | None:
+        """All of an exam whose patient the caller sees, or which nobody has. Raises Conflict."""
+        with seeing(None):
+            whole = self._whole(exam)
+        if whole is not None and current_sight() is not None:
+            seen = self._seen(whole)
+            if seen is None or seen.patient_id != whole.patient_id:
+                raise Conflict(
+                    f"there is an exam {exam} already", [FieldError("exam", "is the name of another exam")]
+                )
+        return whole
 
     def link(
         self, exam: str, level: str, uid: str, given: Given, user: str
@@ -228,8 +279,11 @@ class Exams:
             given.acquired_at, given.url, user, _now(),
         )  # fmt: skip
         with self._lock:
-            state = self.state(exam)
+            with seeing(None):
+                state = self._whole(exam)
             self._check_patient(state, owner[0], level)
+            if state is not None and state.patient_id is None and state.declaration is not None:
+                self._whole_to_change(exam)
             is_new = state is None or all(one.link.id != new.id for one in state.links)
             if is_new:
                 self._change_links(target.study, lambda links: _with(links, new), level, uid)
@@ -287,7 +341,12 @@ class Exams:
 
     def _keep(self, declaration: ExamDeclaration, patient_id: str | None) -> None:
         """Where it outlives the sidecar if it can: with its stored patient."""
-        connection = self._readers.connection()
+        with seeing(None):
+            self._keep_in(self._readers.connection(), declaration, patient_id)
+
+    def _keep_in(
+        self, connection: sqlite3.Connection, declaration: ExamDeclaration, patient_id: str | None
+    ) -> None:
         carriers = {carrier for carrier, _ in table.declarations_of_exam(connection, declaration.exam)} - {""}
         patient = None if not patient_id else table.orthanc_patient_of(connection, patient_id)
         if patient is not None and not self._archive.has("patients", patient):

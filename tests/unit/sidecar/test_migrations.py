@@ -71,7 +71,7 @@ def test_transforms_that_are_there_are_not_measured_and_read_again(tmp_path: Pat
 def test_objects_that_name_others_are_read_again_and_no_images(tmp_path: Path) -> None:
     path = tmp_path / "old.sqlite"
     old = sqlite3.connect(path, isolation_level=None)
-    MIGRATIONS.apply(Database(old), stop_before="m023_contents")
+    MIGRATIONS.apply(Database(old), stop_before="m011_contents")
     old.execute("INSERT INTO patients VALUES (1, 'p', 'p', '')")
     old.execute(
         "INSERT INTO studies (key, orthanc_id, patient_key, study_instance_uid) VALUES (1, 's', 1, '1')"
