@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 
-from longitudinal.errors import InvalidSettings, LongitudinalError, TransformRefused
-from longitudinal.reasons import GivenTransformRefusal, LandmarkFault, UploadRefusal
+from longitudinal.errors import InvalidSettings, LongitudinalError, Refused
+from longitudinal.reasons import GivenTransformRefusal, LandmarkFault, PlaceFault, UploadRefusal
 
 
 class Retry(StrEnum):
@@ -56,7 +56,10 @@ ADVICE: dict[str, tuple[str, Retry]] = {
     "tooManyJobs": ("Too many of your jobs are waiting. Try again when some are done.", _LATER),
     "unprocessable": ("This cannot be carried out; the reason is stated.", _NO),
     "unsupportedMediaType": ("This kind of file is not accepted here.", _NO),
+    "writerUnavailable": ("Reports cannot be written at the moment. Try again in a moment.", _LATER),
 }
+# The other faults of places are of reports that are stored.
+_OF_REQUESTS = (PlaceFault.NO_FRAME_UID, PlaceFault.NOT_IN_A_STUDY)
 _UPLOADS_WORTH_A_RETRY = {UploadRefusal.ARCHIVE_FAILED, UploadRefusal.REFUSED_BY_ARCHIVE}
 
 
@@ -64,11 +67,11 @@ def problems() -> list[Entry]:
     """The codes of problems, in their order."""
     found: dict[str, Entry] = {}
     for kind in _kinds(LongitudinalError):
-        if kind not in (InvalidSettings, TransformRefused):
+        if kind is not InvalidSettings and not issubclass(kind, Refused):
             found[kind.code] = Entry(kind.code, kind.status, *ADVICE[kind.code])
-    for reason in chain(GivenTransformRefusal, LandmarkFault):
+    for reason in chain(GivenTransformRefusal, LandmarkFault, _OF_REQUESTS):
         if reason.value not in found:
-            found[reason.value] = Entry(reason.value, TransformRefused.status, reason.explanation, _NO)
+            found[reason.value] = Entry(reason.value, Refused.status, reason.explanation, _NO)
     return sorted(found.values(), key=lambda entry: entry.code)
 
 
