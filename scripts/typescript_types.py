@@ -34,9 +34,16 @@ def typescript(document: Json) -> str:
 
 
 def _declared(name: str, schema: Json) -> str:
+    name = schema_name(name)
     if schema.get("type") == "object" and "properties" in schema:
         return f"interface {name} {_object(schema, '')}"
     return f"type {name} = {_type(schema, '')};"
+
+
+def schema_name(name: str) -> str:
+    """The name of a schema; OpenAPI has the module before one that two modules have."""
+    _, *parts = name.split(".") if "." in name else ("", name)
+    return "".join(part[0].upper() + part[1:] for part in dict.fromkeys((parts[0], parts[-1])))
 
 
 def _operations(paths: Json) -> str:
@@ -83,7 +90,7 @@ def _type(schema: Json | bool, indent: str) -> str:
     if not isinstance(schema, Mapping) or not schema:
         return "unknown"
     if "$ref" in schema:
-        return str(schema["$ref"]).rpartition("/")[2]
+        return schema_name(str(schema["$ref"]).rpartition("/")[2])
     if "const" in schema:
         return json.dumps(schema["const"])
     if "enum" in schema:
@@ -101,7 +108,7 @@ def _type(schema: Json | bool, indent: str) -> str:
     if kind == "object":
         if "properties" in schema:
             return _object(schema, indent)
-        return f"Record<string, {_type(schema.get('additionalProperties', {}), indent)}>"
+        return f"{{ [name: string]: {_type(schema.get('additionalProperties', {}), indent)} }}"
     return _PLAIN.get(str(kind), "unknown")
 
 

@@ -6,7 +6,15 @@ export interface About {
   name: string;
   version: string;
   notice: string;
-  links: Record<string, string>;
+  links: { [name: string]: string };
+}
+
+/** How well an aligned study is joined with the patient's first images, or with others where no way leads to these. `path` are the ids of the transforms in the order they are applied; of a study with several frames, those of the worst. `expected_error_mm` is the sum of their expected errors, null if one is not measured; `grade` is on the scale of matches; `reviewed`: a person accepted every transform. A match states the error at its own place. */
+export interface AlignmentQuality {
+  grade: "amber" | "green" | "red" | "unknown";
+  expectedErrorMm: number | null;
+  reviewed: boolean;
+  path: string[];
 }
 
 /** Which studies: all of a patient, or some of one patient; one alone is aligned with its best partner. `seriesInstanceUids` are series that are to stand for their studies. `initial` is for one pair of frames, which are then aligned whatever joins them already. */
@@ -36,7 +44,7 @@ export interface Attempt {
   engine: string;
   rejection: string;
   reason: string;
-  quality?: Record<string, number | string | boolean | null>;
+  quality?: { [name: string]: number | string | boolean | null };
   at?: string;
   by?: string;
   series?: TriedSeries[];
@@ -67,6 +75,16 @@ export interface BatchAnswer {
   results: (Answer | Problem)[];
 }
 
+/** One beam; `delivery` is TREATMENT, SETUP, OPEN_PORTFILM... */
+export interface Beam {
+  number: number | null;
+  name: string;
+  type: string;
+  radiation: string;
+  machine: string;
+  delivery: string;
+}
+
 /** What to declare of an exam; it replaces what was declared before. */
 export interface DeclareRequest {
   patientId?: string | null;
@@ -86,6 +104,100 @@ export interface DetailsRequest {
   modality?: string | null;
   acquiredAt?: string | null;
   url?: string | null;
+}
+
+/** A line between two points, LPS mm, in the Frame of Reference of its report. `length_mm` follows from the points; `stated_mm` is what the report says, null where it says nothing. */
+export interface Diameter {
+  axis: "length" | "long" | "short";
+  points: number[][];
+  lengthMm: number;
+  statedMm?: number | null;
+}
+
+/** A long axis, and perhaps a short one, on one frame of an image; of a place that is kept, or of a new one. `place` is its id; without one, `name` is that of the new place. What the same study had before is replaced. */
+export interface DiametersRequest {
+  sopInstanceUid: string;
+  diameters: DrawnLine[];
+  frameNumber?: number;
+  place?: string | null;
+  name?: string | null;
+}
+
+/** One dose at the point. `minGy` and `maxGy` are the least and the largest dose within the uncertainty of the point, null where that is not measured: where the dose falls steeply, `gy` alone would mislead. */
+export interface DoseAtPoint {
+  frameOfReferenceUid: string | null;
+  x: number | null;
+  y: number | null;
+  z: number | null;
+  path: string[] | null;
+  method: string | null;
+  uncertaintyMm: number | null;
+  uncertaintySource: "declared" | "forwardBackward" | "landmarks" | "local" | "sharedFrame" | "unknown";
+  grade: "amber" | "green" | "red" | "unknown";
+  reviewed: boolean;
+  sopInstanceUid: string;
+  seriesInstanceUid: string;
+  gy: number | null;
+  minGy: number | null;
+  maxGy: number | null;
+  units: string;
+  doseType: string;
+  summationType: string;
+  planSopInstanceUid: string | null;
+  beamNumbers: number[];
+  flags: string[];
+  reason?: DoseReason | null;
+  detail?: string;
+}
+
+/** One dose on the image; `largestGy` is the largest on the lattice. */
+export interface DoseLines {
+  sopInstanceUid: string;
+  largestGy: number | null;
+  levels: Isodose[];
+  path: string[] | null;
+  uncertaintyMm: number | null;
+  reason?: DoseReason | null;
+  detail?: string;
+}
+
+/** Why a dose says nothing at a point. */
+export type DoseReason = "ambiguousOffsets" | "errorDose" | "needsAlignment" | "noFrame" | "noGrid" | "noScaling" | "otherPatient" | "outsideGrid" | "outsideTransform" | "relativeUnits" | "unknownUnits" | "unreadablePixels";
+
+/** Doses added; each is named. What each plan was planned to give, not what was given. */
+export interface DoseSum {
+  gy: number | null;
+  minGy: number | null;
+  maxGy: number | null;
+  doseSopInstanceUids: string[];
+  reason?: DoseSumReason | null;
+  detail?: string;
+}
+
+/** Why doses are not added. */
+export type DoseSumReason = "missingBeams" | "noDoses" | "noPlan" | "notInGray" | "notPhysical" | "otherSummation" | "severalDoses";
+
+/** A line from one pixel to another. */
+export interface DrawnLine {
+  axis: "long" | "short";
+  points: number[][];
+}
+
+/** What an object names under one tag path, and whether it is there. `count` are the different UIDs that are named, `references` the items that name them, `present` how many of the UIDs are here as they should be. `status` is null for an edge that no object states: `inferred` is true, and `evidence` says why it is likely. Nothing in the plugin follows such an edge. */
+export interface Edge {
+  id: string;
+  from: string;
+  to?: string;
+  role?: string;
+  path?: string;
+  status?: RelationStatus | null;
+  count?: number;
+  present?: number;
+  references?: number;
+  sameStudy?: boolean | null;
+  inferred?: boolean;
+  evidence?: string[];
+  detail?: string;
 }
 
 /** One exam. `patientId` is the declared one, else that of the first link, else null; `patientSource` says which. `kept` is "archive" if a stored patient or study carries the exam, so that every node has it and it outlives the index file; "node" if no stored patient can carry the declaration yet. `deletedImages` are links that went with their study. `flags`: `otherPatient` if links to another patient's studies were left out. */
@@ -197,6 +309,14 @@ export interface FittedPoint {
   expectedErrorMm: number | null;
 }
 
+/** Beams that are given together; `beam_dose_gy` is the sum over its beams of one fraction, where each states it. */
+export interface FractionGroup {
+  number: number | null;
+  fractionsPlanned: number | null;
+  beams: number[];
+  beamDoseGy: number | null;
+}
+
 /** A frame of reference of the patient; frames with one `group` number are joined by transforms. `canonicalFrameOfReferenceUid` is the earliest of its group: chosen anew when its study is deleted, and nothing is kept in it, so nothing is lost. */
 export interface Frame {
   frameOfReferenceUid: string;
@@ -206,15 +326,54 @@ export interface Frame {
   canonicalFrameOfReferenceUid: string;
 }
 
-/** Where the stored values of one frame are, as NumPy's file format; null where the object has none to send. */
+/** Where the stored values of one frame are, as NumPy's file format; null where none may be asked for, and why. */
 export interface FrameLinks {
   pixels: string | null;
+  pixelsReason?: PixelsReason | null;
 }
 
 /** What was given with a link; null where it was not. */
 export interface GivenDetails {
   modality: string | null;
   acquiredAt: string | null;
+}
+
+/** That a user may see a patient (`patientId`) or a study (`orthancStudyId`) until a time; the other is empty. */
+export interface GrantAnswer {
+  id: string;
+  patientId: string;
+  orthancStudyId: string;
+  user: string;
+  role: string;
+  until: string;
+  kind: "emergency" | "shared";
+  reason: string;
+  by: string;
+  at: string;
+}
+
+/** Share a patient, or one study, with a user until a time; or, with `emergency`, open it for oneself. `until` is ISO 8601 with an offset. In an emergency `user` and `until` are left out: it ends after the hours that the settings allow. */
+export interface GrantRequest {
+  reason: string;
+  patientId?: string | null;
+  studyInstanceUid?: string | null;
+  user?: string | null;
+  until?: string | null;
+  role?: "reviewer" | "viewer";
+  emergency?: boolean;
+}
+
+/** Grants that count now, the newest first: all for an administrator, for others their own. */
+export interface GrantsAnswer {
+  grants: GrantAnswer[];
+}
+
+/** Series that belong together, and the evidence for it; workflow `unknown` where there is none. */
+export interface Group {
+  kind: "frameOfReference" | "modality" | "time" | "workflow";
+  name: string;
+  seriesInstanceUids: string[];
+  evidence: string[];
 }
 
 /** All attributes of an instance in the order of their tags. */
@@ -253,7 +412,15 @@ export interface Health {
   reason: string | null;
   since: string | null;
   signingProblem: string | null;
-  versions: Record<string, string>;
+  versions: { [name: string]: string };
+}
+
+/** A pixel: `frame_number` is 1-based, `row` and `column` are 0-based, the centre of the first pixel is (0, 0). */
+export interface ImagePoint {
+  sopInstanceUid: string;
+  frameNumber: number;
+  row: number;
+  column: number;
 }
 
 /** Which page of an exam's images to list. */
@@ -305,6 +472,7 @@ export interface InstanceWithoutPlace {
   samplesPerPixel: number | null;
   photometricInterpretation: string | null;
   bitsStored: number | null;
+  highBit: number | null;
   pixelRepresentation: number | null;
   rows: number | null;
   columns: number | null;
@@ -317,7 +485,14 @@ export interface InstanceWithoutPlace {
   windowCenter: number | null;
   windowWidth: number | null;
   voiLutFunction: string | null;
+  hasVoiLut: boolean;
   links: FrameLinks;
+}
+
+/** The lines of one dose, Gy. */
+export interface Isodose {
+  gy: number;
+  lines: [number, number][][];
 }
 
 /** One job. `subject` is what it is about, the Orthanc id of a study; of a refined point that of the patient, with a digest of the question. `progress` is 0..1; `secondsLeft` is null where it is not known; `error` says why the last start failed; `result` is the kind's own. `attempts` counts starts. `owner` is the user who asked, empty where no user did. Times are ISO 8601 in UTC. */
@@ -357,6 +532,63 @@ export interface JobsQuery {
   offset?: number;
 }
 
+/** The studies to keep the place in; all of the patient where none is named. */
+export interface KeepInRequest {
+  studyInstanceUids?: string[] | null;
+}
+
+/** A name, and a pixel (sopInstanceUid, frameNumber, row, column) or a point (patientId, frameOfReferenceUid, x, y, z). `studyInstanceUid` says in which study a point was placed; it is needed where several studies have its frame. */
+export interface KeepRequest {
+  /** 1 to 64 characters on one line; blanks around it do not count. */
+  name: string;
+  sopInstanceUid?: string | null;
+  frameNumber?: number | null;
+  row?: number | null;
+  column?: number | null;
+  patientId?: string | null;
+  frameOfReferenceUid?: string | null;
+  x?: number | null;
+  y?: number | null;
+  z?: number | null;
+  studyInstanceUid?: string | null;
+}
+
+/** The place after mapped reports were written, the studies they are in, and those they are not in. */
+export interface KeptAnswer {
+  place: PlaceAnswer;
+  kept: string[];
+  notKept: NotKept[];
+}
+
+/** What one measurement group of a structured report says of a place, in one study. Attributes ---------- id SOP Instance UID + "." + number of the group (1-based). said_by person, a user of this plugin; plugin, mapped by a transform; other, another software. is_own Whether the plugin wrote the report: only these are replaced and deleted. name, label The place's name as this report has it, and its whole text (of a mapped one with transforms and error). x, y, z LPS mm in `frame_of_reference_uid`: the point, or the middle of the (long) diameter. Null with a `reason`. image The pixel of the image that the report is about, where that shows the place; null if it lies beside that image. path, uncertainty_mm Of a mapped report, as it was written: ids of transforms in their order, and the error, null if not measured. stale Null where the report holds. reason, detail Why the position cannot be used now. */
+export interface KeptReport {
+  id: string;
+  sopInstanceUid: string;
+  orthancInstanceId: string;
+  studyInstanceUid: string;
+  studyDate: string;
+  acquisitionDateTime: string | null;
+  saidBy: "other" | "person" | "plugin";
+  isOwn: boolean;
+  kind: "diameters" | "point";
+  name: string;
+  label: string;
+  createdBy: string;
+  createdAt: string | null;
+  manufacturer: string;
+  frameOfReferenceUid: string | null;
+  x: number | null;
+  y: number | null;
+  z: number | null;
+  image?: ImagePoint | null;
+  diameters?: Diameter[];
+  path?: string[];
+  uncertaintyMm?: number | null;
+  stale?: Stale | null;
+  reason?: PlaceFault | null;
+  detail?: string;
+}
+
 /** One place in both frames, LPS mm. */
 export interface Landmark {
   source: number[];
@@ -385,6 +617,51 @@ export interface Links {
   preview: string;
   frame: string;
   ohif: string | null;
+}
+
+/** A plan with its beams, fraction groups and prescriptions. */
+export interface ListedPlan {
+  sopInstanceUid: string;
+  seriesInstanceUid: string;
+  studyInstanceUid: string;
+  studyDate: string;
+  label: string;
+  plan: Plan;
+}
+
+/** One region. `volumeCc` is ours (null unless asked for, or with a reason), `vendorVolumeCc` ROI Volume (3006,002C). */
+export interface ListedRoi {
+  roiNumber: number;
+  name: string;
+  interpretedType: string;
+  colour: [number, number, number] | null;
+  contours: number;
+  volumeCc: number | null;
+  vendorVolumeCc: number | null;
+  reason?: StructureReason | null;
+  detail?: string;
+}
+
+/** A structure set (kind contours) or a segmentation (kind segments). */
+export interface ListedStructures {
+  sopInstanceUid: string;
+  seriesInstanceUid: string;
+  studyInstanceUid: string;
+  studyDate: string;
+  label: string;
+  kind: string;
+  approval: string;
+  rois: ListedRoi[];
+}
+
+/** A treatment record. */
+export interface ListedTreatment {
+  sopInstanceUid: string;
+  seriesInstanceUid: string;
+  studyInstanceUid: string;
+  studyDate: string;
+  label: string;
+  record: Record;
 }
 
 /** `points` of the source frame (LPS mm) to map into the target frame; frames may be `series:<SeriesInstanceUID>`. `patientId` is needed where more than one patient has images in both frames, and where a frame has no images. */
@@ -452,6 +729,103 @@ export interface Match {
   links: Links;
 }
 
+/** The same place in one study, and the values around it. */
+export interface MatchValues {
+  studyInstanceUid: string;
+  seriesInstanceUid: string;
+  sopInstanceUid: string;
+  orthancInstanceId: string;
+  isSource: boolean;
+  frameNumber: number;
+  sliceIndex: number;
+  row: number;
+  column: number;
+  frameOfReferenceUid: string;
+  x: number;
+  y: number;
+  z: number;
+  distanceMm: number;
+  inGap: boolean;
+  chosenBy: "clicked" | "distance" | "modality" | "only" | "order" | "original" | "plane" | "voxel";
+  otherSeries: number;
+  studyDate: string;
+  acquisitionDateTime: string | null;
+  modality: string;
+  seriesDescription: string;
+  path: string[];
+  alternatives: string[];
+  method: string;
+  uncertaintyMm: number | null;
+  uncertaintySource: "declared" | "forwardBackward" | "landmarks" | "local" | "sharedFrame" | "unknown";
+  grade: "amber" | "green" | "red" | "unknown";
+  reviewed: boolean;
+  flags: string[];
+  links: Links;
+  values: PlaceValues;
+}
+
+/** Who acts, and what they may do. `restricted` tells whether this archive restricts access at all; without that everybody may do everything. `how` is password, token or unknown. `seesEverything` tells whether they see every study. `emergencyHours` is for how long they may open a patient in an emergency, null where they may not. */
+export interface Me {
+  name: string;
+  how: string;
+  restricted: boolean;
+  roles: AccessRole[];
+  seesEverything: boolean;
+  emergencyHours: number | null;
+}
+
+/** An object, a series, a study or a frame of reference; `id` is its kind and its UID. `present` is false for what is only named: neither stored, nor in another study that may be seen. `label` is what the object calls itself. */
+export interface Node {
+  id: string;
+  kind: "frame" | "instance" | "series" | "study";
+  uid: string;
+  present: boolean;
+  orthancId?: string | null;
+  studyInstanceUid?: string | null;
+  seriesInstanceUid?: string | null;
+  modality?: string;
+  sopClassUid?: string;
+  sopClass?: string;
+  label?: string;
+  date?: string;
+}
+
+/** A study in which the place was not kept, and why: a code of places, or of studies without a match. */
+export interface NotKept {
+  studyInstanceUid: string;
+  reason: string;
+  detail: string;
+}
+
+/** One region on the image; no lines where it does not meet the plane. */
+export interface Outline {
+  sopInstanceUid: string;
+  roiNumber: number;
+  name: string;
+  colour: [number, number, number] | null;
+  lines: [number, number][][];
+  path: string[] | null;
+  uncertaintyMm: number | null;
+  reason?: StructureReason | null;
+  detail?: string;
+}
+
+/** Lines on one frame of an image; they are exact to `stepMm`, the distance of the places that were looked up. */
+export interface Overlays {
+  sopInstanceUid: string;
+  frameNumber: number;
+  stepMm: number;
+  structures: Outline[];
+  doses: DoseLines[];
+}
+
+/** The frame of an image, and the isodose lines wanted, Gy. */
+export interface OverlaysRequest {
+  sopInstanceUid: string;
+  frameNumber?: number;
+  levelsGy?: number[];
+}
+
 /** What a plane has for itself where it differs from the first one of its stack, down to the last bit. */
 export interface OwnGeometry {
   imageOrientationPatient: [number, number, number, number, number, number];
@@ -461,6 +835,7 @@ export interface OwnGeometry {
   samplesPerPixel: number | null;
   photometricInterpretation: string | null;
   bitsStored: number | null;
+  highBit: number | null;
   pixelRepresentation: number | null;
 }
 
@@ -511,6 +886,104 @@ export interface PatientQuery {
   offset?: number;
 }
 
+/** All of a patient, in time order of the studies. */
+export interface PatientStructures {
+  structureSets: ListedStructures[];
+  plans: ListedPlan[];
+  treatments: ListedTreatment[];
+}
+
+/** Why there is no link to the pixels of an image. */
+export type PixelsReason = "noPixels" | "tooDeep";
+
+/** A place: everything that is kept of it, one entry for each group of each report, in time order of the studies. Attributes ---------- id The tracking UID; `<tracking UID>@<Orthanc id of the patient>` if two patients have it; the id of the report if it has none. source The id of the report that the place is resolved from: a person's, the oldest first. Null if none has a position; `reason` then says why. is_own Whether a user of this plugin keeps it: only such a place can be renamed, deleted and kept in other studies. created_by, created_at Of the source. stale How many of the reports are stale. flags `sharedTrackingUid`. */
+export interface PlaceAnswer {
+  id: string;
+  trackingUid: string | null;
+  name: string;
+  patientId: string;
+  isOwn: boolean;
+  kind: "diameters" | "point";
+  source: string | null;
+  studyInstanceUid: string;
+  frameOfReferenceUid: string | null;
+  x: number | null;
+  y: number | null;
+  z: number | null;
+  createdBy: string;
+  createdAt: string | null;
+  reports: KeptReport[];
+  stale: number;
+  links: PlaceLinks;
+  flags?: string[];
+  reason?: PlaceFault | null;
+  detail?: string;
+}
+
+/** A place, and where it is now in every study of the patient. `answer` is what `points/resolve` says of the source, every study in exactly one of its lists; null if the place has no usable position. */
+export interface PlaceDetail {
+  place: PlaceAnswer;
+  answer: Answer | null;
+}
+
+/** Why a report, or a group of one, is not offered as a place; or why a place is not kept in a study. */
+export type PlaceFault = "badCoordinates" | "noFrameUid" | "notInAStudy" | "reportTooLarge" | "sharedTrackingUid" | "statedAlready" | "unknownFrame" | "unknownImage" | "unknownShape" | "unreadableReport";
+
+/** Where to see the place; absolute paths on this server, null for what it does not serve. */
+export interface PlaceLinks {
+  timeline: string;
+  ohif: string | null;
+}
+
+/** Statistics of the voxels whose centres are within the radius of the place, whole voxels only. If there are none, `reason` is a code and `detail` its description, and the figures are null; `voxels` counts those that the images have, `voxels_outside` those that they lack. `quantity` is what the figures are: `HU`, `SUVbw`, `activity` (of a PET image without SUV: `suv_reason` tells why), `raw` (an arbitrary scale, as of MR: two scans need not share it) or `other`, in `unit`. `sd` is that of the voxels themselves. `least_mean` and `greatest_mean` are means of the sphere moved by the place's uncertainty in 26 directions; null where `moved_reason` says why, `notMeasured` among the reasons. */
+export interface PlaceValues {
+  reason: ValueReason | null;
+  detail: string;
+  quantity?: ("HU" | "SUVbw" | "activity" | "other" | "raw") | null;
+  unit?: string | null;
+  voxels?: number | null;
+  voxelsOutside?: number | null;
+  mean?: number | null;
+  sd?: number | null;
+  minimum?: number | null;
+  maximum?: number | null;
+  leastMean?: number | null;
+  greatestMean?: number | null;
+  movedReason?: ValueReason | null;
+  suvReason?: SuvReason | null;
+  suvDetail?: string;
+}
+
+/** Places of a patient, one page, by the time of the study they were placed in, then by name; `total` counts all. `unread` has at most 1,000 entries, `unread_total` counts all. */
+export interface PlacesAnswer {
+  total: number;
+  limit: number;
+  offset: number;
+  places: PlaceAnswer[];
+  unread: UnreadReport[];
+  unreadTotal: number;
+}
+
+/** Whose places: PatientID or Orthanc id; and which page of them. */
+export interface PlacesQuery {
+  patientId: string;
+  limit?: number;
+  offset?: number;
+}
+
+/** What a plan states; `date` as DICOM writes it, `geometry` PATIENT or TREATMENT_DEVICE. */
+export interface Plan {
+  label: string;
+  name: string;
+  date: string;
+  intent: string;
+  geometry: string;
+  approval: string;
+  prescriptions: Prescription[];
+  fractionGroups: FractionGroup[];
+  beams: Beam[];
+}
+
 /** A point of a patient: LPS, mm, in one Frame of Reference. */
 export interface Point {
   patientId: string;
@@ -518,6 +991,16 @@ export interface Point {
   x: number;
   y: number;
   z: number;
+}
+
+/** A dose reference: what is to be given, and to which ROI of the structure set. */
+export interface Prescription {
+  number: number | null;
+  type: string;
+  structureType: string;
+  description: string;
+  roiNumber: number | null;
+  targetGy: number | null;
 }
 
 /** `quality` 1 to 100 (JPEG), `width` in pixels, `window` as "center,width"; all optional. */
@@ -556,6 +1039,64 @@ export interface QueuedAnswer {
   jobs: JobReference[];
 }
 
+/** The point, and what every study of the patient has at it, in time order; `sum` only if it was asked for. */
+export interface RadiotherapyAtPoint {
+  point: Point;
+  studies: StudyAtPoint[];
+  sum?: DoseSum | null;
+}
+
+/** One answer, or one problem, for each of the points, in their order. */
+export interface RadiotherapyBatch {
+  results: (RadiotherapyAtPoint | Problem)[];
+}
+
+/** The body of /points/resolve, without refine; and which parts of the answer are asked for. */
+export interface RadiotherapyRequest {
+  /** The clicked image. */
+  sopInstanceUid?: string | null;
+  /** 1-based; 1 where it is not stated. */
+  frameNumber?: number | null;
+  /** 0-based, may be fractional: the centre of the first pixel is (0, 0). */
+  row?: number | null;
+  /** As row. */
+  column?: number | null;
+  /** Whose point this is, where no image is clicked. */
+  patientId?: string | null;
+  /** In which x, y and z are. */
+  frameOfReferenceUid?: string | null;
+  /** LPS mm: to the left of the patient. */
+  x?: number | null;
+  /** LPS mm: to the back of the patient. */
+  y?: number | null;
+  /** LPS mm: to the head of the patient. */
+  z?: number | null;
+  /** Only in these studies. */
+  studyInstanceUids?: string[] | null;
+  /** Only in studies with images of these exams. */
+  exams?: string[] | null;
+  /** Only in series of these, as CT. */
+  modalities?: string[] | null;
+  /** Only in series of these roles; images where none is named. */
+  roles?: DicomRole[] | null;
+  /** Only in studies from this day on. */
+  from?: string | null;
+  /** Only in studies up to this day, which counts. */
+  to?: string | null;
+  /** One match for each study, of the series that shows the place best, or one for each series. */
+  per?: "series" | "study";
+  /** Only images whose plane is so near to the place. */
+  maxDistanceMm?: number | null;
+  /** Regions of structure sets and segmentations. */
+  structures?: boolean;
+  /** RT doses. */
+  doses?: boolean;
+  /** Also the sum of the doses, if each plan has one dose or one for each of its beams. */
+  sum?: boolean;
+  /** Many questions, each with fields like these; results has one entry for each. */
+  points?: unknown[] | null;
+}
+
 /** A linear Real World Value Mapping of the **stored** values, from `first` to `last`; `unit` is a UCUM code. */
 export interface RealWorldValueMapping {
   slope: number;
@@ -563,6 +1104,16 @@ export interface RealWorldValueMapping {
   unit: string | null;
   firstValueMapped: number | null;
   lastValueMapped: number | null;
+}
+
+/** A treatment, or a summary of several; dates as DICOM writes them. */
+export interface Record {
+  date: string;
+  time: string;
+  firstDate: string;
+  lastDate: string;
+  status: string;
+  fractionNumber: number | null;
 }
 
 /** The result of refining one match: `match` is the one to use, the refined one only if `is_refined`. If not, `reason` is a code and `detail` its description; `match` is null if the answer has changed since it was given. `disagreement_mm` is how far the local estimates differ, null if there were none; `grade` is that of the match; `moved_mm` is their distance from the unrefined position, 0 if that is kept. `frames_read` counts the frames that had to be read. */
@@ -586,6 +1137,34 @@ export interface Refinement {
   results: RefinedMatch[];
 }
 
+/** An edge that is not as it should be, in words; or an object of which something could not be read. */
+export interface RelationProblem {
+  edge: string | null;
+  node: string;
+  status: RelationStatus | null;
+  text: string;
+}
+
+/** Whether what an object names is here, and is what it is named as. */
+export type RelationStatus = "ambiguous" | "cycle" | "emptyReference" | "incomplete" | "missing" | "notIndexed" | "ok" | "otherPatient" | "wrongClass" | "wrongFrame" | "wrongSeries";
+
+/** One page of the edges in the order of their ids, with the nodes they join; `total` counts all edges. Objects without any edge are nodes of the first page. Groups and problems are those of the whole patient or study. */
+export interface Relations {
+  total: number;
+  limit: number;
+  offset: number;
+  nodes: Node[];
+  edges: Edge[];
+  groups: Group[];
+  problems: RelationProblem[];
+}
+
+/** Which of the edges, in the order of their ids. */
+export interface RelationsQuery {
+  limit?: number;
+  offset?: number;
+}
+
 /** `deleted`: the object is gone. `rejected`: it is another's and stays, but no answer uses it any more. */
 export interface RemovedAnswer {
   id: string;
@@ -598,11 +1177,33 @@ export interface RemovedImage {
   id: string;
 }
 
+/** `deleted`: SOP Instance UIDs of the plugin's reports that are gone. `left`: those of others, which stay. */
+export interface RemovedPlace {
+  id: string;
+  deleted: string[];
+  left: string[];
+}
+
+/** The new name. */
+export interface RenameRequest {
+  /** 1 to 64 characters on one line; blanks around it do not count. */
+  name: string;
+}
+
 /** PS3.18 8.3.5: `viewport` "width,height" in pixels, `window` "center,width,linear", `quality` 1 to 100. */
 export interface RenderedQuery {
   viewport?: string | null;
   window?: string | null;
   quality?: number | null;
+}
+
+/** The plane of the image `sopInstanceUid`, `frameNumber` (1-based) counts; the series `seriesInstanceUid` is cut. `seriesInstanceUid` may be an Orthanc id; `stack` (0-based) is that of `/series/{series}/stacks`. After `wait` seconds 503 says to ask again. */
+export interface ResliceQuery {
+  sopInstanceUid: string;
+  seriesInstanceUid: string;
+  frameNumber?: number;
+  stack?: number;
+  wait?: number;
 }
 
 /** Either sopInstanceUid, row, column (and frameNumber), or patientId, frameOfReferenceUid, x, y, z; or points. */
@@ -632,7 +1233,7 @@ export interface ResolveRequest {
   /** Only in series of these, as CT. */
   modalities?: string[] | null;
   /** Only in series of these roles; images where none is named. */
-  roles?: Role[] | null;
+  roles?: DicomRole[] | null;
   /** Only in studies from this day on. */
   from?: string | null;
   /** Only in studies up to this day, which counts. */
@@ -647,26 +1248,62 @@ export interface ResolveRequest {
   points?: unknown[] | null;
 }
 
-/** Who decided what, and when (ISO 8601). */
+/** Who decided what, when (ISO 8601), and why, in their own words; empty if they gave none. */
 export interface Review {
   decision: "accepted" | "rejected";
   by: string;
   at: string | null;
+  reason?: string;
 }
 
-/** What the authenticated user decides; the later decision holds. */
+/** What the authenticated user decides, and why, in a word; the later decision holds. */
 export interface ReviewRequest {
   decision: "accepted" | "rejected";
+  reason?: string;
 }
 
-/** Which page of the transforms of all patients. */
+/** What waits, one page, those of unknown error first, then the largest errors; `total` counts all. */
+export interface ReviewsAnswer {
+  total: number;
+  limit: number;
+  offset: number;
+  transforms: WaitingAnswer[];
+}
+
+/** Whose (PatientID or Orthanc id; of all patients where nobody is named), and which page. */
 export interface ReviewsQuery {
+  patientId?: string | null;
   limit?: number;
   offset?: number;
 }
 
-/** Resolve returns images; the others only on request. */
-export type Role = "derived" | "dose" | "image" | "localizer" | "segmentation";
+/** One region at the point. `inside` is null where it cannot be told; `distanceMm` from the surface, negative inside. `membership` is `border` where the distance is within the uncertainty of the point, `notMeasured` where either is not known. For a segment `roiNumber` is its Segment Number. */
+export interface RoiAtPoint {
+  frameOfReferenceUid: string | null;
+  x: number | null;
+  y: number | null;
+  z: number | null;
+  path: string[] | null;
+  method: string | null;
+  uncertaintyMm: number | null;
+  uncertaintySource: "declared" | "forwardBackward" | "landmarks" | "local" | "sharedFrame" | "unknown";
+  grade: "amber" | "green" | "red" | "unknown";
+  reviewed: boolean;
+  kind: "contours" | "segment";
+  sopInstanceUid: string;
+  seriesInstanceUid: string;
+  label: string;
+  roiNumber: number;
+  name: string;
+  interpretedType: string;
+  colour: [number, number, number] | null;
+  inside: boolean | null;
+  distanceMm: number | null;
+  membership: "border" | "inside" | "notMeasured" | "outside";
+  flags: string[];
+  reason?: StructureReason | null;
+  detail?: string;
+}
 
 /** A job that runs: for how long, and how long ago what does it has last given a sign of life (null before the first). */
 export interface RunningJob {
@@ -708,6 +1345,7 @@ export interface SeriesStack {
   samplesPerPixel: number | null;
   photometricInterpretation: string | null;
   bitsStored: number | null;
+  highBit: number | null;
   pixelRepresentation: number | null;
   planes: StackPlane[];
 }
@@ -752,10 +1390,38 @@ export interface StackPlane {
   windowCenter: number | null;
   windowWidth: number | null;
   voiLutFunction: string | null;
+  hasVoiLut: boolean;
   links: FrameLinks;
 }
 
-/** A study as the index has it, and how it is joined with the patient's others (`alignment`). reference: it has the patient's first images, or shares their frame; aligned: transforms join it with others; queued, running: that is being worked on; failed: it was tried and refused, `failedAlignments` says why, the newest first; needsAlignment: none of these; null: the study has no images with a place. */
+/** Why a mapped report does not hold any more, and the transform at fault where it is one. */
+export interface Stale {
+  reason: StaleReport;
+  detail: string;
+  transform?: string | null;
+}
+
+/** Why a mapped report of a place does not hold any more: renew it or remove it. */
+export type StaleReport = "errorChanged" | "placeMoved" | "transformDeleted" | "transformRejected" | "transformReplaced";
+
+/** Why nothing, or only a distance, is said of a region at a point. */
+export type StructureReason = "ambiguousContours" | "damagedContours" | "mixedPlanes" | "needsAlignment" | "noContours" | "noFrame" | "noGeometry" | "notClosed" | "notPlanar" | "otherPatient" | "outsideTransform" | "singlePlane" | "unreadable" | "unreadablePixels";
+
+/** `volumes` computes them, which reads the contours of every structure set. */
+export interface StructuresQuery {
+  volumes?: boolean;
+}
+
+/** The structures and doses of one study; `reason` says why it has none. */
+export interface StudyAtPoint {
+  studyInstanceUid: string;
+  studyDate: string;
+  structures: RoiAtPoint[];
+  doses: DoseAtPoint[];
+  reason?: ("noObjects" | "notIndexed") | null;
+}
+
+/** A study as the index has it, and how it is joined with the patient's others (`alignment`). reference: it has the patient's first images, or shares their frame; aligned: transforms join it with others; queued, running: that is being worked on; failed: it was tried and refused, `failedAlignments` says why, the newest first; needsAlignment: none of these; null: the study has no images with a place. `alignmentQuality` says how well an aligned study is joined; it is null for all others. */
 export interface StudyDetail {
   studyInstanceUid: string;
   orthancStudyId: string;
@@ -766,6 +1432,7 @@ export interface StudyDetail {
   modalities: string[];
   indexed: boolean;
   alignment: ("aligned" | "failed" | "needsAlignment" | "queued" | "reference" | "running") | null;
+  alignmentQuality: AlignmentQuality | null;
   failedAlignments: Attempt[];
   frameOfReferenceUids: string[];
   series: SeriesDetail[];
@@ -807,6 +1474,61 @@ export interface StudyQuery {
   offset?: number;
 }
 
+/** Why a PET image has no SUV by body weight. */
+export type SuvReason = "countsWithoutFactor" | "implausibleDose" | "implausibleTimes" | "implausibleWeight" | "injectedAfterScan" | "injectionDayUnknown" | "noDose" | "noHalfLife" | "noInjectionTime" | "noScanTime" | "noWeight" | "notAttenuationCorrected" | "notBodyWeight" | "notDecayCorrected" | "twoRadiopharmaceuticals" | "unitsNotSupported";
+
+/** Values over time: every study of the patient that passes the filters, in exactly one of the lists, in time order. `job` is the job that still measures where the answer could not wait for it; null when everything was measured. */
+export interface TimelineAnswer {
+  point: Point;
+  radiusMm: number;
+  matches: MatchValues[];
+  unresolved: Unresolved[];
+  flags?: string[];
+  job?: string | null;
+}
+
+/** As for resolve, one point; and how large the sphere is. */
+export interface TimelineRequest {
+  /** The clicked image. */
+  sopInstanceUid?: string | null;
+  /** 1-based; 1 where it is not stated. */
+  frameNumber?: number | null;
+  /** 0-based, may be fractional: the centre of the first pixel is (0, 0). */
+  row?: number | null;
+  /** As row. */
+  column?: number | null;
+  /** Whose point this is, where no image is clicked. */
+  patientId?: string | null;
+  /** In which x, y and z are. */
+  frameOfReferenceUid?: string | null;
+  /** LPS mm: to the left of the patient. */
+  x?: number | null;
+  /** LPS mm: to the back of the patient. */
+  y?: number | null;
+  /** LPS mm: to the head of the patient. */
+  z?: number | null;
+  /** Only in these studies. */
+  studyInstanceUids?: string[] | null;
+  /** Only in studies with images of these exams. */
+  exams?: string[] | null;
+  /** Only in series of these, as CT. */
+  modalities?: string[] | null;
+  /** Only in series of these roles; images where none is named. */
+  roles?: DicomRole[] | null;
+  /** Only in studies from this day on. */
+  from?: string | null;
+  /** Only in studies up to this day, which counts. */
+  to?: string | null;
+  /** One match for each study, of the series that shows the place best, or one for each series. */
+  per?: "series" | "study";
+  /** Only images whose plane is so near to the place. */
+  maxDistanceMm?: number | null;
+  /** Of the sphere, 5 where it is not stated: voxels whose centres are so near, whole ones. */
+  radiusMm?: number;
+  /** Of the answer; where it is not stated, as the Accept header prefers. */
+  format?: ("csv" | "json") | null;
+}
+
 /** One transform, as the archive has it. `matrix` (4 rows of 4) maps source points to target points, null where it is deformable or could not be read. `state`: `usable` in paths; `rejected`, by a person or by newer checks; `refused`, with `refusal` as the reason and `detail`. `expectedErrorMm` is null where it was not measured; of landmarks it is the value at their centroid. `quality` is what an automatic registration measured of itself. `unsigned`: what is said about it in the archive and does not count, as no node of it has signed it: who gave it and how good it is, a review; it waits for a review. `flags`: `notChecked`, an older version of the plugin aligned it, and it waits for the checks of this one; `needsReview`, a person accepted it before these checks found fault with it (`quality` says what). */
 export interface TransformAnswer {
   id: string;
@@ -826,7 +1548,7 @@ export interface TransformAnswer {
   createdBy: string;
   expectedErrorMm: number | null;
   uncertaintySource: "declared" | "forwardBackward" | "landmarks" | "local" | "unknown";
-  quality: (Record<string, number | string | boolean | null>) | null;
+  quality: ({ [name: string]: number | string | boolean | null }) | null;
   review: Review | null;
   unsigned?: ("given" | "review")[];
   flags?: ("needsReview" | "notChecked")[];
@@ -872,6 +1594,18 @@ export interface TriedSeries {
   lastUpdate: string;
 }
 
+/** A report, or a group of one, that is not offered as a place, and why. */
+export interface UnreadReport {
+  sopInstanceUid: string;
+  orthancInstanceId: string;
+  studyInstanceUid: string;
+  group: number;
+  name: string;
+  createdBy: string;
+  reason: PlaceFault;
+  detail: string;
+}
+
 /** A study (with `per: series`, a series) without a match, and why. */
 export interface Unresolved {
   studyInstanceUid: string;
@@ -884,6 +1618,18 @@ export interface Unresolved {
 /** Why a study has no match. */
 export type UnresolvedReason = "alignmentFailed" | "needsAlignment" | "notIndexable" | "notIndexed" | "outsideCoverage" | "outsideTransform";
 
+/** A place in both frames, LPS mm, and what 95 % of errors at places like it stay below. */
+export interface UnsurePlaceAnswer {
+  source: [number, number, number];
+  target: [number, number, number];
+  expectedErrorMm: number;
+}
+
+/** Up to three places at least 40 mm apart; none where the error was not measured place by place. */
+export interface UnsurePlacesAnswer {
+  places: UnsurePlaceAnswer[];
+}
+
 /** Every file that was sent, in the order it was sent, how many had which outcome, and how many have warnings. */
 export interface UploadAnswer {
   stored: number;
@@ -895,7 +1641,7 @@ export interface UploadAnswer {
 }
 
 /** Why a file of an upload was not stored. */
-export type UploadRefusal = "archiveFailed" | "damagedZip" | "dicomdir" | "emptyFile" | "encryptedZip" | "explodes" | "nestedZip" | "notDicom" | "otherPatient" | "refusedByArchive" | "tooDeep" | "tooLarge" | "tooManyFiles" | "unsafePath" | "unsupportedCompression";
+export type UploadRefusal = "archiveFailed" | "damagedZip" | "dicomdir" | "emptyFile" | "encryptedZip" | "explodes" | "nestedZip" | "notAllowed" | "notDicom" | "otherPatient" | "refusedByArchive" | "tooDeep" | "tooLarge" | "tooManyFiles" | "unsafePath" | "unsupportedCompression";
 
 /** What became of one file; `name` is as it was sent, in a zip with the path in it, "" where it had none. `stored`, `alreadyStored`: the ids and what the object says of itself, `frameCount` 0 where it has no pixels. `duplicateOf` names the file of the same upload that has the same SOP Instance UID, if there is one. `refused`: `reason` is a code, `detail` says more. */
 export interface UploadedFile {
@@ -922,6 +1668,47 @@ export interface UploadedFile {
   detail?: string;
 }
 
+/** Why there are no values at a place, or not those of the sphere moved by the uncertainty. */
+export type ValueReason = "differentUnits" | "imageGone" | "missingSlices" | "noNumbers" | "notMeasured" | "padding" | "partlyOutside" | "stillMeasuring" | "tooFew" | "tooUncertain" | "unreadable" | "workerFailed";
+
+/** A transform that waits, and for whom: its patient, and the first studies with images in its frames. `waitsBecause`: `notReviewed`, an automatic alignment on which nobody has decided; `unsigned`, its review has no valid signature; `contradicted`, newer checks reject what a person accepted. */
+export interface WaitingAnswer {
+  id: string;
+  sopInstanceUid: string;
+  orthancInstanceId: string;
+  sourceFrameOfReferenceUid: string | null;
+  targetFrameOfReferenceUid: string | null;
+  method: string | null;
+  matrix: number[][] | null;
+  state: "refused" | "rejected" | "usable";
+  refusal: string | null;
+  detail: string;
+  origin: "automatic" | "person" | "vendor";
+  isOwn: boolean;
+  label: string;
+  created: string | null;
+  createdBy: string;
+  expectedErrorMm: number | null;
+  uncertaintySource: "declared" | "forwardBackward" | "landmarks" | "local" | "unknown";
+  quality: ({ [name: string]: number | string | boolean | null }) | null;
+  review: Review | null;
+  unsigned?: ("given" | "review")[];
+  flags?: ("needsReview" | "notChecked")[];
+  waitsBecause: "contradicted" | "notReviewed" | "unsigned";
+  patientId: string;
+  orthancPatientId: string;
+  sourceStudyInstanceUid: string | null;
+  targetStudyInstanceUid: string | null;
+  sourceStudyDate: string;
+  targetStudyDate: string;
+}
+
+/** A role; a reviewer may do what a viewer may, an administrator everything. */
+export type AccessRole = "admin" | "auditor" | "reviewer" | "uploader" | "viewer";
+
+/** Resolve returns images; the others only on request. */
+export type DicomRole = "derived" | "dose" | "image" | "localizer" | "segmentation";
+
 /** Every operation, by method and path. */
 export interface Operations {
   "GET /": {
@@ -933,6 +1720,41 @@ export interface Operations {
     query: undefined;
     body: AlignmentRequest;
     answer: QueuedAnswer;
+  };
+  "POST /diameters": {
+    query: undefined;
+    body: DiametersRequest;
+    answer: PlaceAnswer;
+  };
+  "GET /dicom-web/instances": {
+    query: undefined;
+    body: undefined;
+    answer: Blob;
+  };
+  "GET /dicom-web/series": {
+    query: undefined;
+    body: undefined;
+    answer: Blob;
+  };
+  "GET /dicom-web/studies": {
+    query: undefined;
+    body: undefined;
+    answer: Blob;
+  };
+  "GET /dicom-web/studies/{study}/instances": {
+    query: undefined;
+    body: undefined;
+    answer: Blob;
+  };
+  "GET /dicom-web/studies/{study}/series": {
+    query: undefined;
+    body: undefined;
+    answer: Blob;
+  };
+  "GET /dicom-web/studies/{study}/series/{series}/instances": {
+    query: undefined;
+    body: undefined;
+    answer: Blob;
   };
   "GET /dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frame}/rendered": {
     query: { viewport?: string; window?: string; quality?: number };
@@ -1004,6 +1826,21 @@ export interface Operations {
     body: DetailsRequest;
     answer: ExamImage;
   };
+  "GET /grants": {
+    query: undefined;
+    body: undefined;
+    answer: GrantsAnswer;
+  };
+  "POST /grants": {
+    query: undefined;
+    body: GrantRequest;
+    answer: GrantAnswer;
+  };
+  "DELETE /grants/{grant}": {
+    query: undefined;
+    body: undefined;
+    answer: GrantAnswer;
+  };
   "GET /health": {
     query: undefined;
     body: undefined;
@@ -1074,10 +1911,20 @@ export interface Operations {
     body: undefined;
     answer: JobAnswer;
   };
+  "GET /me": {
+    query: undefined;
+    body: undefined;
+    answer: Me;
+  };
   "GET /openapi.json": {
     query: undefined;
     body: undefined;
     answer: unknown;
+  };
+  "POST /overlays": {
+    query: undefined;
+    body: OverlaysRequest;
+    answer: Overlays;
   };
   "GET /patients": {
     query: { query?: string; from?: string; to?: string; limit?: number; offset?: number };
@@ -1089,20 +1936,85 @@ export interface Operations {
     body: undefined;
     answer: PatientDetail;
   };
+  "GET /patients/{patient}/relations": {
+    query: { limit?: number; offset?: number };
+    body: undefined;
+    answer: Relations;
+  };
+  "GET /patients/{patient}/structures": {
+    query: { volumes?: boolean };
+    body: undefined;
+    answer: PatientStructures;
+  };
+  "GET /places": {
+    query: { patientId: string; limit?: number; offset?: number };
+    body: undefined;
+    answer: PlacesAnswer;
+  };
+  "POST /places": {
+    query: undefined;
+    body: KeepRequest;
+    answer: PlaceAnswer;
+  };
+  "DELETE /places/{place}": {
+    query: undefined;
+    body: undefined;
+    answer: RemovedPlace;
+  };
+  "GET /places/{place}": {
+    query: undefined;
+    body: undefined;
+    answer: PlaceDetail;
+  };
+  "PUT /places/{place}": {
+    query: undefined;
+    body: RenameRequest;
+    answer: PlaceAnswer;
+  };
+  "DELETE /places/{place}/diameters/{study}": {
+    query: undefined;
+    body: undefined;
+    answer: RemovedPlace;
+  };
+  "POST /places/{place}/studies": {
+    query: undefined;
+    body: KeepInRequest;
+    answer: KeptAnswer;
+  };
+  "DELETE /places/{place}/studies/{study}": {
+    query: undefined;
+    body: undefined;
+    answer: PlaceAnswer;
+  };
   "POST /points/map": {
     query: undefined;
     body: MapRequest;
     answer: MappedPoints;
+  };
+  "POST /points/radiotherapy": {
+    query: undefined;
+    body: RadiotherapyRequest;
+    answer: RadiotherapyAtPoint | RadiotherapyBatch;
+  };
+  "GET /points/reslice": {
+    query: { sopInstanceUid: string; seriesInstanceUid: string; frameNumber?: number; stack?: number; wait?: number };
+    body: undefined;
+    answer: Blob;
   };
   "POST /points/resolve": {
     query: undefined;
     body: ResolveRequest;
     answer: Answer | BatchAnswer;
   };
+  "POST /points/timeline": {
+    query: undefined;
+    body: TimelineRequest;
+    answer: TimelineAnswer;
+  };
   "GET /reviews": {
-    query: { limit?: number; offset?: number };
+    query: { patientId?: string; limit?: number; offset?: number };
     body: undefined;
-    answer: TransformsAnswer;
+    answer: ReviewsAnswer;
   };
   "GET /series/{series}/stacks": {
     query: undefined;
@@ -1134,6 +2046,11 @@ export interface Operations {
     body: undefined;
     answer: IndexStatus;
   };
+  "GET /studies/{study}/relations": {
+    query: { limit?: number; offset?: number };
+    body: undefined;
+    answer: Relations;
+  };
   "GET /transforms": {
     query: { patientId: string; limit?: number; offset?: number };
     body: undefined;
@@ -1158,6 +2075,11 @@ export interface Operations {
     query: undefined;
     body: undefined;
     answer: TransformAnswer;
+  };
+  "GET /transforms/{transform}/least-sure": {
+    query: undefined;
+    body: undefined;
+    answer: UnsurePlacesAnswer;
   };
   "POST /transforms/{transform}/review": {
     query: undefined;

@@ -21,7 +21,9 @@ def test_the_types_are_those_of_the_routes(tmp_path: Path) -> None:
     for path, methods in document["paths"].items():
         for method in methods:
             assert f'"{method.upper()} {path}": {{' in made
-    for name in document["components"]["schemas"]:
+    names = [typescript_types.schema_name(name) for name in document["components"]["schemas"]]
+    assert len(set(names)) == len(names)
+    for name in names:
         assert f"export interface {name} " in made or f"export type {name} " in made
 
 
