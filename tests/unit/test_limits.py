@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from longitudinal.dicom import conformance
+from longitudinal.dicom import conformance, nesting
 from longitudinal.exams import documents
-from longitudinal.http import fields, nesting, parse, received_files, refinements
-from longitudinal.http.routes import points
+from longitudinal.http import fields, measurements, parse, received_files, refinements
+from longitudinal.http.routes import points, radiotherapy
 from longitudinal.jobs import queue, supervisor
+from longitudinal.points import reslice
 from longitudinal.settings import Settings
 from tests.data import ROOT
 
@@ -51,7 +52,9 @@ def test_the_defaults_on_the_page_are_the_defaults() -> None:
     ("what", "value"),
     [
         ("points of one resolve", points.MAX_POINTS), ("of one batch", points.MAX_ANSWERS),
-        ("matches to refine at once", refinements.MOST_MATCHES), ("jobs of one user that wait", queue.MOST_WAITING),
+        ("matches to refine at once", refinements.MOST_MATCHES), ("matches to measure over time", measurements.MOST_MATCHES),
+        ("structures and dose", radiotherapy.MAX_POINTS),
+        ("pixels of a resliced picture", reslice.MOST_PIXELS), ("jobs of one user that wait", queue.MOST_WAITING),
         ("starts of a job", supervisor.MAX_ATTEMPTS), ("nesting of a JSON body", parse.MAX_DEPTH),
         ("wrong fields that one problem names", parse.MAX_ERRORS), ("files of one upload", received_files.MAX_FILES),
         ("packed to unpacked", received_files.MAX_RATIO), ("nesting of sequences", nesting.MOST_LEVELS),
