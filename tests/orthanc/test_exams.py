@@ -70,6 +70,8 @@ def test_what_was_acknowledged_outlives_a_kill_and_the_index_file(server: Orthan
     server.wait_until(lambda: acknowledged <= set(kept()), 20, "all that was acknowledged is read again")
     assert len(kept()) == len(set(kept()))
     assert len(kept()) <= len(acknowledged) + 4  # those under way
+    # the links are there as soon as their study is, and its images one after the other
+    server.wait_indexed(lambda health: health["instances"] == LINKS, 20)
     for number in range(LINKS):  # as an uploader does that is not sure
         assert link(number)
     assert sorted(kept()) == sorted(f"{study}.1.{number + 1}" for number in range(LINKS))
