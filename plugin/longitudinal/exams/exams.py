@@ -176,8 +176,11 @@ class Exams:
         removed = table.removed_of_exam(connection, exam)
         carrier, declaration = declared[0] if declared else ("", None)
         stored = {study: self._archive.has("studies", study) for study in {link.study for link in links}}
+        noted = {one.id for one in removed}  # a link can have gone since the links were read
         removed += [
-            RemovedLink(one.link.id, one.study_instance_uid, _now()) for one in links if not stored[one.study]
+            RemovedLink(one.link.id, one.study_instance_uid, _now())
+            for one in links
+            if not stored[one.study] and one.link.id not in noted
         ]
         links = [one for one in links if stored[one.study]]
         patient_id = (declaration.patient_id if declaration else "") or (

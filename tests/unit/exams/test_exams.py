@@ -10,6 +10,7 @@ import pytest
 
 from longitudinal.exams.documents import ExamDocuments
 from longitudinal.settings import Settings
+from longitudinal.sidecar.tables import exams as tables
 from longitudinal.sidecar.tables.exams import ExamLink
 from tests.fake_archive import orthanc_ids
 from tests.unit.http.patients_served import FIRST, IMAGE, SECOND, scan
@@ -189,6 +190,21 @@ def test_a_deleted_study_takes_its_links_along_and_the_exam_says_so(served: Serv
     )  # metadata went with the study
     link(served, "E1")
     assert exam_of(served, "E1")["deletedImages"] == []
+
+
+def test_a_link_that_goes_while_it_is_read_is_named_once(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = link(served, "E1").json["image"]
+    read = tables.declarations_of_exam
+
+    def with_a_delete(*asked: Any) -> Any:
+        served.archive.delete(*(orthanc_ids(ds)[3] for ds in scan(FIRST, 1)))
+        served.ingest.deleted("studies", gone["orthancStudyId"]).result()
+        return read(*asked)
+
+    monkeypatch.setattr(tables, "declarations_of_exam", with_a_delete)
+    assert [one["id"] for one in exam_of(served, "E1")["deletedImages"]] == [gone["id"]]
 
 
 def test_a_deleted_image_of_a_study_that_stays_is_shown_as_not_stored(served: Served) -> None:
