@@ -84,7 +84,7 @@ _FROM_THE_START = (
     "upload_files_refused_total", "upload_bytes_total", "resolve_requests_total", "resolve_seconds_sum",
     "render_requests_total", "render_seconds_sum",
 )  # fmt: skip
-_KINDS = ("index", "align", "refine", "recheck")
+_KINDS = ("index", "align", "refine", "recheck", "measure", "reslice")
 
 
 def metrics_of(of: Services, measures: Measures) -> dict[str, Source]:
