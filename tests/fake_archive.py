@@ -50,6 +50,7 @@ class FakeArchive:
     annotations: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    exam_documents: dict[tuple[str, str], str] = field(default_factory=dict)
     overwrites: bool = True
     clock: int | None = None  # what LastUpdate counts, the sequence by default
 
@@ -108,6 +109,9 @@ class FakeArchive:
     def stored_file(self, orthanc_id: str) -> StoredFile:
         return StoredFile(len(self.stored[orthanc_id].file), None)
 
+    def version(self, orthanc_id: str) -> str:
+        return str(self.stored[orthanc_id].sequence)
+
     def stored_files(self, series: str) -> dict[str, StoredFile]:
         return {key: self.stored_file(key) for key in self._instances(series)}
 
@@ -128,6 +132,9 @@ class FakeArchive:
 
     def attempts(self, study: str) -> str | None:
         return self.failed.get(study)
+
+    def exams(self, level: str, orthanc_id: str) -> str | None:
+        return self.exam_documents.get((level, orthanc_id)) if self.has(level, orthanc_id) else None
 
     # Inventory
 

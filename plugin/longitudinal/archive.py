@@ -69,6 +69,9 @@ class Archive(Protocol):
     def stored_files(self, series: str) -> Mapping[str, StoredFile]:
         """The files of a series by the Orthanc ids of its instances, asked for at once; empty where it is gone."""
 
+    def version(self, orthanc_id: str) -> str:
+        """Tells the file of an instance from one that overwrites it. Raises KeyError where it is gone."""
+
     def has_file(self, orthanc_id: str, stored: StoredFile) -> bool:
         """Whether an instance still is what it was when `stored` was found: neither deleted nor overwritten, as far as
         can be told in microseconds. Without a path an overwritten one is not noticed."""
@@ -87,6 +90,9 @@ class Archive(Protocol):
 
     def attempts(self, study: str) -> str | None:
         """Alignments of a study (Orthanc id) that failed (JSON in its user metadata); None where there are none."""
+
+    def exams(self, level: str, orthanc_id: str) -> str | None:
+        """The document of exams that a study or a patient carries, as stored (JSON in its user metadata); None without."""
 
 
 class ArchiveWriter(Protocol):
@@ -112,6 +118,9 @@ class ArchiveWriter(Protocol):
 
     def change_attempts(self, study: str, change: Callable[[str | None], str]) -> None:
         """Replace what is said about a study's failed alignments, in the same way."""
+
+    def change_exams(self, level: str, orthanc_id: str, change: Callable[[str | None], str]) -> None:
+        """Replace the document of exams of a study or patient, in the same way."""
 
 
 class ArchiveReceiver(Protocol):

@@ -111,6 +111,14 @@ class NotFound(LongitudinalError):
     title = "No such resource"
 
 
+class ImageNotStored(NotFound):
+    """What an exam should be linked to is not stored, or not yet; try again in `retry_after` seconds."""
+
+    code = "imageNotStored"
+    title = "The image is not stored"
+    retry_after = 2
+
+
 class MethodNotAllowed(LongitudinalError):
     """The route exists, not with this method; `allowed` lists those it has."""
 
@@ -167,6 +175,13 @@ class Refused(Unprocessable):
     def __init__(self, code: str, detail: str, fields: Sequence[FieldError] = ()) -> None:
         super().__init__(detail, fields)
         self.code = code
+
+
+class OtherPatient(Unprocessable):
+    """The image belongs to another patient than the exam."""
+
+    code = "otherPatient"
+    title = "The image belongs to another patient"
 
 
 class TransformRefused(Refused):

@@ -355,6 +355,10 @@ class UploadRefusal(ReasonCode):
         "The object has sequences nested more than 32 levels deep, which could crash Orthanc.",
     )
     DICOMDIR = "dicomdir", "A DICOMDIR lists the files of a medium; it is not an object of a patient."
+    OTHER_PATIENT = (
+        "otherPatient",
+        "The file states another PatientID or PatientName than the form beside it; it is not stored.",
+    )
     DAMAGED_ZIP = (
         "damagedZip",
         "The zip, or this file in it, cannot be read: it is truncated, its checksum is wrong, or its size differs from "

@@ -3,6 +3,7 @@
 If a setting is unknown or wrong, the plugin does not start, and a message names the setting; Orthanc itself keeps running.
 """
 
+import re
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -207,6 +208,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
         Origins of other sites whose pages may show the plugin's pages, including OHIF, in a frame.
     access
         Who may see what (docs/access.md). If it is there and anything is wrong, every request is refused.
+    json_log_path
+        File to which the log is also written as lines of JSON, with one line for each request.
+    exam_id_pattern
+        Regular expression that the name of every exam has to match as a whole; without it, every name is accepted.
     """
 
     root: _Root = "/imaging"
@@ -238,6 +243,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     allowed_hosts: tuple[_Host, ...] = ()
     allowed_frame_ancestors: tuple[_Origin, ...] = ()
     access: AccessSettings | None = None
+    json_log_path: str | None = None
+    exam_id_pattern: Annotated[str, msgspec.Meta(min_length=1, max_length=500)] | None = None
 
 
 def read_settings(configuration: dict[str, Any]) -> Settings:
@@ -261,6 +268,9 @@ def read_settings(configuration: dict[str, Any]) -> Settings:
             msgspec.convert(value, known[name].type)
         except msgspec.ValidationError as error:
             wrong.append(f'"{SECTION}.{name}": {error}')
+    pattern = section.get("ExamIdPattern")
+    if isinstance(pattern, str) and (fault := _fault_of_pattern(pattern)) is not None:
+        wrong.append(f'"{SECTION}.ExamIdPattern": is not a regular expression: {fault}')
     if "Access" in section and section["Access"] is None:
         wrong.append(
             f'"{SECTION}.Access" must be a JSON object; leave it out where nothing is to be restricted'
@@ -295,3 +305,11 @@ def _check_access(access: AccessSettings) -> None:
         wrong.append(f'"{SECTION}.Access.ServiceAccounts" act by tokens, but there is no Access.Tokens')
     if wrong:
         raise InvalidSettings("; ".join(wrong[:20]))
+
+
+def _fault_of_pattern(pattern: str) -> str | None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        return str(error)
+    return None

@@ -55,6 +55,7 @@ NOBODY_THERE = Known(
         "patient": "NobodyX", "study": "1.2.77.9.9999", "series": "1.2.77.9.9999.1", "instance": "1.2.77.9.9999.1.1",
         "transform": "1.2.77.9.9999.9.2", "index": "0", "job": "0" * 32, "orthancPatient": UNKNOWN_ID,
         "orthancStudy": UNKNOWN_ID, "orthancSeries": UNKNOWN_ID, "orthancInstance": UNKNOWN_ID, "grant": "0" * 16,
+        "exam": "RIS-NobodyX-1999", "image": "0" * 32, "frame": "1",
     },
     ("1.2.77.9.1", "1.2.77.9.2"),
 )  # fmt: skip
@@ -151,10 +152,14 @@ def known_of(
     series = server.session.get(f"/studies/{ids['Study']}/series").json()
     (images,) = [one for one in series if one["MainDicomTags"]["SeriesInstanceUID"] == f"{uid}.1"]
     (job,) = server.session.post(f"/imaging/studies/{uid}/index").json()["jobs"]
+    exam = f"RIS-{patient}-{year}"
+    linked = server.session.post(f"/imaging/exams/{exam}/images", json={"studyInstanceUid": uid})
+    assert linked.status_code == 200, linked.text
     values = {
         "patient": patient, "study": uid, "series": f"{uid}.1", "instance": f"{uid}.1.1", "index": "0",
         "transform": transform["id"], "job": job["id"], "grant": "1" * 16, "orthancPatient": study["ParentPatient"],
         "orthancStudy": ids["Study"], "orthancSeries": images["ID"], "orthancInstance": images["Instances"][0],
+        "exam": exam, "image": linked.json()["image"]["id"], "frame": "1",
     }  # fmt: skip
     registrations = {
         id_
@@ -167,6 +172,8 @@ def known_of(
         f"Study of {patient} in {year}",
         f"ACC{patient}{year}",
         frames[year - 2020],
+        values["exam"],
+        values["image"],
         *registrations,
     }
     of_study |= {f"{uid}.1.{number}" for number in (1, 2, 3)} | (
@@ -198,6 +205,9 @@ def bodies_of(one: Known) -> dict[tuple[str, str], list[Json | None]]:
         ("POST", "/transforms/{transform}/review"): [{"decision": "accepted"}],
         ("POST", "/alignments"): [{"patientId": values["patient"]}, {"studyInstanceUids": [values["study"]]}],
         ("POST", "/index"): [{"patientId": values["patient"]}, {"studyInstanceUids": [values["orthancStudy"]]}],
+        # Whether the name of an exam is taken is told to whoever may declare one: without a patient it is not asked here.
+        ("PUT", "/exams/{exam}"): [{"patientId": values["patient"]}],
+        ("POST", "/exams/{exam}/images"): [{"sopInstanceUid": values["instance"]}, {"studyInstanceUid": values["study"]}],
         ("POST", "/grants"): [
             {"patientId": values["patient"], "user": "vera", "until": "2999-01-01T00:00:00Z", "reason": "a test"},
         ],
@@ -207,6 +217,7 @@ def bodies_of(one: Known) -> dict[tuple[str, str], list[Json | None]]:
 QUERIES: dict[str, list[dict[str, str]]] = {
     "/transforms": [{"patientId": "{patient}"}, {"patientId": "{orthancPatient}"}],
     "/studies": [{"patientId": "{patient}"}, {}],
+    "/exams": [{"patientId": "{patient}"}, {"patientId": "{orthancPatient}"}, {}],
     "/patients": [{"query": "{patient}"}, {}],
     "/dicom-web/studies": [
         {},
@@ -237,8 +248,8 @@ class Cell:
 
     def normal(self, answer: requests.Response, one: Known) -> tuple[int, str]:
         """Status and body of an answer, without what the request itself said."""
-        text = answer.text + answer.headers.get("Location", "")
-        for value in sorted({*one.values.values(), *one.frames}, key=len, reverse=True):
+        text = re.sub(r',?"requestId":"[^"]*"', "", answer.text) + answer.headers.get("Location", "")
+        for value in sorted({*one.values.values(), *one.frames, UNKNOWN_ID}, key=len, reverse=True):
             if len(value) >= _SHORT:
                 text = text.replace(value, "ID")
         return answer.status_code, text

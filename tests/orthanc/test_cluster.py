@@ -327,3 +327,37 @@ def test_make_cluster_starts_two_nodes_of_one_archive_and_ends_all(tmp_path: Pat
         code = process.wait(CLUSTER_SECONDS)
     assert code == 0, output.read_text()
     assert all(run.is_free(int(url.rpartition(":")[2])) for url in urls)
+
+
+def test_exams_of_one_node_are_seen_and_changed_on_the_other(cluster: Cluster, patient: Patient) -> None:
+    """Both link to one study at once: Orthanc's revisions keep both links."""
+    stored, _ = patient.store(cluster.a)
+    wait_known(cluster.b, patient)
+    exam = f"E-{patient.earlier[-8:]}"
+    series = cluster.a.session.get(f"/series/{stored['ParentSeries']}").json()
+    cluster.a.session.put(f"/imaging/exams/{exam}", json={"patientId": patient.name}).raise_for_status()
+
+    def seen(server: OrthancServer) -> int:
+        answer = server.session.get(f"/imaging/exams/{exam}")
+        return answer.json()["images"] if answer.ok else -1
+
+    cluster.b.wait_until(
+        lambda: seen(cluster.b) == 0, HEARD_SECONDS, "the declaration is known to the other node"
+    )
+    with ThreadPoolExecutor(2) as threads:
+        done = threads.map(
+            lambda server, instance: (
+                server.new_session()
+                .post(f"/imaging/exams/{exam}/images", json={"sopInstanceUid": instance})
+                .status_code
+            ),
+            [cluster.a, cluster.b] * 3,
+            series["Instances"],
+        )
+        assert set(done) == {200}
+    for server in (cluster.a, cluster.b):
+        server.wait_until(
+            lambda server=server: seen(server) == len(series["Instances"]), HEARD_SECONDS, "all links"
+        )
+    cluster.b.session.delete(f"/studies/{stored['ParentStudy']}").raise_for_status()
+    assert seen(cluster.a) == 0

@@ -40,7 +40,7 @@ def test_each_operation_has_a_name_a_summary_and_its_problems(document: dict[str
         named = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "path"}
         assert named == set(re.findall(r"{(\w+)}", path))
         assert "503" in operation["responses"], (method, path)
-        if named:
+        if named and (method, path) != ("put", "/exams/{exam}"):  # which makes what it names
             assert "404" in operation["responses"], (method, path)
         if "requestBody" in operation:
             assert {"400", "413"} <= set(operation["responses"]), (method, path)

@@ -11,11 +11,15 @@ from longitudinal.access.identity import Users, read_users
 from longitudinal.access.keyring import Keyring
 from longitudinal.dicom.stored_values import STORED_VALUE_TAGS
 from longitudinal.dicom.suv import SUV_TAGS
+from longitudinal.exams.description import Describer, Places
+from longitudinal.exams.documents import ExamDocuments
+from longitudinal.exams.exams import Exams
 from longitudinal.host.access_services import AccessServices, roots_of
 from longitudinal.host.dicom_web import search_of
 from longitudinal.host.index_services import IndexServices
 from longitudinal.host.loopback import Loopback
-from longitudinal.host.ohif import OhifHost
+from longitudinal.host.metrics import MetricsHost, metrics_of
+from longitudinal.host.ohif import OhifHost, dicom_web_roots
 from longitudinal.host.orthanc_archive import BelievedArchive, OrthancArchive
 from longitudinal.host.orthanc_inventory import OrthancInventory
 from longitudinal.host.registration_services import RegistrationServices
@@ -26,6 +30,7 @@ from longitudinal.host.versions import read_versions
 from longitudinal.http.admission import Admission
 from longitudinal.http.headers import Guarded
 from longitudinal.http.links import link_builder, place_links, stored_values_of
+from longitudinal.http.measures import Measures
 from longitudinal.http.page_files import PageFiles
 from longitudinal.http.reslices import Reslices
 from longitudinal.http.route_table import Services, build_router
@@ -37,6 +42,7 @@ from longitudinal.ingest.stored_objects import StoredDepths, StoredHeaders, Stor
 from longitudinal.jobs.kept_cuts import KeptCuts
 from longitudinal.jobs.scan_planes import last_updates
 from longitudinal.patients.catalogue import Catalogue
+from longitudinal.patients.study_lookup import StudyLookup
 from longitudinal.places.diameters import MeasuredPlaces
 from longitudinal.places.writing import PlaceReports
 from longitudinal.points.point_map import PointMapper
@@ -77,6 +83,8 @@ class Plugin:
     ohif: OhifHost
     page: StaticHost
     access: AccessServices | None
+    measures: Measures
+    metrics: MetricsHost
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,7 @@ class _Storage:
     loopback: Loopback
     keyring: Keyring
     statements: Statements
+    documents: ExamDocuments
     ingest: Ingest
     annotations: Annotations
     reverify: Reverify
@@ -122,10 +131,11 @@ def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
     )  # fmt: skip
     ohif = OhifHost(settings, configuration)
     admission = Admission(int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS)))
+    measures = Measures()
     users = read_users(configuration)
     access = _access(settings, configuration, storage, users, ohif.root)
     services, registration = _services(
-        settings, configuration, storage, indexing, ohif.root, admission, access
+        settings, configuration, storage, indexing, ohif.root, admission, access, measures
     )
     page = PageFiles(
         _PAGE, settings.root, settings.allowed_frame_ancestors, is_restricted=settings.access is not None
@@ -140,13 +150,18 @@ def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
         reverify=storage.reverify,
         indexing=indexing,
         registration=registration,
-        filter=FilterHost(settings, configuration, users, None if access is None else access.gate),
+        filter=FilterHost(
+            settings, configuration, users, None if access is None else access.gate, measures.count
+        ),
         rest=RestHost(
-            settings.root, build_router(services), admission, users, guarded, None if access is None else access.identity
+            settings.root, build_router(services), admission, users, guarded,
+            None if access is None else access.identity, measures, logs_requests=settings.json_log_path is not None,
         ),
         ohif=ohif,
         page=StaticHost(f"{settings.root}/app", page.answer, page.headers),
         access=access,
+        measures=measures,
+        metrics=MetricsHost(metrics_of(services, measures)),
     )  # fmt: skip
 
 
@@ -179,7 +194,8 @@ def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
     # the index takes over only what is signed
     believed = BelievedArchive(settings.metadata_base, files, statements.believed)
     wake = threading.Event()
-    annotations = Annotations(writer, believed)
+    documents = ExamDocuments(keyring, lambda: statements.problem)
+    annotations = Annotations(writer, believed, documents)
     return _Storage(
         readers=readers,
         writer=writer,
@@ -189,6 +205,7 @@ def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
         loopback=Loopback(configuration, settings.metadata_base),
         keyring=keyring,
         statements=statements,
+        documents=documents,
         ingest=Ingest(writer, believed, StoredObjects(believed, inventory), wake.set),
         annotations=annotations,
         reverify=Reverify(readers, writer, annotations, keyring.fingerprint),
@@ -204,13 +221,19 @@ def _services(
     ohif_root: str | None,
     admission: Admission,
     access: AccessServices | None,
+    measures: Measures,
 ) -> tuple[Services, RegistrationServices]:
     """What the routes need, and what does registrations."""
     repair = Repair(of.readers, of.ingest, of.annotations)
     links = link_builder(settings.root, ohif_root)
+    exams = Exams(
+        of.readers, of.archive, of.loopback, of.documents, StudyLookup(of.readers, of.catalogue),
+        of.annotations.refresh, of.writer.submit, settings.exam_id_pattern,
+    )  # fmt: skip
     resolver = Resolver(
-        of.readers, of.catalogue, of.archive, repair.answer, links, indexing.hurry, of.statements.unsigned
-    )
+        of.readers, of.catalogue, of.archive, repair.answer, links, indexing.hurry, of.statements.unsigned,
+        exams.studies_of,
+    )  # fmt: skip
     objects = RegistrationObjects(
         of.readers, of.archive, of.loopback, repair.registration, of.statements, settings.uid_root
     )
@@ -259,10 +282,19 @@ def _services(
         receiver=of.loopback,
         admission=admission,
         versions=read_versions,
+        exams=exams,
+        describe_exam=Describer(of.readers, of.archive, _places(settings, configuration, ohif_root)),
+        measures=measures,
+        version_of=of.archive.version,
         access=None if access is None else access.access,
         search=search_of(configuration),
-    )
+    )  # fmt: skip
     return services, registration
+
+
+def _places(settings: Settings, configuration: dict[str, Any], ohif_root: str | None) -> Places:
+    dicom_web, wado = dicom_web_roots(configuration)
+    return Places(settings.root, dicom_web, wado, ohif_root)
 
 
 def _storage_path(configuration: dict[str, Any]) -> Path:

@@ -4,6 +4,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import orthanc
@@ -42,6 +43,7 @@ def start(open_gate: OpenGate | None = None) -> None:
     forward_logging()
     configuration = json.loads(orthanc.GetConfiguration())
     settings = read_settings(configuration)
+    forward_logging(None if settings.json_log_path is None else Path(settings.json_log_path))
     if (open_gate is None) != (settings.access is None):
         raise InvalidSettings(
             'the settings have something like a section "Access", but not Longitudinal.Access: look at how it is spelled'
@@ -73,6 +75,7 @@ class _Lifecycle:
     def _on_stored(self, _: Any, orthanc_id: str) -> None:
         # Of the instance itself nothing is used: for one that was there already it is the file that was not taken.
         self._plugin.ingest.stored(orthanc_id)
+        self._plugin.measures.count("stores_total")
 
     def _on_change(self, change: int, level: int, orthanc_id: str) -> None:
         if change == orthanc.ChangeType.DELETED:
@@ -92,9 +95,11 @@ class _Lifecycle:
         self._plugin.reverify.start()
         self._plugin.indexing.start()
         self._plugin.registration.start()
+        self._plugin.metrics.start()
 
     def _stop(self) -> None:
         plugin = self._plugin
+        plugin.metrics.stop()
         plugin.rest.stop()
         if plugin.access is not None:
             plugin.access.stop()

@@ -110,6 +110,10 @@ class Loopback:
         """Replace the grants of a patient or a study, with the same care."""
         self._change_metadata(f"/{level}/{resource}/metadata/{self._metadata + GRANTS}", change)
 
+    def change_exams(self, level: str, orthanc_id: str, change: Callable[[str | None], str]) -> None:
+        """Replace the document of exams of a study or patient, with the same care."""
+        self._change_metadata(f"/{level}/{orthanc_id}/metadata/{self._metadata + 3}", change)
+
     def _change_metadata(self, path: str, change: Callable[[str | None], str]) -> None:
         status = 0
         for _ in range(_ROUNDS):

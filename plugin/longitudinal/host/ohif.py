@@ -71,3 +71,13 @@ def _roots(ohif: str, configuration: dict[str, Any], settings: Settings) -> Root
     roots = roots_of(configuration)
     qido = roots.dicom_web if settings.access is None else f"{settings.root}/dicom-web"
     return Roots(settings.root, ohif, roots.dicom_web, roots.wado, qido)
+
+
+def dicom_web_roots(configuration: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Where the DICOMweb plugin serves DICOMweb and WADO-URI, by its own settings; None for what they switch off."""
+    section = configuration.get("DicomWeb")
+    section, roots = section if isinstance(section, dict) else {}, roots_of(configuration)
+    return (
+        roots.dicom_web if section.get("Enable", True) else None,
+        roots.wado if section.get("EnableWado", True) else None,
+    )

@@ -79,6 +79,15 @@ class OrthancArchive:
             return StoredFile(int(found.UncompressedSize), None)
         return self._file_of(found.Uuid, int(found.UncompressedSize))
 
+    def version(self, orthanc_id: str) -> str:
+        """The UUID of its file: Orthanc never uses one twice."""
+        try:
+            return _ATTACHMENT.decode(
+                orthanc.RestApiGet(f"/instances/{orthanc_id}/attachments/dicom/info")
+            ).Uuid
+        except orthanc.OrthancException:
+            raise KeyError(orthanc_id) from None
+
     def stored_files(self, series: str) -> Mapping[str, StoredFile]:
         """One call for a whole series; a file that is compressed has another size than the instance."""
         try:
@@ -130,6 +139,10 @@ class OrthancArchive:
     def grants(self, level: str, resource: str) -> str | None:
         """Who may see a patient or a study beyond what the settings say."""
         return _text(f"/{level}/{resource}/metadata/{self._metadata + GRANTS}")
+
+    def exams(self, level: str, orthanc_id: str) -> str | None:
+        """The number after that of errors at a place."""
+        return _text(f"/{level}/{orthanc_id}/metadata/{self._metadata + 3}")
 
 
 class BelievedArchive(OrthancArchive):

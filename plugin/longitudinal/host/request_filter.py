@@ -2,7 +2,7 @@
 
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orthanc
@@ -24,11 +24,19 @@ class FilterHost:
     ----------
     gate
         Who is let in, where access is restricted; None where everybody is whom Orthanc lets in.
+    refused
+        Counts refusals, by the name of the counter.
     """
 
     def __init__(
-        self, settings: Settings, configuration: Mapping[str, Any], users: Users, gate: Gate | None = None
+        self,
+        settings: Settings,
+        configuration: Mapping[str, Any],
+        users: Users,
+        gate: Gate | None = None,
+        refused: Callable[[str], None] = lambda name: None,
     ) -> None:
+        self._refused = refused
         self._filter = RequestFilter(_rules(settings, configuration, users))
         self._is_open = not users.is_required
         self._gate = gate
@@ -53,6 +61,7 @@ class FilterHost:
             refusal = self._gate.refusal(incoming, request.get("get") or {})
         if refusal is None:
             return True
+        self._refused("filter_refusals_total")
         LOGGER.warning("Refused %s %r of %s: %s", incoming.method, uri[:200], request.get("ip"), refusal)
         return False
 

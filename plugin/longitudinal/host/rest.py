@@ -4,10 +4,13 @@ Orthanc's HTTP threads have stacks of 100 KB, on which a nested JSON body or a n
 of our routes run in a pool with stacks of 8 MB.
 """
 
+import logging
 import re
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from contextvars import copy_context
 from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, unquote_plus
@@ -20,8 +23,12 @@ from longitudinal.host.callbacks import immortal
 from longitudinal.http.admission import Admission
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.headers import Guarded
+from longitudinal.http.measures import Measures
 from longitudinal.http.problem import response_of
-from longitudinal.http.router import Router
+from longitudinal.http.request_id import CURRENT, HEADER, request_id
+from longitudinal.http.router import Route, Router
+
+ACCESS = logging.getLogger("longitudinal.requests")
 
 ActorOf = Callable[[Mapping[str, str]], Actor]
 _OK = 200
@@ -43,13 +50,27 @@ class RestHost:
         Who sends a request, where access is restricted; None where it is not.
     guarded
         Headers of every answer.
+    measures
+        What counts requests.
+    logs_requests
+        Whether the log gets a line for each request.
     """
 
     def __init__(
-        self, root: str, router: Router, admission: Admission, users: Users, guarded: Guarded,
+        self,
+        root: str,
+        router: Router,
+        admission: Admission,
+        users: Users,
+        guarded: Guarded,
         identity: Identity | None = None,
-    ) -> None:  # fmt: skip
+        measures: Measures | None = None,
+        *,
+        logs_requests: bool = False,
+    ) -> None:
         self._root = root
+        self._measures = measures or Measures()
+        self._logs_requests = logs_requests
         self._guarded = guarded
         self._users = users
         self._actor_of = _by_password(users) if identity is None else identity.actor
@@ -68,24 +89,47 @@ class RestHost:
         self._pool.shutdown(wait=True)
 
     def _serve(self, output: Any, uri: str, **request: Any) -> None:
-        try:
-            response = self._answer(uri, request)
-        except Exception as error:
-            response = response_of(error)
+        began = time.perf_counter()
         headers = request.get("headers", {})
-        if "content-disposition" in headers and "host" not in headers and response.status >= _BAD_REQUEST:
-            # A part of a POSTed form: Orthanc discards our answer, and only an exception makes it report a failure.
-            raise RuntimeError(response.body.decode())
-        _send(output, response, self._guarded.headers(response), self._labels_errors)
+        current = CURRENT.set(request_id(headers.get(HEADER)))
+        route = None
+        try:
+            try:
+                route, response = self._answer(uri, request)
+            except Exception as error:
+                response = response_of(error)
+            self._note(route, request, response, time.perf_counter() - began)
+            if "content-disposition" in headers and "host" not in headers and response.status >= _BAD_REQUEST:
+                # A part of a POSTed form: Orthanc discards our answer; only an exception makes it report a failure.
+                raise RuntimeError(response.body.decode())
+            sent = {**self._guarded.headers(response), "X-Request-Id": CURRENT.get()}
+            _send(output, response, sent, self._labels_errors)
+        finally:
+            CURRENT.reset(current)
 
-    def _answer(self, uri: str, raw: dict[str, Any]) -> Response:
+    def _answer(self, uri: str, raw: dict[str, Any]) -> tuple[Route | None, Response]:
         request = _read(uri[len(self._root) :], raw, self._actor_of)
         try:
             route, values = self._router.admit(request, self._users)
         except LongitudinalError as error:
-            return response_of(error)
-        with self._admission.request(), self._admission.held() if route.calls_back else nullcontext():
-            return self._pool.submit(self._router.run, route, values, request).result()
+            return None, response_of(error)
+        try:
+            with self._admission.request(), self._admission.held() if route.calls_back else nullcontext():
+                context = copy_context()
+                answered = self._pool.submit(context.run, self._router.run, route, values, request)
+                return route, answered.result()
+        except Exception as error:
+            return route, response_of(error)
+
+    def _note(self, route: Route | None, raw: dict[str, Any], response: Response, seconds: float) -> None:
+        path = None if route is None else route.path
+        self._measures.request(path, response.status, seconds)
+        if self._logs_requests:
+            # The path as declared: a path as sent can hold a PatientID.
+            fields = {
+                "method": raw.get("method"), "route": path, "status": response.status, "ms": round(seconds * 1000, 2),
+            }  # fmt: skip
+            ACCESS.info("request", extra={"fields": fields})
 
 
 def _by_password(users: Users) -> ActorOf:

@@ -47,14 +47,15 @@ class Measurements:
         """
         until = time.monotonic() + MOST_SECONDS
         with self._admission.held():
-            found = self._resolver.find(question, wanted).answer
-            count = len(found.matches)
+            found = self._resolver.find(question, wanted)
+            count = len(found.answer.matches)
             if count > MOST_MATCHES:
                 detail = f"{count} matches would be measured, the most is {MOST_MATCHES}: name studies in studyInstanceUids"
                 raise invalid([FieldError(f"{wanted.pointer}/studyInstanceUids", detail)])
             job = None
             if count:
-                (job_id,) = self._queue.enqueue([request_measurement(question, wanted, radius_mm, user)])
+                request = request_measurement(found.index.orthanc_id, question, wanted, radius_mm, user)
+                (job_id,) = self._queue.enqueue([request])
                 job = self._waits.finished(self._queue.get(job_id), until)
         # Seconds may have passed, in which an image can be deleted and a transform rejected.
         answer = self._resolver.resolve(question, wanted)

@@ -21,10 +21,11 @@ _EXTENDED = re.compile(r"utf-8'[^']*'(.*)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part: the name of its file (of its field where it has none), and its bytes."""
+    """One part: the name of its file (of its field where it has none), its bytes, and its field if it is no file."""
 
     name: str
     content: bytes
+    text_field: str | None = None
 
 
 def media_type(content_type: str) -> str:
@@ -46,14 +47,29 @@ def file_name(disposition: str) -> str:
     >>> file_name("form-data; name=files; filename*=UTF-8''f%C3%BCr.dcm")
     'für.dcm'
     """
+    given = _parameters(disposition)
+    if (extended := _EXTENDED.fullmatch(given.get("filename*", ""))) is not None:
+        return unquote(extended[1], errors="replace")
+    return given.get("filename", given.get("name", ""))
+
+
+def text_field(disposition: str) -> str | None:
+    """The name of a field that is no file, as a form has one for each <input>; None for a file.
+
+    >>> text_field('form-data; name="patientID"'), text_field('form-data; name="file"; filename="a.dcm"')
+    ('patientID', None)
+    """
+    given = _parameters(disposition)
+    return None if {"filename", "filename*"} & given.keys() else given.get("name")
+
+
+def _parameters(disposition: str) -> dict[str, str]:
     given: dict[str, str] = {}
     for name, quoted, plain in _PARAMETER.findall(disposition):
         # Browsers write a quotation mark as %22 (HTML 4.10.22.8), mail programs as \".
         value = re.sub(r"\\(.)", r"\1", quoted or plain)
         given.setdefault(name.lower(), value if name.endswith("*") else value.replace("%22", '"'))
-    if (extended := _EXTENDED.fullmatch(given.get("filename*", ""))) is not None:
-        return unquote(extended[1], errors="replace")
-    return given.get("filename", given.get("name", ""))
+    return given
 
 
 def split_multipart(content_type: str, body: bytes, most_parts: int) -> Iterator[Part]:
@@ -120,5 +136,5 @@ def _part(body: bytes, start: int, end: int) -> Part:
     for line in body[start:head_end].decode("utf-8", "replace").split("\r\n"):
         name, _, value = line.partition(":")
         if name.strip().lower() == "content-disposition":
-            return Part(file_name(value), body[head_end + 4 : end])
+            return Part(file_name(value), body[head_end + 4 : end], text_field(value))
     return Part("", body[head_end + 4 : end])

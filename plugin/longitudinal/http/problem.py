@@ -4,8 +4,16 @@ import logging
 
 import msgspec
 
-from longitudinal.errors import Busy, FieldError, LongitudinalError, MethodNotAllowed, TooManyJobs
+from longitudinal.errors import (
+    Busy,
+    FieldError,
+    ImageNotStored,
+    LongitudinalError,
+    MethodNotAllowed,
+    TooManyJobs,
+)
 from longitudinal.http.exchange import Response
+from longitudinal.http.request_id import CURRENT
 
 LOGGER = logging.getLogger(__name__)
 PROBLEM_JSON = "application/problem+json"
@@ -19,7 +27,7 @@ class ProblemField(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True):
-    """RFC 9457 problem details; programs should rely on `code`."""
+    """RFC 9457 problem details; programs should rely on `code`. `requestId` leads to the lines of the log."""
 
     code: str
     status: int
@@ -28,6 +36,7 @@ class Problem(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True):
     type: str = "about:blank"
     errors: tuple[ProblemField, ...] = ()
     orthanc_ids: tuple[str, ...] = ()
+    request_id: str = ""
 
 
 def problem_of(error: LongitudinalError) -> Problem:
@@ -44,9 +53,9 @@ def problem_of(error: LongitudinalError) -> Problem:
 
 def response_of(error: Exception) -> Response:
     """The response for anything a handler raised; what is not ours is logged with its traceback."""
-    problem = any_problem_of(error)
+    problem = msgspec.structs.replace(any_problem_of(error), request_id=CURRENT.get())
     headers = {}
-    if isinstance(error, Busy | TooManyJobs):
+    if isinstance(error, Busy | TooManyJobs | ImageNotStored):
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = ", ".join(error.allowed)

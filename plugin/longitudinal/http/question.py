@@ -41,6 +41,10 @@ class QuestionRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True
     study_instance_uids: Annotated[
         Annotated[list[Identifier], msgspec.Meta(max_length=1_000)] | None, says("Only in these studies.")
     ] = None
+    exams: Annotated[
+        Annotated[list[Identifier], msgspec.Meta(max_length=100)] | None,
+        says("Only in studies with images of these exams."),
+    ] = None
     modalities: Annotated[
         Annotated[list[Identifier], msgspec.Meta(max_length=50)] | None,
         says("Only in series of these, as CT."),
@@ -95,6 +99,7 @@ def question_of(asked: QuestionRequest, pointer: str = "") -> Asked:
         per=asked.per,
         max_distance_mm=asked.max_distance_mm,
         pointer=pointer,
+        exams=None if asked.exams is None else tuple(asked.exams),
     )
     return (_pixel(asked) if is_pixel else _point(asked)), wanted
 

@@ -4,8 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from longitudinal.archive import ArchiveReceiver
+from longitudinal.exams.description import Describer
+from longitudinal.exams.exams import Exams
 from longitudinal.http.admission import Admission
 from longitudinal.http.measurements import Measurements
+from longitudinal.http.measures import Measures
 from longitudinal.http.refinements import Refinements
 from longitudinal.http.reslices import Reslices
 from longitudinal.http.router import Limits, Router
@@ -15,6 +18,7 @@ from longitudinal.http.routes.alignments import alignment_routes
 from longitudinal.http.routes.diameters import diameter_routes
 from longitudinal.http.routes.dicom_web import Search, dicom_web_routes
 from longitudinal.http.routes.documentation import with_documentation
+from longitudinal.http.routes.exams import exam_routes
 from longitudinal.http.routes.header import header_routes
 from longitudinal.http.routes.images import image_routes
 from longitudinal.http.routes.index import index_routes
@@ -26,6 +30,7 @@ from longitudinal.http.routes.point_map import point_map_routes
 from longitudinal.http.routes.points import point_routes
 from longitudinal.http.routes.radiotherapy import radiotherapy_routes
 from longitudinal.http.routes.relations import relation_routes
+from longitudinal.http.routes.rendered import rendered_routes
 from longitudinal.http.routes.reslice import reslice_routes
 from longitudinal.http.routes.reviews import review_routes
 from longitudinal.http.routes.series import series_routes
@@ -89,6 +94,10 @@ class Services:
     receiver: ArchiveReceiver
     admission: Admission
     versions: Callable[[], Versions]
+    exams: Exams
+    describe_exam: Describer
+    measures: Measures
+    version_of: Callable[[str], str]
     access: Access | None = None
     search: Search | None = None
 
@@ -97,6 +106,7 @@ def build_router(of: Services) -> Router:
     """The router of all routes, and of those that document them."""
     settings, readers, catalogue, queue = of.settings, of.readers, of.catalogue, of.queue
     lookup, aligning = StudyLookup(readers, catalogue), AlignRequests(catalogue, queue)
+    pictures = Pictures(readers, of.inventory.tags)
     progress = IndexProgress(readers, catalogue, of.inventory, queue)
     routes = [
         *about_routes(settings.root, readers, of.writer, queue, of.completeness, of.statements, of.versions),
@@ -105,14 +115,16 @@ def build_router(of: Services) -> Router:
         *index_routes(lookup, queue, aligning, progress),
         *alignment_routes(lookup, aligning),
         *job_routes(queue),
+        *exam_routes(readers, of.exams, of.describe_exam),
         *header_routes(readers, of.inventory.tags),
-        *image_routes(settings.root, lookup, Pictures(readers, of.inventory.tags)),
+        *image_routes(settings.root, lookup, pictures, of.version_of),
         *patient_routes(readers, catalogue, queue, of.ohif_root),
         *place_routes(of.places),
         *diameter_routes(of.places),
         *point_routes(of.resolver, Refinements(of.resolver, queue, of.admission)),
         *place_value_routes(Measurements(of.resolver, queue, of.admission)),
         *point_map_routes(of.point_mapper),
+        *rendered_routes(settings.root, readers, lookup, pictures),
         *reslice_routes(of.reslices),
         *radiotherapy_routes(of.radiotherapy, of.structure_lists, of.overlays, readers, catalogue),
         *relation_routes(readers, catalogue, lookup),
@@ -120,7 +132,7 @@ def build_router(of: Services) -> Router:
         *study_routes(readers, lookup, queue, of.ohif_root),
         *transform_routes(of.given),
         *review_routes(of.given),
-        *upload_routes(of.receiver, settings.max_upload),
+        *upload_routes(of.receiver, settings.max_upload, of.measures),
     ]
     described = with_documentation(settings.root, routes, settings.allowed_frame_ancestors)
     policy = None if of.access is None else of.access.policy

@@ -9,7 +9,7 @@ the role a route needs, and while the handler runs the caller sees only the stud
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import UnionType
 from typing import Any, Concatenate, Generic, TypedDict, TypeVar, Unpack, overload
 from urllib.parse import unquote
@@ -25,6 +25,7 @@ from longitudinal.http.exchange import Request, Response
 from longitudinal.http.hidden import without
 from longitudinal.http.parse import check_size, parse_json, parse_query
 from longitudinal.http.problem import response_of
+from longitudinal.http.static_files import etag_of, is_known
 from longitudinal.sight import Sight, seeing
 
 _BAD_REQUEST = 400
@@ -32,6 +33,7 @@ _BAD_REQUEST = 400
 _ASKED_BY_POST = ("/points/", "/overlays")
 _AUDIT = "/audit"
 
+_NOT_MODIFIED = 304
 # Names of a path whose value may hold slashes: a PatientID is any text.
 _TEXTS = frozenset({"patient"})
 
@@ -77,6 +79,8 @@ class Details(TypedDict, total=False):
     calls_back: bool
     also: tuple[str, ...]
     need: Need
+    etag: bool
+    cache: str
 
 
 class Route:
@@ -108,6 +112,10 @@ class Route:
         Media types that the answer may have instead, as the request prefers.
     need
         What its caller needs where access is restricted; without one stated as `_need_of` has it.
+    etag
+        Whether a client that has the answer already (If-None-Match) gets 304 in place of it.
+    cache
+        Cache-Control of such an answer, where it may be kept at all.
     """
 
     @overload
@@ -154,6 +162,8 @@ class Route:
         self.calls_back = details.get("calls_back", False)
         self.also = details.get("also", ())
         self.need = details.get("need", _need_of(method, path))
+        self.etag = details.get("etag", False)
+        self.cache = details.get("cache", "no-store")
 
 
 def _need_of(method: str, path: str) -> Need:
@@ -250,11 +260,13 @@ class Router:
         began, sight = time.monotonic(), self._sight(route, request)
         with seeing(sight):
             response = self._handled(route, values, request)
-        if sight is None:
-            return response
-        if response.status >= _BAD_REQUEST:
-            wait_out(began)
-        return without(response, sight.hides)
+        if sight is not None:
+            if response.status >= _BAD_REQUEST:
+                wait_out(began)
+            response = without(response, sight.hides)
+        # the tag is that of what the caller gets, or it would tell what is left out
+        is_tagged = route.etag and response.status == route.status
+        return _tagged(response, request, route.cache) if is_tagged else response
 
     def _sight(self, route: Route, request: Request) -> Sight | None:
         """What the caller sees while the handler runs; None: everything."""
@@ -280,6 +292,15 @@ class Router:
             body = parse_json(request.body, route.body)
         query = None if route.query is None else parse_query(request.query, route.query)
         return Call(query, body, request.actor, request)
+
+
+def _tagged(response: Response, request: Request, cache: str) -> Response:
+    """The answer with its ETag, or 304 for a client that has it."""
+    tag = etag_of(response.body)
+    headers = {"ETag": tag, "Cache-Control": cache, **response.headers}
+    if is_known(tag, request.headers):
+        return Response(status=_NOT_MODIFIED, headers=headers)
+    return replace(response, headers=headers)
 
 
 def _check_actor(route: Route, request: Request, users: Users) -> None:

@@ -29,7 +29,7 @@ class Reconcile:
     queue_studies
         Called with the studies of which instances are missing or were read by an outdated reader.
     annotated
-        Called with the studies and registration objects whose metadata may have changed unnoticed.
+        Called with the patients, studies and registration objects whose metadata may have changed unnoticed.
     """
 
     def __init__(
@@ -79,6 +79,9 @@ class Reconcile:
             yield
         if studies:
             self._ingest.settle()
+            for study in studies:
+                self._annotated(study.orthanc_id)
+                self._annotated(study.patient)
             self._queue_studies(studies)
 
     def _remove_gone(self, seen: set[str]) -> Iterator[None]:
@@ -104,7 +107,11 @@ class Reconcile:
             self._ingest.announce(study).result()  # its row was removed with its last indexed instance
         if is_missing or any(state.is_outdated for state in states.values()):
             self._queue_studies([study])
-        for resource in (orthanc_id, *registrations_of_study(self._readers.connection(), orthanc_id)):
+        for resource in (
+            orthanc_id,
+            study.patient,
+            *registrations_of_study(self._readers.connection(), orthanc_id),
+        ):
             self._annotated(resource)
 
     def _compare_instances(

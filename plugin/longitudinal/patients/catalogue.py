@@ -34,6 +34,11 @@ class Catalogue:
 
     Freshness: the writer calls `invalidate` after each commit. A reader that began before the commit may finish with the
     index of that moment, but never with half of a commit.
+
+    Attributes
+    ----------
+    hits, misses
+        How often a patient was in memory, and how often it had to be read.
     """
 
     def __init__(self, readers: Readers) -> None:
@@ -44,6 +49,7 @@ class Catalogue:
         self._grids = GridCache()
         self._commits = 0
         self._planes = 0
+        self.hits = self.misses = 0
 
     def patient(self, key: int) -> PatientIndex | None:
         """The current patient as the caller may see them; None if the sidecar has no such patient, or none of it is seen."""
@@ -66,7 +72,9 @@ class Catalogue:
             held = self._held.get(key)
             if held is not None and not held.is_stale:
                 self._held.move_to_end(key)
+                self.hits += 1
                 return held.index
+            self.misses += 1
             commits = self._commits
             unchanged = {} if held is None else {
                 entry.key: entry for entry in held.index.series if entry.key not in held.changed

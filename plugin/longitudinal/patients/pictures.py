@@ -43,9 +43,13 @@ class Pictures:
         ------
         NotFound, Ambiguous, NoPicture
         """
-        found = find_instance(self._readers, instance)
+        found = self.known(instance)
         self.check(found, "instance")
         return found
+
+    def known(self, instance: str) -> str:
+        """The Orthanc id of an instance, whether or not it can be drawn. Raises NotFound, Ambiguous."""
+        return find_instance(self._readers, instance)
 
     def check(self, orthanc_id: str, field: str) -> None:
         """Raise NotFound or NoPicture where Orthanc is not asked to draw an instance.

@@ -47,7 +47,10 @@ class PointQuestion:
 
 @dataclass(frozen=True, slots=True)
 class QuestionFilters:
-    """The filters of the request; studies by StudyInstanceUID or Orthanc id. `pointer` names the request in errors."""
+    """The filters of the request; studies by StudyInstanceUID or Orthanc id. `pointer` names the request in errors.
+
+    `exams` are names of exams of the patient.
+    """
 
     studies: tuple[str, ...] | None = None
     modalities: frozenset[str] | None = None
@@ -57,6 +60,7 @@ class QuestionFilters:
     per: Literal["study", "series"] = "study"
     max_distance_mm: float | None = None
     pointer: str = ""
+    exams: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -90,6 +94,8 @@ class Resolver:
         Called with the Orthanc id of each study missing from an answer because it is not indexed yet; must not wait.
     unsigned
         Which statements about an item of a registration object (Orthanc id, item number) nobody here has signed.
+    studies_of_exam
+        Orthanc ids of the studies of an exam; None for an unknown one.
     """
 
     def __init__(
@@ -101,6 +107,7 @@ class Resolver:
         links: LinkBuilder,
         miss: Callable[[str], None] = lambda study: None,
         unsigned: Callable[[str, int], Sequence[str]] = lambda orthanc_id, item: (),
+        studies_of_exam: Callable[[str], Sequence[str] | None] = lambda exam: None,
     ) -> None:
         self._readers = readers
         self._catalogue = catalogue
@@ -109,6 +116,7 @@ class Resolver:
         self._links = links
         self._miss = miss
         self._unsigned = unsigned
+        self._studies_of_exam = studies_of_exam
 
     def resolve(self, question: PixelQuestion | PointQuestion, wanted: QuestionFilters) -> Answer:
         """Answer one question; raises as `find` does."""
@@ -130,7 +138,7 @@ class Resolver:
         """
         for _ in range(HEAL_ROUNDS):
             index, source = self._source(question, wanted.pointer)
-            answer = resolve(index, source, _filters(index, wanted), self._links)
+            answer = resolve(index, source, self._filters(index, wanted), self._links)
             used = transforms_of(index, answer)
             stale = find_stale(self._archive, index, answer, used)
             if not stale:
@@ -142,7 +150,7 @@ class Resolver:
     def locate(self, question: PixelQuestion | PointQuestion, wanted: QuestionFilters) -> LocatedQuestion:
         """The point of a question, without looking for it in other images; raises as `find`."""
         index, source = self._source(question, wanted.pointer)
-        return LocatedQuestion(index, source, passing_studies(index, _filters(index, wanted)))
+        return LocatedQuestion(index, source, passing_studies(index, self._filters(index, wanted)))
 
     def count(self, question: PixelQuestion | PointQuestion, wanted: QuestionFilters) -> int:
         """How many matches and unresolved studies (with `per: series`, series) the answer would have, at most.
@@ -153,7 +161,7 @@ class Resolver:
             index = self._patient_of_pixel(question, wanted.pointer)
         else:
             index = self._patient_of_point(question, wanted.pointer)
-        return count_answers(index, _filters(index, wanted))
+        return count_answers(index, self._filters(index, wanted))
 
     def holds(self, found: ResolvedQuestion, match: Match) -> bool:
         """Whether a match is still valid: all it names is in the archive, and no transform of its path was rejected."""
@@ -186,6 +194,33 @@ class Resolver:
         if isinstance(question, PixelQuestion):
             return self._source_of_pixel(question, pointer)
         return self._source_of_point(question, pointer)
+
+    def _filters(self, index: PatientIndex, wanted: QuestionFilters) -> Filters:
+        studies, of_exams = _studies(index, wanted), self._studies_of_exams(index, wanted)
+        if of_exams is not None:
+            studies = of_exams if studies is None else studies & of_exams
+        return Filters(
+            studies, wanted.modalities, wanted.roles, wanted.first_date, wanted.last_date, wanted.per,
+            wanted.max_distance_mm,
+        )  # fmt: skip
+
+    def _studies_of_exams(self, index: PatientIndex, wanted: QuestionFilters) -> frozenset[int] | None:
+        """The studies of the exams that the request names; None if it names none. Raises NotFound."""
+        if wanted.exams is None:
+            return None
+        keys: set[int] = set()
+        errors = []
+        for number, exam in enumerate(wanted.exams):
+            studies = self._studies_of_exam(exam)
+            own = {index.study_keys[study] for study in studies or () if study in index.study_keys}
+            keys |= own
+            if studies is None or (studies and not own):
+                errors.append(
+                    FieldError(f"{wanted.pointer}/exams/{number}", "is not an exam of this patient")
+                )
+        if errors:
+            raise NotFound("; ".join(f"{error.field} {error.detail}" for error in errors), errors)
+        return frozenset(keys)
 
     def _patient_of_pixel(self, question: PixelQuestion, pointer: str) -> PatientIndex:
         uid = question.sop_instance_uid
@@ -239,21 +274,19 @@ class Resolver:
         return index, Source(frame, np.array(question.point, dtype=np.float64))
 
 
-def _filters(index: PatientIndex, wanted: QuestionFilters) -> Filters:
-    studies = None
-    if wanted.studies is not None:
-        names = index.study_keys
-        missing = [number for number, name in enumerate(wanted.studies) if name not in names]
-        if missing:
-            errors = [
-                FieldError(f"{wanted.pointer}/studyInstanceUids/{number}", "is not a study of this patient")
-                for number in missing[:_MOST_NAMED]
-            ]
-            raise NotFound("; ".join(f"{error.field} {error.detail}" for error in errors), errors)
-        studies = frozenset(names[name] for name in wanted.studies)
-    return Filters(
-        studies, wanted.modalities, wanted.roles, wanted.first_date, wanted.last_date, wanted.per, wanted.max_distance_mm
-    )  # fmt: skip
+def _studies(index: PatientIndex, wanted: QuestionFilters) -> frozenset[int] | None:
+    """The studies that the request names; None if it names none. Raises NotFound."""
+    if wanted.studies is None:
+        return None
+    names = index.study_keys
+    missing = [number for number, name in enumerate(wanted.studies) if name not in names]
+    if missing:
+        errors = [
+            FieldError(f"{wanted.pointer}/studyInstanceUids/{number}", "is not a study of this patient")
+            for number in missing[:_MOST_NAMED]
+        ]
+        raise NotFound("; ".join(f"{error.field} {error.detail}" for error in errors), errors)
+    return frozenset(names[name] for name in wanted.studies)
 
 
 def _check_inside(question: PixelQuestion, rows: int, columns: int, pointer: str) -> None:

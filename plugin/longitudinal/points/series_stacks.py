@@ -105,6 +105,7 @@ class StackReader:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._bytes = 0
+        self.hits = self.misses = 0
 
     @property
     def kept_bytes(self) -> int:
@@ -164,7 +165,9 @@ class StackReader:
         with self._lock:
             kept = self._kept.get(series.orthanc_id)
             if kept is None or kept.series is not series:
+                self.misses += 1
                 return None
+            self.hits += 1
             self._kept.move_to_end(series.orthanc_id)
             return kept.answer
 

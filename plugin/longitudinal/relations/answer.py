@@ -63,7 +63,7 @@ class Group(msgspec.Struct, rename="camel", frozen=True):
     evidence: list[str]
 
 
-class Problem(msgspec.Struct, rename="camel", frozen=True):
+class RelationProblem(msgspec.Struct, rename="camel", frozen=True):
     """An edge that is not as it should be, in words; or an object of which something could not be read."""
 
     edge: str | None
@@ -84,4 +84,4 @@ class Relations(msgspec.Struct, frozen=True):
     nodes: list[Node]
     edges: list[Edge]
     groups: list[Group]
-    problems: list[Problem]
+    problems: list[RelationProblem]

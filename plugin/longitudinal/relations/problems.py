@@ -14,7 +14,7 @@ from longitudinal.dicom.sop_classes import (
 )
 from longitudinal.patients.related_objects import RelatedObject, class_name
 from longitudinal.reasons import RelationStatus
-from longitudinal.relations.answer import Edge, Problem
+from longitudinal.relations.answer import Edge, RelationProblem
 from longitudinal.relations.roles import Role
 
 _TARGETS: dict[str, str] = {
@@ -60,16 +60,18 @@ _SAID = {
 }
 
 
-def find_problems(edges: Sequence[Edge], objects: Mapping[str, RelatedObject]) -> list[Problem]:
+def find_problems(edges: Sequence[Edge], objects: Mapping[str, RelatedObject]) -> list[RelationProblem]:
     """A sentence for each edge that is not as it should be, and for each object that could not be read as a whole."""
     found = []
     for edge in edges:
         if edge.status in _SAID and edge.from_ in objects:
-            found.append(Problem(edge.id, edge.from_, edge.status, _sentence(edge, objects[edge.from_])))
+            found.append(
+                RelationProblem(edge.id, edge.from_, edge.status, _sentence(edge, objects[edge.from_]))
+            )
     for node, each in objects.items():
         if each.content.damage:
             text = f"{_capital(_name(each))} cannot be read completely: {each.content.damage}"
-            found.append(Problem(None, node, None, text))
+            found.append(RelationProblem(None, node, None, text))
     return found
 
 

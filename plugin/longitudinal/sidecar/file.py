@@ -16,6 +16,7 @@ from longitudinal.reasons import FaultReason
 from longitudinal.sidecar.connection import open_reader, open_writer
 from longitudinal.sidecar.fault import Fault, Faulty, fault_of
 from longitudinal.sidecar.lock import FileLock
+from longitudinal.sidecar.tables import exams  # noqa: F401  # with the step of its tables
 from longitudinal.sidecar.tables.statements import MIGRATIONS  # with the step of that table
 
 LOGGER = logging.getLogger(__name__)

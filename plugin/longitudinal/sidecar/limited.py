@@ -17,6 +17,14 @@ _WHOLE_PATIENT = """EXISTS (SELECT 1 FROM temp.patients x WHERE x.key = t.patien
     (SELECT 1 FROM main.studies s WHERE s.patient_key = t.patient_key AND NOT EXISTS
         (SELECT 1 FROM temp.studies x WHERE x.key = s.key))"""
 _NOTHING = "0"
+# Their own; that of an exam of which they see a link to a study of its patient; and that of a patient of whom they see all.
+_DECLARATION = """NOT EXISTS (SELECT 1 FROM main.exam_declarations n
+        WHERE n.exam = t.exam AND (n.at, n.patient) > (t.at, t.patient))
+    AND (t."by" = asker() OR EXISTS (SELECT 1 FROM temp.exam_links l JOIN temp.studies s ON s.orthanc_id = l.study
+        JOIN temp.patients p ON p.key = s.patient_key WHERE l.exam = t.exam AND t.patient_id IN ('', p.patient_id))
+    OR EXISTS (SELECT 1 FROM temp.patients p WHERE p.patient_id = t.patient_id AND NOT EXISTS
+        (SELECT 1 FROM main.studies s WHERE s.patient_key = p.key AND NOT EXISTS
+            (SELECT 1 FROM temp.studies x WHERE x.key = s.key))))"""
 
 RULES: Mapping[str, str] = {
     "studies": """may_see(t.orthanc_id, (SELECT patient_id FROM main.patients WHERE key = t.patient_key),
@@ -25,15 +33,18 @@ RULES: Mapping[str, str] = {
         AND may_see(s.orthanc_id, t.patient_id, s.study_instance_uid))""",
     "series": _VISIBLE.format(table="studies", column="key", own="study_key"),
     "instances": _VISIBLE.format(table="series", column="key", own="series_key"),
-    **{
-        table: _VISIBLE.format(table="instances", column="key", own="instance_key")
-        for table in ("transforms", "places", "contents")
-    },
+    "transforms": _VISIBLE.format(table="instances", column="key", own="instance_key"),
+    "places": _VISIBLE.format(table="instances", column="key", own="instance_key"),
+    "contents": _VISIBLE.format(table="instances", column="key", own="instance_key"),
     "series_frames": _VISIBLE.format(table="series", column="key", own="series_key"),
     "frames": _VISIBLE.format(table="series_frames", column="frame_key", own="key"),
     "series_headers": _VISIBLE.format(table="series", column="key", own="series_key"),
     "headers": _VISIBLE.format(table="series_headers", column="header_key", own="key"),
     "statements": _VISIBLE.format(table="instances", column="orthanc_id", own="orthanc_id"),
+    "exam_links": _VISIBLE.format(table="studies", column="orthanc_id", own="study"),
+    "exam_declarations": _DECLARATION,
+    "exam_removed": _NOTHING,  # whose the study was is not known any more
+    "exam_documents": _NOTHING,  # what was read, for the writer
     "jobs": "may_see_job(t.id, t.owner, t.subject, t.parameters, t.result, t.error)",
     "facts": "1",  # the cursor, and whether the backfill is held
     "counts": _NOTHING,  # of the whole archive
@@ -47,7 +58,7 @@ _BY_COLUMN: Sequence[tuple[str, str]] = (
     ("study_key", RULES["series"]),
     ("patient_key", _WHOLE_PATIENT),
 )
-_ORDER = ("studies", "patients", "series", "instances", "series_frames", "series_headers")
+_ORDER = ("studies", "patients", "series", "instances", "series_frames", "series_headers", "exam_links")
 """Views that others are made of come first."""
 
 _ORTHANC_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{8}){4}")
@@ -63,6 +74,7 @@ _UIDS = {
 def limit(connection: sqlite3.Connection) -> None:
     """Put a view in the place of every table. Raises sqlite3.Error."""
     connection.create_function("may_see", 3, _may_see)
+    connection.create_function("asker", 0, _asker)
     connection.create_function("may_see_job", 6, lambda *job: _may_see_job(connection, *job))
     tables = [
         row[0] for row in connection.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'")
@@ -87,6 +99,12 @@ def _condition_of(connection: sqlite3.Connection, table: str) -> str:
 def _may_see(orthanc_id: str, patient_id: str | None, study_instance_uid: str) -> bool:
     sight = current_sight()
     return sight is not None and sight.sees(StudyName(orthanc_id, patient_id or "", study_instance_uid))
+
+
+def _asker() -> str | None:
+    """Whoever asks, by name; None where that is nobody in particular."""
+    sight = current_sight()
+    return None if sight is None else sight.owner or None
 
 
 def _may_see_job(

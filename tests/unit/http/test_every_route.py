@@ -25,7 +25,7 @@ from longitudinal.http.routes import points
 from longitudinal.jobs import queue as job_queue
 from longitudinal.points.reslice import AskedCut
 from longitudinal.sidecar.tables.jobs import JobRequest, JobState, Priority
-from tests.builders import as_file, classic
+from tests.builders import as_file, classic, dose
 from tests.fake_archive import orthanc_ids
 from tests.unit.http.patients_served import (
     DOSE,
@@ -56,6 +56,8 @@ MANY_NAMELESS = orthanc_ids(scan("1.2.5.1", 1, "")[0])[0]
 VENDORS, TWO_VENDORS = f"{REGISTRATION}.2", f"{REGISTRATION_TWICE}.2"
 FORM = {"content-type": 'multipart/form-data; boundary="b"'}
 DICOM = {"content-type": "application/dicom"}
+WEB = "/dicom-web/studies/{study}/series/{series}/instances/{instance}"
+OF_IMAGE = f"/dicom-web/studies/{FIRST}/series/{FIRST}.1/instances/{IMAGE}"
 
 
 def form(*files: bytes) -> bytes:
@@ -92,6 +94,11 @@ class Drive:
 
     def __str__(self) -> str:
         return f"{self.method} {self.route or '/'} {self.code}".strip()
+
+
+def follows(served: Served) -> None:
+    """The change log was read once."""
+    served.changes.begin()
 
 
 def one_job(served: Served, state: JobState | None = None) -> str:
@@ -268,6 +275,38 @@ def a_grant_and_no_key(served: Served) -> str:
     return grant
 
 
+def an_exam(served: Served) -> str:
+    """An exam with one image, and the id of the link."""
+    return str(served.ask("POST", "/exams/E1/images", {"sopInstanceUid": IMAGE}).json["image"]["id"])
+
+
+def an_exam_and_nothing_is_taken(served: Served) -> str:
+    link = an_exam(served)
+    nothing_is_taken(served)
+    return link
+
+
+def an_exam_and_nothing_is_signed(served: Served) -> str:
+    link = an_exam(served)
+    served.keyring.problem = "the key file is gone"
+    return link
+
+
+def a_dose_alone(served: Served) -> None:
+    served.store(
+        dose(
+            PatientID="D",
+            StudyInstanceUID="1.2.3.7",
+            SOPInstanceUID="1.2.3.7.1.1",
+            FrameOfReferenceUID="1.2.9",
+        )
+    )
+
+
+def nothing_is_signed(served: Served) -> None:
+    served.keyring.problem = "the key file is gone"
+
+
 SUCCESSES = [
     Drive("GET", "/places", "/places", query={"patientId": "P"}),
     Drive("POST", "/places", "/places", KEEP),
@@ -291,6 +330,8 @@ SUCCESSES = [
     Drive("DELETE", "/grants/{grant}", "/grants/{}", before=a_grant),
     Drive("GET", "", ""),
     Drive("GET", "/health", "/health"),
+    Drive("GET", "/health/live", "/health/live"),
+    Drive("GET", "/health/ready", "/health/ready", before=follows),
     Drive("GET", "/openapi.json", "/openapi.json"),
     Drive("GET", "/docs", "/docs"),
     Drive("GET", "/docs/redoc.standalone.js", "/docs/redoc.standalone.js"),
@@ -300,12 +341,25 @@ SUCCESSES = [
     Drive("POST", "/studies/{study}/index", f"/studies/{FIRST}/index"),
     Drive("GET", "/studies/{study}/index-status", f"/studies/{FIRST}/index-status"),
     Drive("POST", "/alignments", "/alignments", {"studyInstanceUids": [FIRST, THIRD]}),
+    Drive("GET", "/exams", "/exams", query={"patientId": "P"}, before=an_exam),
+    Drive("GET", "/exams/{exam}", "/exams/E1", before=an_exam),
+    Drive("PUT", "/exams/{exam}", "/exams/E2", {"patientId": "P", "description": "Follow-up"}),
+    Drive("GET", "/exams/{exam}/images", "/exams/E1/images", before=an_exam),
+    Drive("POST", "/exams/{exam}/images", "/exams/E3/images", {"seriesInstanceUid": f"{FIRST}.1", "modality": "CT"}),
+    Drive("GET", "/exams/{exam}/images/{image}", "/exams/E1/images/{}", before=an_exam),
+    Drive("PUT", "/exams/{exam}/images/{image}", "/exams/E1/images/{}", {"url": "https://ris.example/7"}, before=an_exam),
+    Drive("DELETE", "/exams/{exam}/images/{image}", "/exams/E1/images/{}", before=an_exam),
     Drive("GET", "/jobs", "/jobs", before=one_job),
     Drive("GET", "/jobs/{job}", "/jobs/{}", before=one_job),
     Drive("DELETE", "/jobs/{job}", "/jobs/{}", before=one_job),
     Drive("POST", "/jobs/{job}/retry", "/jobs/{}/retry", before=a_failed_job),
     Drive("GET", "/studies/{study}/frames/{index}", f"/studies/{FIRST}/frames/3"),
     Drive("GET", "/instances/{instance}/preview", f"/instances/{IMAGE}/preview"),
+    Drive("GET", "/instances/{instance}/version", f"/instances/{IMAGE}/version"),
+    Drive("GET", f"{WEB}/rendered", f"{OF_IMAGE}/rendered", query={"viewport": "64,64", "window": "40,400,linear"}),
+    Drive("GET", f"{WEB}/frames/{{frame}}/rendered", f"{OF_IMAGE}/frames/1/rendered"),
+    Drive("GET", f"{WEB}/thumbnail", f"{OF_IMAGE}/thumbnail"),
+    Drive("GET", "/dicom-web/studies/{study}/thumbnail", f"/dicom-web/studies/{FIRST}/thumbnail"),
     Drive("GET", "/imaging/app", "/imaging/app"),
     Drive("GET", "/instances/{instance}/header", f"/instances/{IMAGE}/header"),
     Drive("GET", "/patients", "/patients", query={"query": "P", "from": "2021-01-01"}),
@@ -444,6 +498,32 @@ PROBLEMS = [
     Drive("POST", "/alignments", "/alignments", {**START, "initial": {**NOT_HERE, "matrix": EYE}}, code="unknownFrame"),
     Drive("POST", "/alignments", "/alignments", {**START, "initial": {**UNJOINED, "matrix": FLAT}}, code="singular"),
     Drive("POST", "/alignments", "/alignments", TWO, code="tooManyJobs"),
+    Drive("GET", "/exams", "/exams", query={"patientId": "nobody"}, code="notFound"),
+    Drive("GET", "/exams", "/exams", query={"patientId": MANY_NAMELESS}, code="ambiguous"),
+    *(
+        Drive("GET", f"/exams/{{exam}}{more}", f"/exams/{name}{more}".replace("{image}", "1"), code=code)
+        for more in ("", "/images", "/images/{image}")
+        for name, code in (("none", "notFound"), ("no name", "invalidRequest"))
+    ),
+    Drive("PUT", "/exams/{exam}", "/exams/E1", {"patientId": "Q"}, before=an_exam, code="conflict"),
+    Drive("PUT", "/exams/{exam}", "/exams/E1", {"patientId": "P"}, before=nothing_is_taken, code="archiveFailed"),
+    *(
+        Drive("POST", "/exams/{exam}/images", "/exams/E1/images", {"sopInstanceUid": uid}, before=before, code=code)
+        for uid, before, code in (
+            ("1.9", nothing, "imageNotStored"), (IMAGE_TWICE, nothing, "ambiguous"),
+            ("1.2.7.1.1.1", an_exam, "otherPatient"),
+            (IMAGE, nothing_is_signed, "conflict"), (IMAGE, nothing_is_taken, "archiveFailed"),
+        )
+    ),
+    *(
+        Drive(method, "/exams/{exam}/images/{image}", f"/exams/{path}", body, before=before, code=code)
+        for method, body in (("PUT", {"description": "other"}), ("DELETE", None))
+        for path, before, code in (
+            ("E1/images/1", an_exam, "notFound"), ("no name/images/1", nothing, "invalidRequest"),
+            ("E1/images/{}", an_exam_and_nothing_is_signed, "conflict"),
+            ("E1/images/{}", an_exam_and_nothing_is_taken, "archiveFailed"),
+        )
+    ),
     Drive("GET", "/jobs/{job}", "/jobs/none", code="notFound"),
     Drive("DELETE", "/jobs/{job}", "/jobs/none", code="notFound"),
     Drive("DELETE", "/jobs/{job}", "/jobs/{}", before=a_failed_job, code="conflict"),
@@ -454,9 +534,26 @@ PROBLEMS = [
     Drive("GET", "/studies/{study}/frames/{index}", f"/studies/{TWICE}/frames/0", code="ambiguous"),
     Drive("GET", "/studies/{study}/frames/{index}", f"/studies/{FIRST}/frames/first", code="invalidRequest"),
     Drive("GET", "/studies/{study}/frames/{index}", f"/studies/{THIRD}/frames/4", code="noPicture"),
+    Drive("GET", "/instances/{instance}/version", "/instances/1.9/version", code="notFound"),
+    Drive("GET", "/instances/{instance}/version", f"/instances/{IMAGE_TWICE}/version", code="ambiguous"),
     Drive("GET", "/instances/{instance}/preview", "/instances/1.9/preview", code="notFound"),
     Drive("GET", "/instances/{instance}/preview", f"/instances/{IMAGE_TWICE}/preview", code="ambiguous"),
     Drive("GET", "/instances/{instance}/preview", f"/instances/{DOSE}/preview", code="noPicture"),
+    *(
+        Drive("GET", f"{WEB}{more}", f"/dicom-web/studies/{path}{more}".replace("{frame}", "1"), code=code)
+        for more in ("/rendered", "/frames/{frame}/rendered", "/thumbnail")
+        for path, code in (
+            (f"{FIRST}/series/{FIRST}.1/instances/1.9", "notFound"), (f"{TWICE}/series/1/instances/1", "ambiguous"),
+            (f"{THIRD}/series/{THIRD}.7/instances/{DOSE}", "noPicture"),
+        )
+    ),
+    *(
+        Drive("GET", "/dicom-web/studies/{study}/thumbnail", f"/dicom-web/studies/{study}/thumbnail", before=before,
+              code=code)
+        for study, before, code in (
+            ("1.9", nothing, "notFound"), (TWICE, nothing, "ambiguous"), ("1.2.3.7", a_dose_alone, "noPicture"),
+        )
+    ),
     Drive("GET", "/instances/{instance}/header", "/instances/1.9/header", code="notFound"),
     Drive("GET", "/instances/{instance}/header", f"/instances/{IMAGE_TWICE}/header", code="ambiguous"),
     Drive("GET", "/instances/{instance}/header", f"/instances/{IMAGE}/header", before=a_nested_one, code="unprocessable"),
@@ -658,6 +755,7 @@ def test_without_its_index_every_route_says_so(shared: Served, monkeypatch: pyte
         needs_none = drive.route in (
             "",
             "/imaging/app",
+            "/health/live",
             "/openapi.json",
             "/uploads",
             "/points/resolve",
@@ -674,3 +772,17 @@ def test_without_its_index_every_route_says_so(shared: Served, monkeypatch: pyte
         assert answered.status == 503, drive
         said = answered.json["error"] if drive.route == "/health" else answered.json["detail"]
         assert "the disk is gone" in said, drive
+
+
+@pytest.mark.parametrize("path", ["/patients/P", f"/studies/{FIRST}", f"/series/{FIRST}.1/stacks"])
+def test_what_a_viewer_asks_for_twice_is_sent_once(served: Served, path: str) -> None:
+    first = served.send("GET", path).response
+    again = served.send("GET", path, headers={"if-none-match": first.headers["ETag"]}).response
+    assert (first.status, again.status, again.body) == (200, 304, b"")
+    served.store(
+        *scan(FIRST, 1, SliceLocation=3, StudyDescription="other", SeriesDescription="x"),
+        *scan("1.2.3.66", 6),
+    )
+    if path.startswith("/patients"):
+        changed = served.send("GET", path, headers={"if-none-match": first.headers["ETag"]}).response
+        assert changed.status == 200

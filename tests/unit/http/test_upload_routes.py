@@ -103,3 +103,80 @@ def test_a_part_of_a_posted_form_is_stored_or_fails_as_a_whole(served: Served) -
 )
 def test_a_body_that_is_no_upload(served: Served, body: bytes, content_type: str, code: str) -> None:
     assert put(served, body, content_type).code == code
+
+
+def form_with(fields: dict[str, str], *parts: tuple[str, bytes]) -> bytes:
+    """A form as curl -F patientID=... -F file=@... sends it, the fields behind the files."""
+    lines = [
+        f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}'.encode()
+        for name, value in fields.items()
+    ]
+    return form(*parts).replace(b"--b--\r\n", b"") + b"\r\n".join([*lines, b"--b--\r\n"])
+
+
+def of(patient: str, name: str = "Müller^Anna") -> bytes:
+    return as_file(
+        classic(
+            SOPInstanceUID="1.2.9.1", PatientID=patient, PatientName=name, SpecificCharacterSet="ISO_IR 100"
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_stored"),
+    [
+        ({"patientID": "P7"}, True), ({"patientId": " P7 "}, True), ({"patientID": ""}, True), ({"patientID": "P8"}, False),
+        ({"patientName": "Anna Muller"}, True), ({"patientName": "MÜLLER^ANNA"}, True), ({"patientName": "Müller"}, False),
+        ({"patientID": "P7", "patientName": "Meier, Anna"}, False),
+    ],
+)  # fmt: skip
+def test_what_the_form_states_of_the_patient_is_checked(
+    served: Served, fields: dict[str, str], is_stored: bool
+) -> None:
+    (file,) = put(served, form_with(fields, ("a.dcm", of("P7")))).json["files"]
+    assert file["status"] == ("stored" if is_stored else "refused")
+    assert file.get("reason") == (None if is_stored else "otherPatient")
+    assert len(served.archive.stored) == is_stored
+    for _, ds in served.archive.datasets():
+        assert (ds.PatientID, str(ds.PatientName)) == ("P7", "Müller^Anna")  # never overwritten
+
+
+def test_a_file_without_patient_id_is_not_the_stated_patients(served: Served) -> None:
+    (file,) = put(served, form_with({"patientID": "P7"}, ("a.dcm", of("")))).json["files"]
+    assert file["reason"] == "otherPatient"
+
+
+def test_a_stated_patient_alone_is_no_upload_and_a_field_comes_once(served: Served) -> None:
+    assert put(served, form_with({"patientID": "P7"})).status == 400
+    twice = form_with({"patientID": "P7", "patientId": "P8"}, ("a.dcm", of("P7")))
+    refused = put(served, twice)
+    assert (refused.status, refused.code, served.archive.stored) == (400, "malformedBody", {})
+
+
+def test_a_file_named_like_the_field_is_a_file(served: Served) -> None:
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="patientID"; filename="a.dcm"\r\n\r\n'
+        + of("P7")
+        + b"\r\n--b--\r\n"
+    )
+    (file,) = put(served, body).json["files"]
+    assert (file["name"], file["status"]) == ("a.dcm", "stored")
+
+
+def test_duplicates_name_the_file_they_repeat(served: Served) -> None:
+    first = put(served, form(("a", image()), ("b", image()), ("c", image(2)))).json["files"]
+    assert [file.get("duplicateOf") for file in first] == [None, "a", None]
+    again = put(served, form(("d", image()))).json["files"]
+    assert [(file["status"], file.get("duplicateOf")) for file in again] == [("alreadyStored", None)]
+
+
+def test_sizes_dates_and_warnings_are_told(served: Served) -> None:
+    odd = classic(SOPInstanceUID="1.2.3.9", StudyDate="20240105")
+    odd.FrameOfReferenceUID = "1.2.03"
+    content = as_file(odd)
+    answer = put(served, form(("odd", content))).json
+    (file,) = answer["files"]
+    assert (file["sizeBytes"], file["studyDate"], file["rows"]) == (len(content), "2024-01-05", odd.Rows)
+    assert (answer["sizeBytes"], answer["withWarnings"]) == (len(content), 1)
+    warned = {(one["fault"], one["keyword"]) for one in file["warnings"]}
+    assert ("badUid", "FrameOfReferenceUID") in warned

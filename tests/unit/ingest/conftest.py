@@ -15,6 +15,7 @@ from longitudinal.ingest.stored_objects import StoredObjects
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.facts import read_counts
 from longitudinal.sidecar.writer import Writer
+from tests.exam_documents import exam_documents
 from tests.fake_archive import FakeArchive
 
 
@@ -34,7 +35,7 @@ class House:
 
     def reconcile(self) -> None:
         """A whole pass."""
-        annotations = Annotations(self.writer, self.archive)
+        annotations = Annotations(self.writer, self.archive, exam_documents(self.readers.path))
         for _ in Reconcile(self.archive, self.readers, self.ingest, self._queue, annotations.refresh).steps():
             pass
         self.ingest.settle()

@@ -33,6 +33,7 @@ from longitudinal.sidecar.tables.studies import known_instances
 from longitudinal.sidecar.writer import Writer
 from tests import builders as build
 from tests.annotations import decide
+from tests.exam_documents import exam_documents
 from tests.fake_archive import FakeArchive, orthanc_ids
 from tests.index_dump import differences, dump
 
@@ -117,7 +118,7 @@ class Index:
         self.writer = Writer(self.readers, lambda touched: None)
         self.writer.start()
         self.ingest = Ingest(self.writer, archive, StoredObjects(archive, archive))
-        self.annotations = Annotations(self.writer, archive)
+        self.annotations = Annotations(self.writer, archive, exam_documents(self.readers.path))
         self.changes = Changes(archive, self.readers, self.writer, self.ingest, self.annotations.refresh)
         self.changes.begin()
         self.queued: list[str] = []

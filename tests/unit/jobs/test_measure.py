@@ -65,7 +65,7 @@ class Desk:
         return (None if one in self.gone else HEADER for one in orthanc_ids)
 
     def context(self, radius: float = 4.0) -> JobContext:
-        self.queue.enqueue([request_measurement(PLACE, QuestionFilters(), radius)])
+        self.queue.enqueue([request_measurement("p", PLACE, QuestionFilters(), radius)])
         job = self.queue.start_next(frozenset({KIND}))
         assert job is not None
         return JobContext(job, self.queue, threading.Event(), lambda: False)
@@ -144,6 +144,6 @@ def test_a_cancelled_job_ends_its_worker_and_the_next_one_has_another(start: Cal
 
 def test_the_same_question_twice_is_one_job(queue: JobQueue) -> None:
     first, second, other = queue.enqueue(
-        [request_measurement(PLACE, QuestionFilters(), radius) for radius in (4.0, 4.0, 5.0)]
+        [request_measurement("p", PLACE, QuestionFilters(), radius) for radius in (4.0, 4.0, 5.0)]
     )
     assert (first == second, first == other) == (True, False)

@@ -39,6 +39,7 @@ _LINKS = {
     "alignments": "alignments",
     "index": "index",
     "jobs": "jobs",
+    "exams": "exams",
 }
 _VARIES = {"Vary": "Accept"}
 
@@ -89,6 +90,13 @@ class Health(msgspec.Struct, rename="camel", frozen=True):
     versions: dict[str, str]
 
 
+class Probe(msgspec.Struct, rename="camel", frozen=True):
+    """What a load balancer or a supervisor asks; `reason` says why the answer is no, "" otherwise."""
+
+    state: Literal["ok", "failing", "starting"]
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Versions:
     """The versions of what runs here, as Orthanc states them."""
@@ -123,6 +131,13 @@ def about_routes(
     def page(call: Call[None, None]) -> Response:
         return _to_page(f"../../{_PAGE}", call.request)
 
+    def live(_: Call[None, None]) -> Probe:
+        return Probe("ok", "")
+
+    def ready(_: Call[None, None]) -> Response:
+        probe = _readiness(writer, _read_index(readers, queue, completeness), completeness)
+        return Response(msgspec.json.encode(probe), 200 if probe.state == "ok" else 503)
+
     def health(_: Call[None, None]) -> Response:
         fault, index = writer.health.fault, _read_index(readers, queue, completeness)
         error = completeness.last_error if fault is None else fault.detail
@@ -155,8 +170,22 @@ def about_routes(
             "GET", f"/{last}/app", page, "On the way of a browser to the page, from an address that ended in a slash",
             answer="text/html", status=302, need=Need.ANY,
         ),
+        Route("GET", "/health/live", live, "Whether the plugin answers at all; always 200", answer=Probe, need=Need.ANY),
+        Route("GET", "/health/ready", ready, "Whether it can serve requests; 503 while it cannot", answer=Probe,
+              need=Need.ANY),
         Route("GET", "/health", health, "Whether the plugin can serve; 503 when it cannot", answer=Health, need=Need.ANY),
     ]  # fmt: skip
+
+
+def _readiness(writer: Writer, index: "_Index", completeness: Completeness) -> Probe:
+    """Ready as soon as the change log is followed and while the index can be read and written."""
+    fault = writer.health.fault
+    failure = index.failure or (completeness.last_error if fault is None else fault.detail)
+    if failure is not None:
+        return Probe("failing", failure)
+    if index.lag is None:
+        return Probe("starting", "the change log is not followed yet")
+    return Probe("ok", "")
 
 
 def _to_page(location: str, request: Request) -> Response:

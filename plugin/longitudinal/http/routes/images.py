@@ -5,6 +5,7 @@ they lead to the right place behind a proxy under a path of its own. No browser 
 what crashes its decoders (dose, segmentations): a problem says why there is no picture.
 """
 
+from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -14,6 +15,7 @@ from longitudinal.errors import Ambiguous, FieldError, InvalidRequest, NoPicture
 from longitudinal.http.exchange import Response
 from longitudinal.http.parse import invalid
 from longitudinal.http.router import Call, Route
+from longitudinal.patients.instance_lookup import unknown_instance
 from longitudinal.patients.pictures import Pictures, frame_of_study
 from longitudinal.patients.study_lookup import StudyLookup
 
@@ -36,8 +38,22 @@ class PreviewQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     window: Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?,[0-9]+(\.[0-9]+)?$")] | None = None
 
 
-def image_routes(root: str, lookup: StudyLookup, pictures: Pictures) -> list[Route]:
-    """The routes that show frames."""
+class ImageVersion(msgspec.Struct, frozen=True):
+    """`version` changes when the instance is overwritten; the ETag is the same."""
+
+    version: str
+
+
+def image_routes(
+    root: str, lookup: StudyLookup, pictures: Pictures, version_of: Callable[[str], str]
+) -> list[Route]:
+    """The routes that show frames.
+
+    Parameters
+    ----------
+    version_of
+        Tells the file of an instance (Orthanc id) from one that overwrites it; KeyError where it is gone.
+    """
     depth = root.count("/")
 
     def orthanc(path: str, segments: int, headers: dict[str, str]) -> Response:
@@ -57,7 +73,20 @@ def image_routes(root: str, lookup: StudyLookup, pictures: Pictures) -> list[Rou
         cache = _INSTANCE_CACHE if instance == orthanc_id else _UID_CACHE
         return orthanc(f"instances/{orthanc_id}/{_rendering(call.query)}", 3, cache)
 
+    def version(_: Call[None, None], instance: str) -> Response:
+        found = pictures.known(instance)
+        try:
+            current = version_of(found)
+        except KeyError:
+            raise unknown_instance(instance) from None
+        return Response(msgspec.json.encode(ImageVersion(current)), headers={"ETag": f'"{current}"'})
+
     return [
+        Route(
+            "GET", "/instances/{instance}/version", version,
+            "Whether an instance may be seen, and which file it is: for proxies that keep its pixels",
+            ImageVersion, errors=(NotFound, Ambiguous),
+        ),
         Route(
             "GET", "/studies/{study}/frames/{index}", frame,
             "Frame `index` (0-based; series by number, stack order) of a study as PNG, by redirect",

@@ -133,7 +133,7 @@ def patient_routes(
         Route(
             "GET", "/patients/{patient}", patient,
             "One patient: studies in time order, frames of reference, what joins them", PatientDetail,
-            query=PatientPageQuery, errors=(NotFound, Ambiguous),
+            query=PatientPageQuery, errors=(NotFound, Ambiguous), etag=True,
         ),
     ]  # fmt: skip
 

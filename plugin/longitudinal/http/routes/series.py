@@ -20,5 +20,8 @@ def series_routes(stack_reader: StackReader) -> list[Route]:
             "The planes of a series in stack order: geometry, meaning of the stored values, where the pixels are",
             SeriesStacks,
             errors=(NotFound, Ambiguous),
+            etag=True,
+            # geometry without names: a browser may keep it, and asks each time
+            cache="private, no-cache",
         )
     ]

@@ -77,7 +77,7 @@ def study_routes(
         ),
         Route(
             "GET", "/studies/{study}", study, "One study: its series, planes, frames and what could not be indexed",
-            StudyDetail, errors=(NotFound, Ambiguous),
+            StudyDetail, errors=(NotFound, Ambiguous), etag=True,
         ),
     ]  # fmt: skip
 

@@ -65,9 +65,13 @@ def measured_at(match: Match) -> MeasuredAt:
 
 
 def request_measurement(
-    question: PixelQuestion | PointQuestion, wanted: QuestionFilters, radius_mm: float, owner: str = ""
+    patient: str,
+    question: PixelQuestion | PointQuestion,
+    wanted: QuestionFilters,
+    radius_mm: float,
+    owner: str = "",
 ) -> JobRequest:
-    """A job that measures at every match; the same question twice is one job."""
+    """A job that measures at every match, of a patient by its Orthanc id; the same question twice is one job."""
     parameters = MeasureParameters(
         question if isinstance(question, PixelQuestion) else None,
         question if isinstance(question, PointQuestion) else None,
@@ -75,7 +79,7 @@ def request_measurement(
         radius_mm,
     )
     text = msgspec.json.encode(parameters, order="deterministic")
-    subject = sha256(text).hexdigest()[:_DIGEST]
+    subject = f"{patient}/{sha256(text).hexdigest()[:_DIGEST]}"
     return JobRequest(KIND, subject, Priority.WAITED_FOR, parameters=text.decode(), owner=owner)
 
 

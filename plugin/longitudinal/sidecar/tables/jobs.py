@@ -196,6 +196,12 @@ def count_jobs(connection: sqlite3.Connection) -> dict[str, int]:
     return {"queued": 0, "running": 0} | {row[0]: int(row[1]) for row in rows}
 
 
+def counts_by_kind(connection: sqlite3.Connection) -> list[tuple[str, str, int]]:
+    """Kind, state, and how many jobs there are, those of the past week included."""
+    rows = connection.execute("SELECT kind, state, count(*) FROM jobs GROUP BY kind, state")
+    return [(str(row[0]), str(row[1]), int(row[2])) for row in rows]
+
+
 def enqueue(connection: sqlite3.Connection, request: JobRequest) -> str:
     """Queue a job, or join the one there is and hurry it; returns its id.
 

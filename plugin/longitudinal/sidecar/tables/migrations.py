@@ -224,3 +224,9 @@ def m011_contents(db: Database) -> None:
     """What RT, REG, SEG, PR, KO and SR objects say; those of an old archive are read again."""
     for statement in _CONTENTS:
         db.execute(statement)
+
+
+@MIGRATIONS()
+def m012_job_kinds(db: Database) -> None:
+    """Jobs by kind and state are counted every few seconds, without reading their rows."""
+    db.execute("CREATE INDEX jobs_kind ON jobs (kind, state)")

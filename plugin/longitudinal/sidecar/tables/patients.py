@@ -32,6 +32,16 @@ def find_instances(connection: sqlite3.Connection, instance: str) -> list[str]:
     return [row[0] for row in rows]
 
 
+def instance_of_series(connection: sqlite3.Connection, study: str, series: str, instance: str) -> str | None:
+    """The Orthanc id of an instance by its UID, in a study (Orthanc id) and a series (UID); None if there is none."""
+    row = connection.execute(
+        """SELECT i.orthanc_id FROM instances i JOIN series e ON e.key = i.series_key JOIN studies s ON s.key = e.study_key
+        WHERE i.sop_instance_uid = ? AND e.series_instance_uid = ? AND s.orthanc_id = ?""",
+        (instance, series, study),
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
 def patient_key_of(connection: sqlite3.Connection, patient: str) -> int | None:
     """The key of a patient named by PatientID (or `study:<uid>`) or by its Orthanc id; None if unknown.
 

@@ -836,6 +836,18 @@ const WORDS = {
   'rt.isodoses': 'Isodose lines',
   'rt.outlineOf': 'Outline of {name}',
   // End of Radiotherapy
+  // Exams
+  'exams.title': 'Exams',
+  'exams.studies.one': '{count} study',
+  'exams.studies.many': '{count} studies',
+  'exams.deleted.one': '{count} image deleted',
+  'exams.deleted.many': '{count} images deleted',
+  'exams.only': 'Only exam {exam}',
+  'exams.all': 'All studies',
+  'upload.duplicateOf': 'repeats {name}',
+  'upload.warnings.one': '{count} deviation from the standard',
+  'upload.warnings.many': '{count} deviations from the standard',
+  // End of exams
 };
 
 /**

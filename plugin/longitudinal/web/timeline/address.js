@@ -15,6 +15,7 @@
  * @property {string} [study] StudyInstanceUID or Orthanc id
  * @property {BodyPoint | Pixel} [point]
  * @property {string} [place] id of a place that is kept
+ * @property {string} [exam] whose studies alone are shown
  * @property {string} [query] what is looked for in the list
  * @property {string} [layout] how the studies are shown (compare/layout.js)
  * @property {string} [source] StudyInstanceUID or Orthanc id: of two studies that are aligned by hand
@@ -36,15 +37,16 @@ export function readAddress(search) {
   const isFind = view === 'find' || !(patient || study || point || place);
   const text = query.get('query');
   const review = query.get('review');
+  const exam = query.get('exam');
   const layout = isFind ? null : query.get('layout');
   return {
     view: isFind ? 'find' : 'point', patient, study, point, ...(place ? { place } : {}), ...(text ? { query: text } : {}),
-    ...(layout ? { layout } : {}), ...(review ? { review } : {}),
+    ...(layout ? { layout } : {}), ...(review ? { review } : {}), ...(exam ? { exam } : {}),
   };
 }
 
 /** @param {Partial<Address>} address @returns {string} a query, "?" where it is empty */
-export function writeAddress({ view, patient, study, point, place, query, layout, source, target, review }) {
+export function writeAddress({ view, patient, study, point, place, query, layout, source, target, review, exam }) {
   const parts = [];
   if (view === 'align' || view === 'review') {
     parts.push(`view=${view}`);
@@ -57,6 +59,9 @@ export function writeAddress({ view, patient, study, point, place, query, layout
   }
   if (study) {
     parts.push(`study=${encodeURIComponent(study)}`);
+  }
+  if (exam) {
+    parts.push(`exam=${encodeURIComponent(exam)}`);
   }
   if (query) {
     parts.push(`query=${encodeURIComponent(query)}`);

@@ -5,6 +5,8 @@ import { html, useEffect, useRef, useState } from '../../shared/html.js';
 import { counted, hasWord, word } from '../../shared/words.js';
 import { RadiotherapyOfPatient } from '../radiotherapy/of_patient.js';
 import { intervalOf } from './axis.js';
+import { writeAddress } from '../address.js';
+import { ExamChips, useExams } from '../exams/exam_chips.js';
 import { AxisStrip } from './axis_strip.js';
 import { modalitiesOf } from './modalities.js';
 import { readableName } from './person_name.js';
@@ -28,7 +30,12 @@ export function PatientPane({ api, id, feed, version, onChange, go }) {
   const [patient, problem] = usePatient(api, id, feed, version);
   const [chosen, setChosen] = useState(() => /** @type {Set<string>} */ (new Set()));
   const [pointed, setPointed] = useState(/** @type {string | null} */ (null));
-  useEffect(() => setChosen(new Set()), [id]);
+  const [exam, setExam] = useState(/** @type {import('../exams/exam_chips.js').Exam | null} */ (null));
+  const exams = useExams(api, patient?.orthancPatientId ?? id, version);
+  useEffect(() => {
+    setChosen(new Set());
+    setExam(null);
+  }, [id]);
   if (patient === null) {
     return problem ? html`<p class="problem" role="alert">${wordOf(problem)}</p>`
       : html`<p class="message" role="status">${word('app.loading')}</p>`;
@@ -39,6 +46,7 @@ export function PatientPane({ api, id, feed, version, onChange, go }) {
     const after = new Set(before);
     return isChosen ? after.add(study) : (after.delete(study), after);
   });
+  const ofExam = new Set(exam?.studies.map((study) => study.orthancStudyId));
   /** @param {any} job */
   const stop = (job) => api.stop(job.id).then(onChange, onChange);
   /** @param {any} study @param {MouseEvent} event */
@@ -55,11 +63,15 @@ export function PatientPane({ api, id, feed, version, onChange, go }) {
   return html`<div class="find-patient">
     <${Heading} patient=${patient} />
     ${problem && html`<p class="problem" role="alert">${wordOf(problem)}</p>`}
-    <${Actions} api=${api} patient=${patient} chosen=${chosen} onChoose=${setChosen} onChange=${onChange} go=${go} />
+    <${ExamChips} exams=${exams} chosen=${exam?.exam ?? null} onChoose=${(/** @type {any} */ one) => {
+      setExam(one);
+      setChosen(new Set(one?.studies.map((/** @type {any} */ study) => study.orthancStudyId)));
+    }} />
+    <${Actions} exam=${exam?.exam} api=${api} patient=${patient} chosen=${chosen} onChoose=${setChosen} onChange=${onChange} go=${go} />
     <${AxisStrip} items=${items} pointed=${pointed} onPoint=${setPointed}
       onChoose=${(/** @type {string} */ study) => document.getElementById(`study-${study}`)?.scrollIntoView({ block: 'nearest' })} />
     <ul class="cards" aria-label=${word('patient.studies')}>
-      ${patient.studies.map((/** @type {any} */ study, /** @type {number} */ number) => html`<${StudyCard} key=${study.orthancStudyId}
+      ${patient.studies.map((/** @type {any} */ study, /** @type {number} */ number) => (exam === null || ofExam.has(study.orthancStudyId)) && html`<${StudyCard} key=${study.orthancStudyId}
         api=${api} study=${study} number=${number + 1} state=${states[number]} interval=${since(patient.studies[0], study)}
         isChosen=${chosen.has(study.orthancStudyId)} isPointed=${pointed === study.orthancStudyId}
         onChoose=${(/** @type {boolean} */ is) => choose(study.orthancStudyId, is)} onStop=${stop}
@@ -82,6 +94,7 @@ function Heading({ patient }) {
 
 /**
  * @param {object} props
+ * @param {string | undefined} props.exam that limits the page that is opened
  * @param {import('../../shared/api.js').Api} props.api
  * @param {any} props.patient
  * @param {Set<string>} props.chosen
@@ -89,7 +102,7 @@ function Heading({ patient }) {
  * @param {() => void} props.onChange
  * @param {(address: object) => void} props.go
  */
-function Actions({ api, patient, chosen, onChoose, onChange, go }) {
+function Actions({ exam, api, patient, chosen, onChoose, onChange, go }) {
   const [method, setMethod] = useState('rigid');
   const [told, setTold] = useState({ text: '', isBad: false });
   const all = patient.studies.map((/** @type {any} */ study) => study.orthancStudyId);
@@ -113,12 +126,12 @@ function Actions({ api, patient, chosen, onChoose, onChange, go }) {
   function opened(event) {
     if (isPlain(event)) {
       event.preventDefault();
-      go({ view: 'point', patient: patient.orthancPatientId });
+      go({ view: 'point', patient: patient.orthancPatientId, exam });
     }
   }
 
   return html`<div class="find-actions">
-    <a class="button main" href=${`?patient=${encodeURIComponent(patient.orthancPatientId)}`} onClick=${opened}>${word('action.open')}</a>
+    <a class="button main" href=${writeAddress({ patient: patient.orthancPatientId, exam })} onClick=${opened}>${word('action.open')}</a>
     <button type="button" onClick=${() => onChoose(isEvery ? new Set() : new Set(all))}>${word(isEvery ? 'action.none' : 'action.all')}</button>
     <span class="quiet">${chosen.size ? counted('action.chosen', chosen.size) : word('action.everything')}</span>
     <button type="button" onClick=${() => queue('/index', whom, 'action.indexQueued')}>${counted('action.index', count)}</button>

@@ -101,6 +101,9 @@ function Outcomes({ outcomes, onOpen }) {
     <ul class="outcomes" tabindex="0" aria-label=${word('upload.outcomes')}>
       ${shown.map((each, number) => html`<li key=${number} data-status=${each.status}>
         <span class="file">${each.name || word('upload.noName')}</span> <span class="outcome">${word(`upload.status.${each.status}`)}</span>
+        ${each.duplicateOf && html` <span class="why">${word('upload.duplicateOf', { name: each.duplicateOf })}</span>`}
+        ${each.warnings && each.warnings.length > 0 && html` <details class="warnings"><summary>${counted('upload.warnings', each.warnings.length)}</summary>
+          ${each.warnings.map((text, place) => html`<p class="why" key=${place}>${text}</p>`)}</details>`}
         ${each.detail && html` <span class="why">${each.detail === 'stopped' ? word('upload.stoppedByYou') : each.detail}</span>`}
       </li>`)}
     </ul>

@@ -16,6 +16,8 @@ const WAIT_MS = 1500;
  * @property {'stored' | 'alreadyStored' | 'refused' | 'notSent'} status
  * @property {string} detail why it was refused or not sent
  * @property {string} patient Orthanc id, "" where it is not stored
+ * @property {string[]} [warnings] where its header breaks the standard
+ * @property {string} [duplicateOf] the file of the same batch that it repeats
  *
  * @typedef {object} Upload
  * @property {number} files
@@ -123,7 +125,12 @@ async function sendBatch(batch, send, onBytes, signal) {
 
 /** @param {any} file @returns {Outcome} */
 function outcomeOf(file) {
-  return { name: file.name, status: file.status, detail: file.detail ?? '', patient: file.orthancPatientId ?? '' };
+  /** @type {string[]} */
+  const warnings = (file.warnings ?? []).map((/** @type {any} */ one) => [one.keyword || one.tag, one.detail].filter(Boolean).join(': '));
+  return {
+    name: file.name, status: file.status, detail: file.detail ?? '', patient: file.orthancPatientId ?? '',
+    ...(warnings.length ? { warnings } : {}), ...(file.duplicateOf ? { duplicateOf: file.duplicateOf } : {}),
+  };
 }
 
 /** @param {Named[]} batch @param {string} detail @returns {Outcome[]} */

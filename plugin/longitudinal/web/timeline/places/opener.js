@@ -25,7 +25,7 @@ export class PlaceOpener {
     this.opening = new AbortController();
     const { signal } = this.opening;
     this.opened = null;
-    const { place, layout } = address;
+    const { place, layout, exam } = address;
     if (place === undefined) {
       return page.open(address);
     }
@@ -33,12 +33,12 @@ export class PlaceOpener {
       const detail = await openPlace(this.api, place, signal);
       const question = questionOf(detail);
       if (question === null) {
-        await page.open({ view: 'point', patient: detail.place.patientId, layout });
+        await page.open({ view: 'point', patient: detail.place.patientId, layout, exam });
         page.say({ key: 'places.noPosition', values: { detail: detail.place.detail } });
         return undefined;
       }
       this.opened = { id: place, question };
-      return await page.open({ view: 'point', point: question, layout });
+      return await page.open({ view: 'point', point: question, layout, exam });
     } catch (error) {
       if (!signal.aborted) {
         page.say(questionMessage(error));

@@ -7,6 +7,7 @@
 
 import { persistently } from '../../shared/retry.js';
 import { Compare } from '../compare/compare.js';
+import { studiesOfExam } from '../exams/exam_filter.js';
 import { FrameLoader } from '../render/loader.js';
 import { Renderer } from '../render/renderer.js';
 import { Foresight } from './foresight.js';
@@ -43,6 +44,8 @@ export class PageModel extends SharedView {
     this.patient = null;
     /** @type {any} what was asked last, as resolve takes it */
     this.question = null;
+    /** @type {string | undefined} the exam whose studies alone are shown and asked for */
+    this.exam = undefined;
     this.number = 0;
     this.answered = 0; // the number of the question that is answered
     this.asking = new AbortController();
@@ -64,18 +67,18 @@ export class PageModel extends SharedView {
   // Opening
 
   /** @param {import('../address.js').Address} address */
-  async open({ patient, study, point, layout }) {
+  async open({ patient, study, point, layout, exam }) {
     this.leave();
     this.foresight.forget();
     this.number += 1; // no answer to an older question counts
     this.life = new AbortController();
     const { signal } = this.life;
     Object.assign(this, { patient: null, tiles: [], asked: null, active: null, question: null, message: null, mmPerPixel: null,
-      dragged: null, pageIndex: 0 });
+      dragged: null, pageIndex: 0, exam });
     this.compare.opened(layout);
     this.changed();
     try {
-      const answer = point && await this.patiently(() => this.api.resolve(point, { signal }));
+      const answer = point && await this.patiently(() => this.api.resolve(this.limited(point), { signal }));
       const shown = study && !answer && await this.patiently(() => this.api.study(study, { signal }));
       const id = answer?.point.patientId ?? shown?.patientId ?? patient;
       await this.loadPatient(id, signal);
@@ -95,6 +98,11 @@ export class PageModel extends SharedView {
     }
   }
 
+  /** @param {any} question as resolve takes it */
+  limited(question) {
+    return this.exam ? { ...question, exams: [this.exam] } : question;
+  }
+
   /** @template T @param {() => Promise<T>} attempt */
   patiently(attempt, signal = this.life.signal) {
     return persistently(attempt, signal, (problem) => this.say(questionMessage(problem)));
@@ -103,8 +111,10 @@ export class PageModel extends SharedView {
   /** @param {string} id @param {AbortSignal} signal */
   async loadPatient(id, signal) {
     const patient = await this.patiently(() => this.api.patient(id, { signal }), signal);
+    const limit = await this.patiently(() => studiesOfExam(this.api, this.exam, signal), signal);
     const known = new Map(this.tiles.map((tile) => [tile.uid, tile]));
-    this.tiles = patient.studies.map((/** @type {any} */ study) => {
+    const studies = patient.studies.filter((/** @type {any} */ study) => limit === null || limit.has(study.studyInstanceUid));
+    this.tiles = studies.map((/** @type {any} */ study) => {
       const tile = known.get(study.studyInstanceUid) ?? new TileModel(this, study);
       tile.study = study;
       return tile;
@@ -189,7 +199,7 @@ export class PageModel extends SharedView {
     const { number } = this;
     const slow = setTimeout(() => number === this.number && this.say({ key: 'page.slow' }), SLOW_MS);
     try {
-      const answer = await this.patiently(() => this.api.resolve(question, { signal }), signal);
+      const answer = await this.patiently(() => this.api.resolve(this.limited(question), { signal }), signal);
       if (number !== this.number) {
         return;
       }

@@ -7,6 +7,7 @@ import { word } from '../../shared/words.js';
 import { writeAddress } from '../address.js';
 import { Bar } from '../bar.js';
 import { Film } from '../compare/film.js';
+import { ExamFilter } from '../exams/exam_filter.js';
 import { readableName } from '../find/person_name.js';
 import { actionOf, areLettersOn } from '../keyboard.js';
 import { Lazy } from '../panel/lazy.js';
@@ -41,6 +42,7 @@ export function View({ address, go, api }) {
     const { patient, study } = shown.current;
     const next = {
       ...(point ? opener.addressOf(point) : { patient, study }), layout: page.compare.kept.text(), ...reviewed.current,
+      exam: page.exam,
     };
     own.current = writeAddress(next);
     go(next, { replace: true });
@@ -75,6 +77,7 @@ export function View({ address, go, api }) {
   return html`<${Bar} address=${address} go=${go} patient=${patient?.orthancPatientId}>
       ${patient !== null && html`<h1 class="patient">${nameOf(patient)} <span class="quiet">${patient.patientId}</span></h1>`}
       ${patient?.identityConflict && html`<p class="warning">${word('page.identityConflict')}</p>`}
+      <${ExamFilter} exam=${page.exam} onAll=${() => go({ ...address, patient: patient?.orthancPatientId, exam: undefined })} />
       <${Paging} page=${page} />
       ${patient !== null && html`<a class="button" href=${writeAddress({ view: 'review', patient: patient.orthancPatientId })}>${word('review.button')}</a>`}
       ${page.tiles.length > 0 && html`<button aria-expanded=${areValuesOpen} onClick=${() => openValues(!areValuesOpen)}>${word('values.button')}</button>

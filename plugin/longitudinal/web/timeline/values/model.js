@@ -117,7 +117,7 @@ export class ValuesModel extends Observable {
 
   /** @param {any} question @param {string} [modality] */
   bodyOf(question, modality) {
-    return { ...question, radiusMm: this.radius, ...(modality === undefined ? {} : { modalities: [modality] }) };
+    return { ...this.page.limited(question), radiusMm: this.radius, ...(modality === undefined ? {} : { modalities: [modality] }) };
   }
 
   /** The table of every modality. @returns {Promise<string>} */

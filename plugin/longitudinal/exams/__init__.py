@@ -1,0 +1,1 @@
+"""Exams: records of another system, and the images in the archive that belong to them."""

@@ -1,0 +1,56 @@
+"""Headers that break the standard, and those that do not."""
+
+import struct
+
+import pytest
+
+from longitudinal.dicom.conformance import MOST_WARNINGS, header_faults
+from tests.builders import as_file, classic
+from tests.data import dicom_files
+
+
+def faults(file: bytes) -> list[tuple[str, str]]:
+    return [(one.fault, one.keyword) for one in header_faults(file)]
+
+
+def test_what_is_missing_or_empty() -> None:
+    ds = classic()
+    del ds.Modality
+    ds.ImageOrientationPatient = None
+    found = faults(as_file(ds))
+    assert ("missing", "Modality") in found
+    assert ("empty", "ImageOrientationPatient") in found
+
+
+@pytest.mark.parametrize("uid", ["1.2.03", "1.2.", "abc", "1." + "2" * 64, "1..2"])
+def test_uids_that_are_none(uid: str) -> None:
+    file = as_file(classic(FrameOfReferenceUID="1.2.34567"))
+    # written past pydicom, which warns about it: same even length
+    ds = classic()
+    ds.FrameOfReferenceUID = uid
+    assert file != as_file(ds)
+    assert ("badUid", "FrameOfReferenceUID") in faults(as_file(ds))
+
+
+def test_a_wrong_vr() -> None:
+    file = as_file(classic(PatientSex="F"))
+    at = file.index(struct.pack("<HH", 0x0010, 0x0040) + b"CS")
+    wrong = file[: at + 4] + b"DA" + file[at + 6 :]
+    assert ("wrongVr", "PatientSex") in faults(wrong)
+
+
+def test_a_value_that_is_none_of_its_vr() -> None:
+    file = as_file(classic(StudyDate="20240101"))
+    assert ("badValue", "StudyDate") in faults(file.replace(b"20240101", b"01.01.24"))
+
+
+def test_each_is_one_warning_and_there_are_not_endless_ones() -> None:
+    assert len(header_faults(b"\0" * 128 + b"DICM")) <= MOST_WARNINGS
+    assert len(header_faults(b"nothing of the kind")) <= MOST_WARNINGS
+
+
+def test_real_images_have_no_faults_that_stop_anyone() -> None:
+    """What is warned of real scans is what a validator says too: no wrong VR, no bad UID."""
+    for path in dicom_files("openms_dicom/patient01")[:5]:
+        kinds = {fault for fault, _ in faults(path.read_bytes())}
+        assert kinds <= {"missing", "empty"}
