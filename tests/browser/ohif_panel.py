@@ -59,6 +59,13 @@ async () => {{
   return {{ number, point: answer && [answer.point.x, answer.point.y, answer.point.z] }};
 }}
 """
+_ANSWERED = f"""
+async () => {{
+  {_SESSION}
+  const {{ matches }} = session.question.answer;
+  return Object.fromEntries(matches.map((match) => [match.studyInstanceUid, [match.x, match.y, match.z]]));
+}}
+"""
 _SHOW = f"async () => {{ {_SESSION} session.services.panelService.activatePanel(session.panelId, true); }}"
 _THIRD = f"""
 async (study) => {{
@@ -218,6 +225,10 @@ class OhifPanel:
             self.page.wait_for_timeout(_STILL_MS)
         raise AssertionError(f"no mark in study {study}: {self.root.inner_text()}")
 
+    def covered(self) -> Locator:
+        """The picture of another study that blinking, or holding, lays over a viewport."""
+        return self.page.locator("canvas.longitudinal-blink")
+
     def wheel(self, pane: Pane, steps: int) -> None:
         self.page.mouse.move(pane.x + pane.width / 2, pane.y + pane.height / 2)
         for _ in range(abs(steps)):
@@ -248,6 +259,10 @@ class OhifPanel:
     def answered_point(self) -> NDArray[np.float64]:
         """The point that the last answer is about, LPS mm."""
         return np.array(self.page.evaluate(_ANSWER)["point"])
+
+    def answered(self) -> dict[str, NDArray[np.float64]]:
+        """The place in each study of the last answer, LPS mm of that study's frame."""
+        return {study: np.array(point) for study, point in self.page.evaluate(_ANSWERED).items()}
 
     def wait_number(self, number: int) -> None:
         """Wait until so many questions were asked, and the last one is answered."""
