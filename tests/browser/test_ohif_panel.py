@@ -34,6 +34,11 @@ CONFIGURATION = {"HttpCompressionEnabled": False, "Longitudinal": SETTINGS}
 MARK_MM = 1.0
 """A click is on a whole CSS pixel (0.2 mm), the landmarks leave 0.1 mm."""
 FLOAT32_MM = 0.1
+OHIFS_OWN = (
+    "`DialogContent` requires a `DialogTitle`",
+    "Unable to preventDefault inside passive event listener",
+)
+"""Errors that OHIF logs without the extension too: a menu opens; the wheel is turned over an inactive viewport."""
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
@@ -149,6 +154,11 @@ def test_a_click_is_found_shown_and_followed_in_the_other_study(panel: OhifPanel
     assert panel.pane(UNALIGNED).index == before
     assert "Not aligned" in panel.pane(UNALIGNED).note
     assert not panel.viewer.failed
+    assert not errors_of_ours(panel)
+
+
+def errors_of_ours(panel: OhifPanel) -> list[str]:
+    return [error for error in panel.viewer.errors if not error.startswith(OHIFS_OWN)]
 
 
 def test_the_menu_the_tool_and_an_inactive_viewport_ask_too(panel: OhifPanel, head: Head) -> None:
@@ -185,6 +195,7 @@ def test_the_menu_the_tool_and_an_inactive_viewport_ask_too(panel: OhifPanel, he
     panel.page.mouse.up(button="right")
     panel.page.wait_for_timeout(300)
     assert panel.page.get_by_text("Find this place in the other studies").count() == 0
+    assert not errors_of_ours(panel)
 
 
 def test_blink_stops_and_hold_goes_on_where_less_motion_is_wanted(panel: OhifPanel, head: Head) -> None:
