@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pydicom
 from numpy.typing import NDArray
 from playwright.sync_api import Locator, Page, expect
 
@@ -141,6 +142,14 @@ def plane_distance(plane: dict[str, Any], point: NDArray[np.float64]) -> float:
     """mm from a plane to a point, along its normal."""
     along, down = np.array(plane["orientation"][:3]), np.array(plane["orientation"][3:])
     return float((point - np.array(plane["position"])) @ np.cross(along, down))
+
+
+def lps_of(ds: pydicom.Dataset, row: float, column: float) -> NDArray[np.float64]:
+    """The point of a pixel, LPS mm (PS3.3 C.7.6.2.1.1)."""
+    along, down = np.array(ds.ImageOrientationPatient[:3]), np.array(ds.ImageOrientationPatient[3:])
+    spacing = [float(value) for value in ds.PixelSpacing]
+    corner = np.array([float(value) for value in ds.ImagePositionPatient])
+    return np.asarray(corner + column * spacing[1] * along + row * spacing[0] * down)
 
 
 def _is_same(one: Pane, other: Pane) -> bool:

@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, expect
 
-from tests.browser.ohif_panel import WITHIN_MS, OhifPanel, Pane, plane_distance
+from tests.browser.ohif_panel import WITHIN_MS, OhifPanel, Pane, lps_of, plane_distance
 from tests.browser.timeline import Timeline
 from tests.browser.viewer import Viewer
 from tests.builders import as_file
@@ -293,14 +293,6 @@ def test_a_place_that_is_kept_here_is_the_same_in_the_timeline(
             words = "on the slice" if abs(off_mm) < 0.05 else f"{abs(off_mm):.1f} mm"
             expect(tile.locator).to_contain_text(words)
         assert not viewer.errors
-
-
-def lps_of(ds: pydicom.Dataset, row: float, column: float) -> NDArray[np.float64]:
-    """The point of a pixel, LPS mm (PS3.3 C.7.6.2.1.1)."""
-    along, down = np.array(ds.ImageOrientationPatient[:3]), np.array(ds.ImageOrientationPatient[3:])
-    spacing = [float(value) for value in ds.PixelSpacing]
-    corner = np.array([float(value) for value in ds.ImagePositionPatient])
-    return np.asarray(corner + column * spacing[1] * along + row * spacing[0] * down)
 
 
 def test_behind_nginx_under_a_prefix_with_a_login_and_nothing_aligned(
