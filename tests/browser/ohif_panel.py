@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pydicom
 from numpy.typing import NDArray
 from playwright.sync_api import Locator, Page, expect
 
@@ -57,6 +58,13 @@ async () => {{
   {_SESSION}
   const {{ answer, number }} = session.question;
   return {{ number, point: answer && [answer.point.x, answer.point.y, answer.point.z] }};
+}}
+"""
+_ANSWERED = f"""
+async () => {{
+  {_SESSION}
+  const {{ matches }} = session.question.answer;
+  return Object.fromEntries(matches.map((match) => [match.studyInstanceUid, [match.x, match.y, match.z]]));
 }}
 """
 _SHOW = f"async () => {{ {_SESSION} session.services.panelService.activatePanel(session.panelId, true); }}"
@@ -134,6 +142,14 @@ def plane_distance(plane: dict[str, Any], point: NDArray[np.float64]) -> float:
     """mm from a plane to a point, along its normal."""
     along, down = np.array(plane["orientation"][:3]), np.array(plane["orientation"][3:])
     return float((point - np.array(plane["position"])) @ np.cross(along, down))
+
+
+def lps_of(ds: pydicom.Dataset, row: float, column: float) -> NDArray[np.float64]:
+    """The point of a pixel, LPS mm (PS3.3 C.7.6.2.1.1)."""
+    along, down = np.array(ds.ImageOrientationPatient[:3]), np.array(ds.ImageOrientationPatient[3:])
+    spacing = [float(value) for value in ds.PixelSpacing]
+    corner = np.array([float(value) for value in ds.ImagePositionPatient])
+    return np.asarray(corner + column * spacing[1] * along + row * spacing[0] * down)
 
 
 def _is_same(one: Pane, other: Pane) -> bool:
@@ -218,6 +234,10 @@ class OhifPanel:
             self.page.wait_for_timeout(_STILL_MS)
         raise AssertionError(f"no mark in study {study}: {self.root.inner_text()}")
 
+    def covered(self) -> Locator:
+        """The picture of another study that blinking, or holding, lays over a viewport."""
+        return self.page.locator("canvas.longitudinal-blink")
+
     def wheel(self, pane: Pane, steps: int) -> None:
         self.page.mouse.move(pane.x + pane.width / 2, pane.y + pane.height / 2)
         for _ in range(abs(steps)):
@@ -248,6 +268,10 @@ class OhifPanel:
     def answered_point(self) -> NDArray[np.float64]:
         """The point that the last answer is about, LPS mm."""
         return np.array(self.page.evaluate(_ANSWER)["point"])
+
+    def answered(self) -> dict[str, NDArray[np.float64]]:
+        """The place in each study of the last answer, LPS mm of that study's frame."""
+        return {study: np.array(point) for study, point in self.page.evaluate(_ANSWERED).items()}
 
     def wait_number(self, number: int) -> None:
         """Wait until so many questions were asked, and the last one is answered."""

@@ -5,6 +5,8 @@ LONGITUDINAL_OHIF=3.12.10 tests it in another version, which `scripts/ohif.py 3.
 
 import copy
 import os
+import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,10 +17,12 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, expect
 
-from tests.browser.ohif_panel import WITHIN_MS, OhifPanel, Pane, plane_distance
+from tests.browser.ohif_panel import WITHIN_MS, OhifPanel, Pane, lps_of, plane_distance
+from tests.browser.timeline import Timeline
 from tests.browser.viewer import Viewer
 from tests.builders import as_file
 from tests.data import ROOT, data, dicom_files
+from tests.orthanc import processes
 from tests.orthanc.nginx import Nginx, recipes
 from tests.orthanc.server import OrthancServer, free_ports
 
@@ -30,6 +34,11 @@ CONFIGURATION = {"HttpCompressionEnabled": False, "Longitudinal": SETTINGS}
 MARK_MM = 1.0
 """A click is on a whole CSS pixel (0.2 mm), the landmarks leave 0.1 mm."""
 FLOAT32_MM = 0.1
+OHIFS_OWN = (
+    "`DialogContent` requires a `DialogTitle`",
+    "Unable to preventDefault inside passive event listener",
+)
+"""Errors that OHIF logs without the extension too: a menu opens; the wheel is turned over an inactive viewport."""
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
@@ -41,6 +50,7 @@ class Head:
         server.store_rest([*dicom_files(OPENMS), *(as_file(each) for each in _unaligned(read))])
         dates = sorted({(each.StudyDate, each.StudyInstanceUID, each.FrameOfReferenceUID) for each in read})
         (_, self.first, frame), (_, self.second, other) = dates
+        self.images = {each.SOPInstanceUID: each for each in read}
         self.patient = str(read[0].PatientID)
         file = data(OPENMS) / "truth_points_study1_to_study2_LPSmm.csv"
         self.points = np.loadtxt(file, delimiter=",", skiprows=1)[:, :6]
@@ -144,6 +154,11 @@ def test_a_click_is_found_shown_and_followed_in_the_other_study(panel: OhifPanel
     assert panel.pane(UNALIGNED).index == before
     assert "Not aligned" in panel.pane(UNALIGNED).note
     assert not panel.viewer.failed
+    assert not errors_of_ours(panel)
+
+
+def errors_of_ours(panel: OhifPanel) -> list[str]:
+    return [error for error in panel.viewer.errors if not error.startswith(OHIFS_OWN)]
 
 
 def test_the_menu_the_tool_and_an_inactive_viewport_ask_too(panel: OhifPanel, head: Head) -> None:
@@ -180,6 +195,38 @@ def test_the_menu_the_tool_and_an_inactive_viewport_ask_too(panel: OhifPanel, he
     panel.page.mouse.up(button="right")
     panel.page.wait_for_timeout(300)
     assert panel.page.get_by_text("Find this place in the other studies").count() == 0
+    assert not errors_of_ours(panel)
+
+
+def test_blink_stops_and_hold_goes_on_where_less_motion_is_wanted(panel: OhifPanel, head: Head) -> None:
+    panel.open(head.first)
+    panel.ask(panel.panes()[0], head.pair(150)[0])
+    panel.open_study(head.second)
+    blink = panel.root.get_by_role("button", name="Blink")
+    blink.click()
+    for count in (1, 0, 1):
+        expect(panel.covered()).to_have_count(count)
+
+    panel.page.emulate_media(reduced_motion="reduce")
+    expect(blink).to_be_disabled()
+    expect(blink).to_have_attribute("title", re.compile("less motion"))
+    assert covers_seen(panel) == {0}
+    panel.root.get_by_role("button", name="Hold").hover()
+    panel.page.mouse.down()
+    expect(panel.covered()).to_have_count(1)
+    assert covers_seen(panel) == {1}
+    panel.page.mouse.up()
+    expect(panel.covered()).to_have_count(0)
+    assert not panel.viewer.errors
+
+
+def covers_seen(panel: OhifPanel) -> set[int]:
+    """How many covers there were, over more than two turns of blinking."""
+    seen = set()
+    for _ in range(20):
+        seen.add(panel.covered().count())
+        panel.page.wait_for_timeout(100)
+    return seen
 
 
 def test_a_place_is_kept_and_opened_again(
@@ -214,6 +261,37 @@ def test_a_place_is_kept_and_opened_again(
         pane = again.wait_mark(head.first)
         assert pane.mark is not None
         assert pane.mark.world == pytest.approx(clicked, abs=FLOAT32_MM)
+        assert not viewer.errors
+
+
+def test_a_place_that_is_kept_here_is_the_same_in_the_timeline(
+    panel: OhifPanel, head: Head, browser: Browser, server: OrthancServer
+) -> None:
+    panel.open(head.first)
+    panel.ask(panel.panes()[0], head.pair(120)[0])
+    panel.root.get_by_label("Name of the place").fill("seen in both")
+    panel.root.get_by_role("button", name="Keep", exact=True).click()
+    expect(panel.root.locator(".place", has_text="seen in both")).to_be_visible(timeout=WITHIN_MS)
+    places = server.session.get("/imaging/places", params={"patientId": head.patient}).json()["places"]
+    (kept,) = (place["id"] for place in places if place["name"] == "seen in both")
+    answered = panel.answered()
+
+    with Viewer(browser, server.url, (server.user, server.password)) as viewer:
+        timeline = Timeline(viewer, server)
+        timeline.open(place=kept)
+        for study in (head.first, head.second):
+            tile = timeline.tile(study)
+            painted = tile.wait_painted()
+            expect(tile.locator.locator("g.place")).to_be_visible()
+            ds = head.images[painted.sop_instance_uid]
+            point = answered[study]
+            plane = {"orientation": ds.ImageOrientationPatient, "position": ds.ImagePositionPatient}
+            off_mm = plane_distance(plane, point)
+            shown = lps_of(ds, *tile.crosshair())
+            normal = np.cross(ds.ImageOrientationPatient[:3], ds.ImageOrientationPatient[3:])
+            assert shown + off_mm * normal == pytest.approx(point, abs=0.1 / np.sqrt(3))
+            words = "on the slice" if abs(off_mm) < 0.05 else f"{abs(off_mm):.1f} mm"
+            expect(tile.locator).to_contain_text(words)
         assert not viewer.errors
 
 
@@ -254,6 +332,34 @@ def test_work_that_was_begun_elsewhere_is_shown_and_can_be_stopped(
     row.get_by_role("button", name="Stop").click(timeout=WITHIN_MS)
     expect(row).to_contain_text("Stopped.", timeout=WITHIN_MS)
     assert server.session.get(f"/imaging/jobs/{job['id']}").json()["state"] == "cancelled"
+
+
+def test_without_a_worker_the_study_says_so_and_the_rest_goes_on(
+    panel: OhifPanel, server: OrthancServer, head: Head
+) -> None:
+    panel.open(head.first)
+    panel.ask(panel.panes()[0], head.points[150, :3])
+    row = panel.row(UNALIGNED)
+    row.get_by_role("button", name=re.compile("^Align")).click()
+    expect(row.locator("progress")).to_be_visible()
+    killed: set[int] = set()
+    end = time.monotonic() + 90
+    while row.locator("progress").count() and time.monotonic() < end:
+        worker = processes.worker_of(server.pid)
+        if worker is not None and worker not in killed:
+            processes.kill(worker)
+            killed.add(worker)
+        panel.page.wait_for_timeout(50)
+    assert killed
+    expect(row).to_contain_text("The alignment of this study failed")
+    expect(row).to_contain_text("the worker was killed")
+    expect(row.get_by_role("button", name="Align again")).to_be_enabled()
+
+    source, truth = head.pair(100)
+    panel.ask(panel.pane(head.first), source)
+    assert miss_mm(panel.open_study(head.second), truth) < MARK_MM
+    assert not panel.viewer.errors
+    assert not panel.viewer.failed
 
 
 def test_structures_without_their_images_are_named(panel: OhifPanel, server: OrthancServer) -> None:

@@ -11,6 +11,7 @@ import { pixelsPerMm } from './marks.js';
 
 /** 1.25 full turns a second. Faster than three can cause seizures (WCAG 2.3.1). */
 export const FLIP_MS = 400;
+const CALM = '(prefers-reduced-motion: reduce)';
 
 export class Blink extends Observable {
   /** @param {import('./session.js').Session} session */
@@ -24,11 +25,13 @@ export class Blink extends Observable {
     /** @type {HTMLCanvasElement | null} */
     this.cover = null;
     session.life.addEventListener('abort', () => this.stop(), { once: true });
+    // the wish can come while it blinks, and the switch has to follow it
+    matchMedia(CALM).addEventListener('change', () => (this.isCalm && this.isOn ? this.stop() : this.changed()), { signal: session.life });
   }
 
   /** Whether the person, or their system, asked for less motion. */
   get isCalm() {
-    return matchMedia('(prefers-reduced-motion: reduce)').matches;
+    return matchMedia(CALM).matches;
   }
 
   /** The active viewport, and the next one that shows the place in another series. */

@@ -85,7 +85,7 @@ export class Session {
     this.question.changed();
   }
 
-  /** The studies of the panel, as what watches the timeline's tiles takes them. @returns {any} */
+  /** The studies of the panel, as what watches the timeline's tiles takes them. @returns {import('../../web/timeline/point/watch.js').Watched} */
   watched() {
     const { question, api, marks } = this;
     const tileOf = (/** @type {import('./question.js').Row} */ row) => ({
@@ -93,11 +93,13 @@ export class Session {
       withdraw: () => {
         question.withdraw(row);
         marks.marks = marks.marks.filter(({ study }) => study !== row.study);
+        this.follow.maps.forget();
+        this.blink.stop();
         this.redraw();
       },
     });
     return {
-      api, get tiles() { return question.rows.map(tileOf); },
+      api, compare: null, get tiles() { return question.rows.map(tileOf); },
       say: (/** @type {any} */ { key, values }) => this.notify(word(key, values)),
     };
   }

@@ -6,7 +6,17 @@ import { pause } from '../../shared/retry.js';
 
 const LOOK_MS = 5000;
 
-/** @param {import('./page_model.js').PageModel} page @param {AbortSignal} signal */
+/**
+ * What is watched: the timeline page, or OHIF's panel.
+ *
+ * @typedef {object} Watched
+ * @property {Pick<import('../../shared/api.js').Api, 'ask'>} api
+ * @property {readonly {match: any, isVisible: boolean, isWithdrawn: boolean, withdraw: () => void}[]} tiles
+ * @property {{maps: {paths: ReadonlySet<string>}, withdraw: () => void} | null} compare what else came of transforms, if anything can
+ * @property {(message: {key: string, values?: any}) => void} say
+ */
+
+/** @param {Watched} page @param {AbortSignal} signal */
 export async function watchTransforms(page, signal) {
   try {
     for (;;) {
@@ -22,11 +32,12 @@ export async function watchTransforms(page, signal) {
   }
 }
 
-/** @param {import('./page_model.js').PageModel} page @param {AbortSignal} signal */
+/** @param {Watched} page @param {AbortSignal} signal */
 export async function lookOnce(page, signal) {
   const shown = page.tiles.filter((tile) => tile.isVisible && tile.match !== null && !tile.isWithdrawn);
   const { compare } = page;
-  const ids = new Set([...shown.flatMap((tile) => tile.match.path), ...compare.maps.paths]);
+  const paths = compare?.maps.paths ?? new Set();
+  const ids = new Set([...shown.flatMap((tile) => tile.match.path), ...paths]);
   const gone = new Set();
   for (const id of ids) {
     try {
@@ -43,8 +54,8 @@ export async function lookOnce(page, signal) {
       } // anything else may pass: what is not known is not said
     }
   }
-  if ([...compare.maps.paths].some((id) => gone.has(id))) {
-    compare.withdraw();
+  if ([...paths].some((id) => gone.has(id))) {
+    compare?.withdraw();
   }
   for (const tile of shown) {
     if (tile.match?.path.some((/** @type {string} */ id) => gone.has(id))) {
