@@ -120,6 +120,9 @@ def main() -> None:
     environment = os.environ | {name: str(port) for name, port in ports.items()}
     environment["ORTHANC_USERS"] = json.dumps({USER: secret})
     environment["LONGITUDINAL_HOME"] = str(ROOT)
+    # the plugin would take a relative folder from where it was started, Orthanc takes it from its configuration's
+    environment.setdefault("ORTHANC_STORAGE", str(ROOT / "var" / "storage"))
+    environment.setdefault("ORTHANC_INDEX", str(ROOT / "var" / "index"))
     # without it every C-STORE waits for Nagle's algorithm, 40 ms an image
     environment["TCP_NODELAY"] = "1"
     os.chdir(ROOT)

@@ -208,7 +208,7 @@ def test_what_failed_says_why(find: Find, evil: dict[str, Any]) -> None:
         patient["studies"][1].update(indexed=False)
         route.fulfill(response=response, json=patient)
 
-    find.page.route(re.compile(r"/imaging/patients/[^?]+$"), answer)
+    find.page.route(re.compile(r"/imaging/patients/[^?/]+$"), answer)
     find.open_patient(evil["ParentPatient"])
     expect(find.card(3)).to_contain_text("Alignment failed")
     expect(find.card(3).locator(".why")).to_have_text(f"there and back differ by 14.2 mm {IMAGE}")

@@ -41,6 +41,7 @@ class Repair:
         """Read a structured report that was stored a moment ago, in the same way."""
         for _ in range(_ROUNDS):
             if read_report(self._readers.connection(), orthanc_id):
+                self._ingest.settle()  # what is committed is known to the patients in memory a moment later
                 return
             done = self._ingest.index(orthanc_id)
             if done is None:
@@ -56,6 +57,7 @@ class Repair:
         self._annotations.refresh(orthanc_id).result()
         for _ in range(_ROUNDS):
             if has_transforms(self._readers.connection(), orthanc_id):
+                self._ingest.settle()
                 return
             done = self._ingest.index(orthanc_id)  # no callback announced it
             if done is None:

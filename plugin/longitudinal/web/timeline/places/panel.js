@@ -29,19 +29,20 @@ export function PlacesButton({ page, place, go }) {
     return () => removeEventListener('keydown', pressed);
   }, []);
   return html`<button type="button" aria-expanded=${isOpen} onClick=${() => setOpen(!isOpen)}>${word('places.button')}</button>
-    ${isOpen && html`<${Panel} page=${page} place=${place} go=${go} keeping=${keeping} onClose=${() => setOpen(false)} />`}`;
+    ${isOpen && html`<${Panel} page=${page} patient=${page.patient} place=${place} go=${go} keeping=${keeping} onClose=${() => setOpen(false)} />`}`;
 }
 
 /**
  * @param {object} props
  * @param {import('../point/page_model.js').PageModel} props.page
+ * @param {any} props.patient of the drawing: the page's is null while another question opens
  * @param {string | undefined} props.place
  * @param {import('../app.js').ViewProps['go']} props.go
  * @param {number} props.keeping
  * @param {() => void} props.onClose
  */
-function Panel({ page, place, go, keeping, onClose }) {
-  const { api, patient } = page;
+function Panel({ page, patient, place, go, keeping, onClose }) {
+  const { api } = page;
   const [version, setVersion] = useState(0);
   const changed = () => setVersion((before) => before + 1);
   const [known, problem] = usePlaces(api, patient.orthancPatientId, version);
