@@ -7,7 +7,7 @@ from tests.orthanc.conftest import StartOrthanc
 def test_answers_are_the_same_where_orthanc_compresses_what_it_stores(start_orthanc: StartOrthanc) -> None:
     files = dicom_files("openms_dicom/patient01")[:12]
     answers = []
-    for more in ({}, {"StorageCompression": True, "IngestTranscoding": "1.2.840.10008.1.2.4.70"}):
+    for more in ({}, {"StorageCompression": True}):
         server = start_orthanc(configuration={**more, "Longitudinal": {"AlignOnArrival": False}})
         stored = server.store_rest(files)
         server.wait_indexed(lambda health: health["instances"] == len(files), 20)
