@@ -69,7 +69,8 @@ def place(ohif_server: OrthancServer) -> Iterator[dict[str, Any]]:
     click = {"sopInstanceUid": images[0], "row": 150.25, "column": 130.75}
     kept = ohif_server.session.post("/imaging/places", json={"name": "Cornerstone lesion", **click})
     assert kept.status_code == 201, kept.text
-    ohif_server.session.post(f"/imaging/places/{kept.json()['id']}/studies", json={}).raise_for_status()
+    second = {"studyInstanceUids": [studies[1]]}  # other tests store more of the patient's studies here
+    ohif_server.session.post(f"/imaging/places/{kept.json()['id']}/studies", json=second).raise_for_status()
     yield ohif_server.session.get(f"/imaging/places/{kept.json()['id']}").json()
     ohif_server.session.delete(f"/imaging/places/{kept.json()['id']}").raise_for_status()
 

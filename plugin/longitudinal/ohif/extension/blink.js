@@ -26,12 +26,12 @@ export class Blink extends Observable {
     this.cover = null;
     session.life.addEventListener('abort', () => this.stop(), { once: true });
     // the wish can come while it blinks, and the switch has to follow it
-    matchMedia(CALM).addEventListener('change', () => (this.isCalm && this.isOn ? this.stop() : this.changed()), { signal: session.life });
+    globalThis.matchMedia?.(CALM).addEventListener('change', () => (this.isCalm && this.isOn ? this.stop() : this.changed()), { signal: session.life });
   }
 
   /** Whether the person, or their system, asked for less motion. */
   get isCalm() {
-    return matchMedia(CALM).matches;
+    return globalThis.matchMedia?.(CALM).matches === true;
   }
 
   /** The active viewport, and the next one that shows the place in another series. */
