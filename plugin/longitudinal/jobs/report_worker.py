@@ -5,10 +5,10 @@ stays out of Orthanc's interpreter. It ends after two idle minutes.
 """
 
 import os
-import select
-import sys
 import warnings
+from collections.abc import Callable
 from io import BytesIO
+from typing import BinaryIO
 
 import msgspec
 import pydicom
@@ -23,11 +23,10 @@ from longitudinal.jobs.messages import (
     WriteTask,
     Written,
 )
-from longitudinal.jobs.worker_start import settle_in
+from longitudinal.jobs.worker_start import do_tasks, settle_in
 
 # A person waits for it, so it does not stand back behind everybody as registration does.
 _PRIORITY = 0
-_IDLE_SECONDS = 120.0
 
 
 def main() -> None:
@@ -37,15 +36,15 @@ def main() -> None:
         os.environ.pop(unused, None)
     # highdicom warns of what is allowed: a name without a comma, say
     warnings.simplefilter("ignore")
-    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as output:
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
-        tasks = sys.stdin.buffer
-        while select.select([tasks], [], [], _IDLE_SECONDS)[0]:
-            line = tasks.readline()
-            if not line:
-                return
+
+    def begin(output: BinaryIO) -> Callable[[bytes], None]:
+        def do(line: bytes) -> None:
             output.write(msgspec.json.encode(answer_to(line)) + b"\n")
             output.flush()
+
+        return do
+
+    do_tasks(begin)
 
 
 def answer_to(line: bytes) -> WorkerAnswer:

@@ -1,8 +1,6 @@
 """How every worker process lives: it stays out of Orthanc's way, does tasks while there are some, and ends with Orthanc."""
 
 import os
-import select
-import sys
 import time
 from collections.abc import Callable
 from typing import BinaryIO
@@ -17,10 +15,8 @@ from longitudinal.jobs.messages import (
     WorkerAnswer,
 )
 from longitudinal.jobs.pixels import PixelSource
-from longitudinal.jobs.worker_start import LOWEST_PRIORITY, settle_in
+from longitudinal.jobs.worker_start import LOWEST_PRIORITY, do_tasks, settle_in
 
-# After so long without a task it ends and gives its memory back; the next task starts another.
-_IDLE_SECONDS = 120.0
 _SAY_SECONDS = 0.2
 
 
@@ -79,13 +75,10 @@ def live(
     """
     memory = settle_in(LOWEST_PRIORITY)
     url, token = os.environ.pop(URL_VARIABLE), os.environ.pop(TOKEN_VARIABLE)
-    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as output:
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what native code prints is no answer
+
+    def begin(output: BinaryIO) -> Callable[[bytes], None]:
         voice = Voice(output, longest)
         answer = prepare(voice, PixelSource(url, token, voice.again), memory)
-        tasks = sys.stdin.buffer
-        while select.select([tasks], [], [], _IDLE_SECONDS)[0]:
-            line = tasks.readline()
-            if not line:
-                return
-            voice.say(answer(line))
+        return lambda line: voice.say(answer(line))
+
+    do_tasks(begin)

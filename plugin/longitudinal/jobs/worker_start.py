@@ -1,14 +1,19 @@
-"""The first thing that a process beside Orthanc does: it ends with Orthanc, and takes no more than it may."""
+"""How every process beside Orthanc begins and lives: it ends with Orthanc, takes no more than it may, and does tasks."""
 
 import ctypes
 import os
 import resource
+import select
 import signal
-from typing import Final
+import sys
+from collections.abc import Callable
+from typing import BinaryIO, Final
 
 from longitudinal.jobs.messages import MEMORY_VARIABLE, PARENT_VARIABLE
 
 LOWEST_PRIORITY: Final = 19
+# After so long without a task it ends and gives its memory back; the next task starts another.
+_IDLE_SECONDS = 120.0
 # Linux, sys/prctl.h: the signal this process gets when the thread that started it ends.
 _PR_SET_PDEATHSIG = 1
 _MIB = 1024 * 1024
@@ -25,3 +30,22 @@ def settle_in(priority: int) -> int:
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     return limit
+
+
+def do_tasks(prepare: Callable[[BinaryIO], Callable[[bytes], None]]) -> None:
+    """Do the tasks of standard input, a line each, until it ends or none has come for a while.
+
+    Parameters
+    ----------
+    prepare
+        Makes what does a task and writes its answers, from where they are written to.
+    """
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as output:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library or native code prints is no answer
+        do = prepare(output)
+        tasks = sys.stdin.buffer
+        while select.select([tasks], [], [], _IDLE_SECONDS)[0]:
+            line = tasks.readline()
+            if not line:
+                return
+            do(line)

@@ -4,7 +4,7 @@ import re
 from typing import get_args
 
 from longitudinal.alignment import candidate
-from longitudinal.jobs import pulse, worker, worker_life
+from longitudinal.jobs import pulse, worker, worker_start
 from longitudinal.jobs.messages import LONGEST_SECONDS
 from longitudinal.jobs.supervisor import MAX_ATTEMPTS
 from longitudinal.patients.standing import AlignmentState, Standing
@@ -25,7 +25,7 @@ def test_numbers() -> None:
         volume.LEAST_EXTENT_MM,
     )
     assert f"{MAX_ATTEMPTS} times at most" in TEXT
-    assert (worker_life._IDLE_SECONDS, "after two idle minutes" in TEXT) == (120, True)
+    assert (worker_start._IDLE_SECONDS, "after two idle minutes" in TEXT) == (120, True)
     assert (pulse.SILENT_SECONDS, "sign of life for 120 s" in TEXT) == (120, True)
     affine, deform, check = (worker._LONGEST[stage] for stage in (Stage.AFFINE, Stage.DEFORM, Stage.CHECK))
     declared = (
