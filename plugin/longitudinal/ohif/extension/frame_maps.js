@@ -2,6 +2,7 @@
 /** Points of one frame of reference in another, by the server's transforms; what is linear is asked for once. */
 
 import { Problem } from '../../web/shared/api.js';
+import { affineOf, applied } from '../../web/shared/geometry.js';
 
 /** A transform may be rejected or deleted at any time: what is known of it holds for so long. */
 const HOLDS_MS = 5000;
@@ -11,25 +12,6 @@ const LINEAR_MM = 1e-3;
 
 /** @typedef {{point: number[]} | {reason: string}} Mapped where the point lies, or why it is not known */
 /** @typedef {{at: number, affine: number[][] | null, reason: string | null}} Known three rows of four, or null where each point is asked for */
-
-/**
- * The affine map that takes the origin and a step along each axis to these places.
- *
- * @param {readonly number[]} origin
- * @param {readonly (readonly number[])[]} places of the origin, and of `PROBE_MM` along x, y and z
- * @returns {number[][]}
- */
-export function affineOf(origin, [zero, ...steps]) {
-  return [0, 1, 2].map((row) => {
-    const turned = steps.map((step) => (step[row] - zero[row]) / PROBE_MM);
-    return [...turned, zero[row] - turned.reduce((sum, value, axis) => sum + value * origin[axis], 0)];
-  });
-}
-
-/** @param {readonly (readonly number[])[]} affine @param {readonly number[]} point @returns {number[]} */
-export function applied(affine, point) {
-  return affine.map((row) => row[0] * point[0] + row[1] * point[1] + row[2] * point[2] + row[3]);
-}
 
 export class FrameMaps {
   /** @param {import('../../web/shared/api.js').Api} api @param {AbortSignal} life */
@@ -95,7 +77,7 @@ export class FrameMaps {
     if (places.includes(null)) {
       return { at, affine: null, reason: null };
     }
-    const affine = affineOf(origin, places.slice(0, 4));
+    const affine = affineOf(origin, places.slice(0, 4), PROBE_MM);
     const said = applied(affine, probes[4]);
     const miss = Math.hypot(...said.map((value, axis) => value - places[4][axis]));
     const isLinear = answer.method !== 'deformable' && miss < LINEAR_MM;

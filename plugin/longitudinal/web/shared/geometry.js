@@ -41,6 +41,26 @@ export function distance(a, b) {
   return Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
 }
 
+/** @param {readonly (readonly number[])[]} matrix three rows of four, a fourth is passed over @param {Vector} point @returns {number[]} */
+export function applied(matrix, point) {
+  return matrix.slice(0, 3).map(([a, b, c, shift]) => a * point[0] + b * point[1] + c * point[2] + shift);
+}
+
+/**
+ * The affine map, three rows of four, that takes a point and a step along each axis to these places.
+ *
+ * @param {Vector} origin
+ * @param {readonly Vector[]} places of the origin, and of `stepMm` from it along x, y and z
+ * @param {number} stepMm
+ * @returns {number[][]}
+ */
+export function affineOf(origin, [zero, ...steps], stepMm) {
+  return [0, 1, 2].map((row) => {
+    const turned = steps.map((step) => (step[row] - zero[row]) / stepMm);
+    return [...turned, zero[row] - turned.reduce((sum, value, axis) => sum + value * origin[axis], 0)];
+  });
+}
+
 /** PS3.3 C.7.6.2.1.1. @param {Plane} plane @param {number} row @param {number} column @returns {number[]} */
 export function pointOf({ position, orientation, spacing }, row, column) {
   return [0, 1, 2].map((axis) => position[axis] + column * spacing[1] * orientation[axis]

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { load } from './web.mjs';
 
-const { fitRigid, fromSix, inverse, mapped, product, residuals, toSix, turnAbout } = await load('timeline/align/fit.js');
+const { fitRigid, fromSix, inverse, product, residuals, toSix, turnAbout } = await load('timeline/align/fit.js');
+const { applied: mapped } = await load('shared/geometry.js');
 const { Volume } = await load('timeline/align/volume.js');
 const { directionsOf, placeOf, pointAt, sampled } = await load('timeline/align/cut.js');
 

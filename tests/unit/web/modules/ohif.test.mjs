@@ -11,10 +11,11 @@ const { missingOf } = await load('needs.js');
 const { chosenOf, layoutFor } = await load('grid.js');
 const { rowsOf } = await load('question.js');
 const { Images, frameNumberOf } = await load('images.js');
-const { FrameMaps, applied } = await load('frame_maps.js');
+const { FrameMaps } = await load('frame_maps.js');
 const { labelOf } = await load('measurements.js');
 const { withoutReference } = await load('missing_reference.js');
 const { Api } = await import(new URL('../../web/shared/api.js', EXTENSION));
+const { applied } = await import(new URL('../../web/shared/geometry.js', EXTENSION));
 
 /** What a viewer has to have for the extension to work, without anything behind it. */
 function viewer() {

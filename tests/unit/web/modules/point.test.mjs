@@ -6,7 +6,8 @@ const { pageOf, pagesOf } = await load('timeline/point/paging.js');
 const { dayOf, intervalOf } = await load('timeline/point/dates.js');
 const { rangeOf } = await load('timeline/point/windows.js');
 const { findPicture, readSeries } = await load('timeline/point/series.js');
-const { Foresight, mapped, straightMap } = await load('timeline/point/foresight.js');
+const { Foresight, straightMap } = await load('timeline/point/foresight.js');
+const { applied: mapped } = await load('shared/geometry.js');
 
 test('every study is on a page, the pinned ones on each, never more than fit', () => {
   for (const count of [1, 6, 7, 20, 61]) {

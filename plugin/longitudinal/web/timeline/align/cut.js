@@ -1,10 +1,9 @@
 // @ts-check
 /** A plane through a volume, and the picture of it: pure but for the ImageData. Canvas places are CSS pixels from the corner. */
 
-import { cross, dot, pixelOf } from '../../shared/geometry.js';
+import { applied, cross, dot, pixelOf } from '../../shared/geometry.js';
 import { inPlane } from '../render/sample.js';
 import { greyFunction } from '../render/voi.js';
-import { mapped } from './fit.js';
 
 /**
  * @typedef {import('../../shared/geometry.js').Vector} Vector
@@ -60,7 +59,7 @@ export function sampled(volume, cut, matrix = null) {
     : matrix.slice(0, 3).map((row) => row[0] * direction[0] + row[1] * direction[1] + row[2] * direction[2]));
   const [right, below] = [turned(cut.right), turned(cut.below)];
   const corner = pointAt(cut, 0.5, 0.5);
-  const start = matrix === null ? corner : mapped(matrix, corner);
+  const start = matrix === null ? corner : applied(matrix, corner);
   const point = [0, 0, 0];
   const isRowInPlane = Math.abs(dot(right, volume.normal)) < 1e-9;
   for (let j = 0, at = 0; j < height; j += 1) {

@@ -4,6 +4,8 @@
  * fits the same pairs (POST /transforms/fit) and says what error to expect; this one is here before it has answered. Pure.
  */
 
+import { applied } from '../../shared/geometry.js';
+
 /**
  * @typedef {readonly number[]} Point x, y, z
  * @typedef {number[][]} Matrix 4 rows of 4, target from source
@@ -16,11 +18,6 @@ const SWEEPS = 60;
 /** @returns {Matrix} */
 export function identity() {
   return [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]];
-}
-
-/** @param {Matrix} matrix @param {Point} point @returns {number[]} */
-export function mapped(matrix, point) {
-  return matrix.slice(0, 3).map(([a, b, c, t]) => a * point[0] + b * point[1] + c * point[2] + t);
 }
 
 /** @param {Matrix} a @param {Matrix} b @returns {Matrix} a after b */
@@ -57,7 +54,7 @@ export function fitRigid(pairs) {
 /** What is left between the pairs, mm. @param {Matrix} matrix @param {Pair[]} pairs @returns {number[]} */
 export function residuals(matrix, pairs) {
   return pairs.map(({ source, target }) => {
-    const [x, y, z] = mapped(matrix, source);
+    const [x, y, z] = applied(matrix, source);
     return Math.hypot(x - target[0], y - target[1], z - target[2]);
   });
 }
@@ -127,7 +124,7 @@ export function fromSix([dx, dy, dz, rx, ry, rz], pivot) {
   const y = [[Math.cos(b), 0, Math.sin(b), 0], [0, 1, 0, 0], [-Math.sin(b), 0, Math.cos(b), 0], [0, 0, 0, 1]];
   const z = [[Math.cos(c), -Math.sin(c), 0, 0], [Math.sin(c), Math.cos(c), 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]];
   const turned = product(z, product(y, x));
-  const moved = mapped(turned, pivot);
+  const moved = applied(turned, pivot);
   [dx, dy, dz].forEach((shift, axis) => {
     turned[axis][3] = pivot[axis] - moved[axis] + shift;
   });
@@ -140,7 +137,7 @@ export function toSix(matrix, pivot) {
   const ry = Math.asin(Math.min(1, Math.max(-1, -matrix[2][0])));
   const rx = Math.atan2(matrix[2][1], matrix[2][2]);
   const rz = Math.atan2(matrix[1][0], matrix[0][0]);
-  const there = mapped(matrix, pivot);
+  const there = applied(matrix, pivot);
   return [...there.map((value, axis) => value - pivot[axis]), degrees(rx), degrees(ry), degrees(rz)];
 }
 
@@ -149,7 +146,7 @@ export function turnAbout(axis, angle, through) {
   const half = angle / 2;
   const rotation = turning([Math.cos(half), ...axis.map((value) => value * Math.sin(half))]);
   const matrix = /** @type {Matrix} */ ([...rotation.map((row) => [...row, 0]), [0, 0, 0, 1]]);
-  const moved = mapped(matrix, through);
+  const moved = applied(matrix, through);
   through.forEach((value, at) => {
     matrix[at][3] = value - moved[at];
   });

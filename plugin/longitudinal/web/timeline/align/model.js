@@ -2,6 +2,7 @@
 /** Two studies that are aligned by hand: pairs of landmarks, a rough start, the fit, and what becomes of it. */
 
 import { Problem } from '../../shared/api.js';
+import { applied } from '../../shared/geometry.js';
 import { Observable } from '../../shared/observable.js';
 import { persistently } from '../../shared/retry.js';
 import { hasWord, word } from '../../shared/words.js';
@@ -9,7 +10,7 @@ import { followJob } from '../point/jobs.js';
 import { detailOf } from '../point/messages.js';
 import { SeriesBook, seriesToStart } from '../point/series.js';
 import { FrameLoader } from '../render/loader.js';
-import { fitRigid, fromSix, identity, inverse, LEAST_PAIRS, mapped, product, residuals, toSix } from './fit.js';
+import { fitRigid, fromSix, identity, inverse, LEAST_PAIRS, product, residuals, toSix } from './fit.js';
 import { Volume } from './volume.js';
 
 /** @typedef {'source' | 'target'} Side @typedef {import('./fit.js').Matrix} Matrix */
@@ -131,7 +132,7 @@ export class AlignModel extends Observable {
     this.cursors = { ...this.cursors, [side]: point };
     if (isFollowed) {
       const other = side === 'source' ? 'target' : 'source';
-      this.cursors[other] = mapped(side === 'source' ? this.matrix : inverse(this.matrix), point);
+      this.cursors[other] = applied(side === 'source' ? this.matrix : inverse(this.matrix), point);
     }
     this.changed();
   }

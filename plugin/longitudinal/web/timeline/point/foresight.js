@@ -6,7 +6,7 @@
  * that was fetched in vain.
  */
 
-import { nearestPlane, pointOf } from '../../shared/geometry.js';
+import { affineOf, applied, nearestPlane, pointOf } from '../../shared/geometry.js';
 import { pause } from '../../shared/retry.js';
 import { Problem } from '../../shared/api.js';
 
@@ -19,7 +19,7 @@ export class Foresight {
   /** @param {import('./page_model.js').PageModel} page */
   constructor(page) {
     this.page = page;
-    /** @type {Map<string, number[][] | null>} from frame to frame: origin, and what a mm along each axis does; null: no way */
+    /** @type {Map<string, number[][] | null>} from frame to frame, three rows of four; null: no way */
     this.maps = new Map();
     this.learning = new AbortController();
     this.fetching = new AbortController();
@@ -100,7 +100,7 @@ export class Foresight {
     if (!sequence || from === '' || to === '' || (from !== to && !map)) {
       return null;
     }
-    const place = map ? mapped(map, point) : point;
+    const place = map ? applied(map, point) : point;
     const planes = /** @type {any[]} */ (sequence.pictures.map((picture) => picture.plane));
     return sequence.pictures[nearestPlane(planes, place)].address;
   }
@@ -111,14 +111,7 @@ function frameIn(tile) {
   return tile?.shown?.sequence.frameOfReferenceUid ?? '';
 }
 
-/** @param {number[][]} from four points, `ARM_MM` apart along the axes @param {(number[] | null)[]} to */
+/** @param {number[][]} from four points, `ARM_MM` apart along the axes @param {(number[] | null)[]} to @returns {number[][] | null} */
 export function straightMap(from, to) {
-  const [origin, ...arms] = /** @type {number[][]} */ (to);
-  return to.includes(null) ? null
-    : [from[0], origin, ...arms.map((arm) => arm.map((value, axis) => (value - origin[axis]) / ARM_MM))];
-}
-
-/** @param {number[][]} map of `straightMap` @param {readonly number[]} point @returns {number[]} */
-export function mapped([from, origin, ...arms], point) {
-  return origin.map((value, axis) => value + arms.reduce((sum, arm, at) => sum + arm[axis] * (point[at] - from[at]), 0));
+  return to.includes(null) ? null : affineOf(from[0], /** @type {number[][]} */ (to), ARM_MM);
 }
