@@ -38,7 +38,7 @@ class MetricsHost:
         self._failing: set[str] = set()
         self._shown: set[str] = set()
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="longitudinal-metrics")
+        self._thread = threading.Thread(target=self._run, name="longitudinal-metrics", daemon=True)
 
     def start(self) -> None:
         """Start the thread; nothing waits for it."""
