@@ -259,7 +259,7 @@ def _services(
         ),
         repair.answer, place_links(settings.root, ohif_root),
     )  # fmt: skip
-    memory = ObjectMemory(of.archive)
+    memory = ObjectMemory(of.archive, of.readers)
     services = Services(
         settings=settings,
         ohif_root=ohif_root,
@@ -275,8 +275,8 @@ def _services(
         point_mapper=PointMapper(of.readers, of.catalogue, of.archive, repair.answer),
         reslices=Reslices(planner, indexing.queue, kept, admission),
         radiotherapy=RadiotherapyPoints(resolver, of.readers, of.archive, memory, repair.answer),
-        overlays=OverlayLines(resolver, of.readers, of.archive, memory, repair.answer),
-        structure_lists=StructureLists(of.readers, of.archive, memory, repair.answer),
+        overlays=OverlayLines(resolver, of.archive, memory, repair.answer),
+        structure_lists=StructureLists(of.archive, memory, repair.answer),
         given=given,
         places=places,
         receiver=of.loopback,

@@ -31,7 +31,7 @@ from longitudinal.places.naming import checked_name, find_place, unknown_place
 from longitudinal.places.writing import PlaceReports, Seen, seen_in
 from longitudinal.points.answer import Answer
 from longitudinal.points.resolver import PixelQuestion, PointQuestion, QuestionFilters, Resolver
-from longitudinal.points.stale import HEAL_ROUNDS, Stale, find_stale_transforms, transforms_used
+from longitudinal.points.stale import Stale, find_stale_transforms, transforms_used, until_current
 from longitudinal.reasons import PlaceFault
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.patients import patient_key_of
@@ -239,13 +239,12 @@ class Places:
 
     def _checked(self, key: int, chosen: Callable[[KeptPlaces], list[KeptPlace]]) -> KeptPlaces:
         """The places of a patient, after the archive was asked whether all that the chosen ones rest on still exists."""
-        for _ in range(HEAL_ROUNDS):
+
+        def ask() -> tuple[KeptPlaces, Stale]:
             kept = self._kept(key)
-            stale = self._stale(kept.index, chosen(kept))
-            if not stale:
-                return kept
-            self._heal(stale)
-        raise NotFound("the reports are being changed at this moment; ask again")
+            return kept, self._stale(kept.index, chosen(kept))
+
+        return until_current(ask, self._heal, "reports are being changed")
 
     def _stale(self, index: PatientIndex, places: list[KeptPlace]) -> Stale:
         groups = [group for place in places for group in (*place.groups, *place.outdated)]

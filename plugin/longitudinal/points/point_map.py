@@ -7,14 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longitudinal.archive import Archive
-from longitudinal.errors import NotFound
 from longitudinal.geometry.affine import FARTHEST_MM
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.frame_pair import FramePair, find_frame_pair
 from longitudinal.patients.patient_index import Way
 from longitudinal.points.answer import Grade, grade_of
 from longitudinal.points.resolve import OUTSIDE_TRANSFORM, why_unreached
-from longitudinal.points.stale import HEAL_ROUNDS, Stale, find_stale_transforms, transforms_used
+from longitudinal.points.stale import Stale, find_stale_transforms, transforms_used, until_current
 from longitudinal.reasons import UnresolvedReason
 from longitudinal.sidecar.connection import Readers
 from longitudinal.transforms.graph import UncertaintySource
@@ -78,18 +77,17 @@ class PointMapper:
         NotFound, Ambiguous, TransformRefused
             As `find_frame_pair`.
         """
-        for _ in range(HEAL_ROUNDS):
+
+        def ask() -> tuple[tuple[FramePair, Way | None], Stale]:
             pair = find_frame_pair(
                 self._readers.connection(), self._catalogue, (source, target), patient, with_images=False
             )
             way = pair.index.way_between(pair.source, pair.target)
-            if way is None:
-                return _unmapped(pair, len(points))
-            stale = find_stale_transforms(self._archive, transforms_used(pair.index, way.edge_ids))
-            if not stale:
-                return _mapped(pair, way, points)
-            self._heal(stale)
-        raise NotFound("the transforms are being deleted at this moment; ask again")
+            used = () if way is None else transforms_used(pair.index, way.edge_ids)
+            return (pair, way), find_stale_transforms(self._archive, used)
+
+        pair, way = until_current(ask, self._heal, "transforms are being deleted")
+        return _unmapped(pair, len(points)) if way is None else _mapped(pair, way, points)
 
 
 def _mapped(pair: FramePair, way: Way, points: NDArray[np.float64]) -> MappedPoints:

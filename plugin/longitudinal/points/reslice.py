@@ -14,7 +14,7 @@ from longitudinal.geometry.image_plane import Planes, patient_from_pixel
 from longitudinal.patients.patient_index import PatientIndex, Way
 from longitudinal.points.resolve import why_unreached
 from longitudinal.points.resolver import PixelQuestion, QuestionFilters, Resolver
-from longitudinal.points.stale import HEAL_ROUNDS, Stale, find_stale_transforms, transforms_used
+from longitudinal.points.stale import Stale, find_stale_transforms, transforms_used, until_current
 
 MOST_PIXELS = 2_048 * 2_048
 """Of a cut: its points take 100 MB in the worker."""
@@ -96,7 +96,8 @@ class CutPlanner:
             No transform leads to the series, or the image is too large.
         """
         question = PixelQuestion(asked.sop_instance_uid, asked.frame_number, 0.0, 0.0)
-        for _ in range(HEAL_ROUNDS):
+
+        def ask() -> tuple[tuple[PatientIndex, int, np.void, Way], Stale]:
             found = self._resolver.find(question, QuestionFilters())
             index, source = found.index, found.source
             assert source.plane is not None
@@ -106,10 +107,10 @@ class CutPlanner:
                 _, detail = why_unreached(index, {index.frames[int(index.stack_frame[stack])]})
                 raise Unprocessable(detail, [FieldError("seriesInstanceUid", detail)])
             stale = find_stale_transforms(self._archive, transforms_used(index, way.edge_ids))
-            if not stale:
-                return self._cut(index, stack, index.stack_set.planes[source.plane], way, asked)
-            self._heal(stale)
-        raise NotFound("the transforms are being deleted at this moment; ask again")
+            return (index, stack, index.stack_set.planes[source.plane], way), stale
+
+        index, stack, plane, way = until_current(ask, self._heal, "transforms are being deleted")
+        return self._cut(index, stack, plane, way, asked)
 
     def _cut(self, index: PatientIndex, stack: int, plane: np.void, way: Way, asked: AskedCut) -> Cut:
         rows, columns = int(plane["rows"]), int(plane["columns"])

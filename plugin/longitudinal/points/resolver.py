@@ -14,7 +14,7 @@ from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_index import PatientIndex, StudyEntry
 from longitudinal.points.answer import UNSIGNED, Answer, Match
 from longitudinal.points.resolve import Filters, LinkBuilder, Source, count_answers, passing_studies, resolve
-from longitudinal.points.stale import HEAL_ROUNDS, Stale, find_stale, transforms_of
+from longitudinal.points.stale import Stale, find_stale, transforms_of, until_current
 from longitudinal.reasons import NotIndexableReason, UnresolvedReason
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.patients import patient_key_of
@@ -136,16 +136,16 @@ class Resolver:
         NotIndexable
             The image has no geometry.
         """
-        for _ in range(HEAL_ROUNDS):
+
+        def ask() -> tuple[tuple[PatientIndex, Source, Answer, list[StoredTransform]], Stale]:
             index, source = self._source(question, wanted.pointer)
             answer = resolve(index, source, self._filters(index, wanted), self._links)
             used = transforms_of(index, answer)
-            stale = find_stale(self._archive, index, answer, used)
-            if not stale:
-                self._tell_missed(index, answer)
-                return ResolvedQuestion(index, source, self._flagged(answer, used))
-            self._heal(stale)
-        raise NotFound("the images are being deleted at this moment; ask again")
+            return (index, source, answer, used), find_stale(self._archive, index, answer, used)
+
+        index, source, answer, used = until_current(ask, self._heal, "images are being deleted")
+        self._tell_missed(index, answer)
+        return ResolvedQuestion(index, source, self._flagged(answer, used))
 
     def locate(self, question: PixelQuestion | PointQuestion, wanted: QuestionFilters) -> LocatedQuestion:
         """The point of a question, without looking for it in other images; raises as `find`."""

@@ -4,14 +4,18 @@ This node's callbacks update the sidecar at once. What another node deleted or r
 reported, is found here: an answer names few things, and each is checked in the archive before the answer is sent.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from longitudinal.archive import Archive
+from longitudinal.errors import NotFound
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.points.answer import Answer
 from longitudinal.transforms.annotation import read_annotation
 from longitudinal.transforms.stored import StoredTransform
+
+T = TypeVar("T")
 
 HEAL_ROUNDS = 4
 """Each removes from the index what no longer exists; an answer that is still stale after these is refused."""
@@ -27,6 +31,22 @@ class Stale:
 
     def __bool__(self) -> bool:
         return bool(self.instances or self.studies or self.rejected)
+
+
+def until_current(ask: Callable[[], tuple[T, Stale]], heal: Callable[[Stale], None], what: str) -> T:
+    """What `ask` finds, as soon as nothing that it rests on is out of date; before that the index is put right.
+
+    Raises
+    ------
+    NotFound
+        It is out of date again and again.
+    """
+    for _ in range(HEAL_ROUNDS):
+        found, stale = ask()
+        if not stale:
+            return found
+        heal(stale)
+    raise NotFound(f"the {what} at this moment; ask again")
 
 
 def transforms_used(index: PatientIndex, used: Collection[str]) -> list[StoredTransform]:

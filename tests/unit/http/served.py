@@ -280,7 +280,7 @@ class Served:
         )  # fmt: skip
         planner = CutPlanner(resolver, self.archive, repair.answer, lambda instance: "")
         self.reslices = Reslices(planner, self.queue, KeptCuts(), self.admission)
-        memory = ObjectMemory(self.archive)
+        memory = ObjectMemory(self.archive, self.readers)
         self.access = self._access(access)
         self.router = build_router(
             Services(
@@ -288,8 +288,8 @@ class Served:
                 self.archive, self.statements, resolver, stack_reader,
                 PointMapper(self.readers, catalogue, self.archive, repair.answer), self.reslices,
                 RadiotherapyPoints(resolver, self.readers, self.archive, memory, repair.answer),
-                StructureLists(self.readers, self.archive, memory, repair.answer),
-                OverlayLines(resolver, self.readers, self.archive, memory, repair.answer),
+                StructureLists(self.archive, memory, repair.answer),
+                OverlayLines(resolver, self.archive, memory, repair.answer),
                 given, places, self.loopback, self.admission,
                 lambda: Versions("1.12.7", "4.0", "3.11"),
                 exams,

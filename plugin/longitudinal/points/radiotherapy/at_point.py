@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from longitudinal.archive import Archive
-from longitudinal.errors import NotFound
 from longitudinal.patients.patient_index import PatientIndex, StudyEntry
-from longitudinal.patients.related_objects import RelatedObject, read_objects
+from longitudinal.patients.related_objects import RelatedObject
 from longitudinal.patients.related_targets import Targets, find_targets
 from longitudinal.patients.remembered import Remembered
 from longitudinal.points.answer import Point
@@ -20,14 +19,18 @@ from longitudinal.points.radiotherapy.answer import (
     StudyReason,
 )
 from longitudinal.points.radiotherapy.doses import dose_at, sum_of
-from longitudinal.points.radiotherapy.memory import ObjectMemory
+from longitudinal.points.radiotherapy.memory import MOST_PATIENTS, ObjectMemory
 from longitudinal.points.radiotherapy.place import Places
 from longitudinal.points.radiotherapy.structures import structures_at
-from longitudinal.points.resolver import PixelQuestion, PointQuestion, QuestionFilters, Resolver
-from longitudinal.points.stale import HEAL_ROUNDS, Stale, find_stale_transforms, transforms_used
+from longitudinal.points.resolver import (
+    LocatedQuestion,
+    PixelQuestion,
+    PointQuestion,
+    QuestionFilters,
+    Resolver,
+)
+from longitudinal.points.stale import Stale, find_stale_transforms, transforms_used, until_current
 from longitudinal.sidecar.connection import Readers
-
-_MOST_PATIENTS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class RadiotherapyPoints:
         self._archive = archive
         self._memory = memory
         self._heal = heal
-        self._patients: Remembered[int, _Patient] = Remembered(_MOST_PATIENTS)
+        self._patients: Remembered[int, _Patient] = Remembered(MOST_PATIENTS)
 
     def ask(
         self, question: PixelQuestion | PointQuestion, filters: QuestionFilters, wanted: Wanted
@@ -77,41 +80,40 @@ class RadiotherapyPoints:
         NotFound, Ambiguous, OutsideImage, NotIndexable
             As `Resolver.find`.
         """
-        for _ in range(HEAL_ROUNDS):
+
+        def ask() -> tuple[tuple[LocatedQuestion, _Patient, list[StudyAtPoint]], Stale]:
             located = self._resolver.locate(question, filters)
             patient = self._patient(located.index)
             places = Places(located.index, located.source, patient.targets.foreign)
             gone: list[str] = []
             studies = [self._study(patient, study, places, wanted, gone) for study in located.studies]
             stale = find_stale_transforms(self._archive, transforms_used(located.index, places.paths))
-            if gone or stale:
-                self._heal(Stale((*stale.instances, *gone), (), stale.rejected))
-                continue
-            doses = [dose for study in studies for dose in study.doses]
-            plans = {each.sop_instance_uid: each for each in patient.objects if each.content.plan is not None}
-            x, y, z = located.source.point.tolist()
-            return RadiotherapyAtPoint(
-                Point(located.index.patient_id, located.source.frame, x, y, z),
-                studies,
-                sum_of(doses, plans) if wanted.sum else None,
-            )
-        raise NotFound("the objects are being deleted at this moment; ask again")
+            return (located, patient, studies), Stale((*stale.instances, *gone), (), stale.rejected)
+
+        located, patient, studies = until_current(ask, self._heal, "objects are being deleted")
+        doses = [dose for study in studies for dose in study.doses]
+        plans = {each.sop_instance_uid: each for each in patient.objects if each.content.plan is not None}
+        x, y, z = located.source.point.tolist()
+        return RadiotherapyAtPoint(
+            Point(located.index.patient_id, located.source.frame, x, y, z),
+            studies,
+            sum_of(doses, plans) if wanted.sum else None,
+        )
 
     def _patient(self, index: PatientIndex) -> _Patient:
         """A patient in memory is replaced as soon as anything of it changes."""
         return self._patients.get(id(index), lambda: self._read(index))
 
     def _read(self, index: PatientIndex) -> _Patient:
-        connection = self._readers.connection()
         objects = tuple(
             each
-            for each in read_objects(connection, index)
+            for each in self._memory.of_patient(index)
             if each.content.structure_set
             or each.content.dose
             or each.content.segmentation
             or each.content.plan
         )
-        return _Patient(index, objects, find_targets(connection, index, objects))
+        return _Patient(index, objects, find_targets(self._readers.connection(), index, objects))
 
     def _study(
         self, patient: _Patient, study: StudyEntry, places: Places, wanted: Wanted, gone: list[str]

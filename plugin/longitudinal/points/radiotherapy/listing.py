@@ -9,16 +9,14 @@ import msgspec
 from longitudinal.archive import Archive
 from longitudinal.dicom.radiotherapy.plan import Plan
 from longitudinal.dicom.radiotherapy.record import Record
-from longitudinal.errors import NotFound
 from longitudinal.geometry.contours import Region
 from longitudinal.geometry.voxels import VoxelRegion
 from longitudinal.patients.patient_index import PatientIndex
-from longitudinal.patients.related_objects import RelatedObject, read_objects
+from longitudinal.patients.related_objects import RelatedObject
 from longitudinal.points.radiotherapy.memory import ObjectMemory
 from longitudinal.points.radiotherapy.structures import REASONS, Regions, regions_of
-from longitudinal.points.stale import HEAL_ROUNDS, Stale
+from longitudinal.points.stale import Stale, until_current
 from longitudinal.reasons import StructureReason
-from longitudinal.sidecar.connection import Readers
 
 _MM3_PER_CC = 1_000.0
 
@@ -84,10 +82,7 @@ class StructureLists:
         Takes what is out of date and returns once the sidecar is updated.
     """
 
-    def __init__(
-        self, readers: Readers, archive: Archive, memory: ObjectMemory, heal: Callable[[Stale], None]
-    ) -> None:
-        self._readers = readers
+    def __init__(self, archive: Archive, memory: ObjectMemory, heal: Callable[[Stale], None]) -> None:
         self._archive = archive
         self._memory = memory
         self._heal = heal
@@ -100,35 +95,35 @@ class StructureLists:
         NotFound, Ambiguous
             As `find`.
         """
-        for _ in range(HEAL_ROUNDS):
+
+        def ask() -> tuple[tuple[PatientIndex, list[RelatedObject]], Stale]:
             index = find()
             order = {study.orthanc_id: number for number, study in enumerate(index.studies)}
-            objects = read_objects(self._readers.connection(), index)
-            objects.sort(key=lambda each: (order[each.orthanc_study], each.sop_instance_uid))
-            gone = tuple(
-                each.orthanc_id for each in objects if not self._archive.has_instance(each.orthanc_id)
+            objects = sorted(
+                self._memory.of_patient(index),
+                key=lambda each: (order[each.orthanc_study], each.sop_instance_uid),
             )
-            if gone:
-                self._heal(Stale(gone))
-                continue
-            return PatientStructures(
-                structure_sets=[
-                    found
-                    for each in objects
-                    if (found := self._structures(index, each, volumes=volumes)) is not None
-                ],
-                plans=[
-                    ListedPlan(*_head(each), plan=each.content.plan)
-                    for each in objects
-                    if each.content.plan is not None
-                ],
-                treatments=[
-                    ListedTreatment(*_head(each), record=each.content.record)
-                    for each in objects
-                    if each.content.record is not None
-                ],
-            )
-        raise NotFound("the objects are being deleted at this moment; ask again")
+            gone = (each.orthanc_id for each in objects if not self._archive.has_instance(each.orthanc_id))
+            return (index, objects), Stale(tuple(gone))
+
+        index, objects = until_current(ask, self._heal, "objects are being deleted")
+        return PatientStructures(
+            structure_sets=[
+                found
+                for each in objects
+                if (found := self._structures(index, each, volumes=volumes)) is not None
+            ],
+            plans=[
+                ListedPlan(*_head(each), plan=each.content.plan)
+                for each in objects
+                if each.content.plan is not None
+            ],
+            treatments=[
+                ListedTreatment(*_head(each), record=each.content.record)
+                for each in objects
+                if each.content.record is not None
+            ],
+        )
 
     def _structures(
         self, index: PatientIndex, each: RelatedObject, *, volumes: bool

@@ -10,11 +10,16 @@ from typing import Any, Final, TypeVar, cast
 
 from longitudinal.archive import Archive, StoredFile
 from longitudinal.dicom.related.elements import Buffer, opened
+from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.patients.related_objects import RelatedObject, read_objects
+from longitudinal.patients.remembered import Remembered
+from longitudinal.sidecar.connection import Readers
 
 T = TypeVar("T")
 
 MOST_BYTES: Final = 256 * 1024 * 1024
 """Some sixty structure sets or doses."""
+MOST_PATIENTS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +35,22 @@ class ObjectMemory:
     An object that was overwritten is read again.
     """
 
-    def __init__(self, archive: Archive, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, archive: Archive, readers: Readers, most_bytes: int = MOST_BYTES) -> None:
         self._archive = archive
+        self._readers = readers
+        self._patients: Remembered[int, tuple[PatientIndex, tuple[RelatedObject, ...]]] = Remembered(
+            MOST_PATIENTS
+        )
         self._most = most_bytes
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
         self._bytes = 0
+
+    def of_patient(self, index: PatientIndex) -> tuple[RelatedObject, ...]:
+        """The objects of a patient in memory, which is replaced as soon as anything of it changes."""
+        return self._patients.get(
+            id(index), lambda: (index, tuple(read_objects(self._readers.connection(), index)))
+        )[1]
 
     def get(self, orthanc_id: str, part: str, read: Callable[[Buffer], tuple[T, int]]) -> T:
         """What `read` makes of the file, with its size in memory.

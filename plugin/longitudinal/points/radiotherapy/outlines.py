@@ -17,12 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longitudinal.archive import Archive
-from longitudinal.errors import NotFound
 from longitudinal.geometry.contours import Region
 from longitudinal.geometry.grids import Grid
 from longitudinal.geometry.image_plane import patient_from_pixel
 from longitudinal.patients.patient_index import PatientIndex
-from longitudinal.patients.related_objects import RelatedObject, read_objects
+from longitudinal.patients.related_objects import RelatedObject
 from longitudinal.patients.remembered import Remembered
 from longitudinal.points.radiotherapy.doses import fault_of, grid_of
 from longitudinal.points.radiotherapy.memory import ObjectMemory
@@ -30,9 +29,8 @@ from longitudinal.points.radiotherapy.place import Places
 from longitudinal.points.radiotherapy.structures import REASONS, regions_of
 from longitudinal.points.resolve import Source
 from longitudinal.points.resolver import PixelQuestion, QuestionFilters, Resolver
-from longitudinal.points.stale import HEAL_ROUNDS, Stale, find_stale_transforms, transforms_used
+from longitudinal.points.stale import Stale, find_stale_transforms, transforms_used, until_current
 from longitudinal.reasons import DoseReason, StructureReason
-from longitudinal.sidecar.connection import Readers
 
 Floats = NDArray[np.float64]
 Lines = list[list[tuple[float, float]]]
@@ -129,10 +127,9 @@ class OverlayLines:
     """
 
     def __init__(
-        self, resolver: Resolver, readers: Readers, archive: Archive, memory: ObjectMemory, heal: Callable[[Stale], None]
-    ) -> None:  # fmt: skip
+        self, resolver: Resolver, archive: Archive, memory: ObjectMemory, heal: Callable[[Stale], None]
+    ) -> None:
         self._resolver = resolver
-        self._readers = readers
         self._archive = archive
         self._memory = memory
         self._heal = heal
@@ -146,18 +143,20 @@ class OverlayLines:
         NotFound, Ambiguous, OutsideImage, NotIndexable
             As `Resolver.find`.
         """
-        for _ in range(HEAL_ROUNDS):
+
+        def ask() -> tuple[Overlays | None, Stale]:
             found = self._resolver.locate(question, QuestionFilters())
             index = found.index
             objects = [
                 each
-                for each in read_objects(self._readers.connection(), index)
+                for each in self._memory.of_patient(index)
                 if each.content.structure_set or each.content.dose
             ]
             gone = tuple(
                 each.orthanc_id for each in objects if not self._archive.has_instance(each.orthanc_id)
             )
             key = (id(index), question.sop_instance_uid, question.frame_number, levels)
+            overlays = None
             try:
                 _, paths, overlays = self._kept.get(
                     key, partial(self._draw, index, found.source, question, objects, levels)
@@ -166,10 +165,11 @@ class OverlayLines:
                 gone = (*gone, str(error.args[0]))
                 paths = set()
             stale = find_stale_transforms(self._archive, transforms_used(index, paths))
-            if not gone and not stale:
-                return overlays
-            self._heal(Stale((*stale.instances, *gone), (), stale.rejected))
-        raise NotFound("the objects are being deleted at this moment; ask again")
+            return overlays, Stale((*stale.instances, *gone), (), stale.rejected)
+
+        overlays = until_current(ask, self._heal, "objects are being deleted")
+        assert overlays is not None
+        return overlays
 
     def _draw(
         self,
