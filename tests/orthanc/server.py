@@ -62,15 +62,18 @@ class ServerSession(requests.Session):
 
 
 def free_ports(count: int) -> list[int]:
-    """Return different ports that nobody listens on at this moment."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+    """Return different ports that nobody listens on at this moment.
+
+    Below those that Linux gives to outgoing connections (ip_local_port_range): one of these could be taken by any
+    client before the server has started.
+    """
+    free: list[int] = []
+    while len(free) < count:
+        port = secrets.choice(range(10_240, 32_768))
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("", port))
+            free += [port] if port not in free else []
+    return free
 
 
 def wait_until(probe: Callable[[], T], within: float, what: str) -> T:
