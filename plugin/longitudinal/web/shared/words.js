@@ -394,7 +394,7 @@ const WORDS = {
   'review.button': 'Review',
   'review.title': 'Alignments that wait for review',
   'review.all': 'Of all patients',
-  'review.nothing': 'Nothing waits for review.',
+  'review.nothing': 'No automatic alignment waits for review.',
   'review.waiting.one': '1 alignment waits for review: those of unknown error first, then the largest errors.',
   'review.waiting.many': '{count} alignments wait for review: those of unknown error first, then the largest errors.',
   'review.more': 'Show more',
