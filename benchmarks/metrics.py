@@ -3,7 +3,7 @@
     python -m benchmarks.metrics [--seconds 30]
 
 Four connections store, upload, resolve, look at stacks and pictures, and link exams; then one job of each kind is done, one
-cancelled and one killed until it fails; requests are refused, and too many are sent at once; another process locks the index
+cancelled, and one fails; requests are refused, and too many are sent at once; another process locks the index
 file; checks of alignments are made outdated, and the keys taken away. The metrics are read twice a second. A metric has
 moved when two readings differ; one whose name ends in `_total` or `_sum` must not shrink before Orthanc is started again. Of
 jobs, each kind and each state must move, not each pair of them.
@@ -32,7 +32,6 @@ from tests import builders as build
 from tests.data import ROOT
 from tests.orthanc.access import add_users, restricted, session_of
 from tests.orthanc.heads import frame_of, head, study_of
-from tests.orthanc.processes import kill, worker_of
 from tests.orthanc.server import OrthancServer, ServerSession
 
 CONNECTIONS = 4
@@ -154,6 +153,7 @@ def load(server: OrthancServer, worker: int, until: float) -> int:
                 session.get(f"/imaging/instances/{STUDY}.0.1.1/preview", allow_redirects=False)
                 session.get(f"/imaging/series/{STUDY}.0.1/stacks")
                 session.get("/imaging/studies/none")
+                session.get("/imaging/no-such-route")
                 link = {"sopInstanceUid": f"{STUDY}.0.1.{done % SLICES + 1}"}
                 session.post("/imaging/exams/RIS-1/images", json=link)
             if done % 50 == 0:
@@ -182,12 +182,13 @@ def job_is(server: OrthancServer, job: str, *states: str) -> None:
 
 
 def do_jobs(server: OrthancServer) -> None:
-    """A job of each kind but recheck; one is cancelled, one fails."""
+    """A job of each kind but recheck; one waits until it is cancelled, one finds that a file is lost, and fails."""
     post(server, "/index", patientId="HEAD")
     first, second = (
         job["id"] for job in post(server, "/alignments", patientId="HEAD", method="rigid")["jobs"]
     )
     job_is(server, first, "running", "done")
+    time.sleep(SHOWN_SECONDS)
     server.session.delete(f"/imaging/jobs/{second}")
     job_is(server, second, "cancelled", "done", "failed")
     job_is(server, first, "done")
@@ -197,16 +198,13 @@ def do_jobs(server: OrthancServer) -> None:
         "refinement"
     ]
     job_is(server, refinement["job"], "done", "failed")
-    (failing,) = post(server, "/alignments", studyInstanceUids=[study_of(1), study_of(3)], method="rigid")[
-        "jobs"
-    ]
-    until = time.monotonic() + JOB_SECONDS
-    while server.session.get(f"/imaging/jobs/{failing['id']}").json()["state"] in ("queued", "running"):
-        if (pid := worker_of(server.pid)) is not None:
-            kill(pid)
-        if time.monotonic() > until:
-            raise TimeoutError("the job whose process is killed does not fail")
-        time.sleep(0.5)
+    (study,) = server.session.post("/tools/lookup", data=f"{STUDY}.1").json()
+    instance = server.session.get(f"/studies/{study['ID']}/instances").json()[0]
+    uuid = instance["FileUuid"]
+    (server.folder / "storage" / uuid[:2] / uuid[2:4] / uuid).unlink()
+    (failing,) = post(server, f"/studies/{study['ID']}/index")["jobs"]
+    job_is(server, failing["id"], "failed")
+    server.session.delete(f"/instances/{instance['ID']}")
 
 
 def be_refused(server: OrthancServer, viewer: ServerSession) -> None:
