@@ -188,7 +188,9 @@ def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
     writer = Writer(readers, catalogue.invalidate, catalogue.forget)
     archive, inventory = OrthancArchive(settings.metadata_base, files), OrthancInventory()
     keyring = Keyring(
-        from_configuration(settings.key_path) if settings.key_path else path.with_name(f"keys-{path.stem}.json")
+        from_configuration(settings.key_path)
+        if settings.key_path
+        else path.with_name(f"keys-{path.stem}.json")
     )
     memories = Memories(readers, lambda command: writer.submit(command, is_awaited=False))
     statements = Statements(archive, keyring, memories)
@@ -243,7 +245,7 @@ def _services(
     )  # fmt: skip
     headers = StoredHeaders(of.archive, of.inventory, STORED_VALUE_TAGS)
     stack_reader = StackReader(
-        of.readers, of.catalogue, headers, StoredDepths(of.archive), of.archive.has_instance, repair.gone,
+        of.readers, of.catalogue, headers, StoredDepths(of.archive), of.archive.has_instance, repair.answer,
         stored_values_of,
     )  # fmt: skip
     planner = CutPlanner(resolver, of.archive, repair.answer, last_updates(of.readers, of.inventory))

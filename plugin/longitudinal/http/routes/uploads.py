@@ -183,7 +183,9 @@ def _outcome(archive: ArchiveReceiver, file: ReceivedFile, stated: StatedPatient
     if not _may_add(study):
         return _refused(file.name, UploadRefusal.NOT_ALLOWED)
     if stated and (difference := stated.differs(file.content)) != "":
-        if difference is None:  # Orthanc might read it all the same, and nobody would have checked whose it is
+        if (
+            difference is None
+        ):  # Orthanc might read it all the same, and nobody would have checked whose it is
             return _refused(file.name, UploadRefusal.NOT_DICOM, _NOT_COMPARED)
         return _refused(file.name, UploadRefusal.OTHER_PATIENT, difference)
     try:
