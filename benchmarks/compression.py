@@ -17,12 +17,16 @@ from typing import Any
 from tests.data import dicom_files
 from tests.orthanc.server import OrthancServer
 
+# GDCM writes past the end of the stack of an HTTP thread (docs/limits.md): it is left JPEG 2000.
+_WITHOUT_GDCM = {"Gdcm": {"RestrictTransferSyntaxes": ["1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"]}}
 WAYS: dict[str, dict[str, Any]] = {
     "as received": {},
     "StorageCompression": {"StorageCompression": True},
     "IngestTranscoding JPEG-LS": {"IngestTranscoding": "1.2.840.10008.1.2.4.80"},
     "IngestTranscoding JPEG 2000": {"IngestTranscoding": "1.2.840.10008.1.2.4.90"},
     "IngestTranscoding JPEG lossless": {"IngestTranscoding": "1.2.840.10008.1.2.4.70"},
+    "JPEG-LS by DCMTK": {"IngestTranscoding": "1.2.840.10008.1.2.4.80", **_WITHOUT_GDCM},
+    "JPEG lossless by DCMTK": {"IngestTranscoding": "1.2.840.10008.1.2.4.70", **_WITHOUT_GDCM},
 }
 FRAMES = 40
 MIB = 1024 * 1024

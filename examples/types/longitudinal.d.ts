@@ -91,7 +91,7 @@ export interface DeclareRequest {
   description?: string;
 }
 
-/** A link that went with its study; `deletedAt` is when this node noticed. */
+/** A link that went with its study; `deletedAt` is when this node noticed, and each node remembers its own. */
 export interface DeletedImage {
   id: string;
   studyInstanceUid: string;
@@ -1171,6 +1171,12 @@ export interface RemovedAnswer {
   outcome: "deleted" | "rejected";
 }
 
+/** The exam that was removed, and how many links with it; the images stay stored. */
+export interface RemovedExam {
+  exam: string;
+  images: number;
+}
+
 /** The link that was removed; what it led to stays stored. */
 export interface RemovedImage {
   exam: string;
@@ -1790,6 +1796,11 @@ export interface Operations {
     query: { patientId?: string; limit?: number; offset?: number };
     body: undefined;
     answer: ExamPage;
+  };
+  "DELETE /exams/{exam}": {
+    query: undefined;
+    body: undefined;
+    answer: RemovedExam;
   };
   "GET /exams/{exam}": {
     query: undefined;

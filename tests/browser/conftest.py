@@ -20,10 +20,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def ohif_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrthancServer]:
-    """A server with the plugin, with OHIF, set as `make run` sets it."""
-    with OrthancServer(
-        tmp_path_factory.mktemp("ohif"), configuration={"HttpCompressionEnabled": False}
-    ) as server:
+    """A server with the plugin, with OHIF, set as `make run` sets it; but it aligns nothing by itself, between two tests."""
+    configuration = {"HttpCompressionEnabled": False, "Longitudinal": {"AlignOnArrival": False}}
+    with OrthancServer(tmp_path_factory.mktemp("ohif"), configuration=configuration) as server:
         assert server.session.get("/ohif/").ok, "OHIF is not unpacked: run `make setup`"
         yield server
 

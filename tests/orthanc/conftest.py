@@ -34,8 +34,12 @@ def server(start_orthanc: StartOrthanc) -> OrthancServer:
 
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrthancServer]:
-    """Run the plugin in one server for all tests that only add to it and look at what they added."""
-    with OrthancServer(tmp_path_factory.mktemp("shared")) as server:
+    """Run the plugin in one server for all tests that only add to it and look at what they added.
+
+    It adds nothing of its own: an alignment of what one test stored would change what another one counts.
+    """
+    configuration = {"Longitudinal": {"AlignOnArrival": False}}
+    with OrthancServer(tmp_path_factory.mktemp("shared"), configuration=configuration) as server:
         yield server
 
 

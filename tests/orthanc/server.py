@@ -107,6 +107,8 @@ class OrthancServer:
         Added to the environment Orthanc runs in.
     authentication
         Whether a user and a password are needed; `session` always sends them.
+    started_in
+        The working directory of Orthanc; None is `folder`, where its configuration is.
     """
 
     running: ClassVar[list["OrthancServer"]] = []
@@ -122,8 +124,9 @@ class OrthancServer:
         configuration: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
         authentication: bool = True,
+        started_in: Path | None = None,
     ) -> None:
-        self.folder = folder
+        self.folder, self.started_in = folder, started_in or folder
         self.http_port, self.dicom_port = free_ports(2)
         self.url = f"http://127.0.0.1:{self.http_port}"
         self.user, self.password = USER, secrets.token_urlsafe(12)
@@ -171,7 +174,7 @@ class OrthancServer:
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", orthanc, str(path)],
                 env=self.environment,
-                cwd=self.folder,
+                cwd=self.started_in,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -360,4 +360,27 @@ def test_exams_of_one_node_are_seen_and_changed_on_the_other(cluster: Cluster, p
             lambda server=server: seen(server) == len(series["Instances"]), HEARD_SECONDS, "all links"
         )
     cluster.b.session.delete(f"/studies/{stored['ParentStudy']}").raise_for_status()
-    assert seen(cluster.a) == 0
+    for server in (cluster.a, cluster.b):
+        found = server.session.get(f"/imaging/exams/{exam}").json()
+        assert (found["images"], len(found["deletedImages"])) == (0, len(series["Instances"]))
+
+
+def test_an_exam_that_one_node_removed_is_removed_on_the_other(cluster: Cluster, patient: Patient) -> None:
+    _, stored = patient.store(cluster.a)
+    wait_known(cluster.b, patient)
+    exam = f"R-{patient.earlier[-8:]}"
+    path = f"/imaging/exams/{exam}"
+    linked = cluster.b.session.post(f"{path}/images", json={"studyInstanceUid": stored["ParentStudy"]})
+    assert linked.status_code == 200
+    cluster.b.session.put(path, json={"patientId": patient.name}).raise_for_status()
+
+    def known(server: OrthancServer) -> tuple[str | None, int] | None:
+        answer = server.session.get(path)
+        return (answer.json()["patientSource"], answer.json()["images"]) if answer.ok else None
+
+    cluster.a.wait_until(lambda: known(cluster.a) == ("declared", 1), HEARD_SECONDS, "the exam of b")
+    assert cluster.a.session.delete(path).json() == {"exam": exam, "images": 1}
+    assert known(cluster.a) is None
+    cluster.b.wait_until(lambda: known(cluster.b) is None, HEARD_SECONDS, "what a removed")
+    assert cluster.b.session.delete(path).status_code == 404
+    assert cluster.b.session.get(f"/instances/{stored['ID']}").ok

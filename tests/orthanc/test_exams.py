@@ -114,6 +114,7 @@ def test_the_links_of_an_image_lead_to_it(shared_server: OrthancServer) -> None:
 
 
 def test_nobody_writes_exams_past_the_plugin(shared_server: OrthancServer) -> None:
-    study = shared_server.store_rest(files("P", short_uid()))[0]["ParentStudy"]
+    uid = short_uid()
+    study = shared_server.store_rest(files(f"exams {uid[-8:]}", uid))[0]["ParentStudy"]
     refused = shared_server.session.put(f"/studies/{study}/metadata/4003", data=b"{}")
     assert refused.status_code == 403

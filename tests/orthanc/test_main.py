@@ -8,6 +8,7 @@ import pytest
 
 from tests.data import ROOT
 from tests.orthanc.conftest import StartOrthanc
+from tests.orthanc.server import OrthancServer
 
 NOT_RUNNING = "orthanc-longitudinal is NOT running"
 
@@ -64,3 +65,28 @@ def test_a_failing_start_is_logged_and_orthanc_goes_on(
     assert message in server.log
     assert "Traceback" in server.log
     assert server.session.get("/system").ok
+
+
+class ConfiguredByFolder(OrthancServer):
+    """Started with the folder of its configuration, written without a slash at its end."""
+
+    def configure(self) -> Path:
+        return super().configure().parent
+
+
+@pytest.mark.parametrize("kind", [OrthancServer, ConfiguredByFolder])
+def test_relative_paths_are_those_that_orthanc_takes(kind: type[OrthancServer], tmp_path: Path) -> None:
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "orthanc"
+    elsewhere.mkdir()
+    configuration = {
+        "StorageDirectory": "files",
+        "IndexDirectory": "./index",
+        "Longitudinal": {"JsonLogPath": "log.jsonl", "KeyPath": "keys.json"},
+    }
+    with kind(folder, configuration=configuration, started_in=elsewhere) as server:
+        server.wait_until(lambda: server.session.get("/imaging/health/ready").ok, 10, "ready")
+        assert (folder / "files").is_dir()
+        assert {path.name for path in (folder / "index").iterdir()} >= {"index", "longitudinal-Test.sqlite"}
+        assert (folder / "keys.json").is_file()
+        assert (folder / "log.jsonl").is_file()
+    assert list(elsewhere.iterdir()) == []

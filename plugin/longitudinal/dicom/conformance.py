@@ -53,6 +53,11 @@ _BY_CLASS = {
 _PIXEL_DATA = tuple(tag_for_keyword(name) for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"))
 # Text of these has a form, and ASCII alone.
 _WITH_FORM = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"})
+# Zeros in these are a value, not padding.
+_BINARY = frozenset(
+    {"AT", "FD", "FL", "OB", "OD", "OF", "OL", "OV", "OW", "SL", "SS", "SV", "UL", "US", "UV"}
+)
+_OF_FILE_META = {"MediaStorageSOPClassUID": "SOPClassUID", "MediaStorageSOPInstanceUID": "SOPInstanceUID"}
 _UID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
 _LONGEST_UID = 64
 _SHOWN = 40
@@ -93,25 +98,40 @@ def _faults(ds: Dataset, has_pixels: bool) -> Iterator[HeaderFault]:
             continue
         if tag not in ds:
             yield _fault("missing", tag, "type 1: must be there with a value")
-        elif not _raw(ds, tag).strip(b" \0"):
+        elif not _has_value(ds, tag):
             yield _fault("empty", tag, "type 1: must have a value")
     for keyword in _EVERY_TYPE_2:
         tag = tag_for_keyword(keyword)
         if tag is not None and tag not in ds:
             yield _fault("missing", tag, "type 2: must be there, if only without a value")
+    yield from _of_file_meta(ds)
     for tag in sorted(ds.keys()):
         yield from _of_element(ds, BaseTag(tag))
 
 
+def _of_file_meta(ds: Dataset) -> Iterator[HeaderFault]:
+    """Where the file meta information is not there, or names another object than the file has (PS3.10 7.1)."""
+    meta = getattr(ds, "file_meta", None)
+    if meta is None or "TransferSyntaxUID" not in meta:
+        yield _fault("missing", 0x00020010, "the file states no transfer syntax (PS3.10 7.1)")
+    for keyword, of_object in _OF_FILE_META.items():
+        tag = tag_for_keyword(keyword)
+        if meta is None or tag is None or tag not in meta:
+            continue
+        stated, actual = _text(meta, keyword), _text(ds, of_object)
+        if stated != actual:
+            yield _fault("badUid", tag, f"{_shown(stated)} is not the file's {of_object}, {_shown(actual)}")
+
+
 def _of_element(ds: Dataset, tag: BaseTag) -> Iterator[HeaderFault]:
     element: DataElement | RawDataElement | None = ds.get_item(tag)
-    vr = None if element is None else element.VR
-    if tag.is_private or vr is None:
+    if tag.is_private or element is None:
         return
     try:
         allowed = dictionary_VR(tag).split(" or ")
     except KeyError:
         return
+    vr = element.VR or allowed[0]  # implicit VR states none
     # UN is allowed for what the sender does not know (PS3.5 6.2.2)
     if vr not in (*allowed, "UN"):
         yield _fault("wrongVr", tag, f"is {vr}, must be {' or '.join(allowed)}")
@@ -140,6 +160,12 @@ def _of_values(tag: BaseTag, vr: str, raw: bytes) -> Iterator[HeaderFault]:
 def _fault(fault: Fault, tag: int, detail: str) -> HeaderFault:
     group, element = tag >> 16, tag & 0xFFFF
     return HeaderFault(fault, f"{group:04X},{element:04X}", keyword_for_tag(tag), detail)
+
+
+def _has_value(ds: Dataset, tag: int) -> bool:
+    element: DataElement | RawDataElement | None = ds.get_item(tag)
+    vr = None if element is None else element.VR or dictionary_VR(tag).split(" or ")[0]
+    return len(_raw(ds, tag) if vr in _BINARY else _raw(ds, tag).strip(b" \0")) > 0
 
 
 def _raw(ds: Dataset, tag: int) -> bytes:

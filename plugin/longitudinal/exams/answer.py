@@ -66,7 +66,7 @@ class LinkAnswer(msgspec.Struct, rename="camel", frozen=True):
 
 
 class DeletedImage(msgspec.Struct, rename="camel", frozen=True):
-    """A link that went with its study; `deletedAt` is when this node noticed."""
+    """A link that went with its study; `deletedAt` is when this node noticed, and each node remembers its own."""
 
     id: str
     study_instance_uid: str
@@ -120,6 +120,13 @@ class ExamImagePage(msgspec.Struct, rename="camel", frozen=True):
     offset: int
     images: list[ExamImage]
     deleted_images: list[DeletedImage]
+
+
+class RemovedExam(msgspec.Struct, frozen=True):
+    """The exam that was removed, and how many links with it; the images stay stored."""
+
+    exam: str
+    images: int
 
 
 class RemovedImage(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from longitudinal.exams.answer import (
     ExamStudy,
     GivenDetails,
 )
-from longitudinal.exams.exams import ExamState
+from longitudinal.exams.known import ExamState
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.exams import LinkedImage, LinkedStudy, read_linked_image
 

@@ -1,17 +1,11 @@
-"""Exams: which images of the archive belong to a record of another system, and to whom that record belongs.
-
-Whose an exam is, is read from all of it, whoever asks: what somebody may not see must not change it. They are then shown
-the links to studies that they see, and the declaration where it is of such a patient or their own.
-"""
+"""Exams: which images of the archive belong to a record of another system, and to whom that record belongs."""
 
 import hashlib
-import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from longitudinal.archive import Archive, ArchiveWriter
 from longitudinal.errors import (
@@ -21,22 +15,20 @@ from longitudinal.errors import (
     FieldError,
     Forbidden,
     ImageNotStored,
-    InvalidRequest,
     NotFound,
     OtherPatient,
 )
 from longitudinal.exams.documents import Document, ExamDocuments
+from longitudinal.exams.known import ExamState, KnownExams, now, unknown
 from longitudinal.patients.instance_lookup import find_instance
 from longitudinal.patients.study_lookup import StudyLookup
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables import exams as table
 from longitudinal.sidecar.tables.browse import owners_of_series
-from longitudinal.sidecar.tables.exams import ExamDeclaration, ExamLink, LinkedStudy, RemovedLink
+from longitudinal.sidecar.tables.exams import ExamDeclaration, ExamLink, LinkedStudy
 from longitudinal.sidecar.tables.instances import InstanceWriter, Touched
 from longitudinal.sight import current_sight, seeing
 
-# Orthanc's web server removes dots at the end of a path, so two such names could not be told apart.
-_NAME = re.compile(r"[A-Za-z0-9._-]{0,63}[A-Za-z0-9_-]", re.ASCII)
 _ID_LENGTH = 32
 _FIELDS = {"instances": "/sopInstanceUid", "series": "/seriesInstanceUid", "studies": "/studyInstanceUid"}
 
@@ -54,41 +46,13 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class ExamState:
-    """An exam at one moment.
-
-    Attributes
-    ----------
-    is_carried
-        Whether a stored patient or study carries it.
-    links
-        Those to studies of its patient that are stored.
-    others
-        How many links lead to studies of another patient; they are never served.
-    """
-
-    exam: str
-    declaration: ExamDeclaration | None
-    patient_id: str | None
-    is_carried: bool
-    links: tuple[LinkedStudy, ...]
-    removed: tuple[RemovedLink, ...]
-    others: int
-
-    @property
-    def is_declared(self) -> bool:
-        """Whether the declaration names the patient."""
-        return self.declaration is not None and self.declaration.patient_id != ""
-
-
-@dataclass(frozen=True, slots=True)
 class _Target:
     level: str
     orthanc_id: str
     study: str
 
 
-class Exams:
+class Exams(KnownExams):
     """Declares exams, links images to them, and answers what belongs to one.
 
     Parameters
@@ -112,106 +76,14 @@ class Exams:
         submit: Submit,
         pattern: str | None = None,
     ) -> None:
-        self._readers = readers
-        self._archive = archive
+        super().__init__(readers, archive, pattern)
         self._writer = writer
         self._documents = documents
         self._lookup = lookup
         self._refresh = refresh
         self._submit = submit
-        self._pattern = None if pattern is None else re.compile(pattern)
         # Orthanc's metadata is read and then written: two requests at once would lose one of the changes.
         self._lock = threading.Lock()
-
-    def check_name(self, exam: str) -> None:
-        """Raise InvalidRequest where the name of an exam is not one."""
-        detail = None
-        if _NAME.fullmatch(exam) is None:
-            detail = (
-                "must be 1 to 64 letters, digits, dots, hyphens and underscores, without a dot at its end"
-            )
-        elif self._pattern is not None and self._pattern.fullmatch(exam) is None:
-            detail = f"must match {self._pattern.pattern} (setting ExamIdPattern)"
-        if detail is not None:
-            raise InvalidRequest(f"exam: {detail}", [FieldError("exam", detail)])
-
-    def names(self, patient_key: int | None) -> list[str]:
-        """The names of every exam, or of those of one patient."""
-        return table.exam_names(self._readers.connection(), patient_key)
-
-    def find(self, exam: str) -> ExamState:
-        """One exam. Raises InvalidRequest, NotFound."""
-        self.check_name(exam)
-        state = self.state(exam)
-        if state is None:
-            raise _unknown(exam)
-        return state
-
-    def state(self, exam: str) -> ExamState | None:
-        """One exam, as far as the caller sees it; None where nothing of it is known or visible."""
-        with seeing(None):
-            whole = self._whole(exam)
-        return whole if whole is None or current_sight() is None else self._seen(whole)
-
-    def _seen(self, whole: ExamState) -> ExamState | None:
-        """What the caller sees of an exam; its patient stays the same, and is named where it is seen."""
-        connection = self._readers.connection()
-        shown = {link.link.id for link in table.links_of_exam(connection, whole.exam)}
-        declared = [declaration for _, declaration in table.declarations_of_exam(connection, whole.exam)]
-        declaration = whole.declaration if whole.declaration in declared else None
-        links = tuple(one for one in whole.links if one.link.id in shown)
-        removed = tuple(one for one in whole.removed if one.id in shown)
-        if declaration is None and not shown:
-            return None
-        is_patient_seen = bool(links) or (declaration is not None and declaration.patient_id != "")
-        return replace(
-            whole, declaration=declaration, patient_id=whole.patient_id if is_patient_seen else None, links=links,
-            removed=removed, others=len(shown) - len(links) - len(removed),
-        )  # fmt: skip
-
-    def _whole(self, exam: str) -> ExamState | None:
-        connection = self._readers.connection()
-        links = table.links_of_exam(connection, exam)
-        declared = table.declarations_of_exam(connection, exam)
-        removed = table.removed_of_exam(connection, exam)
-        carrier, declaration = declared[0] if declared else ("", None)
-        stored = {study: self._archive.has("studies", study) for study in {link.study for link in links}}
-        noted = {one.id for one in removed}  # a link can have gone since the links were read
-        removed += [
-            RemovedLink(one.link.id, one.study_instance_uid, _now())
-            for one in links
-            if not stored[one.study] and one.link.id not in noted
-        ]
-        links = [one for one in links if stored[one.study]]
-        patient_id = (declaration.patient_id if declaration else "") or (
-            links[0].patient_id if links else None
-        )
-        own = tuple(one for one in links if one.patient_id == patient_id)
-        if declaration is None and not links and not removed:
-            return None
-        is_carried = bool(own) or carrier != ""
-        return ExamState(
-            exam, declaration, patient_id, is_carried, own, tuple(removed), len(links) - len(own)
-        )
-
-    def studies_of(self, exam: str) -> tuple[str, ...] | None:
-        """Orthanc ids of the studies with images of an exam; None for an unknown one."""
-        state = self.state(exam) if _NAME.fullmatch(exam) else None
-        return None if state is None else tuple(dict.fromkeys(one.study for one in state.links))
-
-    def link_of(self, exam: str, image: str) -> LinkedStudy:
-        """One link of an exam. Raises InvalidRequest, NotFound."""
-        state = self.find(exam)
-        for one in state.links:
-            if one.link.id == image:
-                return one
-        for gone in state.removed:
-            if gone.id == image:
-                detail = f"the study {gone.study_instance_uid} was deleted, and this link with it"
-                raise NotFound(detail, [FieldError("image", detail)])
-        raise NotFound(f"exam {exam} has no image {image}", [FieldError("image", "unknown id of a link")])
-
-    # Changes
 
     def declare(self, exam: str, patient_id: str | None, description: str, user: str) -> ExamState:
         """Declare an exam, or replace its declaration.
@@ -232,7 +104,7 @@ class Exams:
             if linked is not None and patient_id is not None and patient_id != linked:
                 detail = f"exam {exam} has images of patient {linked}; remove them first"
                 raise Conflict(detail, [FieldError("/patientId", detail)])
-            declaration = ExamDeclaration(exam, patient_id or "", description, user, _now())
+            declaration = ExamDeclaration(exam, patient_id or "", description, user, now())
             self._keep(declaration, linked or patient_id)
         return self.find(exam)
 
@@ -248,7 +120,7 @@ class Exams:
         """All of an exam whose patient the caller sees, or which nobody has. Raises Conflict."""
         with seeing(None):
             whole = self._whole(exam)
-        if whole is not None and current_sight() is not None:
+        if whole is not None:
             seen = self._seen(whole)
             if seen is None or seen.patient_id != whole.patient_id:
                 raise Conflict(
@@ -279,7 +151,7 @@ class Exams:
         new = ExamLink(
             _id_of(exam, target.orthanc_id), exam, level, target.orthanc_id,
             table.uid_of(connection, level, target.orthanc_id), given.description, given.modality,
-            given.acquired_at, given.url, user, _now(),
+            given.acquired_at, given.url, user, now(),
         )  # fmt: skip
         with self._lock:
             with seeing(None):
@@ -310,6 +182,52 @@ class Exams:
         with self._lock:
             found = self.link_of(exam, image)
             self._change_links(found.study, lambda links: tuple(one for one in links if one.id != image))
+
+    def remove(self, exam: str) -> int:
+        """Remove an exam: its declaration, its links, and what is remembered of those that went with their study.
+
+        The images stay stored. Returns how many links there were. What fails half-way is done by the next attempt.
+
+        Raises
+        ------
+        InvalidRequest, NotFound
+            As `find`: also of an exam that was removed before.
+        Conflict
+            The caller sees a part of it only, or this node cannot sign.
+        """
+        self.check_name(exam)
+        with self._lock:
+            with seeing(None):
+                whole = self._whole(exam)
+            seen = None if whole is None else self._seen(whole)
+            if whole is None or seen is None:
+                raise unknown(exam)
+            if seen != whole:
+                detail = "belongs to more than you may see; only who sees all of it can remove it"
+                raise Conflict(f"exam {exam} {detail}", [FieldError("exam", detail)])
+            with seeing(None):
+                self._remove_all(exam)
+        return len(whole.links)
+
+    def _remove_all(self, exam: str) -> None:
+        connection = self._readers.connection()
+        gone = {""}  # where declarations are that no stored patient can carry
+        for study in {one.study for one in table.links_of_exam(connection, exam)}:
+            try:
+                self._change_links(study, lambda links: tuple(one for one in links if one.exam != exam))
+            except ImageNotStored:
+                gone.add(study)
+        for carrier in {carrier for carrier, _ in table.declarations_of_exam(connection, exam)} - gone:
+            if self._archive.has("patients", carrier):
+                self._change_declarations(carrier, exam, None)
+            else:
+                gone.add(carrier)
+
+        def forget(connection: sqlite3.Connection, _: InstanceWriter) -> Iterable[Touched]:
+            table.forget_exam(connection, exam, gone)
+            return []
+
+        self._submit(forget).result()
 
     def _check_patient(self, state: ExamState | None, patient_id: str, level: str) -> None:
         if state is None or state.patient_id in (None, patient_id):
@@ -409,14 +327,6 @@ def _with(links: tuple[ExamLink, ...], new: ExamLink) -> tuple[ExamLink, ...]:
 def _id_of(exam: str, orthanc_id: str) -> str:
     """The same link has the same id on every node, however often it is made."""
     return hashlib.sha256(f"{exam}|{orthanc_id}".encode()).hexdigest()[:_ID_LENGTH]
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _unknown(exam: str) -> NotFound:
-    return NotFound(f"there is no exam {exam}", [FieldError("exam", "unknown")])
 
 
 def _not_stored(level: str, uid: str) -> ImageNotStored:

@@ -17,6 +17,7 @@ from longitudinal.errors import InvalidSettings
 from longitudinal.host.loopback import Loopback
 from longitudinal.host.orthanc_archive import OrthancArchive
 from longitudinal.host.orthanc_inventory import OrthancInventory
+from longitudinal.host.paths import from_configuration
 from longitudinal.host.resource_lookup import ResourceLookup
 from longitudinal.http.routes.access import Access
 from longitudinal.settings import AccessSettings
@@ -116,7 +117,7 @@ def _tokens(settings: AccessSettings) -> "Tokens | None":
     from longitudinal.access.tokens import Tokens
 
     try:
-        return Tokens(settings.tokens)
+        return Tokens(settings.tokens, from_configuration("."))
     except (OSError, ValueError) as error:
         raise InvalidSettings(
             f'"Longitudinal.Access.Tokens.Keys": {settings.tokens.keys} cannot be used: {error}'

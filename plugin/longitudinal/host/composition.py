@@ -22,6 +22,7 @@ from longitudinal.host.metrics import MetricsHost, metrics_of
 from longitudinal.host.ohif import OhifHost, dicom_web_roots
 from longitudinal.host.orthanc_archive import BelievedArchive, OrthancArchive
 from longitudinal.host.orthanc_inventory import OrthancInventory
+from longitudinal.host.paths import from_configuration
 from longitudinal.host.registration_services import RegistrationServices
 from longitudinal.host.request_filter import FilterHost
 from longitudinal.host.rest import RestHost
@@ -187,7 +188,9 @@ def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
     writer = Writer(readers, catalogue.invalidate, catalogue.forget)
     archive, inventory = OrthancArchive(settings.metadata_base, files), OrthancInventory()
     keyring = Keyring(
-        Path(settings.key_path) if settings.key_path else path.with_name(f"keys-{path.stem}.json")
+        from_configuration(settings.key_path)
+        if settings.key_path
+        else path.with_name(f"keys-{path.stem}.json")
     )
     memories = Memories(readers, lambda command: writer.submit(command, is_awaited=False))
     statements = Statements(archive, keyring, memories)
@@ -242,7 +245,7 @@ def _services(
     )  # fmt: skip
     headers = StoredHeaders(of.archive, of.inventory, STORED_VALUE_TAGS)
     stack_reader = StackReader(
-        of.readers, of.catalogue, headers, StoredDepths(of.archive), of.archive.has_instance, repair.gone,
+        of.readers, of.catalogue, headers, StoredDepths(of.archive), of.archive.has_instance, repair.answer,
         stored_values_of,
     )  # fmt: skip
     planner = CutPlanner(resolver, of.archive, repair.answer, last_updates(of.readers, of.inventory))
@@ -298,13 +301,12 @@ def _places(settings: Settings, configuration: dict[str, Any], ohif_root: str | 
 
 
 def _storage_path(configuration: dict[str, Any]) -> Path:
-    return Path(configuration.get("StorageDirectory") or "OrthancStorage")
+    return from_configuration(configuration.get("StorageDirectory") or "OrthancStorage")
 
 
 def _sidecar_path(settings: Settings, configuration: dict[str, Any]) -> Path:
     if settings.sidecar_path is not None:
-        return Path(settings.sidecar_path)
-    return (
-        Path(configuration.get("IndexDirectory") or _storage_path(configuration))
-        / f"longitudinal-{configuration.get('Name') or 'Orthanc'}.sqlite"
-    )
+        return from_configuration(settings.sidecar_path)
+    index = configuration.get("IndexDirectory")
+    folder = from_configuration(index) if index else _storage_path(configuration)
+    return folder / f"longitudinal-{configuration.get('Name') or 'Orthanc'}.sqlite"

@@ -4,7 +4,6 @@ import json
 import logging
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import orthanc
@@ -14,6 +13,7 @@ from longitudinal.host.callbacks import immortal
 from longitudinal.host.composition import Plugin, compose
 from longitudinal.host.explorer import extend_explorer
 from longitudinal.host.log import forward_logging
+from longitudinal.host.paths import from_configuration
 from longitudinal.settings import read_settings
 
 LOGGER = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def start(open_gate: OpenGate | None = None) -> None:
     forward_logging()
     configuration = json.loads(orthanc.GetConfiguration())
     settings = read_settings(configuration)
-    forward_logging(None if settings.json_log_path is None else Path(settings.json_log_path))
+    forward_logging(None if settings.json_log_path is None else from_configuration(settings.json_log_path))
     if (open_gate is None) != (settings.access is None):
         raise InvalidSettings(
             'the settings have something like a section "Access", but not Longitudinal.Access: look at how it is spelled'

@@ -47,12 +47,15 @@ class StatedPatient:
             stated[name] = value
         return cls(stated.get("patientID") or None, stated.get("patientName") or None)
 
-    def differs(self, file: bytes) -> str:
-        """What a file states otherwise, for people; "" where it states the same, or cannot be read at all."""
+    def differs(self, file: bytes) -> str | None:
+        """What a file states otherwise, for people; "" where it states the same, None where it cannot be read."""
         try:
-            header = read_header(read_file_tags(file))
-        except Exception:  # no DICOM object: Orthanc says so, and stores nothing
-            return ""
+            tags = read_file_tags(file)
+            header = read_header(tags)
+        except Exception:  # pydicom raises any exception on what is no DICOM object, or a damaged one
+            return None
+        if not tags:
+            return None
         said = []
         if self.patient_id is not None and header.patient_id.strip() != self.patient_id:
             said.append(f"PatientID is {header.patient_id[:_SHOWN]!r}, not {self.patient_id[:_SHOWN]!r}")

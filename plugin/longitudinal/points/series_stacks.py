@@ -27,7 +27,7 @@ from longitudinal.points.stack_answer import (
     StackPlane,
     Triplet,
 )
-from longitudinal.points.stale import HEAL_ROUNDS
+from longitudinal.points.stale import Stale, until_current
 from longitudinal.reasons import NotIndexableReason, PixelsReason
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.browse import owners_of_series
@@ -80,7 +80,7 @@ class StackReader:
     has_instance
         Whether an instance is still stored.
     heal
-        Takes the Orthanc ids of instances that are gone and returns when the sidecar knows.
+        Returns when the sidecar knows that instances are gone.
     link
         Builds the links to the pixels.
     """
@@ -92,7 +92,7 @@ class StackReader:
         headers: HeaderReader,
         depths: DepthReader,
         has_instance: Callable[[str], bool],
-        heal: Callable[[Sequence[str]], None],
+        heal: Callable[[Stale], None],
         link: PixelLink,
     ) -> None:
         self._readers = readers
@@ -122,26 +122,25 @@ class StackReader:
         Ambiguous
             The UID is stored more than once; the Orthanc ids are named.
         """
-        for _ in range(HEAL_ROUNDS):
-            index, found = self._find(series)
-            kept = self._kept_for(found)
-            if kept is not None:
-                return kept
-            values = [
-                None if tags is None else read_stored_values(tags)
-                for tags in self._headers(found.orthanc_id, found.orthanc_ids)
-            ]
-            unread = [name for name, known in zip(found.orthanc_ids, values, strict=True) if known is None]
-            gone = [orthanc_id for orthanc_id in unread if not self._has_instance(orthanc_id)]
-            if not gone:
-                deep = list(self._depths(found.orthanc_id, found.orthanc_ids))
-                answer = _Series(
-                    index, found, [known or _UNREAD for known in values], deep, self._link
-                ).answer()
-                self._keep(found, answer)
-                return answer
-            self._heal(gone)
-        raise NotFound("the images are being deleted at this moment; ask again")
+        return until_current(lambda: self._look(series), self._heal, "images are being deleted")
+
+    def _look(self, series: str) -> tuple[SeriesStacks, Stale]:
+        """The stacks as the index has them, and which of their instances are not stored any more."""
+        index, found = self._find(series)
+        kept = self._kept_for(found)
+        if kept is not None:
+            return kept, Stale()
+        values = [
+            None if tags is None else read_stored_values(tags)
+            for tags in self._headers(found.orthanc_id, found.orthanc_ids)
+        ]
+        unread = [name for name, known in zip(found.orthanc_ids, values, strict=True) if known is None]
+        stale = Stale(tuple(orthanc_id for orthanc_id in unread if not self._has_instance(orthanc_id)))
+        deep = list(self._depths(found.orthanc_id, found.orthanc_ids))
+        answer = _Series(index, found, [known or _UNREAD for known in values], deep, self._link).answer()
+        if not stale:
+            self._keep(found, answer)
+        return answer, stale
 
     def _find(self, series: str) -> tuple[PatientIndex, SeriesPlanes]:
         owners = owners_of_series(self._readers.connection(), series)

@@ -329,3 +329,58 @@ def test_resolve_answers_with_the_studies_of_an_exam(served: Served) -> None:
     for unknown in ("none", "E3", "../x"):
         refused = served.ask("POST", "/points/resolve", {**click, "exams": ["E1", unknown]})
         assert (refused.status, refused.fields()) == (404, ["/exams/1"])
+
+
+def test_a_removed_exam_is_gone_and_its_images_are_not(served: Served) -> None:
+    served.ask("PUT", "/exams/E1", {"patientId": "P", "description": "of P"})
+    link(served, "E1")
+    link(served, "E1", studyInstanceUid=SECOND)
+    link(served, "E2")
+    served.ask("PUT", "/exams/E2", {"patientId": "P", "description": "another"})
+    stored = set(served.archive.stored)
+    assert served.ask("DELETE", "/exams/E1").json == {"exam": "E1", "images": 2}
+    for _ in range(2):
+        again = served.ask("DELETE", "/exams/E1")
+        assert (again.status, again.code) == (404, "notFound")
+    assert served.ask("GET", "/exams/E1").status == served.ask("GET", "/exams/E1/images").status == 404
+    assert [one["exam"] for one in served.ask("GET", "/exams").json["exams"]] == ["E2"]
+    assert (exam_of(served, "E2")["description"], linked(served, "E2")) == ("another", [IMAGE])
+    assert set(served.archive.stored) == stored
+    without_sidecar(served)
+    assert (served.ask("GET", "/exams/E1").status, linked(served, "E2")) == (404, [IMAGE])
+
+
+@pytest.mark.parametrize("is_noticed", [True, False])
+def test_a_removed_exam_leaves_no_trace_of_what_went_before(served: Served, is_noticed: bool) -> None:
+    """Neither of links whose study is deleted, nor of a declaration whose patient is not stored."""
+    served.ask("PUT", "/exams/E1", {"patientId": "not stored yet"})
+    served.ask("PUT", "/exams/E2", {"patientId": "Q"})
+    gone = link(served, "E2", sopInstanceUid=OF_Q).json["image"]
+    served.archive.delete(*(orthanc_ids(ds)[3] for ds in scan("1.2.7.1", 1, "Q")))
+    if is_noticed:
+        served.ingest.deleted("studies", gone["orthancStudyId"]).result()
+    assert len(exam_of(served, "E2")["deletedImages"]) == 1
+    assert served.ask("DELETE", "/exams/E2").json == {"exam": "E2", "images": 0}
+    assert served.ask("DELETE", "/exams/E1").json == {"exam": "E1", "images": 0}
+    served.ingest.deleted("studies", gone["orthancStudyId"]).result()
+    assert served.ask("GET", "/exams").json["total"] == 0
+    assert [served.ask("GET", f"/exams/{exam}").status for exam in ("E1", "E2")] == [404, 404]
+
+
+def test_a_removal_that_fails_half_way_is_done_by_the_next(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link(served, "E1")
+    link(served, "E1", studyInstanceUid=SECOND)
+    change = served.loopback.change_exams
+
+    def once(*asked: Any) -> None:
+        change(*asked)
+        served.loopback.fails = True
+
+    monkeypatch.setattr(served.loopback, "change_exams", once)
+    assert served.ask("DELETE", "/exams/E1").code == "archiveFailed"
+    monkeypatch.undo()
+    served.loopback.fails = False
+    assert served.ask("DELETE", "/exams/E1").json == {"exam": "E1", "images": 1}
+    assert served.ask("GET", "/exams/E1").status == 404

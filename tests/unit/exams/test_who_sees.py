@@ -76,6 +76,27 @@ def test_a_study_that_was_deleted_is_not_named_to_who_sees_some(served: Served) 
     assert served.ask("GET", "/exams/E1", user="ben").json["deletedImages"] == []
 
 
+def test_an_exam_is_removed_only_by_who_sees_all_of_it(served: Served) -> None:
+    served.ask("PUT", "/exams/E1", {"patientId": "P"})
+    link(served, "E1", "ann", studyInstanceUid=SECOND)
+    hidden = served.ask("DELETE", "/exams/E1", user="ben")
+    assert (hidden.status, hidden.json["detail"]) == (404, "there is no exam E1")
+    image = link(served, "E1", "ann", sopInstanceUid=IMAGE).json["image"]["id"]
+    refused = served.ask("DELETE", "/exams/E1", user="ben")
+    assert (refused.status, refused.json["code"]) == (409, "conflict")
+    served.ask("DELETE", f"/exams/E1/images/{image}")
+    assert served.ask("GET", "/exams/E1").json["images"] == 1
+    link(served, "E2", "ben", sopInstanceUid=OF_Q)
+    link(served, "E3", "ben", sopInstanceUid=OF_Q)
+    for orthanc_id, ds in served.archive.datasets():
+        if ds.StudyInstanceUID == SECOND:
+            served.archive.delete(orthanc_id)
+    assert served.ask("DELETE", "/exams/E2", user="eve").status == 404
+    assert served.ask("DELETE", "/exams/E2", user="ben").json == {"exam": "E2", "images": 1}
+    assert served.ask("GET", "/exams/E2").status == 404
+    assert exams_of(served, "ann") == (["E1", "E3"], 2)
+
+
 def test_the_exam_of_a_hidden_patient_is_not_taken_over(served: Served) -> None:
     """Whether it is declared or only linked: neither a declaration nor a link changes whose it is."""
     served.ask("PUT", "/exams/E1", {"patientId": "P"})

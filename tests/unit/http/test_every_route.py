@@ -344,6 +344,7 @@ SUCCESSES = [
     Drive("GET", "/exams", "/exams", query={"patientId": "P"}, before=an_exam),
     Drive("GET", "/exams/{exam}", "/exams/E1", before=an_exam),
     Drive("PUT", "/exams/{exam}", "/exams/E2", {"patientId": "P", "description": "Follow-up"}),
+    Drive("DELETE", "/exams/{exam}", "/exams/E1", before=an_exam),
     Drive("GET", "/exams/{exam}/images", "/exams/E1/images", before=an_exam),
     Drive("POST", "/exams/{exam}/images", "/exams/E3/images", {"seriesInstanceUid": f"{FIRST}.1", "modality": "CT"}),
     Drive("GET", "/exams/{exam}/images/{image}", "/exams/E1/images/{}", before=an_exam),
@@ -507,6 +508,13 @@ PROBLEMS = [
     ),
     Drive("PUT", "/exams/{exam}", "/exams/E1", {"patientId": "Q"}, before=an_exam, code="conflict"),
     Drive("PUT", "/exams/{exam}", "/exams/E1", {"patientId": "P"}, before=nothing_is_taken, code="archiveFailed"),
+    *(
+        Drive("DELETE", "/exams/{exam}", f"/exams/{name}", before=before, code=code)
+        for name, before, code in (
+            ("none", an_exam, "notFound"), ("no name", nothing, "invalidRequest"),
+            ("E1", an_exam_and_nothing_is_signed, "conflict"), ("E1", an_exam_and_nothing_is_taken, "archiveFailed"),
+        )
+    ),
     *(
         Drive("POST", "/exams/{exam}/images", "/exams/E1/images", {"sopInstanceUid": uid}, before=before, code=code)
         for uid, before, code in (

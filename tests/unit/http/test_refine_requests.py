@@ -147,7 +147,7 @@ def test_after_the_time_the_answer_is_the_ordinary_one_and_the_job_goes_on(
     monkeypatch.setattr(refinements, "MOST_SECONDS", 0.3)
     began = time.monotonic()
     answer = desk.ask(**CLICK, **ONLY, refine="wait")
-    assert 0.3 <= time.monotonic() - began < 2
+    assert 0.3 <= time.monotonic() - began < 9
     refinement = answer.pop("refinement")
     assert answer == desk.ask(**CLICK, **ONLY)
     assert (refinement["results"], desk.queue.get(refinement["job"]).state) == ([], "queued")

@@ -5,6 +5,7 @@ import zipfile
 
 import pytest
 
+from longitudinal.http import stated_patient
 from tests.builders import as_file, classic
 from tests.unit.http.served import Answered, Served
 
@@ -144,6 +145,23 @@ def test_what_the_form_states_of_the_patient_is_checked(
 def test_a_file_without_patient_id_is_not_the_stated_patients(served: Served) -> None:
     (file,) = put(served, form_with({"patientID": "P7"}, ("a.dcm", of("")))).json["files"]
     assert file["reason"] == "otherPatient"
+
+
+@pytest.mark.parametrize("is_empty", [True, False])
+def test_a_file_that_cannot_be_compared_is_not_stored(
+    served: Served, monkeypatch: pytest.MonkeyPatch, is_empty: bool
+) -> None:
+    """Orthanc may read what pydicom does not."""
+
+    def unreadable(_: bytes) -> dict[str, object]:
+        if is_empty:
+            return {}
+        raise NotImplementedError
+
+    monkeypatch.setattr(stated_patient, "read_file_tags", unreadable)
+    (file,) = put(served, form_with({"patientID": "P7"}, ("a.dcm", of("P7")))).json["files"]
+    assert (file["reason"], "cannot be compared" in file["detail"]) == ("notDicom", True)
+    assert served.archive.stored == {}
 
 
 def test_a_stated_patient_alone_is_no_upload_and_a_field_comes_once(served: Served) -> None:

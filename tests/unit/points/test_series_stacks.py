@@ -16,7 +16,6 @@ from longitudinal.http.links import stored_values_of
 from longitudinal.points import series_stacks
 from longitudinal.points.series_stacks import StackReader
 from longitudinal.points.stack_answer import SeriesStacks
-from longitudinal.points.stale import Stale
 from tests import builders as build
 from tests.unit.patients.ward import CORONAL, Ward, image, plane, unplaced, volume
 
@@ -51,7 +50,7 @@ class Room:
             self.headers,
             lambda _series, ids: iter([one in self.deep for one in ids]),
             self.ward.archive.has_instance,
-            lambda gone: self.ward.heal(Stale(instances=tuple(gone))),
+            self.ward.heal,
             stored_values_of,
         )
 

@@ -17,7 +17,15 @@ from longitudinal.errors import (
     NotFound,
     OtherPatient,
 )
-from longitudinal.exams.answer import Exam, ExamImage, ExamImagePage, ExamPage, LinkAnswer, RemovedImage
+from longitudinal.exams.answer import (
+    Exam,
+    ExamImage,
+    ExamImagePage,
+    ExamPage,
+    LinkAnswer,
+    RemovedExam,
+    RemovedImage,
+)
 from longitudinal.exams.description import Describer, deleted_images
 from longitudinal.exams.exams import Exams, Given
 from longitudinal.http.fields import Identifier, Limit, Offset
@@ -99,6 +107,9 @@ def exam_routes(readers: Readers, exams: Exams, describe: Describer) -> list[Rou
         asked = call.body
         return describe.exam(exams.declare(exam, asked.patient_id, asked.description, call.actor.name))
 
+    def remove(_: Call[None, None], exam: str) -> RemovedExam:
+        return RemovedExam(exam, exams.remove(exam))
+
     def images(call: Call[ImageQuery, None], exam: str) -> ExamImagePage:
         state, query = exams.find(exam), call.query
         page = [describe.image(link) for link in state.links[query.offset : query.offset + query.limit]]
@@ -128,6 +139,8 @@ def exam_routes(readers: Readers, exams: Exams, describe: Describer) -> list[Rou
         Route("GET", "/exams/{exam}", one, "One exam, and the studies that belong to it", Exam, errors=unknown),
         Route("PUT", "/exams/{exam}", declare, "Declare an exam of another system", Exam, body=DeclareRequest,
               errors=writes, calls_back=True),
+        Route("DELETE", "/exams/{exam}", remove, "Remove an exam and its links; the images stay stored", RemovedExam,
+              errors=(*unknown, *writes), calls_back=True),
         Route("GET", "/exams/{exam}/images", images, "The images of an exam, in the order they were linked",
               ExamImagePage, query=ImageQuery, errors=unknown),
         Route("POST", "/exams/{exam}/images", link, "Link an image, a series or a study that is stored to an exam",

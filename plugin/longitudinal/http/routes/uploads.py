@@ -47,6 +47,7 @@ _MEDIA_STORAGE_DIRECTORY = b"1.2.840.10008.1.3.10"
 _FILE_META = 1024
 _MIB = 1024 * 1024
 _LONGEST_COUNT = 9
+_NOT_COMPARED = "it cannot be read, so the patient that the form states cannot be compared with it"
 
 
 class HeaderWarning(msgspec.Struct, rename="camel", frozen=True):
@@ -181,7 +182,11 @@ def _outcome(archive: ArchiveReceiver, file: ReceivedFile, stated: StatedPatient
     study = None if current_sight() is None else read_named_study(file.content)
     if not _may_add(study):
         return _refused(file.name, UploadRefusal.NOT_ALLOWED)
-    if stated and (difference := stated.differs(file.content)):
+    if stated and (difference := stated.differs(file.content)) != "":
+        if (
+            difference is None
+        ):  # Orthanc might read it all the same, and nobody would have checked whose it is
+            return _refused(file.name, UploadRefusal.NOT_DICOM, _NOT_COMPARED)
         return _refused(file.name, UploadRefusal.OTHER_PATIENT, difference)
     try:
         receipt = archive.receive(file.content)

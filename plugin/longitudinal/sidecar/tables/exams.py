@@ -4,7 +4,7 @@ Triggers follow deletes: links go with their study and leave a trace; a declarat
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlite_utils import Database
@@ -157,6 +157,20 @@ def replace_declarations(
 def keep_declaration(connection: sqlite3.Connection, declaration: ExamDeclaration) -> None:
     """Keep a declaration that no stored patient can carry. Runs on the writer's connection only."""
     _put_declaration(connection, "", declaration)
+
+
+def forget_exam(connection: sqlite3.Connection, exam: str, gone: Iterable[str]) -> None:
+    """Forget an exam as far as no stored study or patient carries it. Runs on the writer's connection only.
+
+    Parameters
+    ----------
+    gone
+        Orthanc ids of studies and patients that are not stored any more; "" for declarations that nobody carries.
+    """
+    for resource in gone:
+        connection.execute("DELETE FROM exam_links WHERE exam = ? AND study = ?", (exam, resource))
+        connection.execute("DELETE FROM exam_declarations WHERE exam = ? AND patient = ?", (exam, resource))
+    connection.execute("DELETE FROM exam_removed WHERE exam = ?", (exam,))
 
 
 def _put_declaration(connection: sqlite3.Connection, patient: str, one: ExamDeclaration) -> None:
