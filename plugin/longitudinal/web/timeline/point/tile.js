@@ -78,7 +78,7 @@ function PictureBox({ tile, name }) {
   return html`<div class="picture-row">
     <div class="picture ${isStale ? 'stale' : ''} ${tile.outside === null || page.compare.isOnPlane(tile) ? '' : 'outside'}" ref=${box} tabindex="0" role="group" aria-label=${label}>
       <canvas ref=${canvas} role="img" aria-label=${label}></canvas>
-      ${isNative && html`<${Outlines} tile=${tile} />`}
+      ${(isNative || (page.compare.pairing.isFused(tile) && !tile.isCutting)) && html`<${Outlines} tile=${tile} />`}
       <div class="over" ref=${over}></div>
       <${Outside} tile=${tile} />
       <${PairTools} tile=${tile} />
