@@ -8,6 +8,7 @@ import { GradeShape, gradeOf } from './grade.js';
 import { titleOf } from './tile.js';
 
 const EDGE = 3; // per cent left free at both ends
+const BESIDE = 12; // per cent: nearer to an end there is no room on both sides
 
 /** @param {{page: import('./page_model.js').PageModel}} props */
 export function Strip({ page }) {
@@ -27,10 +28,16 @@ export function Strip({ page }) {
 function Mark({ tile, place }) {
   const grade = gradeOf(tile);
   const name = titleOf(tile);
-  return html`<button class="mark ${tile.isAsked ? 'asked' : ''}" style=${{ left: `${place}%` }} title=${name} aria-label=${name}
+  return html`<button class="mark ${tile.isAsked ? 'asked' : ''}" style=${{ left: `${place}%` }} aria-label=${name}
     aria-current=${tile.isAsked ? 'true' : undefined} onClick=${() => tile.page.goToTile(tile)}>
     ${grade === null ? html`<span class="dot"></span>` : html`<${GradeShape} grade=${grade} />`}
+    <span class=${`mark-says ${sideOf(place)}`} aria-hidden="true">${name}</span>
   </button>`;
+}
+
+/** Where what is said of a mark has room. @param {number} place per cent @returns {string} */
+export function sideOf(place) {
+  return place < BESIDE ? 'to-right' : place > 100 - BESIDE ? 'to-left' : '';
 }
 
 /**

@@ -23,9 +23,10 @@ function Panel({ page, question, onClose }) {
   useEffect(() => {
     const controller = new AbortController();
     const { signal } = controller;
-    const timer = question && setTimeout(() => page.api.ask('/points/radiotherapy', { body: withoutRefine(question), signal }).then(
+    const timer = question && setTimeout(() => page.api.ask('/points/radiotherapy', { body: withoutRefine(page.limited(question)), signal }).then(
       (/** @type {any} */ found) => {
         setAnswer({ of: question, studies: found.studies });
+        outlinesOf(page).limitTo(page.exam, found.studies);
         setProblem('');
       },
       (/** @type {any} */ error) => signal.aborted || setProblem(error.message),

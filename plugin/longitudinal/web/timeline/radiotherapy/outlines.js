@@ -9,7 +9,7 @@ import { outlinesOf } from './outline_model.js';
 /** @param {{tile: any}} props drawn again whenever the tile changes */
 export function Outlines({ tile }) {
   const model = useObservable(outlinesOf(tile.page));
-  const { shown, size } = tile;
+  const { onCanvas: { shown }, size } = tile; // of the plane that is seen, another study's where two lie over each other
   if (!model.isOn || !shown?.frame || shown.picture.plane === null || size.width === 0) {
     return null;
   }
@@ -17,11 +17,13 @@ export function Outlines({ tile }) {
   if (lines === null) {
     return null;
   }
-  const structures = lines.structures.filter((/** @type {any} */ one) => !model.hidden.has(`${one.sopInstanceUid} ${one.roiNumber}`));
+  const { exam } = tile.page;
+  const isOfPage = (/** @type {any} */ one) => model.isOfPage(exam, one.sopInstanceUid);
+  const structures = lines.structures.filter((/** @type {any} */ one) => isOfPage(one) && !model.hidden.has(`${one.sopInstanceUid} ${one.roiNumber}`));
   return html`<svg class="overlay rt-outlines" width=${size.width} height=${size.height} aria-hidden="true">
     ${structures.map((/** @type {any} */ one) => html`<path key=${`${one.sopInstanceUid} ${one.roiNumber}`} d=${pathOf(tile, one.lines)}
       class=${one.path?.length ? 'rt-carried' : ''} stroke=${one.colour ? `rgb(${one.colour.join(' ')})` : 'white'} />`)}
-    ${model.hasDose && lines.doses.map((/** @type {any} */ dose) => dose.levels.map((/** @type {any} */ level, /** @type {number} */ number) => html`<${Isodose}
+    ${model.hasDose && lines.doses.filter(isOfPage).map((/** @type {any} */ dose) => dose.levels.map((/** @type {any} */ level, /** @type {number} */ number) => html`<${Isodose}
       key=${`${dose.sopInstanceUid} ${level.gy}`} tile=${tile} level=${level} share=${(number + 0.5) / dose.levels.length} />`))}
   </svg>`;
 }
