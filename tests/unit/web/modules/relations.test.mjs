@@ -5,6 +5,7 @@ import { load } from './web.mjs';
 const { STATUSES, partGroups, problemGroups, problemsLeft, problemsLine } = await load('shared/relations.js');
 const { hasWord, word } = await load('shared/words.js');
 const { sideOf } = await load('timeline/point/strip.js');
+const { clustersOf, entriesOf, linesOfCluster, nameOfCluster } = await load('timeline/radiotherapy/treatments.js');
 const { windowTitle } = await load('timeline/compare/toolbar.js');
 const { doneWords } = await load('timeline/align/outcome.js');
 const { readAddress, writeAddress } = await load('timeline/address.js');
@@ -72,4 +73,31 @@ test('an exam stays in the address of every view', () => {
 
 test('what is said of a mark stays on the screen at both ends', () => {
   assert.deepEqual([3, 50, 97].map(sideOf), ['to-right', '', 'to-left']);
+});
+
+test('treatments and RT Images are marks in time order, one for what lies close together, each with fraction and beams', () => {
+  const beam = (name, termination = 'NORMAL') => ({ name, number: 1, termination });
+  const lists = {
+    treatments: [
+      { sopInstanceUid: 'b', date: '2024-02-02', dateTime: '2024-02-02T10:00:00', planLabel: null, fractionNumbers: [2], fractionsPlanned: null, record: { beams: [beam('AP', 'MACHINE'), beam('PA')], summaries: [] } },
+      { sopInstanceUid: 'a', date: '2024-02-01', dateTime: '2024-02-01T10:00:00', planLabel: 'Plan A', fractionNumbers: [1], fractionsPlanned: 20, record: { beams: [beam('AP')], summaries: [] } },
+      { sopInstanceUid: 'c', date: null, dateTime: null, planLabel: '', fractionNumbers: [], fractionsPlanned: null, record: {} },
+    ],
+    portalImages: [{ sopInstanceUid: 'd', date: '2024-02-02', dateTime: '2024-02-02T09:00:00', dateSource: 'content', planLabel: 'Plan A', beamName: 'AP', fractionsPlanned: 20,
+      image: { kind: 'PORTAL', label: 'AP portal', fractionNumber: 2, beamNumber: 1 } }],
+  };
+  const entries = entriesOf(lists);
+  assert.deepEqual(entries.map(({ id }) => id), ['a', 'd', 'b', 'c']);
+  assert.equal(entries[0].text, 'Treatment · fraction 1 of 20 · beam AP · plan “Plan A”');
+  assert.equal(entries[1].text, 'Portal image · fraction 2 of 20 · beam AP · plan “Plan A” · “AP portal” · day of its content, acquisition not stated');
+  assert.equal(entries[2].text, 'Treatment · fraction 2 · beams AP, PA · did not end normally: AP');
+  assert.deepEqual(entries.map(({ isDoubtful }) => isDoubtful), [false, false, true, false]);
+  const clusters = clustersOf(entries, [10, 11, 11, 11.5], 2);
+  assert.deepEqual(clusters.map((one) => one.entries.map(({ id }) => id)), [['a', 'd', 'b'], ['c']]); // what has no day is no part of another day's mark
+  assert.equal(nameOfCluster(clusters[0]), '2024-02-01 to 2024-02-02: 2 treatment records, 1 RT Image');
+  assert.equal(nameOfCluster(clusters[1]), 'no date: 1 treatment record');
+  const many = Array.from({ length: 40 }, (_, at) => ({ ...entries[0], id: String(at) }));
+  const [mark] = clustersOf(many, many.map(() => 50), 2);
+  assert.equal(linesOfCluster(mark).length, 13);
+  assert.equal(linesOfCluster(mark).at(-1).text, 'and 28 more');
 });

@@ -88,7 +88,7 @@ export function View({ address, go, api }) {
     </${Bar}>
     <main class="point">
       ${patient === null && html`<h1 class="visually-hidden">${word('app.title')}</h1>`}
-      ${page.tiles.length > 1 && html`<${Strip} page=${page} />`}
+      ${page.tiles.length > 0 && html`<${Strip} page=${page} />`}
       <${Film} page=${page} />
       ${page.tiles.length > 0 && html`<${Toolbar} page=${page} />`}
       ${review && patient !== null && html`<${Lazy} load=${LOAD.review} with=${{ page, transform: review, onClose: () => { reviewed.current = {}; setReview(undefined); } }} />`}
