@@ -1269,7 +1269,7 @@ export interface RelationProblem {
 /** Whether what an object names is here, and is what it is named as. */
 export type RelationStatus = "ambiguous" | "cycle" | "emptyReference" | "incomplete" | "missing" | "notIndexed" | "ok" | "otherPatient" | "wrongClass" | "wrongFrame" | "wrongSeries";
 
-/** One page of the edges in the order of their ids, with the nodes they join; `total` counts all edges. Objects without any edge are nodes of the first page. Groups and problems are those of the whole patient or study. */
+/** One page of the edges in the order of their ids, with the nodes they join; `total` counts all edges. Objects without any edge are nodes of the first page. Groups and problems are those of the whole patient or study; of the problems, which `problemsTotal` counts, the first thousand are listed. */
 export interface Relations {
   total: number;
   limit: number;
@@ -1278,6 +1278,7 @@ export interface Relations {
   edges: Edge[];
   groups: Group[];
   problems: RelationProblem[];
+  problemsTotal: number;
 }
 
 /** Which of the edges, in the order of their ids. */

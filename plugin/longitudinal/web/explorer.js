@@ -38,6 +38,8 @@ function longitudinalExplorer(root, isRestricted) {
     .longitudinal .related { margin-top: 1em; }
     .longitudinal .related:empty { display: none; }
     .longitudinal h4 { margin: .7em 0 .2em; font-size: .95em; }
+    .longitudinal .related td:nth-child(1) { white-space: nowrap; }
+    .longitudinal .related td:nth-child(3) { width: 100%; overflow-wrap: anywhere; }
     .longitudinal .related ul { margin: .2em 0; padding-left: 1.4em; }
     .longitudinal .related li { overflow-wrap: anywhere; margin: .15em 0; }
     .longitudinal .aside { margin-top: .8em; font-size: .85em; }

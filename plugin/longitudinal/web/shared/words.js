@@ -221,6 +221,8 @@ const WORDS = {
   'pair.colours.green': 'green',
   'pair.first': 'First',
   'pair.second': 'Second',
+  'pair.exchange': 'Exchange',
+  'pair.exchange.title': 'The first study becomes the second',
   'pair.edge': 'Edge between the two studies',
   'pair.swap': 'Show the other',
   'pair.seen': '{study} is seen',

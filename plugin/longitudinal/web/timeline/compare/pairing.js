@@ -91,6 +91,13 @@ export class Pairing {
     }
   }
 
+  /** The first becomes the second. */
+  exchange() {
+    if (this.first !== null && this.second !== null) {
+      this.choose(this.second, this.first);
+    }
+  }
+
   /** What the pair is shown as may have to change: another series, or its values have just come. */
   judge() {
     const { first, second } = this;

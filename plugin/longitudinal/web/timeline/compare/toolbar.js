@@ -86,7 +86,8 @@ export function CompareButtons({ page }) {
         onClick=${() => (pairing.mode === mode ? pairing.end() : pairing.begin(mode))}>${word(`pair.${mode}`)}</button>`)}
     </div>
     ${pairing.mode !== null && html`<div class="group" role="group" aria-label=${word('pair.name')}>
-      <${Choice} page=${page} name="first" /><${Choice} page=${page} name="second" /></div>`}`;
+      <${Choice} page=${page} name="first" /><${Choice} page=${page} name="second" />
+      <button onClick=${() => pairing.exchange()} title=${word('pair.exchange.title')}>${word('pair.exchange')}</button></div>`}`;
 }
 
 /** @param {{page: import('../point/page_model.js').PageModel, name: 'first' | 'second'}} props */

@@ -38,7 +38,7 @@ function Study({ tile }) {
   const name = titleOf(tile);
   return html`<section class="tile ${tile.isAsked ? 'asked' : ''} ${page.active === tile ? 'active' : ''}" aria-label=${name}
       data-study=${tile.uid} data-grade=${grade} data-answer=${tile.question}
-      onPointerEnter=${activate} onFocusIn=${activate} onPointerLeave=${() => { tile.pointer = null; }}>
+      onPointerEnter=${activate} onfocusin=${activate} onPointerLeave=${() => { tile.pointer = null; }}>
     <header class="tile-head">
       <h2>${name}</h2>
       <${FrameChip} tile=${tile} />

@@ -18,7 +18,7 @@ export function TreatmentMarks({ entries, places, sideOf }) {
   const clusters = clustersOf(entries, places, NEAR);
   return html`<ul class="treatments" aria-label=${word('rt.axis')}>
     ${clusters.map((cluster, at) => html`<li key=${cluster.entries[0].id} style=${{ left: `${cluster.place}%` }}
-      onMouseEnter=${() => setOpen(at)} onMouseLeave=${() => setOpen(null)} onFocusIn=${() => setOpen(at)} onFocusOut=${() => setOpen(null)}
+      onMouseEnter=${() => setOpen(at)} onMouseLeave=${() => setOpen(null)} onfocusin=${() => setOpen(at)} onfocusout=${() => setOpen(null)}
       onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === 'Escape' && setOpen(null)}>
       <button type="button" class="treatment" aria-label=${nameOfCluster(cluster)} aria-describedby=${open === at ? 'treatments-told' : undefined}
         onClick=${() => setOpen(at)}><${Shape} cluster=${cluster} /></button>
