@@ -85,6 +85,28 @@ export interface Beam {
   delivery: string;
 }
 
+/** All that was recorded of one plan; `planSopInstanceUid` null for objects that name no plan, or several. */
+export interface Course {
+  planSopInstanceUid: string | null;
+  planLabel: string | null;
+  intent: string;
+  firstDate: string | null;
+  lastDate: string | null;
+  dates: string[];
+  fractions: CourseFractions[];
+  treatments: number;
+  portalImages: number;
+}
+
+/** One fraction group of a plan. `recorded` are the numbers of the fractions of which a record states a treatment beam, `interrupted` those of them in which one did not end normally. `delivered` is the number that the newest summary states; null without a summary. */
+export interface CourseFractions {
+  number: number | null;
+  planned: number | null;
+  recorded: number[];
+  interrupted: number[];
+  delivered: number | null;
+}
+
 /** What to declare of an exam; it replaces what was declared before. */
 export interface DeclareRequest {
   patientId?: string | null;
@@ -96,6 +118,17 @@ export interface DeletedImage {
   id: string;
   studyInstanceUid: string;
   deletedAt: string;
+}
+
+/** One beam of a session, or one application setup of brachytherapy. `delivery` is TREATMENT, CONTINUATION, SETUP..., `termination` NORMAL, OPERATOR, MACHINE or UNKNOWN; metersets in the unit that the plan states. */
+export interface DeliveredBeam {
+  number: number | null;
+  name: string;
+  fractionNumber: number | null;
+  delivery: string;
+  termination: string;
+  specifiedMeterset: number | null;
+  deliveredMeterset: number | null;
 }
 
 /** What the other system states of an image; it replaces what was stated before. */
@@ -278,6 +311,43 @@ export interface ExamStudy {
   images: number;
 }
 
+/** One fiducial (kind fiducial), or one POINT contour of a structure set (kind roi). `x`, `y`, `z` are where it is in `frameOfReferenceUid`, LPS mm, null with a `reason`. `coordinates` are all of its points, as far as they can be placed. `number` is 1-based in its set, or in its region; `statedUncertaintyMm` is Contour Uncertainty Radius (0070,0312) as it is written, and no measured error. */
+export interface FiducialPoint {
+  sopInstanceUid: string;
+  seriesInstanceUid: string;
+  studyInstanceUid: string;
+  studyDate: string;
+  label: string;
+  kind: "fiducial" | "roi";
+  setNumber: number | null;
+  roiNumber: number | null;
+  number: number;
+  name: string;
+  meaning: string;
+  description: string;
+  fiducialUid: string;
+  shape: string;
+  colour: [number, number, number] | null;
+  frameOfReferenceUid: string | null;
+  x: number | null;
+  y: number | null;
+  z: number | null;
+  coordinates: [number, number, number][];
+  image: MarkedImage | null;
+  statedUncertaintyMm: number | null;
+  reason?: FiducialReason | null;
+  detail?: string;
+}
+
+/** Why a fiducial is not a place that one can go to. */
+export type FiducialReason = "badCoordinates" | "noCoordinates" | "noFrame" | "noGeometry" | "notAPoint" | "otherPatient" | "unknownFrame" | "unknownImage" | "unreadable";
+
+/** Which of the fiducials, in time order of the studies. */
+export interface FiducialsQuery {
+  limit?: number;
+  offset?: number;
+}
+
 /** A fit that was not stored; lengths in mm. `residualsMm` is the distance left in each pair, `freMm` their root mean square, `fleMm` the error of placing one landmark that it points to; null where the fit leaves none to measure it by. `expectedErrorMm` is what 95 % of errors stay under at `centroid`. */
 export interface FitAnswer {
   matrix: number[][];
@@ -315,6 +385,14 @@ export interface FractionGroup {
   fractionsPlanned: number | null;
   beams: number[];
   beamDoseGy: number | null;
+}
+
+/** What a summary states of one fraction group: how many fractions were given of how many, and on which days. */
+export interface FractionSummary {
+  number: number | null;
+  fractionsPlanned: number | null;
+  fractionsDelivered: number | null;
+  dates?: string[];
 }
 
 /** A frame of reference of the patient; frames with one `group` number are joined by transforms. `canonicalFrameOfReferenceUid` is the earliest of its group: chosen anew when its study is deleted, and nothing is kept in it, so nothing is lost. */
@@ -629,6 +707,23 @@ export interface ListedPlan {
   plan: Plan;
 }
 
+/** An RT Image; `dateSource` tells whether the day is that of its acquisition or only of its content. */
+export interface ListedPortalImage {
+  sopInstanceUid: string;
+  seriesInstanceUid: string;
+  studyInstanceUid: string;
+  studyDate: string;
+  label: string;
+  date: string | null;
+  dateTime: string | null;
+  planSopInstanceUid: string | null;
+  planLabel: string | null;
+  image: RtImage;
+  dateSource: ("acquisition" | "content") | null;
+  beamName: string;
+  fractionsPlanned: number | null;
+}
+
 /** One region. `volumeCc` is ours (null unless asked for, or with a reason), `vendorVolumeCc` ROI Volume (3006,002C). */
 export interface ListedRoi {
   roiNumber: number;
@@ -654,14 +749,20 @@ export interface ListedStructures {
   rois: ListedRoi[];
 }
 
-/** A treatment record. */
+/** A treatment record; its date is Treatment Date (3008,0250), of a summary the most recent one (3008,0056). */
 export interface ListedTreatment {
   sopInstanceUid: string;
   seriesInstanceUid: string;
   studyInstanceUid: string;
   studyDate: string;
   label: string;
+  date: string | null;
+  dateTime: string | null;
+  planSopInstanceUid: string | null;
+  planLabel: string | null;
   record: Record;
+  fractionNumbers: number[];
+  fractionsPlanned: number | null;
 }
 
 /** `points` of the source frame (LPS mm) to map into the target frame; frames may be `series:<SeriesInstanceUID>`. `patientId` is needed where more than one patient has images in both frames, and where a frame has no images. */
@@ -693,6 +794,12 @@ export interface MappedPoints {
   reason: UnresolvedReason | null;
   detail: string;
   points: MappedPoint[];
+}
+
+/** The image and the frame (1-based) that a fiducial is marked on. */
+export interface MarkedImage {
+  sopInstanceUid: string;
+  frameNumber: number;
 }
 
 /** The same place in one study. `row`, `column` and `slice_index` are 0-based, `frame_number` is 1-based. `x, y, z` is the point in the match's frame (LPS mm), `row, column` its orthogonal projection on the plane, `distance_mm` signed along the plane's normal. `uncertainty_mm` is the bound that 95 % of errors at places like this one stay below, null if nothing was measured there. `flags`: `oneFramePerSlice`, each slice came with a FrameOfReferenceUID of its own; `contrastUnknown`, of a refined match; `unsigned`, the archive says something of a transform of the path that no node of it has signed, and that counts for nothing. */
@@ -854,6 +961,14 @@ export interface PatientDetail {
   links: StudyLinks;
 }
 
+/** One page of a patient's fiducials, in time order of the studies; `total` counts all. */
+export interface PatientFiducials {
+  total: number;
+  limit: number;
+  offset: number;
+  points: FiducialPoint[];
+}
+
 /** A patient in a list; `patientId` is `study:<StudyInstanceUID>` for a study without PatientID. */
 export interface PatientLine {
   patientId: string;
@@ -886,11 +1001,13 @@ export interface PatientQuery {
   offset?: number;
 }
 
-/** All of a patient, in time order of the studies. */
+/** All of a patient, in time order of the studies; treatments, portal images and courses by their own dates. */
 export interface PatientStructures {
   structureSets: ListedStructures[];
   plans: ListedPlan[];
   treatments: ListedTreatment[];
+  portalImages: ListedPortalImage[];
+  courses: Course[];
 }
 
 /** Why there is no link to the pixels of an image. */
@@ -1106,7 +1223,7 @@ export interface RealWorldValueMapping {
   lastValueMapped: number | null;
 }
 
-/** A treatment, or a summary of several; dates as DICOM writes them. */
+/** A treatment, or a summary of several; dates as DICOM writes them. `fraction_number` is the first that a beam of the session states; `fraction_group` the referenced group of the plan. */
 export interface Record {
   date: string;
   time: string;
@@ -1114,6 +1231,10 @@ export interface Record {
   lastDate: string;
   status: string;
   fractionNumber: number | null;
+  fractionGroup?: number | null;
+  fractionsPlanned?: number | null;
+  beams?: DeliveredBeam[];
+  summaries?: FractionSummary[];
 }
 
 /** The result of refining one match: `match` is the one to use, the refined one only if `is_refined`. If not, `reason` is a code and `detail` its description; `match` is null if the answer has changed since it was given. `disagreement_mm` is how far the local estimates differ, null if there were none; `grade` is that of the match; `moved_mm` is their distance from the unrefined position, 0 if that is kept. `frames_read` counts the frames that had to be read. */
@@ -1148,7 +1269,7 @@ export interface RelationProblem {
 /** Whether what an object names is here, and is what it is named as. */
 export type RelationStatus = "ambiguous" | "cycle" | "emptyReference" | "incomplete" | "missing" | "notIndexed" | "ok" | "otherPatient" | "wrongClass" | "wrongFrame" | "wrongSeries";
 
-/** One page of the edges in the order of their ids, with the nodes they join; `total` counts all edges. Objects without any edge are nodes of the first page. Groups and problems are those of the whole patient or study. */
+/** One page of the edges in the order of their ids, with the nodes they join; `total` counts all edges. Objects without any edge are nodes of the first page. Groups and problems are those of the whole patient or study; of the problems, which `problemsTotal` counts, the first thousand are listed. */
 export interface Relations {
   total: number;
   limit: number;
@@ -1157,6 +1278,7 @@ export interface Relations {
   edges: Edge[];
   groups: Group[];
   problems: RelationProblem[];
+  problemsTotal: number;
 }
 
 /** Which of the edges, in the order of their ids. */
@@ -1309,6 +1431,19 @@ export interface RoiAtPoint {
   flags: string[];
   reason?: StructureReason | null;
   detail?: string;
+}
+
+/** A picture taken with the treatment beam, or made to be compared with it. `kind` is the third value of Image Type: PORTAL, SIMULATOR, RADIOGRAPH, DRR (computed), FLUENCE... Dates and times as DICOM writes them, those of the acquisition, or of the content where no acquisition is stated (`is_acquired` false). */
+export interface RtImage {
+  label: string;
+  kind?: string;
+  date?: string;
+  time?: string;
+  isAcquired?: boolean;
+  fractionNumber?: number | null;
+  fractionGroup?: number | null;
+  beamNumber?: number | null;
+  gantryAngle?: number | null;
 }
 
 /** A job that runs: for how long, and how long ago what does it has last given a sign of life (null before the first). */
@@ -1946,6 +2081,11 @@ export interface Operations {
     query: { limit?: number; offset?: number };
     body: undefined;
     answer: PatientDetail;
+  };
+  "GET /patients/{patient}/fiducials": {
+    query: { limit?: number; offset?: number };
+    body: undefined;
+    answer: PatientFiducials;
   };
   "GET /patients/{patient}/relations": {
     query: { limit?: number; offset?: number };

@@ -505,3 +505,20 @@ class DoseSumReason(ReasonCode):
     SEVERAL_DOSES = "severalDoses", "A plan has more than one dose of the whole plan."
     MISSING_BEAMS = "missingBeams", "A plan has doses of beams, but not one for each of its beams."
     OTHER_SUMMATION = "otherSummation", "One of the doses sums up something else than a plan or a beam."
+
+
+class FiducialReason(ReasonCode):
+    """Why a fiducial is not a place that one can go to."""
+
+    NOT_A_POINT = "notAPoint", "It has another shape than a point, or is marked in several places."
+    NO_COORDINATES = "noCoordinates", "It states no coordinates."
+    BAD_COORDINATES = "badCoordinates", "Its coordinates are not numbers that a patient can have."
+    NO_FRAME = "noFrame", "It states no Frame of Reference, and no image that has one."
+    UNKNOWN_FRAME = (
+        "unknownFrame",
+        "The patient has no image in its Frame of Reference, and no transform leads from there.",
+    )
+    UNKNOWN_IMAGE = "unknownImage", "The image that it is marked on is not here."
+    NO_GEOMETRY = "noGeometry", "The image that it is marked on has no place in the patient, as a projection."
+    OTHER_PATIENT = "otherPatient", "Its image or its Frame of Reference is another patient's."
+    UNREADABLE = "unreadable", "The object cannot be read."

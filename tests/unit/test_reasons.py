@@ -30,6 +30,7 @@ FAMILIES = {
     reasons.StructureReason: "Structures at a point",
     reasons.DoseReason: "Doses at a point",
     reasons.DoseSumReason: "Sums of doses",
+    reasons.FiducialReason: "Fiducials",
 }
 PACKAGE = ROOT / "plugin" / "longitudinal"
 DOCS = (ROOT / "docs" / "reason-codes.md").read_text(encoding="utf-8")

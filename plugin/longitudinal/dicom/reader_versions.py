@@ -19,7 +19,7 @@ VERSIONS: Final = {
     "nuclearMedicine": 1,
     "dose": 2,
     "registration": 2,
-    "related": 1,
+    "related": 2,
     "other": 1,
 }
 """By family of objects."""

@@ -48,6 +48,7 @@ from longitudinal.places.diameters import MeasuredPlaces
 from longitudinal.places.writing import PlaceReports
 from longitudinal.points.point_map import PointMapper
 from longitudinal.points.radiotherapy.at_point import RadiotherapyPoints
+from longitudinal.points.radiotherapy.fiducials import FiducialLists
 from longitudinal.points.radiotherapy.listing import StructureLists
 from longitudinal.points.radiotherapy.memory import ObjectMemory
 from longitudinal.points.radiotherapy.outlines import OverlayLines
@@ -280,6 +281,7 @@ def _services(
         radiotherapy=RadiotherapyPoints(resolver, of.readers, of.archive, memory, repair.answer),
         overlays=OverlayLines(resolver, of.archive, memory, repair.answer),
         structure_lists=StructureLists(of.archive, memory, repair.answer),
+        fiducial_lists=FiducialLists(of.archive, of.readers, memory, repair.answer),
         given=given,
         places=places,
         receiver=of.loopback,

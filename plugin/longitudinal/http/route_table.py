@@ -48,6 +48,7 @@ from longitudinal.patients.study_lookup import StudyLookup
 from longitudinal.places.diameters import MeasuredPlaces
 from longitudinal.points.point_map import PointMapper
 from longitudinal.points.radiotherapy.at_point import RadiotherapyPoints
+from longitudinal.points.radiotherapy.fiducials import FiducialLists
 from longitudinal.points.radiotherapy.listing import StructureLists
 from longitudinal.points.radiotherapy.outlines import OverlayLines
 from longitudinal.points.resolver import Resolver
@@ -88,6 +89,7 @@ class Services:
     reslices: Reslices
     radiotherapy: RadiotherapyPoints
     structure_lists: StructureLists
+    fiducial_lists: FiducialLists
     overlays: OverlayLines
     given: GivenTransforms
     places: MeasuredPlaces
@@ -126,7 +128,9 @@ def build_router(of: Services) -> Router:
         *point_map_routes(of.point_mapper),
         *rendered_routes(settings.root, readers, lookup, pictures),
         *reslice_routes(of.reslices),
-        *radiotherapy_routes(of.radiotherapy, of.structure_lists, of.overlays, readers, catalogue),
+        *radiotherapy_routes(
+            of.radiotherapy, of.structure_lists, of.fiducial_lists, of.overlays, readers, catalogue
+        ),
         *relation_routes(readers, catalogue, lookup),
         *series_routes(of.stack_reader),
         *study_routes(readers, lookup, queue, of.ohif_root),

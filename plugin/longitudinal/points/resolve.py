@@ -12,7 +12,7 @@ from longitudinal.geometry.stack_set import Located
 from longitudinal.patients.patient_index import FramePoints, PatientIndex, StudyEntry
 from longitudinal.patients.series_planes import SeriesPlanes
 from longitudinal.points.answer import Answer, ChosenBy, Links, Match, Point, Unresolved, grade_of
-from longitudinal.reasons import UnresolvedReason
+from longitudinal.reasons import AlignmentFailure, UnresolvedReason
 from longitudinal.transforms.attempts import Attempt
 
 # PS3.3 C.7.6.2 names no planes; 30 degrees separates axial, coronal and sagittal, and assigns oblique ones to theirs.
@@ -24,6 +24,7 @@ _DISTANCE_RULE = _RULES.index("distance")
 _IMAGE = frozenset({"image"})
 # For the text of a failed alignment, which anybody may write into metadata; the plugin's have some hundred characters.
 _LONGEST_DETAIL = 2_000
+_WITHOUT_RESULT = frozenset(AlignmentFailure)
 
 OUTSIDE_TRANSFORM = "the point is outside the region of the deformable transform"
 
@@ -346,10 +347,12 @@ def _failed_alignment(index: PatientIndex, frames: set[str]) -> Attempt | None:
 
 
 def _figures_of(index: PatientIndex, failed: Attempt) -> str:
-    """What was tried, why it was refused, and its figures."""
+    """What was tried, why it was refused or ended, and its figures."""
     dates = index.study_dates
     partner = failed.partner_study_instance_uid
     figures = ", ".join(f"{name} {value}" for name, value in failed.quality.items() if value is not None)
     tried = f"{failed.method} alignment with study {partner} ({dates.get(partner) or 'no date'})"
-    said = f"{tried} was refused, {failed.rejection}: {failed.reason}"
+    # a process that ended says nothing of how well the images fit
+    became = "ended without a result" if failed.rejection in _WITHOUT_RESULT else "was refused"
+    said = f"{tried} {became}, {failed.rejection}: {failed.reason}"
     return (said + (f" ({figures})" if figures else ""))[:_LONGEST_DETAIL]

@@ -72,10 +72,11 @@ class RelationProblem(msgspec.Struct, rename="camel", frozen=True):
     text: str
 
 
-class Relations(msgspec.Struct, frozen=True):
+class Relations(msgspec.Struct, rename="camel", frozen=True):
     """One page of the edges in the order of their ids, with the nodes they join; `total` counts all edges.
 
-    Objects without any edge are nodes of the first page. Groups and problems are those of the whole patient or study.
+    Objects without any edge are nodes of the first page. Groups and problems are those of the whole patient or study; of the
+    problems, which `problemsTotal` counts, the first thousand are listed.
     """
 
     total: int
@@ -85,3 +86,4 @@ class Relations(msgspec.Struct, frozen=True):
     edges: list[Edge]
     groups: list[Group]
     problems: list[RelationProblem]
+    problems_total: int

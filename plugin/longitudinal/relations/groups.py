@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from longitudinal.dicom.dates import dashed_date
+from longitudinal.dicom.radiotherapy.record import Record, RtImage
 from longitudinal.dicom.sop_classes import REGISTRATIONS, RT_IMAGE
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.patients.related_objects import RelatedObject
@@ -68,9 +69,9 @@ def _workflow(index: PatientIndex, objects: Sequence[RelatedObject], edges: Sequ
     _find_plans(found, objects, edges, by_node)
     for each in objects:
         if each.content.record is not None:
-            _note(found, "treatment", each, "a treatment record")
+            _note(found, "treatment", each, _of_record(each.content.record))
         if each.sop_class_uid == RT_IMAGE:
-            _note(found, "verification", each, "an RT Image")
+            _note(found, "verification", each, _of_image(each.content.rt_image))
     _find_registered(found, index, objects, days)
     taken = {uid for series in found.values() for uid in series}
     later = _after(index, days, taken)
@@ -90,6 +91,26 @@ def _workflow(index: PatientIndex, objects: Sequence[RelatedObject], edges: Sequ
         )
         groups.append(Group("workflow", UNKNOWN, rest, [remark]))
     return groups
+
+
+def _of_record(record: Record) -> str:
+    """The evidence of a record: its days, and the fraction where it is about one."""
+    days = record.days
+    if not days:
+        return "a treatment record that states no day"
+    when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    fraction = "" if record.fraction_number is None else f", fraction {record.fraction_number}"
+    return f"a treatment record of {when}{fraction}"
+
+
+def _of_image(image: RtImage | None) -> str:
+    """The evidence of an RT Image: what it is, its day, its fraction."""
+    if image is None:
+        return "an RT Image"
+    kind = f" ({image.kind})" if image.kind else ""
+    day = dashed_date(image.date)
+    fraction = "" if image.fraction_number is None else f", fraction {image.fraction_number}"
+    return f"an RT Image{kind}{f' of {day}' if day else ''}{fraction}"
 
 
 def _find_plans(
@@ -134,8 +155,7 @@ def _find_drawn(found: _Found, name: str, edges: Sequence[Edge], plan: RelatedOb
 def _treatment_days(objects: Sequence[RelatedObject]) -> list[str]:
     """The days of the treatment that records state, YYYY-MM-DD, sorted."""
     records = [each.content.record for each in objects if each.content.record is not None]
-    written = [day for record in records for day in (record.date, record.first_date, record.last_date)]
-    return sorted({day for each in written if (day := dashed_date(each))})
+    return sorted({day for record in records for day in record.days})
 
 
 def _find_registered(

@@ -40,6 +40,7 @@ def find_relations(
     if not offset:
         named |= by_node.keys() - {node for edge in edges for node in (edge.from_, edge.to)}
     everything = {each.node: each for each in objects}
+    problems = find_problems(edges, by_node if study is None else everything)
     return Relations(
         total=len(edges),
         limit=limit,
@@ -47,7 +48,8 @@ def find_relations(
         nodes=_describe(index, sorted(named), everything, targets),
         edges=page,
         groups=groups,
-        problems=find_problems(edges, by_node if study is None else everything)[:_MOST_PROBLEMS],
+        problems=problems[:_MOST_PROBLEMS],
+        problems_total=len(problems),
     )
 
 

@@ -35,6 +35,13 @@ function longitudinalExplorer(root, isRestricted) {
       border-radius: .6em; background: #fff; white-space: nowrap; }
     .longitudinal .wanting { font-weight: bold; color: #8a4b00; }
     .longitudinal .wrong { font-weight: bold; color: #a00000; }
+    .longitudinal .related { margin-top: 1em; }
+    .longitudinal .related:empty { display: none; }
+    .longitudinal h4 { margin: .7em 0 .2em; font-size: .95em; }
+    .longitudinal .related td:nth-child(1) { white-space: nowrap; }
+    .longitudinal .related td:nth-child(3) { width: 100%; overflow-wrap: anywhere; }
+    .longitudinal .related ul { margin: .2em 0; padding-left: 1.4em; }
+    .longitudinal .related li { overflow-wrap: anywhere; margin: .15em 0; }
     .longitudinal .aside { margin-top: .8em; font-size: .85em; }
   `;
 
@@ -67,6 +74,17 @@ function longitudinalExplorer(root, isRestricted) {
       },
     );
     return client;
+  }
+
+  let related = null;
+
+  /** What fills the part about related objects; asked for again when it could not be had. */
+  function relatedModule() {
+    related ??= import(new URL(`..${root}/app/explorer/related.js`, document.baseURI).href).catch((error) => {
+      related = null;
+      throw error;
+    });
+    return related;
   }
 
   async function ask(path, signal, options = {}) {
@@ -105,10 +123,11 @@ function longitudinalExplorer(root, isRestricted) {
     said.setAttribute('role', 'status');
     const actions = element('div');
     const docs = element('a', { href: `..${root}/docs`, target: '_blank', rel: 'external noopener' }, 'API');
+    const relations = element('div', { className: 'related' });
     const box = element('div', { className: 'longitudinal ui-body ui-body-c ui-corner-all' },
-      element('h3', {}, 'Index and alignment'), said, actions,
+      element('h3', {}, 'Index and alignment'), said, actions, relations,
       element('p', { className: 'aside' }, 'orthanc-longitudinal · ', docs, ' · Not for primary diagnosis'));
-    return { box, said, actions };
+    return { box, said, actions, relations };
   }
 
   /** Tell, and tell again for as long as something may change and nobody has left. */
@@ -118,6 +137,10 @@ function longitudinalExplorer(root, isRestricted) {
       let wait = null;
       try {
         wait = await TELLERS[current.level](current, signal);
+        if (wait === null || !current.hasRelations) {
+          current.hasRelations = true;
+          tellRelations(current, signal);
+        }
       } catch (problem) {
         if (signal.aborted) {
           return;
@@ -129,6 +152,23 @@ function longitudinalExplorer(root, isRestricted) {
         return;
       }
       await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+
+  /** What the objects name and whether it is here: at first, and again when nothing moves any more. */
+  async function tellRelations(current, signal) {
+    const path = `/${current.level === 'study' ? 'studies' : 'patients'}/${current.uuid}/relations`;
+    const { relations } = current.panel;
+    try {
+      const [{ showRelated }, answer] = await Promise.all([relatedModule(), ask(`${path}?limit=1`, signal)]);
+      if (!signal.aborted) {
+        const own = current.level === 'study' ? new Set(current.study.series.map((series) => series.seriesInstanceUid)) : undefined;
+        showRelated(relations, answer, `..${root}${path}`, own);
+      }
+    } catch (problem) {
+      if (!signal.aborted && problem.status !== 404) {
+        relations.replaceChildren(element('p', { className: 'wrong' }, `What the objects name cannot be shown: ${problem.message}`));
+      }
     }
   }
 
@@ -203,7 +243,7 @@ function longitudinalExplorer(root, isRestricted) {
       needsAlignment: 'Needs alignment: no transform leads to the patient’s first images',
       queued: 'Alignment: waits for its turn',
       running: 'Alignment: under way',
-      failed: 'Alignment failed: it was tried and refused by its own checks',
+      failed: 'Alignment failed. What was tried, and how it ended:',
     }[study.alignment];
     if (study.alignment) {
       lines.push(element('p', { className: classOf(study.alignment) }, said || `Alignment: ${study.alignment}`));

@@ -51,6 +51,7 @@ from longitudinal.places.diameters import MeasuredPlaces
 from longitudinal.places.writing import PlaceReports
 from longitudinal.points.point_map import PointMapper
 from longitudinal.points.radiotherapy.at_point import RadiotherapyPoints
+from longitudinal.points.radiotherapy.fiducials import FiducialLists
 from longitudinal.points.radiotherapy.listing import StructureLists
 from longitudinal.points.radiotherapy.memory import ObjectMemory
 from longitudinal.points.radiotherapy.outlines import OverlayLines
@@ -289,6 +290,7 @@ class Served:
                 PointMapper(self.readers, catalogue, self.archive, repair.answer), self.reslices,
                 RadiotherapyPoints(resolver, self.readers, self.archive, memory, repair.answer),
                 StructureLists(self.archive, memory, repair.answer),
+                FiducialLists(self.archive, self.readers, memory, repair.answer),
                 OverlayLines(resolver, self.archive, memory, repair.answer),
                 given, places, self.loopback, self.admission,
                 lambda: Versions("1.12.7", "4.0", "3.11"),

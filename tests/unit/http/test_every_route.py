@@ -370,6 +370,7 @@ SUCCESSES = [
     Drive("POST", "/points/radiotherapy", "/points/radiotherapy", CLICK),
     Drive("POST", "/overlays", "/overlays", {"sopInstanceUid": IMAGE, "levelsGy": [1, 2]}),
     Drive("GET", "/patients/{patient}/structures", "/patients/P/structures", query={"volumes": "true"}),
+    Drive("GET", "/patients/{patient}/fiducials", "/patients/P/fiducials"),
     Drive("GET", "/studies/{study}/relations", f"/studies/{SECOND}/relations"),
     Drive("GET", "/patients/{patient}/relations", "/patients/P/relations"),
     Drive("GET", "/series/{series}/stacks", f"/series/{FIRST}.1/stacks"),
@@ -597,6 +598,8 @@ PROBLEMS = [
         Drive("POST", "/overlays", "/overlays", {"sopInstanceUid": uid}, code=code)
         for uid, code in (("1.9", "notFound"), (IMAGE_TWICE, "ambiguous"), (PICTURE, "notIndexable"))
     ),
+    Drive("GET", "/patients/{patient}/fiducials", "/patients/nobody/fiducials", code="notFound"),
+    Drive("GET", "/patients/{patient}/fiducials", "/patients/dot/fiducials", code="ambiguous"),
     Drive("GET", "/patients/{patient}/structures", "/patients/nobody/structures", code="notFound"),
     Drive("GET", "/patients/{patient}/structures", "/patients/dot/structures", code="ambiguous"),
     Drive("GET", "/patients/{patient}/relations", "/patients/nobody/relations", code="notFound"),

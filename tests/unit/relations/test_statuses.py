@@ -128,6 +128,14 @@ def test_empty_reference(served: Served, empty: list[Dataset]) -> None:
     assert status(found, rt.PLANS, "structureSet") == ("emptyReference", 0, 0)
 
 
+@pytest.mark.parametrize(("frame", "statuses"), [(rt.FRAME, set()), (None, {"emptyReference"})])
+def test_fiducials_in_a_frame_need_no_image(served: Served, frame: str | None, statuses: set[str]) -> None:
+    marks = rt.plan(None, uid="1.2.92", SOPClassUID=rt.STORAGE + "66.2", Modality="FID")
+    marks.FiducialSetSequence = [rt.item() if frame is None else rt.item(FrameOfReferenceUID=frame)]
+    found = edges(served, *rt.scan(), marks)
+    assert {edge["status"] for (uid, role), edge in found.items() if role == "fiducialsOn"} == statuses
+
+
 def test_cycle(served: Served) -> None:
     first = rt.plan(uid="1.2.93.1", ReferencedRTPlanSequence=[rt.named(rt.PLAN, "1.2.93.2")])
     second = rt.plan(uid="1.2.93.2", ReferencedRTPlanSequence=[rt.named(rt.PLAN, "1.2.93.1")])

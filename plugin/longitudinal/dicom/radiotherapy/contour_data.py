@@ -17,6 +17,7 @@ _DATA, _SLAB, _POINTS, _OFFSET = 0x3006_0050, 0x3006_0044, 0x3006_0046, 0x3006_0
 _WANTED: Final = frozenset(
     {ROI_CONTOURS, CONTOURS, CONTOUR_TYPE, REFERENCED_ROI, _DATA, _SLAB, _POINTS, _OFFSET}
 )
+POINT_TAGS: Final = frozenset({_DATA, _POINTS, _OFFSET})
 CLOSED: Final = frozenset({"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"})
 XOR: Final = "CLOSEDPLANAR_XOR"
 LARGEST_BYTES: Final = 256 * 1024 * 1024
@@ -69,7 +70,7 @@ def read_contours(data: Buffer) -> dict[int, RoiContours]:
 
 def _add(mine: RoiContours, contour: Elements) -> None:
     kind = code(contour, CONTOUR_TYPE)
-    points, damage = _points(contour)
+    points, damage = points_of(contour)
     if points is None:
         mine.damage = mine.damage or damage
         return
@@ -83,8 +84,8 @@ def _add(mine: RoiContours, contour: Elements) -> None:
         mine.slab_mm = slab
 
 
-def _points(contour: Elements) -> tuple[NDArray[np.float64] | None, str]:
-    """The points of one contour, or what is wrong with it."""
+def points_of(contour: Elements) -> tuple[NDArray[np.float64] | None, str]:
+    """The points (n, 3) of an item with Contour Data, LPS mm, or what is wrong with it; with `POINT_TAGS`."""
     written = contour.get(_DATA)
     if not isinstance(written, bytes) or not written.strip(b" \0"):
         return None, "a contour has no Contour Data (3006,0050)"

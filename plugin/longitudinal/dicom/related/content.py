@@ -10,7 +10,14 @@ import msgspec
 from longitudinal.dicom.character_sets import CharacterSet, character_set
 from longitudinal.dicom.radiotherapy.dose import DOSE_TAGS, Dose, read_dose
 from longitudinal.dicom.radiotherapy.plan import PLAN_TAGS, Plan, read_plan
-from longitudinal.dicom.radiotherapy.record import RECORD_TAGS, Record, RtImage, read_record, read_rt_image
+from longitudinal.dicom.radiotherapy.record import (
+    IMAGE_TAGS,
+    RECORD_TAGS,
+    Record,
+    RtImage,
+    read_record,
+    read_rt_image,
+)
 from longitudinal.dicom.radiotherapy.segments import SEGMENT_TAGS, Segmentation, read_segmentation
 from longitudinal.dicom.radiotherapy.structure_set import STRUCTURE_SET_TAGS, StructureSet, read_structure_set
 from longitudinal.dicom.related.elements import Buffer, DamagedFile, ElementReader, Elements
@@ -53,7 +60,7 @@ _DECODER: Final = msgspec.json.Decoder(Content)
 _TAGS: Final = {
     RT_STRUCTURE_SET: STRUCTURE_SET_TAGS,
     RT_DOSE: DOSE_TAGS,
-    RT_IMAGE: RECORD_TAGS,
+    RT_IMAGE: IMAGE_TAGS,
     **dict.fromkeys(RT_PLANS, PLAN_TAGS),
     **dict.fromkeys(RT_RECORDS, RECORD_TAGS),
     **dict.fromkeys(SEGMENTATIONS, SEGMENT_TAGS),
@@ -80,7 +87,7 @@ def _stated(
         structure_set=read_structure_set(root, reader) if sop_class == RT_STRUCTURE_SET else None,
         plan=read_plan(root, reader) if sop_class in RT_PLANS else None,
         dose=read_dose(root, reader) if sop_class == RT_DOSE else None,
-        record=read_record(root) if sop_class in RT_RECORDS else None,
+        record=read_record(root, reader) if sop_class in RT_RECORDS else None,
         rt_image=read_rt_image(root, reader) if sop_class == RT_IMAGE else None,
         segmentation=read_segmentation(root, reader) if sop_class in SEGMENTATIONS else None,
         label=code(root, _TITLE),

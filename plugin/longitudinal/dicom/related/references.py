@@ -18,6 +18,7 @@ _SERIES_UID, _STUDY_UID, _FRAME_UID = 0x0020_000E, 0x0020_000D, 0x0020_0052
 _ROI_FRAME_UID, _RELATED_FRAME_UID = 0x3006_0024, 0x3006_00C2
 _REFERENCED_ROI, _REFERENCED_BEAM, _REFERENCED_FRACTION_GROUP = 0x3006_0084, 0x300C_0006, 0x300C_0022
 _CONTENT_SEQUENCE: Final = 0x0040_A730
+_FIDUCIAL_SETS: Final = 0x0070_031C
 
 REFERENCE_TAGS: Final = frozenset(
     {CLASS_UID, INSTANCE_UID, _SERIES_UID, _STUDY_UID, _FRAME_UID, _ROI_FRAME_UID, _RELATED_FRAME_UID, _REFERENCED_ROI,
@@ -125,7 +126,7 @@ def _count_item(
         sop_class = code(item, CLASS_UID)[:LONGEST_UID]
         is_study = sop_class in _STUDY_CLASSES or path[-1] in _STUDY_SEQUENCES
         counts[(*path, INSTANCE_UID), "study" if is_study else "instance", uid, sop_class, series] += 1
-    elif is_reference and not own_series:
+    elif is_reference and not own_series and not _names_a_frame(path, item):
         counts[(*path, INSTANCE_UID), "instance", "", code(item, CLASS_UID)[:LONGEST_UID], series] += 1
     for tag, value in item.items():
         if isinstance(value, list):
@@ -133,6 +134,11 @@ def _count_item(
             _count_sequence(counts, deeper, value, series)
         elif tag in _OTHER_KINDS:
             _count_other(counts, path, item, tag)
+
+
+def _names_a_frame(path: tuple[int, ...], item: Elements) -> bool:
+    """Whether it is a set of fiducials in a frame of reference, which needs no image (PS3.3 C.21.2)."""
+    return path[-1] == _FIDUCIAL_SETS and bool(code(item, _FRAME_UID)[:LONGEST_UID])
 
 
 def _count_other(counts: Counter[_Key], path: tuple[int, ...], item: Elements, tag: int) -> None:

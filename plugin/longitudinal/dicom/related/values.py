@@ -64,6 +64,23 @@ def short(item: Elements, tag: int) -> int | None:
     return int(unpack_from("<H", value)[0]) if isinstance(value, bytes) and len(value) >= 2 else None
 
 
+def singles(item: Elements, tag: int) -> tuple[float, ...]:
+    """The numbers of an FL; () where there are none, or its length is none of whole numbers."""
+    value = item.get(tag)
+    if not isinstance(value, bytes) or len(value) % 4:
+        return ()
+    return unpack_from(f"<{len(value) // 4}f", value)
+
+
+def double(item: Elements, tag: int) -> float | None:
+    """The number of an FD; None where there is none, or it is not finite."""
+    value = item.get(tag)
+    if not isinstance(value, bytes) or len(value) < 8:
+        return None
+    (found,) = unpack_from("<d", value)
+    return float(found) if math.isfinite(found) else None
+
+
 def items(item: Elements, tag: int) -> list[Elements]:
     """The items of a sequence; [] where it is absent."""
     value = item.get(tag)

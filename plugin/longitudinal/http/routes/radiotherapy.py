@@ -13,7 +13,7 @@ from longitudinal.errors import (
     OutsideImage,
     SidecarUnavailable,
 )
-from longitudinal.http.fields import Identifier
+from longitudinal.http.fields import Identifier, Limit, Offset
 from longitudinal.http.parse import parse_json
 from longitudinal.http.problem import Problem, any_problem_of
 from longitudinal.http.question import QuestionRequest, question_of
@@ -22,6 +22,7 @@ from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_lookup import named_patient
 from longitudinal.points.radiotherapy.answer import RadiotherapyAtPoint
 from longitudinal.points.radiotherapy.at_point import RadiotherapyPoints, Wanted
+from longitudinal.points.radiotherapy.fiducials import FiducialLists, PatientFiducials
 from longitudinal.points.radiotherapy.listing import PatientStructures, StructureLists
 from longitudinal.points.radiotherapy.outlines import OverlayLines, Overlays
 from longitudinal.points.resolver import PixelQuestion
@@ -80,9 +81,17 @@ class StructuresQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     volumes: bool = False
 
 
+class FiducialsQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Which of the fiducials, in time order of the studies."""
+
+    limit: Limit = 1_000
+    offset: Offset = 0
+
+
 def radiotherapy_routes(
     points: RadiotherapyPoints,
     lists: StructureLists,
+    fiducial_lists: FiducialLists,
     overlays: OverlayLines,
     readers: Readers,
     catalogue: Catalogue,
@@ -93,6 +102,12 @@ def radiotherapy_routes(
         path = call.request.path.removeprefix("/patients/").removesuffix("/structures")
         return lists.of_patient(
             lambda: named_patient(readers, catalogue, path, patient), volumes=call.query.volumes
+        )
+
+    def fiducials(call: Call[FiducialsQuery, None], patient: str) -> PatientFiducials:
+        path = call.request.path.removeprefix("/patients/").removesuffix("/fiducials")
+        return fiducial_lists.of_patient(
+            lambda: named_patient(readers, catalogue, path, patient), call.query.limit, call.query.offset
         )
 
     def at_point(call: Call[None, RadiotherapyRequest]) -> RadiotherapyAtPoint | RadiotherapyBatch:
@@ -119,8 +134,14 @@ def radiotherapy_routes(
             body=RadiotherapyRequest, errors=(NotFound, Ambiguous, OutsideImage, NotIndexable, SidecarUnavailable),
         ),
         Route(
+            "GET", "/patients/{patient}/fiducials", fiducials,
+            "The fiducials of a patient and the single points of its structure sets, as places", PatientFiducials,
+            query=FiducialsQuery, errors=(NotFound, Ambiguous, SidecarUnavailable),
+        ),
+        Route(
             "GET", "/patients/{patient}/structures", structures,
-            "The structure sets, segmentations, plans and treatment records of a patient", PatientStructures,
+            "The structure sets, segmentations, plans, treatments, portal images and courses of a patient",
+            PatientStructures,
             query=StructuresQuery, errors=(NotFound, Ambiguous, SidecarUnavailable),
         ),
     ]  # fmt: skip

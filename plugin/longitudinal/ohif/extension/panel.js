@@ -7,6 +7,7 @@ import { counted, word } from '../../web/shared/words.js';
 import { BlinkButtons } from './blink_buttons.js';
 import { MOST_SHOWN } from './grid.js';
 import { Links } from './links.js';
+import { MisfitsList } from './misfits_list.js';
 import { PlacesList } from './places_list.js';
 import { StudyRow } from './study_row.js';
 
@@ -43,6 +44,7 @@ function Panel({ session }) {
       <${BlinkButtons} session=${session} />
     </div>
     <ol class="studies">${rows.map((row) => html`<${StudyRow} key=${row.study} row=${row} session=${session} />`)}</ol>`}
+    <${MisfitsList} session=${session} />
     <${Links} session=${session} />
     <${PlacesList} session=${session} />
   </section>`;

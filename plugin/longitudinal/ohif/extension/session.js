@@ -11,6 +11,7 @@ import { Grid, NotShown, chosenOf, layoutFor } from './grid.js';
 import { Images, frameNumberOf, isStack } from './images.js';
 import { Marks } from './marks.js';
 import { Measurements } from './measurements.js';
+import { Misfits } from './misfits.js';
 import { tellMissingReferences } from './missing_reference.js';
 import { Mover } from './mover.js';
 import { librariesOf, missingOf } from './needs.js';
@@ -55,6 +56,7 @@ export class Session {
     this.blink = new Blink(this);
     this.places = new Places(this);
     this.measurements = new Measurements(this);
+    this.misfits = new Misfits(this);
     /** @type {Map<string, Promise<string>>} PatientID by study, as the server has it */
     this.patients = new Map();
   }
@@ -71,7 +73,13 @@ export class Session {
     }
     const { Events } = this.libraries?.cornerstone.Enums ?? {};
     // events of an element do not bubble, but they are seen on their way down
-    this.on(Events.IMAGE_RENDERED, (viewport) => this.marks.draw(viewport));
+    this.on(Events.IMAGE_RENDERED, (viewport) => {
+      this.marks.draw(viewport);
+      this.misfits.look();
+    });
+    const { viewportGridService } = this.services;
+    const active = viewportGridService.subscribe?.(viewportGridService.EVENTS?.ACTIVE_VIEWPORT_ID_CHANGED, () => this.misfits.look());
+    this.life.addEventListener('abort', () => active?.unsubscribe?.());
     this.follow.begin();
     for (const add of [addClicks, addMenu, addTool]) {
       try {

@@ -8,11 +8,19 @@ import msgspec
 
 from longitudinal.archive import Archive
 from longitudinal.dicom.radiotherapy.plan import Plan
-from longitudinal.dicom.radiotherapy.record import Record
 from longitudinal.geometry.contours import Region
 from longitudinal.geometry.voxels import VoxelRegion
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.patients.related_objects import RelatedObject
+from longitudinal.points.radiotherapy.courses import (
+    Course,
+    ListedPortalImage,
+    ListedTreatment,
+    find_courses,
+    list_portal_images,
+    list_treatments,
+)
+from longitudinal.points.radiotherapy.listed import ListedObject, head_of
 from longitudinal.points.radiotherapy.memory import ObjectMemory
 from longitudinal.points.radiotherapy.structures import REASONS, Regions, regions_of
 from longitudinal.points.stale import Stale, until_current
@@ -35,16 +43,6 @@ class ListedRoi(msgspec.Struct, rename="camel", frozen=True):
     detail: str = ""
 
 
-class ListedObject(msgspec.Struct, rename="camel", frozen=True):
-    """Where an object is, and what it calls itself."""
-
-    sop_instance_uid: str
-    series_instance_uid: str
-    study_instance_uid: str
-    study_date: str
-    label: str
-
-
 class ListedStructures(ListedObject, rename="camel", frozen=True, kw_only=True):
     """A structure set (kind contours) or a segmentation (kind segments)."""
 
@@ -59,18 +57,14 @@ class ListedPlan(ListedObject, rename="camel", frozen=True, kw_only=True):
     plan: Plan
 
 
-class ListedTreatment(ListedObject, rename="camel", frozen=True, kw_only=True):
-    """A treatment record."""
-
-    record: Record
-
-
 class PatientStructures(msgspec.Struct, rename="camel", frozen=True):
-    """All of a patient, in time order of the studies."""
+    """All of a patient, in time order of the studies; treatments, portal images and courses by their own dates."""
 
     structure_sets: list[ListedStructures]
     plans: list[ListedPlan]
     treatments: list[ListedTreatment]
+    portal_images: list[ListedPortalImage]
+    courses: list[Course]
 
 
 class StructureLists:
@@ -114,15 +108,13 @@ class StructureLists:
                 if (found := self._structures(index, each, volumes=volumes)) is not None
             ],
             plans=[
-                ListedPlan(*_head(each), plan=each.content.plan)
+                ListedPlan(*head_of(each), plan=each.content.plan)
                 for each in objects
                 if each.content.plan is not None
             ],
-            treatments=[
-                ListedTreatment(*_head(each), record=each.content.record)
-                for each in objects
-                if each.content.record is not None
-            ],
+            treatments=list_treatments(objects),
+            portal_images=list_portal_images(objects),
+            courses=find_courses(objects),
         )
 
     def _structures(
@@ -139,18 +131,14 @@ class StructureLists:
                 for roi in said.structure_set.rois
             ]  # fmt: skip
             return ListedStructures(
-                *_head(each), kind="contours", approval=said.structure_set.approval, rois=rois
+                *head_of(each), kind="contours", approval=said.structure_set.approval, rois=rois
             )
         assert said.segmentation is not None
         rois = [
             _listed(regions, segment.number, segment.label, "", None, 0, None)
             for segment in said.segmentation.segments
         ]
-        return ListedStructures(*_head(each), kind="segments", approval="", rois=rois)
-
-
-def _head(each: RelatedObject) -> tuple[str, str, str, str, str]:
-    return each.sop_instance_uid, each.series_instance_uid, each.study_instance_uid, each.date, each.label
+        return ListedStructures(*head_of(each), kind="segments", approval="", rois=rois)
 
 
 def _listed(

@@ -116,6 +116,18 @@ def _read_contours(data: Buffer) -> tuple[Regions, int]:
     return Regions(contours=contours), 6 * _BYTES_PER_NUMBER * numbers
 
 
+def own_frame(each: RelatedObject) -> str | None:
+    """The frame of a structure set for regions that state none: its own, or the only one that it names."""
+    if each.frame_of_reference_uid:
+        return each.frame_of_reference_uid
+    frames = {
+        ref.uid
+        for ref in each.content.references
+        if ref.kind == "frame" and ref.path == "(3006,0010)(0020,0052)"
+    }
+    return frames.pop() if len(frames) == 1 else None
+
+
 def structures_at(
     memory: ObjectMemory, index: PatientIndex, each: RelatedObject, places: Places
 ) -> Iterator[RoiAtPoint]:
@@ -123,10 +135,7 @@ def structures_at(
     said = each.content
     regions = regions_of(memory, index, each)
     if said.structure_set is not None:
-        frames = {
-            ref.uid for ref in said.references if ref.kind == "frame" and ref.path == "(3006,0010)(0020,0052)"
-        }
-        own = each.frame_of_reference_uid or (next(iter(frames)) if len(frames) == 1 else None)
+        own = own_frame(each)
         for roi in said.structure_set.rois:
             reached = places.reach(roi.frame_of_reference_uid or own)
             sampled = _sample(regions, roi.number, reached)

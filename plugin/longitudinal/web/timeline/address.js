@@ -31,13 +31,13 @@ export function readAddress(search) {
   const point = readPoint(search);
   const place = query.get('place') || undefined;
   const view = query.get('view');
+  const exam = query.get('exam');
   if (view === 'review' || (view === 'align' && patient)) {
-    return { view, patient, ...pairOf(query) };
+    return { view, patient, ...pairOf(query), ...(exam ? { exam } : {}) };
   }
   const isFind = view === 'find' || !(patient || study || point || place);
   const text = query.get('query');
   const review = query.get('review');
-  const exam = query.get('exam');
   const layout = isFind ? null : query.get('layout');
   return {
     view: isFind ? 'find' : 'point', patient, study, point, ...(place ? { place } : {}), ...(text ? { query: text } : {}),

@@ -74,6 +74,7 @@ export const GROUPS = Object.freeze([
       { name: 'checkerboard', keys: ['Shift+b'], isOnce: true },
       { name: 'swipe', keys: ['Shift+s'], isOnce: true },
       { name: 'difference', keys: ['d'], isOnce: true },
+      { name: 'fusion', keys: ['f'], isOnce: true },
       { name: 'toggleLink', keys: ['k'], isOnce: true },
       { name: 'toggleTileLink', keys: ['Shift+k'], isOnce: true },
     ],

@@ -6,6 +6,7 @@ const { CutStack, cutInto, pointInto, slicesOf } = await load('timeline/compare/
 const { flatPlace, gridOver, gridPlace, wayBetween } = await load('timeline/compare/plane_map.js');
 const { Maps } = await load('timeline/compare/maps.js');
 const { compose, differenceInto, whyNoDifference } = await load('timeline/compare/pair.js');
+const { COLOURS, tableOf } = await load('timeline/compare/fusion.js');
 
 const AXIAL = [1, 0, 0, 0, 1, 0];
 const stackOf = (heights) => heights.map((z) => ({ position: [3, -4, 5 + z], orientation: AXIAL, spacing: [1.5, 0.75] }));
@@ -118,4 +119,33 @@ test('blink shows the one or the other, whole', () => {
   };
   assert.deepEqual(shown(false), [0, 255]);
   assert.deepEqual(shown(true), [0, 255]); // the other way round, and inverted
+});
+
+test('fusion: colour over grey in the share that is asked for, and nothing where one study has nothing', () => {
+  const windows = [{ center: 50.5, width: 101, isInverted: false }, { center: 500.5, width: 1001, isInverted: false }]; // 0 to 100, 0 to 1000
+  const first = Float32Array.from([100, 0, NaN, 100, NaN]);
+  const second = Float32Array.from([0, 1000, 1000, NaN, NaN]);
+  const fused = (share, colours = 'hot') => {
+    const image = { data: new Uint8ClampedArray(20), width: 5, height: 1 };
+    compose(image, [first, second], windows, { mode: 'fusion', isOther: false, split: 0.5, share, colours });
+    return [0, 1, 2, 3, 4].map((at) => [...image.data.subarray(4 * at, 4 * at + 4)]);
+  };
+  assert.deepEqual(fused(0), [[0, 0, 0, 255], [255, 255, 255, 255], [255, 255, 255, 255], [0, 0, 0, 255], [0, 0, 0, 255]]);
+  const half = fused(0.5);
+  assert.deepEqual(half[0].map((value) => Math.abs(value - 127.5) <= 0.5).slice(0, 3), [true, true, true]); // white over black
+  assert.deepEqual(half[1].map((value) => Math.abs(value - 127.5) <= 0.5).slice(0, 3), [true, true, true]); // black over white
+  assert.deepEqual(half[2], [255, 255, 255, 255]); // no transform reaches there: the second as it is
+  assert.deepEqual(half[4], [0, 0, 0, 255]);
+  for (const colours of COLOURS) {
+    const table = tableOf(colours);
+    const sums = Array.from({ length: 256 }, (_, level) => table[3 * level] + table[3 * level + 1] + table[3 * level + 2]);
+    assert.deepEqual([sums[0], sums[255]], [0, 765], colours);
+    assert.ok(sums.every((sum, level) => level === 0 || sum >= sums[level - 1]), `${colours}: brighter values have brighter colours`);
+  }
+  const middle = Float32Array.from([50]);
+  const one = { data: new Uint8ClampedArray(4), width: 1, height: 1 };
+  compose(one, [middle, Float32Array.from([0])], windows, { mode: 'fusion', isOther: false, split: 0.5, share: 1, colours: 'hot' });
+  const table = tableOf('hot');
+  const level = Math.round((50 / 100) * 255);
+  assert.deepEqual([...one.data.subarray(0, 3)], [...table.subarray(3 * level, 3 * level + 3)]);
 });

@@ -13,6 +13,7 @@ const { rowsOf } = await load('question.js');
 const { Images, frameNumberOf } = await load('images.js');
 const { FrameMaps } = await load('frame_maps.js');
 const { labelOf } = await load('measurements.js');
+const { misfitsOf } = await load('misfits.js');
 const { withoutReference } = await load('missing_reference.js');
 const { Api } = await import(new URL('../../web/shared/api.js', EXTENSION));
 const { applied } = await import(new URL('../../web/shared/geometry.js', EXTENSION));
@@ -223,3 +224,32 @@ function text(place) {
   const root = place.querySelector('[data-longitudinal]')?.shadowRoot;
   return root ? root.textContent : place.textContent;
 }
+
+test('an object that does not fit the series shown is listed with the reason, and one that fits is not', () => {
+  const object = (uid, modality, series, study = 'study') => ({ id: `instance:${uid}`, kind: 'instance', uid, present: true, modality, label: uid, seriesInstanceUid: series, studyInstanceUid: study });
+  const series = (uid, present = true) => ({ id: `series:${uid}`, kind: 'series', uid, present, modality: 'CT', label: `scan ${uid}`, date: '2024-01-01' });
+  const edge = (from, to, role, status = 'ok', more = {}) => ({ id: `${from}>${to}`, from: `instance:${from}`, to, role, status, inferred: false, ...more });
+  const frame = (name, ...seriesInstanceUids) => ({ kind: 'frameOfReference', name, seriesInstanceUids });
+  const relations = {
+    total: 0,
+    nodes: [object('fits', 'RTSTRUCT', 's1'), object('other', 'RTSTRUCT', 's2'), object('recon', 'SEG', 's3'), object('lost', 'RTSTRUCT', 's4'), object('dose', 'RTDOSE', 's5'),
+      object('part', 'RTSTRUCT', 's6'), object('elsewhere', 'RTSTRUCT', 's7', 'a study that is not open'), object('plan', 'RTPLAN', 's8'), series('ct'), series('ct2'), series('mr'), series('gone', false)],
+    edges: [edge('fits', 'series:ct', 'drawnOnSeries'), edge('fits', 'series:gone', 'contourOnImage', 'missing'), edge('other', 'series:mr', 'drawnOnSeries'),
+      edge('recon', 'series:ct2', 'source'), edge('lost', 'series:gone', 'drawnOnSeries', 'missing'), edge('part', 'series:ct', 'drawnOnImage', 'incomplete'),
+      edge('elsewhere', 'series:mr', 'drawnOnSeries'), edge('plan', 'series:mr', 'drawnOnSeries', 'missing'), edge('fits', 'series:mr', 'drawnOnSeries', null, { inferred: true, id: 'guess' })],
+    groups: [frame('F', 'ct', 'ct2', 's1', 's3', 's6'), frame('M', 'mr', 's2', 's5', 's7'), { kind: 'modality', name: 'CT', seriesInstanceUids: ['s2'] }],
+    problems: [{ edge: 'lost>series:gone', text: 'The series that this structure set was drawn on is not here' }],
+  };
+  const misfits = misfitsOf(relations, { series: 'ct', frame: 'F' }, new Set(['study']));
+  assert.deepEqual(misfits.map(({ name }) => name), ['other', 'recon', 'lost', 'dose', 'part']);
+  const reasons = Object.fromEntries(misfits.map((one) => [one.name, one.reasons]));
+  assert.deepEqual(reasons.other, ['Drawn on another series: 2024-01-01 CT scan mr', 'In another Frame of Reference than these images']);
+  assert.deepEqual(reasons.recon, ['Drawn on another series of the same coordinates: 2024-01-01 CT scan ct2']);
+  assert.deepEqual(reasons.lost, ['The series that this structure set was drawn on is not here']);
+  assert.deepEqual(reasons.dose, ['In another Frame of Reference than these images']);
+  assert.deepEqual(reasons.part, ['Only a part is here']);
+  // what is an alias of a frame in the headers is the same frame in the index
+  assert.deepEqual(misfitsOf(relations, { series: 'ct', frame: 'an alias of F' }, new Set(['study'])).map(({ name }) => name), misfits.map(({ name }) => name));
+  const onMr = misfitsOf(relations, { series: 'mr', frame: 'M' }, new Set(['study'])).map(({ name }) => name);
+  assert.deepEqual(onMr, ['fits', 'recon', 'lost', 'part']);
+});

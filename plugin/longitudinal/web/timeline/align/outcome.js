@@ -6,8 +6,8 @@ import { word } from '../../shared/words.js';
 import { writeAddress } from '../address.js';
 import { LEAST_PAIRS } from './fit.js';
 
-/** @param {{model: import('./model.js').AlignModel}} props */
-export function Outcome({ model }) {
+/** @param {{model: import('./model.js').AlignModel, exam?: string}} props `exam`: what the page was limited to before */
+export function Outcome({ model, exam }) {
   const { pairs, fit, answer, volumes, isSaving, saved, job, isRough, hasRough } = model;
   const isReady = volumes.source !== null && volumes.target !== null && !model.isSameFrame;
   const hasMap = fit !== null || hasRough;
@@ -25,7 +25,7 @@ export function Outcome({ model }) {
       <button class="main" disabled=${!isReady || !hasMap || isSaving || saved !== null} onClick=${() => model.save()}>${word(fit !== null ? 'align.save' : 'align.saveRough')}</button>
       <button disabled=${!isReady || !hasMap || isRunning} onClick=${() => model.handOver()} title=${word('align.handOver.title')}>${word('align.handOver')}</button>
       ${saved !== null && html`<span class="done">${word('align.saved')}</span>
-        <a class="button" href=${writeAddress({ view: 'point', patient: model.patient.orthancPatientId })}>${word('align.see')}</a>`}
+        <a class="button" href=${writeAddress({ view: 'point', patient: model.patient.orthancPatientId, exam })}>${word('align.see')}</a>`}
       ${job !== null && html`<span role="status">${jobWords(job)}</span>`}
     </div>
   </section>`;
@@ -79,8 +79,20 @@ function jobWords({ state, progress, stage, error, result }) {
     return word('job.running', { percent: Math.floor(100 * progress), stage });
   }
   if (state === 'done') {
-    const failed = result?.failed ?? result?.failures ?? [];
-    return word(Array.isArray(failed) && failed.length > 0 ? 'align.jobFailed' : 'align.jobDone', { detail: failed?.[0]?.detail ?? '' });
+    return doneWords(result);
   }
   return word(`job.${state}`, { detail: error ?? '' });
+}
+
+/** Codes of alignments whose result was never judged, as in AlignmentFailure. */
+const ENDED = ['unreadablePixels', 'tooDeep', 'imageUnavailable', 'imageGone', 'tooMuchMemory', 'registrationFailed', 'workerCrashed'];
+
+/** A job that is done may have aligned nothing. @param {any} result @returns {string} */
+export function doneWords(result) {
+  const outcome = result?.outcome ?? 'aligned';
+  if (outcome !== 'failed') {
+    return word(outcome === 'aligned' ? 'align.jobDone' : `work.outcome.${outcome}`);
+  }
+  const last = (result.pairs ?? []).findLast((/** @type {any} */ pair) => pair.rejection);
+  return word(ENDED.includes(last?.rejection) ? 'align.jobEnded' : 'align.jobFailed', { detail: last?.reason ?? '' });
 }

@@ -24,7 +24,7 @@ export function View({ address, go, api }) {
     return () => model.leave();
   }, [model]);
   const { patient, message, isSameFrame } = model;
-  const back = { patient: patient?.orthancPatientId ?? address.patient };
+  const back = { patient: patient?.orthancPatientId ?? address.patient, exam: address.exam };
   return html`<${Bar} address=${address} go=${go} patient=${back.patient}>
       <h1 class="patient">${word('align.title')}${patient ? `: ${patient.patientName.replaceAll('^', ' ').trim() || patient.patientId}` : ''}</h1>
       <a class="button" href=${writeAddress({ view: 'point', ...back })}>${word('align.back')}</a>
@@ -36,7 +36,7 @@ export function View({ address, go, api }) {
         <${Head} model=${model} side=${side} />
         <div class="cuts">${KINDS.map((kind) => html`<${CutView} key=${kind} model=${model} side=${side} kind=${kind} views=${views} />`)}</div>
       </section>`)}</div>
-      <${Outcome} model=${model} />
+      <${Outcome} model=${model} exam=${address.exam} />
     </main>`;
 }
 

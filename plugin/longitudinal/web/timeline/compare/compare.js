@@ -125,8 +125,8 @@ export class Compare {
 
   /** @param {TileModel} tile @returns {import('./pair.js').How} */
   howOn(tile) {
-    const { mode, second, isOther, split } = this.pairing;
-    return { mode: second === tile ? mode : null, isOther, split };
+    const { mode, second, isOther, split, share, colours } = this.pairing;
+    return { mode: second === tile ? mode : null, isOther, split, share, colours };
   }
 
   /** @param {TileModel} tile @returns {import('../render/sample.js').Window} */

@@ -1,21 +1,24 @@
 // @ts-check
-/** Two studies in one picture: swipe, checkerboard and difference. Pure: no DOM. */
+/** Two studies in one picture: swipe, checkerboard, difference and fusion. Pure: no DOM. */
 
+import { fuseInto } from './fusion.js';
 import { greyFunction } from '../render/voi.js';
 
 /**
  * @typedef {import('../render/sample.js').Window} Window
- * @typedef {'blink' | 'swipe' | 'checkerboard' | 'difference'} Mode
+ * @typedef {'blink' | 'swipe' | 'checkerboard' | 'difference' | 'fusion'} Mode
  *
  * @typedef {object} How
  * @property {Mode | null} mode
  * @property {boolean} isOther blink: whether the second study is seen
  * @property {number} split swipe: the share of the width that shows the first
+ * @property {number} share fusion: how much of the first is seen, 0 to 1
+ * @property {string} colours fusion: of the first
  */
 
 const SQUARES = 8; // across
 const NEUTRAL = 48; // no difference; nothing at all is black
-export const MODES = /** @type {readonly Mode[]} */ (Object.freeze(['blink', 'swipe', 'checkerboard', 'difference']));
+export const MODES = /** @type {readonly Mode[]} */ (Object.freeze(['blink', 'swipe', 'checkerboard', 'difference', 'fusion']));
 
 /**
  * @param {{data: Uint8ClampedArray, width: number, height: number}} image
@@ -23,8 +26,12 @@ export const MODES = /** @type {readonly Mode[]} */ (Object.freeze(['blink', 'sw
  * @param {readonly Window[]} windows
  * @param {How} how
  */
-export function compose({ data, width, height }, [first, second], windows, { mode, isOther, split }) {
+export function compose({ data, width, height }, [first, second], windows, { mode, isOther, split, share, colours }) {
   const pixels = new Uint32Array(data.buffer, data.byteOffset, width * height);
+  if (mode === 'fusion') {
+    fuseInto(pixels, first, second, windows, { share, colours });
+    return;
+  }
   if (mode === 'difference') {
     differenceInto(pixels, first, second, scaleOf(windows[1]));
     return;

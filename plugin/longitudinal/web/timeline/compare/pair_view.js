@@ -3,6 +3,7 @@
 
 import { html, useEffect } from '../../shared/html.js';
 import { word } from '../../shared/words.js';
+import { COLOURS, tableOf } from './fusion.js';
 import { scaleOf } from './pair.js';
 
 /** @typedef {{tile: import('../point/tile_model.js').TileModel}} Props */
@@ -37,6 +38,13 @@ export function PairTools({ tile }) {
       onPointerDown=${(/** @type {Event} */ event) => event.stopPropagation()}
       onInput=${(/** @type {any} */ event) => pairing.move(Number(event.target.value))} />`;
   }
+  if (mode === 'fusion') {
+    return html`<span class="pair-seen">${word('pair.fused', { first: dateOf(first), second: dateOf(second) })}</span>
+      <input type="range" class="pair-edge" min="0" max="1" step="0.05" value=${pairing.share}
+      aria-label=${word('pair.share', { study: dateOf(first) })} aria-valuetext=${word('pair.percent', { percent: Math.round(100 * pairing.share) })}
+      onPointerDown=${(/** @type {Event} */ event) => event.stopPropagation()}
+      onInput=${(/** @type {any} */ event) => pairing.fuse({ share: Number(event.target.value) })} />`;
+  }
   return null;
 }
 
@@ -51,6 +59,7 @@ export function PairSaid({ tile }) {
   return html`<p class="line pair-said">
       <span>${word(mode === 'difference' ? 'pair.minus' : 'pair.with', names)}</span>
       ${mode === 'difference' && problem === null && html`<${Scale} tile=${tile} />`}
+      ${mode === 'fusion' && html`<${ColourScale} tile=${first} colours=${pairing.colours} />`}
       <span class="pair-alignment">${alignmentWords(pairing)}</span>
       ${mode === 'blink' && pairing.isStill && html`<button onClick=${() => pairing.swap()}>${word('pair.swap')}</button><span class="quiet">${word('pair.still')}</span>`}
     </p>`;
@@ -64,6 +73,30 @@ function Scale({ tile }) {
   return html`<span class="pair-scale"><span class="pair-colours" aria-hidden="true"></span>
     <span>${word('pair.scale', { most: text, unit: unit ?? word('pair.noUnit') })}</span></span>
     ${unit === null && html`<span class="warning">${word('pair.noUnitWarning')}</span>`}`;
+}
+
+/** What the colours mean: the window of the study that has them. @param {{tile: import('../point/tile_model.js').TileModel, colours: string}} props */
+function ColourScale({ tile, colours }) {
+  const { pairing } = tile.page.compare;
+  const { center, width } = tile.currentRange();
+  const [low, high] = [center - width / 2, center + width / 2].map((value) => String(Math.abs(value) >= 10 ? Math.round(value) : Number(value.toPrecision(2))).replace('-', '−'));
+  return html`<span class="pair-scale">${low} <svg class="fusion-colours" viewBox="0 0 16 1" preserveAspectRatio="none" aria-hidden="true">${barOf(colours)}</svg>
+      ${high} ${tile.shown?.picture.unit ?? ''}</span>
+    <span>${word('pair.percent', { percent: Math.round(100 * pairing.share) })}</span>
+    <select class="pair-choice" aria-label=${word('pair.colours')} value=${colours} onChange=${(/** @type {any} */ event) => pairing.fuse({ colours: event.target.value })}>
+      ${COLOURS.map((name) => html`<option value=${name} key=${name}>${word(`pair.colours.${name}`)}</option>`)}
+    </select>`;
+}
+
+const PARTS = 16;
+
+/** @param {string} colours */
+function barOf(colours) {
+  const table = tableOf(colours);
+  return Array.from({ length: PARTS }, (_, part) => {
+    const level = 3 * Math.round((255 * part) / (PARTS - 1));
+    return html`<rect key=${part} x=${part} width="1.05" height="1" fill=${`rgb(${table[level]} ${table[level + 1]} ${table[level + 2]})`} />`;
+  });
 }
 
 /** @param {import('./pairing.js').Pairing} pairing */

@@ -1,6 +1,7 @@
 // @ts-check
 /** Which two studies are compared in one picture, how, and how well they are aligned at the place. */
 
+import { COLOURS } from './fusion.js';
 import { whyNoDifference } from './pair.js';
 
 /**
@@ -24,6 +25,9 @@ export class Pairing {
     this.second = null;
     this.isOther = false;
     this.split = 0.5;
+    /** Fusion: how much of the first is seen, and in which colours. */
+    this.share = 0.5;
+    this.colours = COLOURS[0];
     this.pressed = -Infinity;
     /** @type {ReturnType<typeof setInterval> | undefined} */
     this.timer = undefined;
@@ -87,6 +91,13 @@ export class Pairing {
     }
   }
 
+  /** The first becomes the second. */
+  exchange() {
+    if (this.first !== null && this.second !== null) {
+      this.choose(this.second, this.first);
+    }
+  }
+
   /** What the pair is shown as may have to change: another series, or its values have just come. */
   judge() {
     const { first, second } = this;
@@ -113,6 +124,18 @@ export class Pairing {
   move(split) {
     this.split = split;
     this.second?.changed();
+  }
+
+  /** How the first lies over the second. @param {{share?: number, colours?: string}} how */
+  fuse(how) {
+    Object.assign(this, how);
+    this.page.changed();
+    this.second?.changed();
+  }
+
+  /** Whether a tile has one study in colour over another, on the clicked plane. @param {TileModel} tile */
+  isFused(tile) {
+    return this.mode === 'fusion' && this.second === tile && this.compare.isOnPlane(tile);
   }
 
   /** How well the transforms between the two are known at the place. */

@@ -3,18 +3,35 @@
 
 import { html } from '../../shared/html.js';
 import { word } from '../../shared/words.js';
+import { seriesWithPictures } from '../point/series.js';
 import { titleOf } from '../point/tile.js';
 import { ACTIONS } from './actions.js';
 import { MODES } from './pair.js';
 import { isComparable } from './pairing.js';
 
 /** @param {{page: import('../point/page_model.js').PageModel}} props */
-export function LinkSwitches({ page: { compare } }) {
+export function LinkSwitches({ page: { compare, tiles } }) {
   return html`<div class="group link-switches" role="group" aria-label=${word('link.name')}>
     <span class="quiet" title=${word('link.title')}>${word('link.name')}</span>
-    ${ACTIONS.map((action) => html`<label class="group" key=${action} title=${word(`link.${action}.title`)}>
+    ${ACTIONS.map((action) => html`<label class="group" key=${action} title=${action === 'window' ? windowTitle(modalitiesOf(tiles)) : word(`link.${action}.title`)}>
       <input type="checkbox" checked=${compare.switches[action]} onChange=${() => compare.set(action, !compare.switches[action])} />${word(`link.${action}`)}</label>`)}
   </div>`;
+}
+
+/** Of all the images that the studies have. @param {readonly {study: any}[]} tiles @returns {string[]} sorted */
+function modalitiesOf(tiles) {
+  return [...new Set(tiles.flatMap(({ study }) => seriesWithPictures(study)
+    .filter((/** @type {any} */ one) => one.roles.includes('image')).map((/** @type {any} */ one) => one.modality)))].sort();
+}
+
+/** What linking the window does with the images that there are. @param {readonly string[]} modalities @returns {string} */
+export function windowTitle(modalities) {
+  const others = modalities.filter((modality) => modality !== 'CT');
+  const names = others.join(', ');
+  if (modalities.includes('CT')) {
+    return others.length === 0 ? word('link.window.ct') : word('link.window.both', { others: names });
+  }
+  return word('link.window.others', { others: names });
 }
 
 /** @param {{tile: import('../point/tile_model.js').TileModel}} props */
@@ -69,7 +86,8 @@ export function CompareButtons({ page }) {
         onClick=${() => (pairing.mode === mode ? pairing.end() : pairing.begin(mode))}>${word(`pair.${mode}`)}</button>`)}
     </div>
     ${pairing.mode !== null && html`<div class="group" role="group" aria-label=${word('pair.name')}>
-      <${Choice} page=${page} name="first" /><${Choice} page=${page} name="second" /></div>`}`;
+      <${Choice} page=${page} name="first" /><${Choice} page=${page} name="second" />
+      <button onClick=${() => pairing.exchange()} title=${word('pair.exchange.title')}>${word('pair.exchange')}</button></div>`}`;
 }
 
 /** @param {{page: import('../point/page_model.js').PageModel, name: 'first' | 'second'}} props */

@@ -34,10 +34,11 @@ export function usePlaces(api, patientId, version) {
  * @param {object} props
  * @param {any} props.known of `usePlaces`
  * @param {string | undefined} props.current id of the place that is open
+ * @param {string} [props.exam] that limits the page it opens on
  * @param {(id: string) => void} props.onOpen
  * @param {any} [props.children] shown below the place that is open
  */
-export function PlaceList({ known, current, onOpen, children }) {
+export function PlaceList({ known, current, exam, onOpen, children }) {
   const [hidden, setHidden] = useState(hiddenPlaces);
   const [showsHidden, setShowsHidden] = useState(false);
   const shown = known.places.filter((/** @type {any} */ place) => showsHidden || place.id === current || !hidden.has(place.id));
@@ -46,7 +47,7 @@ export function PlaceList({ known, current, onOpen, children }) {
     ${known.places.length === 0 && html`<p class="quiet">${word('places.none')}</p>`}
     <ol class="place-list" aria-label=${word('places.title')}>
       ${shown.map((/** @type {any} */ place) => html`<li key=${place.id} class=${place.id === current ? 'current' : ''} data-place=${place.id}>
-        <${PlaceHead} place=${place} isCurrent=${place.id === current} isHidden=${hidden.has(place.id)} onOpen=${onOpen}
+        <${PlaceHead} place=${place} exam=${exam} isCurrent=${place.id === current} isHidden=${hidden.has(place.id)} onOpen=${onOpen}
           onHide=${(/** @type {boolean} */ isHidden) => setHidden(hidePlace(place.id, isHidden))} />
         ${place.id === current && children}
       </li>`)}
@@ -61,12 +62,13 @@ export function PlaceList({ known, current, onOpen, children }) {
 /**
  * @param {object} props
  * @param {any} props.place
+ * @param {string} [props.exam]
  * @param {boolean} props.isCurrent
  * @param {boolean} props.isHidden
  * @param {(id: string) => void} props.onOpen
  * @param {(isHidden: boolean) => void} props.onHide
  */
-function PlaceHead({ place, isCurrent, isHidden, onOpen, onHide }) {
+function PlaceHead({ place, exam, isCurrent, isHidden, onOpen, onHide }) {
   const name = place.name || word('places.noName');
   /** @param {MouseEvent} event */
   function open(event) {
@@ -77,7 +79,7 @@ function PlaceHead({ place, isCurrent, isHidden, onOpen, onHide }) {
   }
   const source = place.reports.find((/** @type {any} */ report) => report.id === place.source) ?? place.reports[0];
   return html`<div class="place-head">
-      <a class="place-name" href=${writeAddress({ view: 'point', place: place.id })} onClick=${open} aria-current=${isCurrent ? 'true' : undefined}>${name}</a>
+      <a class="place-name" href=${writeAddress({ view: 'point', place: place.id, exam })} onClick=${open} aria-current=${isCurrent ? 'true' : undefined}>${name}</a>
       <span>${source.studyDate || word('study.noDate')}</span>
       <button type="button" onClick=${() => onHide(!isHidden)} aria-label=${word(isHidden ? 'places.showThis' : 'places.hideThis', { name })}>${word(isHidden ? 'places.show' : 'places.hide')}</button>
     </div>

@@ -9,12 +9,13 @@ import { deletePlace, keepInStudies, linesOf, openPlace, removeFromStudy, rename
  * @param {object} props
  * @param {import('../../shared/api.js').Api} props.api
  * @param {string} props.id
- * @param {any[]} props.studies of the patient, in time order
+ * @param {any[]} props.studies that the page shows, in time order
+ * @param {boolean} props.isLimited whether the patient has others, which an exam leaves out
  * @param {number} props.version grows when places or answers have changed
  * @param {() => void} props.onChange
  * @param {() => void} props.onDeleted
  */
-export function OpenPlace({ api, id, studies, version, onChange, onDeleted }) {
+export function OpenPlace({ api, id, studies, isLimited, version, onChange, onDeleted }) {
   const [detail, setDetail] = useState(/** @type {any} */ (null));
   const [told, setTold] = useState({ text: '', isBad: false });
   const [isBusy, setBusy] = useState(false);
@@ -51,7 +52,7 @@ export function OpenPlace({ api, id, studies, version, onChange, onDeleted }) {
     ${place.isOwn && html`<${Rename} key=${place.name} name=${place.name} isBusy=${isBusy}
       onRename=${(/** @type {string} */ name) => run(() => renamePlace(api, id, name), () => word('places.renamed'))} />`}
     <div class="group">
-      ${place.isOwn && html`<button type="button" disabled=${isBusy || place.source === null} onClick=${() => renew(undefined)}>${word('places.keepInAll')}</button>`}
+      ${place.isOwn && html`<button type="button" disabled=${isBusy || place.source === null} onClick=${() => renew(isLimited ? studies.map((study) => study.studyInstanceUid) : undefined)}>${word(isLimited ? 'places.keepInShown' : 'places.keepInAll')}</button>`}
       ${place.isOwn
         ? html`<${Delete} name=${place.name} isBusy=${isBusy} onDelete=${() => run(() => deletePlace(api, id), () => word('places.deleted'), onDeleted)} />`
         : html`<p class="quiet">${word('places.notOurs')}</p>`}

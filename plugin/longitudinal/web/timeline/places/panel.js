@@ -48,16 +48,19 @@ function Panel({ page, patient, place, go, keeping, onClose }) {
   const [known, problem] = usePlaces(api, patient.orthancPatientId, version);
   // an alignment that was made or withdrawn changes where places are
   useEffect(changed, [page.number]);
-  const open = (/** @type {string} */ id) => go({ view: 'point', place: id });
+  const { exam } = page;
+  const studies = exam === undefined ? patient.studies
+    : patient.studies.filter((/** @type {any} */ study) => page.tiles.some(({ uid }) => uid === study.studyInstanceUid));
+  const open = (/** @type {string} */ id) => go({ view: 'point', place: id, exam });
   return html`<aside class="header-panel places-panel" aria-label=${word('places.title')}>
     <div class="dialog-head"><h2>${word('places.title')}</h2>
       <button type="button" onClick=${onClose}>${word('help.close')}</button></div>
     <${Keep} page=${page} keeping=${keeping} onKept=${(/** @type {string} */ id) => { changed(); open(id); }} />
     ${problem !== null && html`<p class="problem" role="alert">${word('places.failed', { detail: problem instanceof Error ? problem.message : String(problem) })}</p>`}
     <div class="places-scroll" tabindex="0" role="region" aria-label=${word('places.title')}>
-      ${known === null ? problem === null && html`<p role="status">${word('app.loading')}</p>` : html`<${PlaceList} known=${known} current=${place} onOpen=${open}>
-        ${place !== undefined && html`<${OpenPlace} key=${place} api=${api} id=${place} studies=${patient.studies} version=${version} onChange=${changed}
-          onDeleted=${() => { changed(); go({ view: 'point', patient: patient.orthancPatientId }); }} />`}
+      ${known === null ? problem === null && html`<p role="status">${word('app.loading')}</p>` : html`<${PlaceList} known=${known} current=${place} exam=${exam} onOpen=${open}>
+        ${place !== undefined && html`<${OpenPlace} key=${place} api=${api} id=${place} studies=${studies} isLimited=${exam !== undefined} version=${version} onChange=${changed}
+          onDeleted=${() => { changed(); go({ view: 'point', patient: patient.orthancPatientId, exam }); }} />`}
       </${PlaceList}>`}
     </div>
   </aside>`;

@@ -28,6 +28,7 @@ const ACTIONS = {
   swipe: (tile) => tile.page.compare.pairing.press('swipe'),
   checkerboard: (tile) => tile.page.compare.pairing.press('checkerboard'),
   difference: (tile) => tile.page.compare.pairing.press('difference'),
+  fusion: (tile) => tile.page.compare.pairing.press('fusion'),
   toggleLink: (tile) => tile.page.compare.toggle(),
   toggleTileLink: (tile) => tile.page.compare.linkTile(tile, !tile.isLinked),
   crosshairUp: (tile, { value = 1 }) => moved(tile, 0, -value),

@@ -2,23 +2,35 @@
 /** The studies on a line, as far from each other as they were in time; a shape says how well each knows the place. */
 
 import { html } from '../../shared/html.js';
+import { dayOf as dayOfDate } from '../../shared/dates.js';
+import { useObservable } from '../../shared/observable.js';
 import { word } from '../../shared/words.js';
+import { TreatmentMarks } from '../radiotherapy/treatment_marks.js';
+import { treatmentsOf } from '../radiotherapy/treatment_model.js';
 import { dayOf } from './dates.js';
 import { GradeShape, gradeOf } from './grade.js';
 import { titleOf } from './tile.js';
 
 const EDGE = 3; // per cent left free at both ends
+const BESIDE = 12; // per cent: nearer to an end there is no room on both sides
 
 /** @param {{page: import('./page_model.js').PageModel}} props */
 export function Strip({ page }) {
+  const entries = useObservable(treatmentsOf(page)).shown();
+  if (page.tiles.length < 2 && entries.length === 0) {
+    return null;
+  }
   const days = page.tiles.map((tile) => dayOf(tile.study));
-  const known = /** @type {number[]} */ (days.filter((day) => day !== null));
+  const treated = entries.map(({ date }) => dayOfDate(date));
+  const known = /** @type {number[]} */ ([...days, ...treated].filter((day) => day !== null));
   const [from, to] = [Math.min(...known), Math.max(...known)];
-  const places = placesOf(days, from, to);
+  const isOpen = [...days, ...treated].includes(null);
+  const places = placesOf(days, from, to, isOpen);
   return html`<nav class="strip" aria-label=${word('strip.name')}>
-    <div class="strip-line">
-      ${yearsBetween(from, to).map(({ year, place }) => html`<span class="year" style=${{ left: `${place}%` }} key=${year}>${year}</span>`)}
+    <div class=${`strip-line ${entries.length > 0 ? 'with-treatments' : ''}`}>
+      ${yearsBetween(from, to, isOpen).map(({ year, place }) => html`<span class="year" style=${{ left: `${place}%` }} key=${year}>${year}</span>`)}
       ${page.tiles.map((tile, at) => html`<${Mark} key=${tile.uid} tile=${tile} place=${places[at]} />`)}
+      ${entries.length > 0 && html`<${TreatmentMarks} entries=${entries} places=${placesOf(treated, from, to, isOpen)} sideOf=${sideOf} />`}
     </div>
   </nav>`;
 }
@@ -27,10 +39,16 @@ export function Strip({ page }) {
 function Mark({ tile, place }) {
   const grade = gradeOf(tile);
   const name = titleOf(tile);
-  return html`<button class="mark ${tile.isAsked ? 'asked' : ''}" style=${{ left: `${place}%` }} title=${name} aria-label=${name}
+  return html`<button class="mark ${tile.isAsked ? 'asked' : ''}" style=${{ left: `${place}%` }} aria-label=${name}
     aria-current=${tile.isAsked ? 'true' : undefined} onClick=${() => tile.page.goToTile(tile)}>
     ${grade === null ? html`<span class="dot"></span>` : html`<${GradeShape} grade=${grade} />`}
+    <span class=${`mark-says ${sideOf(place)}`} aria-hidden="true">${name}</span>
   </button>`;
+}
+
+/** Where what is said of a mark has room. @param {number} place per cent @returns {string} */
+export function sideOf(place) {
+  return place < BESIDE ? 'to-right' : place > 100 - BESIDE ? 'to-left' : '';
 }
 
 /**
@@ -39,11 +57,11 @@ function Mark({ tile, place }) {
  * @param {(number | null)[]} days
  * @param {number} from
  * @param {number} to
+ * @param {boolean} [isOpen] whether anything on the line has no date
  * @returns {number[]}
  */
-export function placesOf(days, from, to) {
-  const isOpen = days.includes(null);
-  const last = 100 - EDGE - (isOpen ? 8 : 0);
+export function placesOf(days, from, to, isOpen = false) {
+  const last = 100 - EDGE - (isOpen || days.includes(null) ? 8 : 0);
   const undated = days.filter((day) => day === null).length;
   let without = 0;
   return days.map((day) => {
@@ -55,8 +73,8 @@ export function placesOf(days, from, to) {
   });
 }
 
-/** @param {number} from @param {number} to days @returns {{year: number, place: number}[]} */
-function yearsBetween(from, to) {
+/** @param {number} from @param {number} to days @param {boolean} isOpen @returns {{year: number, place: number}[]} */
+function yearsBetween(from, to, isOpen) {
   if (!(to > from)) {
     return [];
   }
@@ -67,6 +85,6 @@ function yearsBetween(from, to) {
     if (day > to) {
       return years;
     }
-    years.push({ year, place: placesOf([day], from, to)[0] });
+    years.push({ year, place: placesOf([day], from, to, isOpen)[0] });
   }
 }

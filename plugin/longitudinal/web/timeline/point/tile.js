@@ -38,7 +38,7 @@ function Study({ tile }) {
   const name = titleOf(tile);
   return html`<section class="tile ${tile.isAsked ? 'asked' : ''} ${page.active === tile ? 'active' : ''}" aria-label=${name}
       data-study=${tile.uid} data-grade=${grade} data-answer=${tile.question}
-      onPointerEnter=${activate} onFocusIn=${activate} onPointerLeave=${() => { tile.pointer = null; }}>
+      onPointerEnter=${activate} onfocusin=${activate} onPointerLeave=${() => { tile.pointer = null; }}>
     <header class="tile-head">
       <h2>${name}</h2>
       <${FrameChip} tile=${tile} />
@@ -78,7 +78,7 @@ function PictureBox({ tile, name }) {
   return html`<div class="picture-row">
     <div class="picture ${isStale ? 'stale' : ''} ${tile.outside === null || page.compare.isOnPlane(tile) ? '' : 'outside'}" ref=${box} tabindex="0" role="group" aria-label=${label}>
       <canvas ref=${canvas} role="img" aria-label=${label}></canvas>
-      ${isNative && html`<${Outlines} tile=${tile} />`}
+      ${(isNative || (page.compare.pairing.isFused(tile) && !tile.isCutting)) && html`<${Outlines} tile=${tile} />`}
       <div class="over" ref=${over}></div>
       <${Outside} tile=${tile} />
       <${PairTools} tile=${tile} />

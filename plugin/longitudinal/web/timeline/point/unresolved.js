@@ -36,7 +36,7 @@ export function Unresolved({ tile, isShort }) {
 /** @param {import('./tile_model.js').TileModel} tile */
 function byHand({ page, study }) {
   const other = page.asked ?? page.tiles.find((one) => one.study !== study);
-  return writeAddress({ view: 'align', patient: page.patient.orthancPatientId, source: other?.uid, target: study.studyInstanceUid });
+  return writeAddress({ view: 'align', patient: page.patient.orthancPatientId, source: other?.uid, target: study.studyInstanceUid, exam: page.exam });
 }
 
 /** @param {{tile: any}} props */

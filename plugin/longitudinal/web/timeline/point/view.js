@@ -73,13 +73,13 @@ export function View({ address, go, api }) {
     openLesions(isOpen);
   };
   page.openLesions = () => showLesions(true).then(() => page.lesions?.draw(true));
-  page.openReviews = () => go({ view: 'review', patient: patient?.orthancPatientId });
+  page.openReviews = () => go({ view: 'review', patient: patient?.orthancPatientId, exam: page.exam });
   return html`<${Bar} address=${address} go=${go} patient=${patient?.orthancPatientId}>
       ${patient !== null && html`<h1 class="patient">${nameOf(patient)} <span class="quiet">${patient.patientId}</span></h1>`}
       ${patient?.identityConflict && html`<p class="warning">${word('page.identityConflict')}</p>`}
       <${ExamFilter} exam=${page.exam} onAll=${() => go({ ...address, patient: patient?.orthancPatientId, exam: undefined })} />
       <${Paging} page=${page} />
-      ${patient !== null && html`<a class="button" href=${writeAddress({ view: 'review', patient: patient.orthancPatientId })}>${word('review.button')}</a>`}
+      ${patient !== null && html`<a class="button" href=${writeAddress({ view: 'review', patient: patient.orthancPatientId, exam: page.exam })}>${word('review.button')}</a>`}
       ${page.tiles.length > 0 && html`<button aria-expanded=${areValuesOpen} onClick=${() => openValues(!areValuesOpen)}>${word('values.button')}</button>
         <button aria-expanded=${areLesionsOpen} onClick=${() => showLesions(!areLesionsOpen)}>${word('lesions.button')}</button>
         <${ShownHeader} page=${page} />
@@ -88,7 +88,7 @@ export function View({ address, go, api }) {
     </${Bar}>
     <main class="point">
       ${patient === null && html`<h1 class="visually-hidden">${word('app.title')}</h1>`}
-      ${page.tiles.length > 1 && html`<${Strip} page=${page} />`}
+      ${page.tiles.length > 0 && html`<${Strip} page=${page} />`}
       <${Film} page=${page} />
       ${page.tiles.length > 0 && html`<${Toolbar} page=${page} />`}
       ${review && patient !== null && html`<${Lazy} load=${LOAD.review} with=${{ page, transform: review, onClose: () => { reviewed.current = {}; setReview(undefined); } }} />`}

@@ -4,6 +4,7 @@
 import { html, useEffect, useState } from '../../shared/html.js';
 import { useObservable } from '../../shared/observable.js';
 import { word } from '../../shared/words.js';
+import { Fiducials } from './fiducials.js';
 import { doseLines, doubtsOf, structureLines } from './lines.js';
 import { outlinesOf } from './outline_model.js';
 
@@ -23,9 +24,10 @@ function Panel({ page, question, onClose }) {
   useEffect(() => {
     const controller = new AbortController();
     const { signal } = controller;
-    const timer = question && setTimeout(() => page.api.ask('/points/radiotherapy', { body: withoutRefine(question), signal }).then(
+    const timer = question && setTimeout(() => page.api.ask('/points/radiotherapy', { body: withoutRefine(page.limited(question)), signal }).then(
       (/** @type {any} */ found) => {
         setAnswer({ of: question, studies: found.studies });
+        outlinesOf(page).limitTo(page.exam, found.studies);
         setProblem('');
       },
       (/** @type {any} */ error) => signal.aborted || setProblem(error.message),
@@ -47,8 +49,9 @@ function Panel({ page, question, onClose }) {
     ${!question && html`<p role="status">${word('rt.noPlace')}</p>`}
     ${question && !isCurrent && !problem && html`<p role="status">${word('app.loading')}</p>`}
     ${isCurrent && studies.length === 0 && html`<p role="status">${word('rt.nothing')}</p>`}
-    ${isCurrent && html`<div class="rt-studies" tabindex="0" role="region" aria-labelledby="rt-title">
-      ${studies.map((/** @type {any} */ study) => html`<${Study} key=${study.studyInstanceUid} study=${study} outlines=${outlines} />`)}</div>`}
+    <div class="rt-studies" tabindex="0" role="region" aria-labelledby="rt-title">
+      ${isCurrent && studies.map((/** @type {any} */ study) => html`<${Study} key=${study.studyInstanceUid} study=${study} outlines=${outlines} />`)}
+      <${Fiducials} page=${page} /></div>
   </aside>`;
 }
 

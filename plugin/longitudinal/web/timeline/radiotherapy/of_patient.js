@@ -3,10 +3,10 @@
 
 import { html, useEffect, useState } from '../../shared/html.js';
 import { inPath } from '../../shared/api.js';
+import { hasRelations, partGroups, problemGroups, problemsLeft, problemsLine } from '../../shared/relations.js';
 import { counted, word } from '../../shared/words.js';
 import { Swatch } from './at_place.js';
 
-const MOST_PROBLEMS = 50;
 const MOST_APART = 0.02; // volumes of one region by two programs
 
 /** @param {{api: import('../../shared/api.js').Api, id: string, version: number}} props */
@@ -17,7 +17,7 @@ export function RadiotherapyOfPatient({ api, id, version }) {
     const controller = new AbortController();
     const { signal } = controller;
     const part = (/** @type {string} */ name) => api.ask(`/patients/${inPath(id)}/${name}`, { signal });
-    Promise.all([part('relations'), part('structures?volumes=true')]).then(
+    Promise.all([part('relations?limit=1'), part('structures?volumes=true')]).then(
       ([relations, structures]) => {
         setFound({ of: id, relations, structures });
         setProblem('');
@@ -29,23 +29,34 @@ export function RadiotherapyOfPatient({ api, id, version }) {
   if (problem) {
     return html`<p class="problem" role="alert">${word('rt.noAnswer', { reason: problem })}</p>`;
   }
-  if (found?.of !== id || found.relations.nodes.length === 0) {
+  if (found?.of !== id || !hasRelations(found.relations)) {
     return null;
   }
-  const { relations: { problems, groups }, structures: { plans, structureSets } } = found;
-  const parts = groups.filter((/** @type {any} */ group) => group.kind === 'workflow' && group.name !== 'unknown');
+  const { relations, structures: { plans, structureSets } } = found;
+  const parts = partGroups(relations.groups);
   return html`<section class="rt-patient" aria-labelledby="rt-patient-title">
     <h2 id="rt-patient-title">${word('rt.patient')}</h2>
-    ${problems.length > 0 && html`<h3>${counted('rt.problems', problems.length)}</h3>
-      <ul class="rt-problems">${problems.slice(0, MOST_PROBLEMS).map((/** @type {any} */ one, /** @type {number} */ number) => html`<li key=${number}>${one.text}</li>`)}</ul>
-      ${problems.length > MOST_PROBLEMS && html`<p class="quiet">${word('rt.moreProblems', { count: problems.length - MOST_PROBLEMS })}</p>`}`}
-    ${problems.length === 0 && html`<p class="quiet">${word('rt.noProblems')}</p>`}
+    <${Problems} relations=${relations} />
     ${plans.map((/** @type {any} */ plan) => html`<${PlanCard} key=${plan.sopInstanceUid} listed=${plan} />`)}
     ${structureSets.map((/** @type {any} */ set) => html`<${StructureSetCard} key=${set.sopInstanceUid} set=${set} />`)}
-    ${parts.length > 0 && html`<h3>${word('rt.parts')}</h3><dl class="rt-parts">${parts.map((/** @type {any} */ group) => html`<div key=${group.name}>
-      <dt>${word(`rt.part.${group.name}`)}</dt><dd>${counted('rt.series', group.seriesInstanceUids.length)}
-      <span class="quiet"> ${group.evidence.join('; ')}</span></dd></div>`)}</dl>`}
+    ${parts.length > 0 && html`<h3>${word('rt.parts')}</h3><dl class="rt-parts">${parts.map(({ name, title, series, evidence }) => html`<div key=${name}>
+      <dt>${title}</dt><dd>${counted('rt.series', series)} <span class="quiet"> ${evidence.join('; ')}</span></dd></div>`)}</dl>`}
   </section>`;
+}
+
+/** What is not as it should be, by kind. @param {{relations: any}} props */
+function Problems({ relations }) {
+  if (relations.problems.length === 0) {
+    return html`<p class="quiet">${word('rt.noProblems')}</p>`;
+  }
+  const left = problemsLeft(relations);
+  return html`<h3>${problemsLine(relations)}</h3>
+    ${problemGroups(relations.problems).map(({ status, title, lines, more }) => html`<section key=${status} class="rt-broken" data-status=${status}>
+      <h4>${title}</h4>
+      <ul class="rt-problems">${lines.map((line) => html`<li key=${line}>${line}</li>`)}</ul>
+      ${more > 0 && html`<p class="quiet">${word('rt.moreProblems', { count: more.toLocaleString('en') })}</p>`}
+    </section>`)}
+    ${left > 0 && html`<p class="quiet">${word('relation.left', { count: left.toLocaleString('en') })}</p>`}`;
 }
 
 /** @param {{listed: any}} props */

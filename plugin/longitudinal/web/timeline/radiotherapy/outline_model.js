@@ -15,6 +15,8 @@ export class OutlineModel extends Observable {
     this.hasDose = false;
     /** @type {Set<string>} regions that are not drawn */
     this.hidden = new Set();
+    /** @type {{exam: string, objects: Set<string>} | null} what an exam leaves of the patient's objects */
+    this.limit = null;
     /** @type {Map<string, any>} null while an answer is awaited, or where there is none */
     this.kept = new Map();
   }
@@ -30,6 +32,23 @@ export class OutlineModel extends Observable {
   showDose(hasDose) {
     this.hasDose = hasDose;
     this.changed();
+  }
+
+  /**
+   * An exam leaves out the objects of other studies, whose lines the server has all the same.
+   *
+   * @param {string | undefined} exam that limits the page
+   * @param {any[]} studies as /points/radiotherapy answered for it
+   */
+  limitTo(exam, studies) {
+    const uids = studies.flatMap(({ structures, doses }) => [...structures, ...doses].map((one) => one.sopInstanceUid));
+    this.limit = exam === undefined ? null : { exam, objects: new Set(uids) };
+    this.changed();
+  }
+
+  /** Whether the lines of an object are drawn. @param {string | undefined} exam @param {string} sopInstanceUid */
+  isOfPage(exam, sopInstanceUid) {
+    return exam === undefined || (this.limit?.exam === exam && this.limit.objects.has(sopInstanceUid));
   }
 
   /** @param {string} key @param {boolean} isShown */

@@ -37,7 +37,7 @@ export function ReviewBar({ page, transform, onClose }) {
       <h2>${word('review.bar')}</h2>
       ${places.map((place, number) => html`<button key=${number} aria-pressed=${number === at} onClick=${() => walk(number)}>${word('review.place', { number: number + 1, mm: place.expectedErrorMm.toFixed(1) })}</button>`)}
       ${places.length === 0 && html`<span class="quiet">${word('review.noPlaces')}</span>`}
-      <a class="button" href=${writeAddress({ view: 'review', patient })}>${word('review.list')}</a>
+      <a class="button" href=${writeAddress({ view: 'review', patient, exam: page.exam })}>${word('review.list')}</a>
       <button onClick=${onClose} aria-label=${word('review.close')}>×</button>
     </div>
     <${Decision} api=${page.api} transform=${whole} onDecided=${(/** @type {any} */ decided) => {

@@ -21,7 +21,7 @@ export function View({ address, go, api }) {
   return html`<${Bar} address=${address} go=${go} patient=${address.patient}>
       <h1 class="patient">${word('review.title')}</h1>
       ${address.patient && html`<a class="button" href=${writeAddress({ view: 'review' })}>${word('review.all')}</a>
-        <a class="button" href=${writeAddress({ view: 'point', patient: address.patient })}>${word('align.back')}</a>`}
+        <a class="button" href=${writeAddress({ view: 'point', patient: address.patient, exam: address.exam })}>${word('align.back')}</a>`}
     </${Bar}>
     <main class="reviews">
       ${message !== null && html`<p class="warning message" role="alert">${word(message.key, message.values)}</p>`}
