@@ -70,7 +70,7 @@ class _Lifecycle:
         plugin.ohif.register()
         extend_explorer(plugin.root, is_restricted=plugin.access is not None)
         if open_gate is not None:  # last: whatever failed before leaves the gate closed
-            open_gate(plugin.filter.lets_in)
+            open_gate(immortal(plugin.filter.lets_in))
 
     def _on_stored(self, _: Any, orthanc_id: str) -> None:
         # Of the instance itself nothing is used: for one that was there already it is the file that was not taken.
