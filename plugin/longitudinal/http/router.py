@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from longitudinal.access.audit.events import EventKind
 from longitudinal.access.gate import wait_out
 from longitudinal.access.identity import Actor, Users
 from longitudinal.access.policy import Policy
@@ -32,6 +33,7 @@ _BAD_REQUEST = 400
 # Questions that are too long for an address, and change nothing.
 _ASKED_BY_POST = ("/points/", "/overlays")
 _AUDIT = "/audit"
+_GIVING = {"grants": EventKind.GRANT, "shares": EventKind.SHARE}
 
 _NOT_MODIFIED = 304
 # Names of a path whose value may hold slashes: a PatientID is any text.
@@ -81,6 +83,7 @@ class Details(TypedDict, total=False):
     need: Need
     etag: bool
     cache: str
+    event: EventKind
 
 
 class Route:
@@ -116,6 +119,8 @@ class Route:
         Whether a client that has the answer already (If-None-Match) gets 304 in place of it.
     cache
         Cache-Control of such an answer, where it may be kept at all.
+    event
+        What the audit calls it; without one stated as `_event_of` has it.
     """
 
     @overload
@@ -164,6 +169,7 @@ class Route:
         self.need = details.get("need", _need_of(method, path))
         self.etag = details.get("etag", False)
         self.cache = details.get("cache", "no-store")
+        self.event = details.get("event", _event_of(method, path, self.need))
 
 
 def _need_of(method: str, path: str) -> Need:
@@ -171,6 +177,26 @@ def _need_of(method: str, path: str) -> Need:
     if path == _AUDIT or path.startswith(f"{_AUDIT}/"):
         return Need.AUDIT
     return Need.VIEW if method == "GET" or path.startswith(_ASKED_BY_POST) else Need.REVIEW
+
+
+def _event_of(method: str, path: str, need: Need) -> EventKind:
+    """What the audit calls a route that states nothing: by construction whatever changes something is an event.
+
+    >>> [_event_of(*route).value for route in (("GET", "/studies/{study}", Need.VIEW), ("DELETE", "/x", Need.ANY))]
+    ['read', 'write']
+    """
+    first = path.lstrip("/").partition("/")[0]
+    if need == Need.AUDIT:
+        return EventKind.AUDIT
+    if path.startswith(_ASKED_BY_POST):
+        return EventKind.READ
+    if method == "GET":
+        if need == Need.ANY and first not in _GIVING:
+            return EventKind.NONE
+        return EventKind.READ if "{" in path else EventKind.SEARCH
+    if path.endswith("/review"):
+        return EventKind.REVIEW
+    return _GIVING.get(first, EventKind.WRITE)
 
 
 @dataclass(frozen=True, slots=True)
