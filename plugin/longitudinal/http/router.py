@@ -21,7 +21,7 @@ from longitudinal.access.gate import wait_out
 from longitudinal.access.identity import Actor, Users
 from longitudinal.access.policy import Policy
 from longitudinal.access.roles import Need
-from longitudinal.errors import Forbidden, LongitudinalError, MethodNotAllowed, NotFound
+from longitudinal.errors import AuditUnavailable, Forbidden, LongitudinalError, MethodNotAllowed, NotFound
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.hidden import without
 from longitudinal.http.parse import check_size, parse_json, parse_query
@@ -214,14 +214,18 @@ class Router:
     ----------
     policy
         Who may do what; None where access is not restricted.
+    unrecorded
+        Why nothing may be changed now, because it could not be recorded; None where it may.
     """
 
     def __init__(
-        self, routes: Sequence[Route], limits: Limits = Limits(), policy: Policy | None = None
-    ) -> None:
+        self, routes: Sequence[Route], limits: Limits = Limits(), policy: Policy | None = None,
+        unrecorded: Callable[[], str | None] = lambda: None,
+    ) -> None:  # fmt: skip
         self.routes = tuple(routes)
         self._limits = limits
         self._policy = policy
+        self._unrecorded = unrecorded
         self._exact: dict[str, dict[str, Route]] = {}
         self._patterns: list[tuple[re.Pattern[str], dict[str, Route]]] = []
         by_path: dict[str, dict[str, Route]] = {}
@@ -300,6 +304,10 @@ class Router:
 
     def _handled(self, route: Route, values: dict[str, str], request: Request) -> Response:
         try:
+            if route.event.changes and (why := self._unrecorded()) is not None:
+                raise AuditUnavailable(
+                    f"nothing is changed while it cannot be recorded (AuditRequired): {why}"
+                )
             answer = route.handler(self._decode(route, request), **values)
             if isinstance(answer, Response):
                 return answer

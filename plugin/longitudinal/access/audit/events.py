@@ -50,10 +50,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, renam
     """One event.
 
     `time` is ISO 8601, UTC. `how` is basic, bearer, proxy, share, dicom or unknown. `address` is the peer's, or what a
-    trusted proxy (`via`) says it is. `action` is the method and the route as it is declared, or what the system did; `object`
-    what the request names: its path and arguments. `status` is that of the answer, 0 where Orthanc gives it. `torn` is the
-    SHA-256 of half a line that a kill left before this one; `removed_through` and `removed_mac` are the last event of files
-    that were removed because of their age.
+    trusted proxy (`via`) says it is. `action` is the method and the route as it is declared, or what the system did;
+    `object` what the request names: its path and arguments. `status` is that of the answer, 0 where Orthanc gives it.
+    `torn` is the SHA-256 of half a line that a kill left before this one; `removed_through` and `removed_mac` are the last
+    event of files that were removed because of their age.
     """
 
     kind: EventKind
