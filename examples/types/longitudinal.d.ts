@@ -63,6 +63,45 @@ export interface Attribute {
   itemCount: number;
 }
 
+/** One event; `number` is its place in the chain, `status` 0 where Orthanc gave the answer. */
+export interface AuditEvent {
+  number: number;
+  time: string;
+  kind: EventKind;
+  actor: string;
+  how: string;
+  address: string;
+  via: string;
+  patientId: string;
+  studyInstanceUid: string;
+  action: string;
+  object: string;
+  status: number;
+  outcome: Outcome;
+  requestId: string;
+  detail: string;
+}
+
+/** One page of events; `next` is the `before` of the next one, null at the end. */
+export interface AuditPage {
+  events: AuditEvent[];
+  next: number | null;
+}
+
+/** Which events, the newest first. A date as `until` includes the day; `before` is `next` of the page before. */
+export interface AuditQuery {
+  since?: string | null;
+  until?: string | null;
+  actor?: string | null;
+  patientId?: string | null;
+  studyInstanceUid?: string | null;
+  kind?: ("audit" | "grant" | "login" | "read" | "refusal" | "review" | "search" | "share" | "system" | "write") | null;
+  outcome?: ("asked" | "failed" | "ok" | "refused") | null;
+  limit?: number;
+  before?: number | null;
+  format?: ("csv" | "json") | null;
+}
+
 /** Whether the jobs of the backfill are held, and how many jobs there are. */
 export interface Backfill {
   paused: boolean;
@@ -232,6 +271,9 @@ export interface Edge {
   evidence?: string[];
   detail?: string;
 }
+
+/** What an event is; every route has one. */
+export type EventKind = "audit" | "grant" | "login" | "none" | "read" | "refusal" | "review" | "search" | "share" | "system" | "write";
 
 /** One exam. `patientId` is the declared one, else that of the first link, else null; `patientSource` says which. `kept` is "archive" if a stored patient or study carries the exam, so that every node has it and it outlives the index file; "node" if no stored patient can carry the declaration yet. `deletedImages` are links that went with their study. `flags`: `otherPatient` if links to another patient's studies were left out. */
 export interface Exam {
@@ -473,7 +515,7 @@ export interface HeaderWarning {
   detail: string;
 }
 
-/** Whether the plugin can serve; `state` is "ok" or "failing", and `error` says why. `queued` are changes that wait to be written. `cursorLag` says how many lines of the archive's change log are not followed yet, null before the first look; `reconciled` how often archive and index were compared since the start. Where the index file itself fails, `reason` is a code of docs/reason-codes.md and `since` when it began (ISO 8601, UTC). `signingProblem` says why this node signs nothing (docs/transforms.md), null where it does. */
+/** Whether the plugin can serve; `state` is "ok" or "failing", and `error` says why. `queued` are changes that wait to be written. `cursorLag` says how many lines of the archive's change log are not followed yet, null before the first look; `reconciled` how often archive and index were compared since the start. Where the index file itself fails, `reason` is a code of docs/reason-codes.md and `since` when it began (ISO 8601, UTC). `signingProblem` says why this node signs nothing (docs/transforms.md), null where it does. `audit` tells whether it is recorded who saw and did what (docs/audit.md), and `auditProblem` why it cannot be. */
 export interface Health {
   state: "failing" | "ok";
   sidecar: string;
@@ -490,6 +532,8 @@ export interface Health {
   reason: string | null;
   since: string | null;
   signingProblem: string | null;
+  audit: "failing" | "off" | "written";
+  auditProblem: string | null;
   versions: { [name: string]: string };
 }
 
@@ -903,6 +947,9 @@ export interface NotKept {
   reason: string;
   detail: string;
 }
+
+/** What became of a request. */
+export type Outcome = "asked" | "failed" | "ok" | "refused";
 
 /** One region on the image; no lines where it does not meet the plane. Of a segment `roiNumber` is the Segment Number. */
 export interface Outline {
@@ -1862,6 +1909,11 @@ export interface Operations {
     query: undefined;
     body: AlignmentRequest;
     answer: QueuedAnswer;
+  };
+  "GET /audit": {
+    query: { since?: string; until?: string; actor?: string; patientId?: string; studyInstanceUid?: string; kind?: "audit" | "grant" | "login" | "read" | "refusal" | "review" | "search" | "share" | "system" | "write"; outcome?: "asked" | "failed" | "ok" | "refused"; limit?: number; before?: number; format?: "csv" | "json" };
+    body: undefined;
+    answer: AuditPage;
   };
   "POST /diameters": {
     query: undefined;

@@ -206,6 +206,14 @@ class WriterUnavailable(LongitudinalError):
     title = "Structured reports cannot be written at the moment"
 
 
+class AuditUnavailable(LongitudinalError):
+    """The audit cannot be written, and AuditRequired lets nothing be changed without it; or it cannot be read."""
+
+    code = "auditUnavailable"
+    status = 503
+    title = "The audit cannot be written or read at the moment"
+
+
 class ArchiveFailed(LongitudinalError):
     """Orthanc did not store, change or delete what it was asked to."""
 

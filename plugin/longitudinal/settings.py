@@ -15,6 +15,8 @@ SECTION = "Longitudinal"
 _Root = Annotated[str, msgspec.Meta(pattern=r"^(/[A-Za-z0-9._-]+)+$", max_length=100)]
 _Host = Annotated[str, msgspec.Meta(pattern=r"^[^\s:/@\[\]]+$", max_length=253)]
 _Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/@;,\"']+$", max_length=300)]
+_Address = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f.:]+$", max_length=45)]
+_SYSLOG = r"^((udp|tcp)://([^\s/:@\[\]]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?|unix:///[^\s]+)$"
 _Positive = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
 
@@ -208,6 +210,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
         Origins of other sites whose pages may show the plugin's pages, including OHIF, in a frame.
     access
         Who may see what (docs/access.md). If it is there and anything is wrong, every request is refused.
+    audit
+        Whether it is recorded who saw and did what (docs/audit.md).
+    audit_path
+        The folder of that record. Default: `audit-longitudinal-<Name>` beside the index file.
+    audit_required
+        Whether the plugin changes nothing while it cannot be recorded.
+    audit_file
+        When a file of the record is closed and the next one begun, in MiB; a new day begins one as well.
+    audit_days
+        For how many days files of the record are kept; without it, for good.
+    audit_syslog
+        A syslog that gets the events too: udp://HOST:PORT, tcp://HOST:PORT or unix:///PATH.
+    trusted_proxies
+        Addresses of proxies whose X-Forwarded-For is believed in the record.
     json_log_path
         File to which the log is also written as lines of JSON, with one line for each request.
     exam_id_pattern
@@ -243,6 +259,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     allowed_hosts: tuple[_Host, ...] = ()
     allowed_frame_ancestors: tuple[_Origin, ...] = ()
     access: AccessSettings | None = None
+    audit: bool = True
+    audit_path: str | None = None
+    audit_required: bool = False
+    audit_file: Annotated[int, msgspec.Meta(ge=1, le=1024)] = msgspec.field(default=16, name="AuditFileMiB")
+    audit_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] | None = None
+    audit_syslog: Annotated[str, msgspec.Meta(pattern=_SYSLOG, max_length=300)] | None = None
+    trusted_proxies: tuple[_Address, ...] = ()
     json_log_path: str | None = None
     exam_id_pattern: Annotated[str, msgspec.Meta(min_length=1, max_length=500)] | None = None
 

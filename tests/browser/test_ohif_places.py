@@ -96,7 +96,9 @@ def test_the_reports_of_a_place_are_annotations_in_ohif(
             assert np.linalg.norm(np.array(shown) - [match[axis] for axis in "xyz"], axis=-1).max() < KEPT_MM
             (label,) = annotation["data"]["labels"]
             # Another test may have stored a better transform on this server; the label says what the report says.
-            said = f" (mapped, error {report['uncertaintyMm']:.1f} mm)" if report["saidBy"] == "plugin" else ""
+            said = (
+                f" (mapped, error {report['uncertaintyMm']:.1f} mm)" if report["saidBy"] == "plugin" else ""
+            )
             assert label["value"] == f"Cornerstone lesion{said}"
             if PICTURES:
                 viewer.page.wait_for_timeout(2_000)

@@ -18,6 +18,7 @@ from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.patients import patient_key_of, read_patient
 from longitudinal.sidecar.tables.studies import find_studies
 from longitudinal.sight import seeing
+from longitudinal.touched import touch
 
 LOGGER = logging.getLogger(__name__)
 
@@ -97,6 +98,7 @@ class Sharing:
         found = next((grant for grant in self.listed(actor) if grant.id == grant_id), None)
         if found is None:
             raise NotFound(f"there is no grant {grant_id}", [FieldError("grant", "unknown")])
+        touch(*(("studies", found.resource) if found.level == "studies" else ("patients", found.patient_id)))
         self._change(found, lambda kept: [grant for grant in kept if grant.id != grant_id])
         LOGGER.warning("%r ended the grant of %s %s to %r that ran until %s", actor.name, *_named(found))
         return found
@@ -122,6 +124,7 @@ class Sharing:
             raise NotFound(f"there is no patient {patient}", [FieldError("/patientId", "unknown")])
         if str(row["patient_id"]).startswith(_NO_PATIENT_ID):
             raise Conflict("a study without PatientID is shared by its studyInstanceUid")
+        touch("patients", row["patient_id"])
         return Target("patients", row["orthanc_id"], row["patient_id"])
 
     def _study(self, study: str) -> Target:
@@ -130,6 +133,7 @@ class Sharing:
             raise NotFound(f"there is no study {study}", [FieldError("/studyInstanceUid", "unknown")])
         if len(found) > 1:
             raise Conflict("several studies have this UID; name one by its Orthanc id")
+        touch("studies", found[0].orthanc_id)
         return Target("studies", found[0].orthanc_id, "")
 
     def _add(self, made: Grant) -> None:

@@ -14,6 +14,7 @@ from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables import exams as table
 from longitudinal.sidecar.tables.exams import ExamDeclaration, LinkedStudy, RemovedLink
 from longitudinal.sight import current_sight, seeing
+from longitudinal.touched import touch
 
 # Orthanc's web server removes dots at the end of a path, so two such names could not be told apart.
 _NAME = re.compile(r"[A-Za-z0-9._-]{0,63}[A-Za-z0-9_-]", re.ASCII)
@@ -89,7 +90,13 @@ class KnownExams:
         """One exam, as far as the caller sees it; None where nothing of it is known or visible."""
         with seeing(None):
             whole = self._whole(exam)
-        return None if whole is None else self._seen(whole)
+        state = None if whole is None else self._seen(whole)
+        if state is not None:
+            if state.patient_id:
+                touch("patients", state.patient_id)
+            for one in state.links:
+                touch("studies", one.study)
+        return state
 
     def _seen(self, whole: ExamState) -> ExamState | None:
         """What the caller sees of an exam; its patient stays the same, and is named where it is seen."""

@@ -15,6 +15,7 @@ from longitudinal.exams.description import Describer, Places
 from longitudinal.exams.documents import ExamDocuments
 from longitudinal.exams.exams import Exams
 from longitudinal.host.access_services import AccessServices, roots_of
+from longitudinal.host.audit_services import AuditServices
 from longitudinal.host.dicom_web import search_of
 from longitudinal.host.index_services import IndexServices
 from longitudinal.host.loopback import Loopback
@@ -25,7 +26,7 @@ from longitudinal.host.orthanc_inventory import OrthancInventory
 from longitudinal.host.paths import from_configuration
 from longitudinal.host.registration_services import RegistrationServices
 from longitudinal.host.request_filter import FilterHost
-from longitudinal.host.rest import RestHost
+from longitudinal.host.rest import RestHost, by_password
 from longitudinal.host.static_host import StaticHost
 from longitudinal.host.versions import read_versions
 from longitudinal.http.admission import Admission
@@ -87,6 +88,7 @@ class Plugin:
     access: AccessServices | None
     measures: Measures
     metrics: MetricsHost
+    audit: AuditServices
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +138,12 @@ def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
     measures = Measures()
     users = read_users(configuration)
     access = _access(settings, configuration, storage, users, ohif.root)
+    actor_of = by_password(users) if access is None else access.identity.actor
+    audit = AuditServices(
+        settings, configuration, storage.readers.path, storage.keyring, storage.readers, actor_of
+    )
     services, registration = _services(
-        settings, configuration, storage, indexing, ohif.root, admission, access, measures
+        settings, configuration, storage, indexing, ohif.root, admission, access, measures, audit
     )
     page = PageFiles(
         _PAGE, settings.root, settings.allowed_frame_ancestors, is_restricted=settings.access is not None
@@ -153,17 +159,20 @@ def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
         indexing=indexing,
         registration=registration,
         filter=FilterHost(
-            settings, configuration, users, None if access is None else access.gate, measures.count
+            settings, configuration, users, None if access is None else access.gate, measures.count,
+            audit.audit, () if ohif.root is None else (ohif.root,),
         ),
         rest=RestHost(
             settings.root, build_router(services), admission, users, guarded,
             None if access is None else access.identity, measures, logs_requests=settings.json_log_path is not None,
+            audit=audit.audit,
         ),
         ohif=ohif,
         page=StaticHost(f"{settings.root}/app", page.answer, page.headers),
         access=access,
         measures=measures,
         metrics=MetricsHost(metrics_of(services, measures)),
+        audit=audit,
     )  # fmt: skip
 
 
@@ -226,6 +235,7 @@ def _services(
     admission: Admission,
     access: AccessServices | None,
     measures: Measures,
+    audit: AuditServices,
 ) -> tuple[Services, RegistrationServices]:
     """What the routes need, and what does registrations."""
     repair = Repair(of.readers, of.ingest, of.annotations)
@@ -293,6 +303,7 @@ def _services(
         version_of=of.archive.version,
         access=None if access is None else access.access,
         search=search_of(configuration),
+        audit=audit.audit,
     )  # fmt: skip
     return services, registration
 

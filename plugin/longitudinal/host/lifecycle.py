@@ -9,6 +9,7 @@ from typing import Any
 import orthanc
 
 from longitudinal.errors import InvalidSettings
+from longitudinal.host.audit_services import modality_of
 from longitudinal.host.callbacks import immortal
 from longitudinal.host.composition import Plugin, compose
 from longitudinal.host.explorer import extend_explorer
@@ -72,10 +73,12 @@ class _Lifecycle:
         if open_gate is not None:  # last: whatever failed before leaves the gate closed
             open_gate(immortal(plugin.filter.lets_in))
 
-    def _on_stored(self, _: Any, orthanc_id: str) -> None:
-        # Of the instance itself nothing is used: for one that was there already it is the file that was not taken.
+    def _on_stored(self, instance: Any, orthanc_id: str) -> None:
+        # Of the tags nothing is used: for one that was there already they are those of the file that was not taken.
         self._plugin.ingest.stored(orthanc_id)
         self._plugin.measures.count("stores_total")
+        if (aet := modality_of(instance)) is not None:
+            self._plugin.audit.audit.stored(orthanc_id, aet)
 
     def _on_change(self, change: int, level: int, orthanc_id: str) -> None:
         if change == orthanc.ChangeType.DELETED:
@@ -90,6 +93,7 @@ class _Lifecycle:
             self._stop()
 
     def _start(self) -> None:
+        self._plugin.audit.start()
         if self._plugin.access is not None:
             self._plugin.access.start()
         self._plugin.reverify.start()
@@ -101,6 +105,7 @@ class _Lifecycle:
         plugin = self._plugin
         plugin.metrics.stop()
         plugin.rest.stop()
+        plugin.audit.stop()
         if plugin.access is not None:
             plugin.access.stop()
         plugin.reverify.stop()

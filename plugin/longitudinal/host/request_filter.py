@@ -7,6 +7,7 @@ from typing import Any
 
 import orthanc
 
+from longitudinal.access.audit.service import Audit
 from longitudinal.access.gate import Gate
 from longitudinal.access.hosts import Origin
 from longitudinal.access.identity import Users
@@ -26,6 +27,10 @@ class FilterHost:
         Who is let in, where access is restricted; None where everybody is whom Orthanc lets in.
     refused
         Counts refusals, by the name of the counter.
+    audit
+        Gets every request that is not for a path of ours, and every refusal.
+    own
+        Paths of ours beside the routes.
     """
 
     def __init__(
@@ -35,12 +40,15 @@ class FilterHost:
         users: Users,
         gate: Gate | None = None,
         refused: Callable[[str], None] = lambda name: None,
+        audit: Audit | None = None,
+        own: tuple[str, ...] = (),
     ) -> None:
+        self._audit = audit
+        self._own = tuple(f"{path}/" for path in (settings.root, *own))
         self._refused = refused
         self._filter = RequestFilter(_rules(settings, configuration, users))
         self._is_open = not users.is_required
         self._gate = gate
-        self._get = orthanc.HttpMethod.GET
         self._names = {getattr(orthanc.HttpMethod, name): name for name in ("GET", "POST", "PUT", "DELETE")}
 
     def register(self) -> None:
@@ -52,18 +60,33 @@ class FilterHost:
 
     def lets_in(self, uri: str, **request: Any) -> bool:
         """Whether a request may go on; Orthanc calls this with what it knows of it."""
-        method = request["method"]
-        if method == self._get and not self._is_open and self._gate is None:
-            return True
-        incoming = Incoming(self._names.get(method, str(method)), uri, request["headers"])
-        refusal = self._filter.refusal(incoming)
-        if refusal is None and self._gate is not None:
-            refusal = self._gate.refusal(incoming, request.get("get") or {})
+        name = self._names.get(request["method"], str(request["method"]))
+        refusal = self._refusal(name, uri, request)
+        if self._audit is not None:
+            self._note(self._audit, name, uri, request, refusal)
         if refusal is None:
             return True
         self._refused("filter_refusals_total")
-        LOGGER.warning("Refused %s %r of %s: %s", incoming.method, uri[:200], request.get("ip"), refusal)
+        LOGGER.warning("Refused %s %r of %s: %s", name, uri[:200], request.get("ip"), refusal)
         return False
+
+    def _refusal(self, method: str, uri: str, request: Mapping[str, Any]) -> str | None:
+        if method == "GET" and not self._is_open and self._gate is None:
+            return None
+        incoming = Incoming(method, uri, request["headers"])
+        refusal = self._filter.refusal(incoming)
+        if refusal is None and self._gate is not None:
+            refusal = self._gate.refusal(incoming, request.get("get") or {})
+        return refusal
+
+    def _note(
+        self, audit: Audit, method: str, uri: str, request: Mapping[str, Any], refusal: str | None
+    ) -> None:
+        address = str(request.get("ip") or "")
+        audit.arrived(uri, address)
+        if refusal is None and f"{uri}/".startswith(self._own):  # its route notes it, with what it found
+            return
+        audit.to_archive(method, uri, request.get("get") or {}, request["headers"], address, refusal or "")
 
 
 def _rules(settings: Settings, configuration: Mapping[str, Any], users: Users) -> Rules:

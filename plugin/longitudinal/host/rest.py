@@ -17,6 +17,8 @@ from urllib.parse import unquote, unquote_plus
 
 import orthanc
 
+from longitudinal.access.audit.events import EventKind
+from longitudinal.access.audit.service import Audit
 from longitudinal.access.identity import NOBODY, Actor, Identity, Users
 from longitudinal.errors import LongitudinalError
 from longitudinal.host.callbacks import immortal
@@ -27,6 +29,7 @@ from longitudinal.http.measures import Measures
 from longitudinal.http.problem import response_of
 from longitudinal.http.request_id import CURRENT, HEADER, request_id
 from longitudinal.http.router import Route, Router
+from longitudinal.touched import Touched, noting
 
 ACCESS = logging.getLogger("longitudinal.requests")
 
@@ -54,6 +57,8 @@ class RestHost:
         What counts requests.
     logs_requests
         Whether the log gets a line for each request.
+    audit
+        Gets every request with what it found.
     """
 
     def __init__(
@@ -67,13 +72,15 @@ class RestHost:
         measures: Measures | None = None,
         *,
         logs_requests: bool = False,
+        audit: Audit | None = None,
     ) -> None:
+        self._audit = audit
         self._root = root
         self._measures = measures or Measures()
         self._logs_requests = logs_requests
         self._guarded = guarded
         self._users = users
-        self._actor_of = _by_password(users) if identity is None else identity.actor
+        self._actor_of = by_password(users) if identity is None else identity.actor
         self._router = router
         self._admission = admission
         self._labels_errors = _labels_errors()
@@ -92,13 +99,17 @@ class RestHost:
         began = time.perf_counter()
         headers = request.get("headers", {})
         current = CURRENT.set(request_id(headers.get(HEADER)))
-        route = None
+        route, asked = None, None
         try:
-            try:
-                route, response = self._answer(uri, request)
-            except Exception as error:
-                response = response_of(error)
+            with noting() as touched:
+                try:
+                    asked = _read(uri[len(self._root) :], request, self._actor_of)
+                    route, response = self._answer(asked)
+                except Exception as error:
+                    response = response_of(error)
             self._note(route, request, response, time.perf_counter() - began)
+            if self._audit is not None and asked is not None:
+                self._record(self._audit, uri, route, asked, response, touched)
             if "content-disposition" in headers and "host" not in headers and response.status >= _BAD_REQUEST:
                 # A part of a POSTed form: Orthanc discards our answer; only an exception makes it report a failure.
                 raise RuntimeError(response.body.decode())
@@ -107,8 +118,7 @@ class RestHost:
         finally:
             CURRENT.reset(current)
 
-    def _answer(self, uri: str, raw: dict[str, Any]) -> tuple[Route | None, Response]:
-        request = _read(uri[len(self._root) :], raw, self._actor_of)
+    def _answer(self, request: Request) -> tuple[Route | None, Response]:
         try:
             route, values = self._router.admit(request, self._users)
         except LongitudinalError as error:
@@ -131,8 +141,20 @@ class RestHost:
             }  # fmt: skip
             ACCESS.info("request", extra={"fields": fields})
 
+    @staticmethod
+    def _record(
+        audit: Audit, uri: str, route: Route | None, request: Request, response: Response, touched: Touched
+    ) -> None:
+        kind = EventKind.NONE if route is None else route.event
+        action = f"{request.method} {request.path if route is None else route.path}"
+        audit.answered(
+            kind, action, request.method, request.path, request.query, request.headers, request.actor, response.status,
+            CURRENT.get(), touched, uri,
+        )  # fmt: skip
 
-def _by_password(users: Users) -> ActorOf:
+
+def by_password(users: Users) -> ActorOf:
+    """Who sends a request where access is not restricted."""
     return lambda headers: users.actor(headers.get("authorization", ""))
 
 

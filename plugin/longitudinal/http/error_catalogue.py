@@ -37,6 +37,10 @@ ADVICE: dict[str, tuple[str, Retry]] = {
     "ambiguous": ("This number belongs to more than one study or patient. Choose one of them.", _NO),
     "answerTooLarge": ("Too many points for one question. Ask for fewer at a time.", _NO),
     "archiveFailed": ("The archive did not carry this out. Try again in a moment.", _LATER),
+    "auditUnavailable": (
+        "Nothing can be changed at the moment, because it could not be recorded. Tell the administrator.",
+        _LATER,
+    ),
     "bodyTooLarge": ("The file or request is larger than this server accepts.", _NO),
     "busy": ("The server is busy. Trying again.", _LATER),
     "conflict": ("This is not possible in the present state. Reload, then decide again.", _CHANGE),

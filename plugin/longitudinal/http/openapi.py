@@ -10,6 +10,7 @@ import msgspec
 from longitudinal import __version__
 from longitudinal.access.roles import Need
 from longitudinal.errors import (
+    AuditUnavailable,
     BodyTooLarge,
     Busy,
     Forbidden,
@@ -45,6 +46,8 @@ def errors_of(route: Route) -> list[type[LongitudinalError]]:
         found += _WITH_BODY
     if route.method != "GET" or route.need != Need.ANY:
         found.append(Forbidden)
+    if route.event.changes:
+        found.append(AuditUnavailable)
     return list(dict.fromkeys(found))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from longitudinal.access.audit.service import Audit
 from longitudinal.archive import ArchiveReceiver
 from longitudinal.exams.description import Describer
 from longitudinal.exams.exams import Exams
@@ -15,6 +16,7 @@ from longitudinal.http.router import Limits, Router
 from longitudinal.http.routes.about import Versions, about_routes
 from longitudinal.http.routes.access import Access, access_routes
 from longitudinal.http.routes.alignments import alignment_routes
+from longitudinal.http.routes.audit import audit_routes
 from longitudinal.http.routes.diameters import diameter_routes
 from longitudinal.http.routes.dicom_web import Search, dicom_web_routes
 from longitudinal.http.routes.documentation import with_documentation
@@ -72,6 +74,8 @@ class Services:
         Who may see what; None where nothing is restricted.
     search
         Asks the DICOMweb plugin; None where there is none.
+    audit
+        Who saw and did what; None where that is not recorded.
     """
 
     settings: Settings
@@ -102,6 +106,7 @@ class Services:
     version_of: Callable[[str], str]
     access: Access | None = None
     search: Search | None = None
+    audit: Audit | None = None
 
 
 def build_router(of: Services) -> Router:
@@ -111,7 +116,10 @@ def build_router(of: Services) -> Router:
     pictures = Pictures(readers, of.inventory.tags)
     progress = IndexProgress(readers, catalogue, of.inventory, queue)
     routes = [
-        *about_routes(settings.root, readers, of.writer, queue, of.completeness, of.statements, of.versions),
+        *about_routes(
+            settings.root, readers, of.writer, queue, of.completeness, of.statements, of.versions, of.audit
+        ),
+        *audit_routes(of.audit),
         *access_routes(of.access),
         *dicom_web_routes(readers, lookup, of.search),
         *index_routes(lookup, queue, aligning, progress),
@@ -140,4 +148,9 @@ def build_router(of: Services) -> Router:
     ]
     described = with_documentation(settings.root, routes, settings.allowed_frame_ancestors)
     policy = None if of.access is None else of.access.policy
-    return Router(described, Limits(settings.max_body, settings.max_upload), policy)
+    unrecorded = _nothing if of.audit is None else of.audit.refusal
+    return Router(described, Limits(settings.max_body, settings.max_upload), policy, unrecorded)
+
+
+def _nothing() -> None:
+    """What keeps nobody from changing anything."""

@@ -16,11 +16,12 @@ from urllib.parse import unquote
 
 import msgspec
 
+from longitudinal.access.audit.events import EventKind
 from longitudinal.access.gate import wait_out
 from longitudinal.access.identity import Actor, Users
 from longitudinal.access.policy import Policy
 from longitudinal.access.roles import Need
-from longitudinal.errors import Forbidden, LongitudinalError, MethodNotAllowed, NotFound
+from longitudinal.errors import AuditUnavailable, Forbidden, LongitudinalError, MethodNotAllowed, NotFound
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.hidden import without
 from longitudinal.http.parse import check_size, parse_json, parse_query
@@ -32,6 +33,7 @@ _BAD_REQUEST = 400
 # Questions that are too long for an address, and change nothing.
 _ASKED_BY_POST = ("/points/", "/overlays")
 _AUDIT = "/audit"
+_GIVING = {"grants": EventKind.GRANT, "shares": EventKind.SHARE}
 
 _NOT_MODIFIED = 304
 # Names of a path whose value may hold slashes: a PatientID is any text.
@@ -81,6 +83,7 @@ class Details(TypedDict, total=False):
     need: Need
     etag: bool
     cache: str
+    event: EventKind
 
 
 class Route:
@@ -116,6 +119,8 @@ class Route:
         Whether a client that has the answer already (If-None-Match) gets 304 in place of it.
     cache
         Cache-Control of such an answer, where it may be kept at all.
+    event
+        What the audit calls it; without one stated as `_event_of` has it.
     """
 
     @overload
@@ -164,6 +169,7 @@ class Route:
         self.need = details.get("need", _need_of(method, path))
         self.etag = details.get("etag", False)
         self.cache = details.get("cache", "no-store")
+        self.event = details.get("event", _event_of(method, path, self.need))
 
 
 def _need_of(method: str, path: str) -> Need:
@@ -171,6 +177,26 @@ def _need_of(method: str, path: str) -> Need:
     if path == _AUDIT or path.startswith(f"{_AUDIT}/"):
         return Need.AUDIT
     return Need.VIEW if method == "GET" or path.startswith(_ASKED_BY_POST) else Need.REVIEW
+
+
+def _event_of(method: str, path: str, need: Need) -> EventKind:
+    """What the audit calls a route that states nothing: by construction whatever changes something is an event.
+
+    >>> [_event_of(*route).value for route in (("GET", "/studies/{study}", Need.VIEW), ("DELETE", "/x", Need.ANY))]
+    ['read', 'write']
+    """
+    first = path.lstrip("/").partition("/")[0]
+    if need == Need.AUDIT:
+        return EventKind.AUDIT
+    if path.startswith(_ASKED_BY_POST):
+        return EventKind.READ
+    if method == "GET":
+        if need == Need.ANY and first not in _GIVING:
+            return EventKind.NONE
+        return EventKind.READ if "{" in path else EventKind.SEARCH
+    if path.endswith("/review"):
+        return EventKind.REVIEW
+    return _GIVING.get(first, EventKind.WRITE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +214,18 @@ class Router:
     ----------
     policy
         Who may do what; None where access is not restricted.
+    unrecorded
+        Why nothing may be changed now, because it could not be recorded; None where it may.
     """
 
     def __init__(
-        self, routes: Sequence[Route], limits: Limits = Limits(), policy: Policy | None = None
-    ) -> None:
+        self, routes: Sequence[Route], limits: Limits = Limits(), policy: Policy | None = None,
+        unrecorded: Callable[[], str | None] = lambda: None,
+    ) -> None:  # fmt: skip
         self.routes = tuple(routes)
         self._limits = limits
         self._policy = policy
+        self._unrecorded = unrecorded
         self._exact: dict[str, dict[str, Route]] = {}
         self._patterns: list[tuple[re.Pattern[str], dict[str, Route]]] = []
         by_path: dict[str, dict[str, Route]] = {}
@@ -274,6 +304,10 @@ class Router:
 
     def _handled(self, route: Route, values: dict[str, str], request: Request) -> Response:
         try:
+            if route.event.changes and (why := self._unrecorded()) is not None:
+                raise AuditUnavailable(
+                    f"nothing is changed while it cannot be recorded (AuditRequired): {why}"
+                )
             answer = route.handler(self._decode(route, request), **values)
             if isinstance(answer, Response):
                 return answer

@@ -12,6 +12,7 @@ from longitudinal.sidecar.tables import patients, transforms
 from longitudinal.sidecar.tables.headers import read_identities
 from longitudinal.sidecar.tables.instances import Touched
 from longitudinal.sight import StudyName, current_sight, seeing
+from longitudinal.touched import touch
 from longitudinal.transforms.stored import GridCache, read_stored_transforms
 
 # A plane takes about 500 bytes with its identifiers; 400,000 planes are some 200 MB and a dozen very large patients.
@@ -54,18 +55,16 @@ class Catalogue:
     def patient(self, key: int) -> PatientIndex | None:
         """The current patient as the caller may see them; None if the sidecar has no such patient, or none of it is seen."""
         sight = current_sight()
-        if sight is None:
-            return self._whole(key)
         with seeing(None):
             index = self._whole(key)
-        if index is None:
-            return None
+        if index is None or sight is None:
+            return _noted(index)
         visible = frozenset(
             study.orthanc_id
             for study in index.studies
             if sight.sees(StudyName(study.orthanc_id, index.patient_id, study.study_instance_uid))
         )
-        return index.view(visible, bridges=sight.bridges) if visible else None
+        return _noted(index.view(visible, bridges=sight.bridges) if visible else None)
 
     def _whole(self, key: int) -> PatientIndex | None:
         with self._lock:
@@ -90,6 +89,12 @@ class Catalogue:
 
     def owners_of_instance(self, sop_instance_uid: str) -> list[patients.Owner]:
         """Where a SOP Instance UID is stored, as far as the caller may see; remembered until the next commit."""
+        owners = self._owners_of(sop_instance_uid)
+        if len(owners) == 1:
+            touch("instances", owners[0].orthanc_id)
+        return owners
+
+    def _owners_of(self, sop_instance_uid: str) -> list[patients.Owner]:
         if current_sight() is not None:
             return patients.owners_of_instance(self._readers.connection(), sop_instance_uid)
         with self._lock:
@@ -172,6 +177,12 @@ class Catalogue:
         dropped = self._held.pop(key, None)
         if dropped is not None:
             self._planes -= len(dropped.index.stack_set.planes)
+
+
+def _noted(index: PatientIndex | None) -> PatientIndex | None:
+    if index is not None:
+        touch("patients", index.patient_id)
+    return index
 
 
 def _frames_of_images(series: list[SeriesPlanes]) -> dict[str, str]:

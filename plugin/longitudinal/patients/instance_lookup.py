@@ -3,6 +3,7 @@
 from longitudinal.errors import Ambiguous, FieldError, NotFound
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.patients import find_instances
+from longitudinal.touched import touch
 
 
 def find_instance(readers: Readers, instance: str) -> str:
@@ -18,6 +19,7 @@ def find_instance(readers: Readers, instance: str) -> str:
         raise Ambiguous(f"instance {instance} is stored {len(found)} times", orthanc_ids=found)
     if not found:
         raise unknown_instance(instance)
+    touch("instances", found[0])
     return found[0]
 
 

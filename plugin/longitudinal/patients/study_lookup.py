@@ -8,6 +8,7 @@ from longitudinal.patients.patient_index import PatientIndex, StudyEntry
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.patients import patient_key_of, read_studies
 from longitudinal.sidecar.tables.studies import FoundStudy, find_studies
+from longitudinal.touched import touch
 
 
 class StudyLookup:
@@ -40,6 +41,7 @@ class StudyLookup:
                 f"StudyInstanceUID {study} is stored {len(found)} times; name one by its Orthanc id",
                 orthanc_ids=[each.orthanc_id for each in found],
             )
+        touch("studies", found[0].orthanc_id)
         return found[0]
 
     def entry(self, study: str, field: str = "study") -> tuple[PatientIndex, StudyEntry]:
@@ -86,6 +88,7 @@ class StudyLookup:
         if key is None:
             detail = f"there is no patient {patient}"
             raise NotFound(detail, [FieldError("/patientId", detail)])
+        touch("patients", patient)
         return [
             FoundStudy(row["orthanc_id"], row["study_date"] or "", int(row["patient_key"]))
             for row in read_studies(connection, key)

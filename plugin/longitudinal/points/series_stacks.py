@@ -31,6 +31,7 @@ from longitudinal.points.stale import Stale, until_current
 from longitudinal.reasons import NotIndexableReason, PixelsReason
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.browse import owners_of_series
+from longitudinal.touched import touch
 
 HeaderReader = Callable[[str, Sequence[str]], Iterator[Tags | None]]
 """Reads the headers of instances of a series (Orthanc ids) with `STORED_VALUE_TAGS`, in order; None where one is gone."""
@@ -154,6 +155,7 @@ class StackReader:
         if index is not None:
             for entry in index.series:
                 if entry.orthanc_id == owners[0].orthanc_id:
+                    touch("series", entry.orthanc_id)
                     return index, entry
         raise NotFound(
             f"there is no series {series}",

@@ -11,8 +11,12 @@ import msgspec
 from pydicom.dataset import Dataset
 
 from longitudinal.access import grants
+from longitudinal.access.audit.names import Names
+from longitudinal.access.audit.recorder import Reading
+from longitudinal.access.audit.service import Audit, AuditSettings
+from longitudinal.access.audit.trail import Rotation
 from longitudinal.access.grants import GrantBook
-from longitudinal.access.identity import Actor, How
+from longitudinal.access.identity import NOBODY, Actor, How
 from longitudinal.access.keyring import Keyring
 from longitudinal.access.policy import Policy, StudyFacts
 from longitudinal.access.sharing import Sharing
@@ -313,6 +317,10 @@ class Served:
         self.reslices = Reslices(planner, self.queue, KeptCuts(), self.admission)
         memory = ObjectMemory(self.archive, self.readers)
         self.access = self._access(access)
+        self.audit = Audit(
+            AuditSettings(folder / "audit", Rotation(1024 * 1024)), keyring, Names(self.readers, lambda named: []),
+            lambda named: [], Reading(lambda headers: NOBODY),
+        )  # fmt: skip
         self.router = build_router(
             Services(
                 settings, settings.ohif_root, self.readers, self.writer, catalogue, self.queue, self._completeness(),
@@ -330,7 +338,7 @@ class Served:
                 ),
                 Measures(),
                 self.archive.version,
-                access=self.access, search=self.archive.search,
+                access=self.access, search=self.archive.search, audit=self.audit,
             )
         )  # fmt: skip
 
@@ -344,6 +352,7 @@ class Served:
         return Access(policy, Sharing(policy, book, self.keyring, self.loopback, self.readers))
 
     def close(self) -> None:
+        self.audit.stop()
         self.readers.close()
         self.writer.stop()
 

@@ -22,6 +22,7 @@ SHOW_NOBODY = {
     ("GET", "/docs/redoc.standalone.js"): "the documentation",
     ("GET", "/health"): "the state of the server; its counts are empty",
     ("GET", "/me"): "the caller",
+    ("GET", "/audit"): "for auditors, who see every event",
     ("GET", "/grants"): "the caller's own",
     (
         "POST",

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from longitudinal.access.audit.events import EventKind
 from longitudinal.errors import (
+    AuditUnavailable,
     Busy,
     Forbidden,
     InvalidRequest,
@@ -25,6 +27,7 @@ from longitudinal.http.routes import points
 from longitudinal.jobs import queue as job_queue
 from longitudinal.points.reslice import AskedCut
 from longitudinal.sidecar.tables.jobs import JobRequest, JobState, Priority
+from longitudinal.touched import Touched, noting
 from tests.builders import as_file, classic, dose
 from tests.fake_archive import orthanc_ids
 from tests.unit.http.patients_served import (
@@ -85,12 +88,17 @@ class Drive:
     code: str = ""
 
     def on(self, served: Served) -> Answered:
+        return self.noted_on(served)[0]
+
+    def noted_on(self, served: Served) -> tuple[Answered, Touched]:
+        """The answer, and whom the look-ups found for it."""
         more = self.before(served) or ""
-        answered = served.ask(
-            self.method, self.path.format(more), self.body, query=self.query, headers=self.headers
-        )
+        with noting() as touched:
+            answered = served.ask(
+                self.method, self.path.format(more), self.body, query=self.query, headers=self.headers
+            )
         assert (answered.route.method, answered.route.path) == (self.method, self.route)
-        return answered
+        return answered, touched
 
     def __str__(self) -> str:
         return f"{self.method} {self.route or '/'} {self.code}".strip()
@@ -193,6 +201,19 @@ def a_place_and_no_writer(served: Served) -> str:
     place = str(served.ask("POST", "/places", KEEP).json["id"])
     no_writer(served)
     return place
+
+
+def records(served: Served) -> None:
+    served.audit.start()
+
+
+def no_audit(served: Served) -> None:
+    served.audit.folder = None
+
+
+def the_audit_is_gone(served: Served) -> None:
+    assert served.audit.folder is not None
+    served.audit.folder = served.audit.folder / "gone"
 
 
 def no_writer(served: Served) -> None:
@@ -322,6 +343,7 @@ SUCCESSES = [
     Drive("DELETE", "/places/{place}/diameters/{study}", f"/places/{{}}/diameters/{FIRST}", before=a_diameter),
     Drive("DELETE", "/places/{place}/studies/{study}", f"/places/{{}}/studies/{SECOND}", before=a_place),
     Drive("GET", "/me", "/me"),
+    Drive("GET", "/audit", "/audit", before=records),
     *(Drive("GET", f"/dicom-web/{level}", f"/dicom-web/{level}") for level in ("studies", "series", "instances")),
     Drive("GET", "/dicom-web/studies/{study}/series", f"/dicom-web/studies/{FIRST}/series"),
     Drive("GET", "/dicom-web/studies/{study}/instances", f"/dicom-web/studies/{FIRST}/instances"),
@@ -457,6 +479,8 @@ PROBLEMS = [
           code="writerUnavailable"),
     Drive("POST", "/places/{place}/studies", "/places/{}/studies", {}, before=a_place_and_no_writer,
           code="writerUnavailable"),
+    Drive("GET", "/audit", "/audit", before=no_audit, code="notFound"),
+    Drive("GET", "/audit", "/audit", before=the_audit_is_gone, code="auditUnavailable"),
     Drive("POST", "/grants", "/grants", {**GRANT, "patientId": "nobody"}, code="notFound"),
     Drive("POST", "/grants", "/grants", {**GRANT, "patientId": MANY_NAMELESS}, code="ambiguous"),
     Drive("POST", "/grants", "/grants", GRANT, before=no_key, code="conflict"),
@@ -668,7 +692,14 @@ PROBLEMS = [
     ),
 ]  # fmt: skip
 # Of every route, or of every one with a body: tested below and on the way in (test_rest.py).
-EVERYWHERE = {error.code for error in (Busy, Forbidden, SidecarUnavailable, LongitudinalError)}
+EVERYWHERE = {
+    error.code for error in (AuditUnavailable, Busy, Forbidden, SidecarUnavailable, LongitudinalError)
+}
+# What the audit records without a patient.
+ABOUT_NO_PATIENT = {
+    ("GET", "/jobs/{job}"), ("DELETE", "/jobs/{job}"), ("POST", "/jobs/{job}/retry"), ("POST", "/index/pause"),
+    ("POST", "/index/resume"),
+}  # fmt: skip
 OF_BODIES = {"malformedJson", "bodyTooLarge", "invalidRequest"}
 
 
@@ -730,8 +761,11 @@ def test_a_handler_takes_the_names_of_its_path(routes: dict[tuple[str, str], Rou
 
 @pytest.mark.parametrize("drive", SUCCESSES, ids=str)
 def test_it_answers_as_declared(drive: Drive, request: pytest.FixtureRequest) -> None:
-    answered = drive.on(server_of(drive, request))
+    answered, touched = drive.noted_on(server_of(drive, request))
     assert answered.status == answered.route.status
+    is_about_somebody = answered.route.event.changes or answered.route.event == EventKind.READ
+    if is_about_somebody and (drive.method, drive.route) not in ABOUT_NO_PATIENT:
+        assert touched, "the audit would not know of whom"
 
 
 @pytest.mark.parametrize("drive", PROBLEMS, ids=str)
@@ -777,6 +811,7 @@ def test_without_its_index_every_route_says_so(shared: Served, monkeypatch: pyte
             "/points/resolve",
             "/points/timeline",
             "/me",
+            "/audit",
             "/grants",
             "/dicom-web/studies",
             "/dicom-web/series",

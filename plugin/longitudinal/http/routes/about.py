@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from longitudinal import __version__
+from longitudinal.access.audit.service import Audit
 from longitudinal.access.roles import Need
 from longitudinal.http.accept import prefers_page
 from longitudinal.http.exchange import Request, Response
@@ -69,7 +70,8 @@ class Health(msgspec.Struct, rename="camel", frozen=True):
     `queued` are changes that wait to be written. `cursorLag` says how many lines of the archive's change log are not
     followed yet, null before the first look; `reconciled` how often archive and index were compared since the start.
     Where the index file itself fails, `reason` is a code of docs/reason-codes.md and `since` when it began (ISO 8601, UTC).
-    `signingProblem` says why this node signs nothing (docs/transforms.md), null where it does.
+    `signingProblem` says why this node signs nothing (docs/transforms.md), null where it does. `audit` tells whether it is
+    recorded who saw and did what (docs/audit.md), and `auditProblem` why it cannot be.
     """
 
     state: Literal["ok", "failing"]
@@ -87,6 +89,8 @@ class Health(msgspec.Struct, rename="camel", frozen=True):
     reason: str | None
     since: str | None
     signing_problem: str | None
+    audit: Literal["off", "written", "failing"]
+    audit_problem: str | None
     versions: dict[str, str]
 
 
@@ -114,6 +118,7 @@ def about_routes(
     completeness: Completeness,
     statements: Statements,
     versions: Callable[[], Versions],
+    audit: Audit | None = None,
 ) -> list[Route]:
     """The routes about the plugin itself."""
 
@@ -159,6 +164,8 @@ def about_routes(
             error=error,
             reason=None if fault is None else fault.reason.value,
             signing_problem=statements.problem,
+            audit="off" if audit is None else audit.state,
+            audit_problem=None if audit is None else audit.problem,
             since=None if fault is None else fault.since.isoformat(timespec="milliseconds"),
             versions=_named(versions()),
         )

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 
+from longitudinal.access.audit.events import EventKind
 from longitudinal.errors import (
     Ambiguous,
     ArchiveFailed,
@@ -107,7 +108,7 @@ def place_routes(places: Places) -> list[Route]:
     return [
         Route(
             "GET", "/places", of_patient, "The places of a patient, in time order", answer=PlacesAnswer,
-            query=PlacesQuery, errors=_FOUND,
+            query=PlacesQuery, errors=_FOUND, event=EventKind.READ,
         ),
         Route(
             "POST", "/places", keep, "Keep a point of the body as a structured report", answer=PlaceAnswer,

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 import numpy as np
 
+from longitudinal.access.audit.events import EventKind
 from longitudinal.access.roles import Need
 from longitudinal.errors import (
     Ambiguous,
@@ -176,7 +177,7 @@ def _routes_of_lists(given: GivenTransforms) -> list[Route]:
     return [
         Route(
             "GET", "/transforms", of_patient, "All transforms of a patient, refused ones with their reason",
-            answer=TransformsAnswer, query=TransformsQuery, errors=(NotFound, Ambiguous),
+            answer=TransformsAnswer, query=TransformsQuery, errors=(NotFound, Ambiguous), event=EventKind.READ,
         ),
     ]  # fmt: skip
 
@@ -200,6 +201,7 @@ def _routes_that_give(given: GivenTransforms) -> list[Route]:
         Route(
             "POST", "/transforms/fit", fit, "The same, not stored: how well landmarks fit, and the error elsewhere",
             answer=FitAnswer, body=FitRequest, errors=refused, refusals=_REFUSALS, need=Need.VIEW,
+            event=EventKind.READ,
         ),
     ]  # fmt: skip
 

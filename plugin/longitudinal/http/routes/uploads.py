@@ -38,6 +38,7 @@ from longitudinal.http.router import Call, Route
 from longitudinal.http.stated_patient import NOT_STATED, StatedPatient
 from longitudinal.reasons import UploadRefusal
 from longitudinal.sight import StudyName, current_sight
+from longitudinal.touched import touch
 
 LOGGER = logging.getLogger(__name__)
 _MULTIPART = (FORM, "multipart/mixed", "multipart/related")
@@ -201,6 +202,7 @@ def _outcome(archive: ArchiveReceiver, file: ReceivedFile, stated: StatedPatient
     ):  # Orthanc reads another name in it than we do
         _withdraw(archive, receipt)
         return _refused(file.name, UploadRefusal.NOT_ALLOWED)
+    touch("studies", receipt.parents.study)
     header, has_pixels, size = _header(file.content)
     return UploadedFile(
         name=file.name,

@@ -122,3 +122,38 @@ def parents_of_instance(connection: sqlite3.Connection, orthanc_id: str) -> list
         (orthanc_id,),
     ).fetchone()
     return [] if row is None else list(zip(("patients", "studies", "series"), tuple(row), strict=True))
+
+
+def patient_id_of(connection: sqlite3.Connection, name: str) -> str | None:
+    """The PatientID of a patient by that or the Orthanc id; None where there is none."""
+    for column in ("patient_id", "orthanc_id"):
+        row = connection.execute(f"SELECT patient_id FROM patients WHERE {column} = ?", (name,)).fetchone()
+        if row is not None:
+            return str(row[0])
+    return None
+
+
+_NAMED_BY = {
+    "studies": ("s.orthanc_id", "s.study_instance_uid", ""),
+    "series": ("e.orthanc_id", "e.series_instance_uid", "JOIN series e ON e.study_key = s.key"),
+    "instances": (
+        "i.orthanc_id", "i.sop_instance_uid",
+        "JOIN series e ON e.study_key = s.key JOIN instances i ON i.series_key = e.key",
+    ),
+}  # fmt: skip
+
+
+def names_of_studies(connection: sqlite3.Connection, level: str, name: str) -> list[tuple[str, str]]:
+    """PatientID and StudyInstanceUID of the studies that hold what is called so, by Orthanc id or UID."""
+    orthanc_id, uid, joins = _NAMED_BY[level]
+    found = list[tuple[str, str]]()
+    for column in (orthanc_id, uid):
+        rows = connection.execute(
+            f"""SELECT DISTINCT p.patient_id, s.study_instance_uid FROM patients p JOIN studies s ON s.patient_key = p.key
+            {joins} WHERE {column} = ?""",
+            (name,),
+        )
+        found = [(row[0], row[1]) for row in rows]
+        if found:
+            break
+    return found
