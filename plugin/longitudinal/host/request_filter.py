@@ -11,6 +11,7 @@ from longitudinal.access.gate import Gate
 from longitudinal.access.hosts import Origin
 from longitudinal.access.identity import Users
 from longitudinal.access.request_filter import Incoming, RequestFilter, Rules
+from longitudinal.host.addresses import Addresses
 from longitudinal.host.callbacks import immortal
 from longitudinal.settings import Settings
 
@@ -26,6 +27,8 @@ class FilterHost:
         Who is let in, where access is restricted; None where everybody is whom Orthanc lets in.
     refused
         Counts refusals, by the name of the counter.
+    addresses
+        Where requests come from, for the routes.
     """
 
     def __init__(
@@ -35,7 +38,9 @@ class FilterHost:
         users: Users,
         gate: Gate | None = None,
         refused: Callable[[str], None] = lambda name: None,
+        addresses: Addresses | None = None,
     ) -> None:
+        self._addresses = addresses or Addresses()
         self._refused = refused
         self._filter = RequestFilter(_rules(settings, configuration, users))
         self._is_open = not users.is_required
@@ -55,6 +60,7 @@ class FilterHost:
         method = request["method"]
         if method == self._get and not self._is_open and self._gate is None:
             return True
+        self._addresses.note(request.get("ip"), request["headers"])
         incoming = Incoming(self._names.get(method, str(method)), uri, request["headers"])
         refusal = self._filter.refusal(incoming)
         if refusal is None and self._gate is not None:
@@ -78,7 +84,14 @@ def _rules(settings: Settings, configuration: Mapping[str, Any], users: Users) -
         allowed_origins=frozenset(origin for origin in origins if origin is not None),
         metadata_base=settings.metadata_base,
         metadata_names=metadata if isinstance(metadata, dict) else {},
+        token_header=_token_header(settings),
     )
+
+
+def _token_header(settings: Settings) -> str | None:
+    """Where a proxy puts a token, in lower case; None where no token counts."""
+    tokens = None if settings.access is None else settings.access.tokens
+    return None if tokens is None else tokens.header.lower()
 
 
 def _own_names(configuration: Mapping[str, Any]) -> frozenset[str]:

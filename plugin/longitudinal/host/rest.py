@@ -24,7 +24,9 @@ from longitudinal.http.admission import Admission
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.headers import Guarded
 from longitudinal.http.measures import Measures
+from longitudinal.http.other_origins import OtherOrigins
 from longitudinal.http.problem import response_of
+from longitudinal.http.rate_limits import RateLimiter
 from longitudinal.http.request_id import CURRENT, HEADER, request_id
 from longitudinal.http.router import Route, Router
 
@@ -52,6 +54,12 @@ class RestHost:
         Headers of every answer.
     measures
         What counts requests.
+    others
+        Which pages of other origins may read the answers.
+    limiter
+        How many requests one user may send.
+    address_of
+        Where the request comes from that this thread works for.
     logs_requests
         Whether the log gets a line for each request.
     """
@@ -66,11 +74,17 @@ class RestHost:
         identity: Identity | None = None,
         measures: Measures | None = None,
         *,
+        others: OtherOrigins | None = None,
+        limiter: RateLimiter | None = None,
+        address_of: Callable[[], str] = str,
         logs_requests: bool = False,
     ) -> None:
         self._root = root
         self._measures = measures or Measures()
         self._logs_requests = logs_requests
+        self._others = others or OtherOrigins()
+        self._limiter = limiter or RateLimiter(None)
+        self._address_of = address_of
         self._guarded = guarded
         self._users = users
         self._actor_of = _by_password(users) if identity is None else identity.actor
@@ -102,7 +116,8 @@ class RestHost:
             if "content-disposition" in headers and "host" not in headers and response.status >= _BAD_REQUEST:
                 # A part of a POSTed form: Orthanc discards our answer; only an exception makes it report a failure.
                 raise RuntimeError(response.body.decode())
-            sent = {**self._guarded.headers(response), "X-Request-Id": CURRENT.get()}
+            read_by = self._others.headers(headers.get("origin"), response.headers)
+            sent = {**self._guarded.headers(response), **read_by, "X-Request-Id": CURRENT.get()}
             _send(output, response, sent, self._labels_errors)
         finally:
             CURRENT.reset(current)
@@ -114,6 +129,8 @@ class RestHost:
         except LongitudinalError as error:
             return None, response_of(error)
         try:
+            if not request.is_form_part:  # the form as a whole was let in, and none of its files may get lost
+                self._limiter.take(request.actor, self._address_of(), route.cost, len(request.body))
             with self._admission.request(), self._admission.held() if route.calls_back else nullcontext():
                 context = copy_context()
                 answered = self._pool.submit(context.run, self._router.run, route, values, request)

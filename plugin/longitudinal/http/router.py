@@ -25,6 +25,7 @@ from longitudinal.http.exchange import Request, Response
 from longitudinal.http.hidden import without
 from longitudinal.http.parse import check_size, parse_json, parse_query
 from longitudinal.http.problem import response_of
+from longitudinal.http.rate_limits import Cost, cost_of
 from longitudinal.http.static_files import etag_of, is_known
 from longitudinal.sight import Sight, seeing
 
@@ -81,6 +82,7 @@ class Details(TypedDict, total=False):
     need: Need
     etag: bool
     cache: str
+    cost: Cost
 
 
 class Route:
@@ -116,6 +118,8 @@ class Route:
         Whether a client that has the answer already (If-None-Match) gets 304 in place of it.
     cache
         Cache-Control of such an answer, where it may be kept at all.
+    cost
+        Which limit of requests it counts for; without one stated as `cost_of` has it.
     """
 
     @overload
@@ -164,6 +168,10 @@ class Route:
         self.need = details.get("need", _need_of(method, path))
         self.etag = details.get("etag", False)
         self.cache = details.get("cache", "no-store")
+        is_question = method == "POST" and path.startswith(_ASKED_BY_POST)
+        self.cost = details.get(
+            "cost", cost_of(method, path, answer, takes_files=bool(takes), is_question=is_question)
+        )
 
 
 def _need_of(method: str, path: str) -> Need:

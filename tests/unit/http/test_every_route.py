@@ -16,6 +16,7 @@ from longitudinal.errors import (
     Forbidden,
     InvalidRequest,
     LongitudinalError,
+    RateLimited,
     Refused,
     SidecarUnavailable,
 )
@@ -652,7 +653,7 @@ PROBLEMS = [
     ),
 ]  # fmt: skip
 # Of every route, or of every one with a body: tested below and on the way in (test_rest.py).
-EVERYWHERE = {error.code for error in (Busy, Forbidden, SidecarUnavailable, LongitudinalError)}
+EVERYWHERE = {error.code for error in (Busy, RateLimited, Forbidden, SidecarUnavailable, LongitudinalError)}
 OF_BODIES = {"malformedJson", "bodyTooLarge", "invalidRequest"}
 
 
