@@ -27,7 +27,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 T = TypeVar("T")
 Json = dict[str, Any]
-_RETRIED = frozenset({"busy", "tooManyJobs", "imageNotStored", "sidecarUnavailable"})
+_RETRIED = frozenset({"busy", "rateLimited", "tooManyJobs", "imageNotStored", "sidecarUnavailable"})
 _LEAST_WAIT, _SECONDS = 0.5, 60.0
 
 
@@ -150,18 +150,22 @@ class Client:
 
     Parameters
     ----------
+    token
+        A bearer token, where the server takes one, in place of user and password.
     patience
         Seconds for which what may succeed later is asked again.
     """
 
     def __init__(
-        self, url: str, user: str, password: str, *, root: str = "/imaging", patience: float = 30.0
-    ) -> None:
+        self, url: str, user: str = "", password: str = "", *, token: str | None = None, root: str = "/imaging",
+        patience: float = 30.0,
+    ) -> None:  # fmt: skip
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise ValueError(f"{url} is not an http or https address")
         self._url = url.rstrip("/") + root
-        self._login = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+        basic = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+        self._login = basic if token is None else f"Bearer {token}"
         self._patience = patience
 
     def studies(self, patient_id: str | None = None, *, limit: int = 100) -> list[Study]:

@@ -4,10 +4,14 @@
 const WAIT_MS = 1000;
 const TRIES = 15;
 /** What can succeed later, and is asked again. */
-const LATER = new Set(['busy', 'tooManyJobs', 'imageNotStored', 'sidecarUnavailable']);
+const LATER = new Set(['busy', 'rateLimited', 'tooManyJobs', 'imageNotStored', 'sidecarUnavailable']);
 
-/** @type {{server: string, authorization: string}} */
-const session = { server: '', authorization: '' };
+/**
+ * In memory only. localStorage would outlive the page and the user's session, on disk, for every later script of this origin.
+ *
+ * @type {{server: string, authorization: string, ends: number}} `ends`: when the token does, in ms; Infinity if that is not known
+ */
+const session = { server: '', authorization: '', ends: Infinity };
 /** @type {{planes: any[], study: string, series: string}} */
 let shown = { planes: [], study: '', series: '' };
 /** Answers to older questions change nothing. */
@@ -20,10 +24,18 @@ const at = (id) => document.getElementById(id);
 class Problem extends Error {
   /** @param {number} status @param {any} body */
   constructor(status, body) {
-    super(status === 401 ? 'The server does not accept this sign-in.' : body?.detail ?? body?.title ?? `The server answered ${status}.`);
+    super(body?.detail ?? body?.title ?? `The server answered ${status}.`);
+    this.status = status;
     this.code = body?.code ?? '';
+    /** Orthanc itself, or a proxy, does not let in whoever asks, or not there; the plugin's own refusals have a code. */
+    this.isRefused = status === 401 || (status === 403 && this.code === '');
+    /** A proxy that limits requests sends no problem. */
+    this.mayPass = LATER.has(this.code) || (status === 503 && this.code === '');
   }
 }
+
+/** Nobody is signed in any more. */
+class SignedOut extends Error {}
 
 /**
  * @param {string} path below the server
@@ -32,17 +44,50 @@ class Problem extends Error {
  */
 async function ask(path, init = {}) {
   for (let attempt = 1; ; attempt += 1) {
-    const answer = await fetch(session.server + path, {
-      ...init, credentials: 'omit', headers: { ...init.headers, Authorization: session.authorization },
-    });
+    const answer = await send(path, init);
     if (answer.ok) {
       return answer;
     }
     const problem = new Problem(answer.status, await answer.json().catch(() => null));
-    if (!LATER.has(problem.code) || attempt === TRIES) {
+    if (problem.isRefused && !(await isSignedIn())) {
+      throw new SignedOut(whySignedOut());
+    }
+    if (!problem.mayPass || attempt === TRIES) {
       throw problem;
     }
     await new Promise((resolve) => setTimeout(resolve, Math.max(WAIT_MS, 1000 * Number(answer.headers.get('Retry-After')))));
+  }
+}
+
+/** @param {string} path @param {RequestInit} [init] */
+function send(path, init = {}) {
+  return fetch(session.server + path, {
+    ...init, credentials: 'omit', headers: { ...init.headers, Authorization: session.authorization },
+  });
+}
+
+/** Whether the sign-in still counts: a refusal can also be about what was asked for. */
+async function isSignedIn() {
+  const { status } = await send('/imaging/me');
+  return status !== 401 && status !== 403;
+}
+
+function whySignedOut() {
+  if (!session.authorization.startsWith('Bearer ')) {
+    return 'The server does not accept this sign-in.';
+  }
+  return Date.now() >= session.ends
+    ? `Your token expired at ${new Date(session.ends).toLocaleTimeString()}. Sign in again with a new one.`
+    : 'The server does not accept this token: it is wrong, withdrawn, or gives you no role here.';
+}
+
+/** When a token ends, as it says itself. Only the server can check that. @param {string} token */
+function endOf(token) {
+  try {
+    const claims = token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
+    return 1000 * JSON.parse(atob(claims)).exp || Infinity;
+  } catch {
+    return Infinity; // an opaque one
   }
 }
 
@@ -69,7 +114,16 @@ function say(text, isProblem = false) {
 
 /** @param {() => Promise<void>} work */
 function doing(work) {
-  work().catch((error) => say(error instanceof Problem ? error.message : `The server cannot be reached: ${error.message}`, true));
+  work().catch((error) => {
+    if (error instanceof SignedOut) {
+      if (!session.authorization) {
+        return; // a question of before, and the page says already why
+      }
+      signOut();
+    }
+    const isAnswered = error instanceof Problem || error instanceof SignedOut;
+    say(isAnswered ? error.message : `The server cannot be reached: ${error.message}`, true);
+  });
 }
 
 /** @param {string} tag @param {string} text */
@@ -188,14 +242,25 @@ function encoded(text) {
   return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 }
 
+/** Ask for a sign-in; what was shown is hidden until there is one. */
+function signOut() {
+  session.authorization = '';
+  session.ends = Infinity;
+  at('content').hidden = true;
+  at('token').focus();
+}
+
 at('login').addEventListener('submit', (/** @type {Event} */ event) => {
   event.preventDefault();
   session.server = at('server').value.replace(/\/+$/, '');
-  session.authorization = `Basic ${encoded(`${at('user').value}:${at('password').value}`)}`;
+  const token = at('token').value.trim();
+  session.authorization = token ? `Bearer ${token}` : `Basic ${encoded(`${at('user').value}:${at('password').value}`)}`;
+  session.ends = token ? endOf(token) : Infinity;
+  at('token').value = '';
+  at('password').value = '';
   doing(async () => {
     await listStudies();
-    document.querySelector('main')?.removeAttribute('hidden');
-    at('password').value = '';
+    at('content').hidden = false;
   });
 });
 at('upload').addEventListener('submit', (/** @type {Event} */ event) => {

@@ -255,6 +255,18 @@ class TooManyJobs(LongitudinalError):
     retry_after = 30
 
 
+class RateLimited(LongitudinalError):
+    """One user sends more requests than the settings allow; try again in `retry_after` seconds."""
+
+    code = "rateLimited"
+    status = 503
+    title = "Too many requests of one user"
+
+    def __init__(self, detail: str, retry_after: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
 class Busy(LongitudinalError):
     """All places for requests of this kind are taken; try again in `retry_after` seconds."""
 

@@ -158,6 +158,33 @@ class AccessSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, re
     hidden_attributes: dict[RoleName, _Texts] = {}
 
 
+_PerMinute = Annotated[int, msgspec.Meta(ge=10, le=10_000_000)]
+
+
+class RateLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="pascal"):
+    """Requests of /imaging that one user may send in a minute; what they leave of one minute is there in the next.
+
+    Attributes
+    ----------
+    pictures
+        Pictures, and whether a cached frame may be shown.
+    reads
+        Everything else that is read.
+    questions
+        Points, batches of them, and overlays; a long body counts for several.
+    uploads
+        Requests that bring files.
+    changes
+        Jobs, and everything else that changes something.
+    """
+
+    pictures: _PerMinute = 60_000
+    reads: _PerMinute = 12_000
+    questions: _PerMinute = 3_000
+    uploads: _PerMinute = 6_000
+    changes: _PerMinute = 1_200
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="pascal"):
     """The settings of an administrator; docs/configuration.md has a row for each (a test checks that).
 
@@ -203,11 +230,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     key_path
         The file with the keys that sign statements. Default: beside the sidecar.
     allowed_origins
-        Origins of other sites whose pages may write here.
+        Origins of other sites whose pages may read answers of /imaging, and write here.
     allowed_hosts
         Other names of this machine, needed if Orthanc does not ask for a password.
     allowed_frame_ancestors
         Origins of other sites whose pages may show the plugin's pages, including OHIF, in a frame.
+    rate_limits
+        How many requests one user may send; null: any number.
     access
         Who may see what (docs/access.md). If it is there and anything is wrong, every request is refused.
     audit
@@ -255,9 +284,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     takeover_seconds: Annotated[int, msgspec.Meta(ge=0, le=604_800)] = 600
     acceptance: Acceptance = Acceptance()
     key_path: str | None = None
-    allowed_origins: tuple[_Origin, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
     allowed_hosts: tuple[_Host, ...] = ()
     allowed_frame_ancestors: tuple[_Origin, ...] = ()
+    rate_limits: RateLimits | None = RateLimits()
     access: AccessSettings | None = None
     audit: bool = True
     audit_path: str | None = None
@@ -294,6 +324,10 @@ def read_settings(configuration: dict[str, Any]) -> Settings:
     pattern = section.get("ExamIdPattern")
     if isinstance(pattern, str) and (fault := _fault_of_pattern(pattern)) is not None:
         wrong.append(f'"{SECTION}.ExamIdPattern": is not a regular expression: {fault}')
+    origins = section.get("AllowedOrigins")
+    if isinstance(origins, list):
+        faults = (_fault_of_origin(origin) for origin in origins if isinstance(origin, str))
+        wrong += [f'"{SECTION}.AllowedOrigins": {fault}' for fault in faults if fault is not None][:20]
     if "Access" in section and section["Access"] is None:
         wrong.append(
             f'"{SECTION}.Access" must be a JSON object; leave it out where nothing is to be restricted'
@@ -335,4 +369,27 @@ def _fault_of_pattern(pattern: str) -> str | None:
         re.compile(pattern)
     except re.error as error:
         return str(error)
+    return None
+
+
+# As a browser writes it (RFC 6454 6.1): lower case, no path, and no port that is the scheme's own.
+_ORIGIN = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(?::([1-9][0-9]{0,4}))?")
+_OWN_PORTS = {"http": "80", "https": "443"}
+_HIGHEST_PORT = 65_535
+
+
+def _fault_of_origin(text: str) -> str | None:
+    """Why a text is not an origin that a browser can send; None where it is one."""
+    found = _ORIGIN.fullmatch(text)
+    if found is None:
+        return (
+            f"{text[:200]!r} is not an origin. Write each as a browser sends it: scheme and name in lower case, and the "
+            'port unless it is the usual one, without a path: "https://viewer.example.org". "*" and "null" stand for '
+            "anybody, and are never allowed"
+        )
+    scheme, _, port = found.groups()
+    if port == _OWN_PORTS[scheme]:
+        return f"{text!r} is never sent: leave out the port that is usual for {scheme}"
+    if port is not None and int(port) > _HIGHEST_PORT:
+        return f"{text!r} has a port above {_HIGHEST_PORT}"
     return None

@@ -1,92 +1,86 @@
-"""examples/viewer on another origin, behind the recipe of its README: from sign-in to a place in every study."""
+"""examples/viewer on another origin, behind the nginx of docs/other-origins.md, signed in by a bearer token."""
 
-import functools
-import http.server
 import os
-import threading
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.explorer_page import slices_of, store
-from tests.data import ROOT
-from tests.orthanc.nginx import Nginx, recipes
-from tests.orthanc.server import OrthancServer, free_ports
+from tests.orthanc.other_origin import Place, places
+from tests.orthanc.server import wait_until
 
-FOLDER = ROOT / "examples" / "viewer"
 FRAME = "2.25.7042.950"
 WITHIN_MS = 15_000
-
-
-@dataclass(frozen=True)
-class Place:
-    """The viewer's own origin, the proxy and the server behind it."""
-
-    origin: str
-    nginx: Nginx
-    server: OrthancServer
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+REFUSED = "The server does not accept this token: it is wrong, withdrawn, or gives you no role here."
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    folder = tmp_path_factory.mktemp("viewer")
-    files = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(FOLDER)))
-    origin = f"http://127.0.0.1:{files.server_address[1]}"
-    threading.Thread(target=files.serve_forever, daemon=True).start()
-    configuration = {"Longitudinal": {"AlignOnArrival": False, "AllowedOrigins": [origin]}}
-    (text,), (port,) = recipes(FOLDER / "README.md"), free_ports(1)
-    with OrthancServer(folder / "orthanc", configuration=configuration) as server:
+    with places(tmp_path_factory.mktemp("viewer"), "nginx") as (place,):
         for number, year in ((95, 2020), (96, 2021)):
-            store(server, slices_of("VIEWER-1", number, FRAME, StudyDate=f"{year}0101"))
-        text = text.replace("listen 8080;", f"listen 127.0.0.1:{port};").replace(
-            "https://viewer.example.org", origin
+            store(place.server, slices_of("VIEWER-1", number, FRAME, StudyDate=f"{year}0101"))
+        yield place
+
+
+@dataclass
+class Visit:
+    """A visitor of the viewer's page."""
+
+    page: Page
+    place: Place
+    errors: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on(
+            "console",
+            lambda message: self.errors.append(message.text) if message.type == "error" else None,
         )
-        text = text.replace("127.0.0.1:8042", f"127.0.0.1:{server.http_port}")
-        with Nginx(folder / "proxy", text, f"http://127.0.0.1:{port}") as nginx:
-            yield Place(origin, nginx, server)
-    files.shutdown()
-    files.server_close()
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def sign_in(self, token: str = "", user: str = "", password: str = "") -> None:
+        page = self.page
+        page.get_by_label("Server").fill(self.place.url)
+        for label, value in (("Token", token), ("User", user), ("Password", password)):
+            page.get_by_label(label).fill(value)
+        page.get_by_role("button", name="Sign in").click()
+
+    def shows_studies(self) -> None:
+        expect(self.page.locator("#message")).to_contain_text("studies", timeout=WITHIN_MS)
+        expect(self.page.locator("main")).to_be_visible()
+
+    def says(self, problem: str) -> None:
+        expect(self.page.locator("#message.problem")).to_contain_text(problem, timeout=WITHIN_MS)
+        expect(self.page.locator("main")).to_be_hidden()
 
 
 @pytest.fixture
-def page(browser: Browser, place: Place) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+def visit(browser: Browser, place: Place) -> Iterator[Visit]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, ignore_https_errors=True)
     page = context.new_page()
     page.goto(f"{place.origin}/index.html")
-    yield page
+    yield Visit(page, place)
     context.close()
 
 
-def sign_in(page: Page, place: Place, password: str) -> None:
-    page.get_by_label("Server").fill(place.nginx.url)
-    page.get_by_label("User").fill(place.server.user)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
-
-
-def test_from_sign_in_to_the_grid(page: Page, place: Place, tmp_path: Path) -> None:
-    errors: list[str] = []
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    sign_in(page, place, place.server.password)
-    expect(page.locator("#studies li")).to_have_count(2, timeout=WITHIN_MS)
-    page.locator("#studies button").first.click()
+def test_from_sign_in_to_the_grid(visit: Visit, place: Place, tmp_path: Path) -> None:
+    page = visit.page
+    visit.sign_in(place.token())
+    visit.shows_studies()
+    for year in (2020, 2021):
+        expect(page.locator("#studies li", has_text=f"{year}-01-01")).to_have_count(1)
+    page.locator("#studies button", has_text="2021-01-01").click()
     expect(page.locator("#picture img")).to_be_visible(timeout=WITHIN_MS)
     page.locator("#picture img").click(position={"x": 100, "y": 120})
-    expect(page.locator("figure")).to_have_count(2, timeout=WITHIN_MS)
-    expect(page.locator("#message")).to_have_text("found in 2 of 2 studies")
-    expect(page.locator("figcaption", has_text="unknown: not measured")).to_have_count(1)
+    expect(page.locator("figure").nth(1)).to_be_visible(timeout=WITHIN_MS)
+    expect(page.locator("#message")).to_contain_text("found in ")
+    expect(page.locator("figcaption", has_text="unknown: not measured").first).to_be_visible()
     if shots := os.environ.get("LONGITUDINAL_SHOTS"):
         page.screenshot(path=str(Path(shots) / "viewer.png"), full_page=True)
-    assert errors == []
+    assert visit.errors == []
     files = []
     for number, content in enumerate(slices_of("VIEWER-1", 97, FRAME, StudyDate="20220101")):
         files.append(tmp_path / f"{number}.dcm")
@@ -103,20 +97,157 @@ def test_from_sign_in_to_the_grid(page: Page, place: Place, tmp_path: Path) -> N
     page.get_by_role("button", name="Send").click()
     expect(page.locator("#outcomes li", has_text="refused")).to_have_count(len(files), timeout=WITHIN_MS)
     # the browser itself notes each imageNotStored, after which the page asks again
-    assert {text for text in errors if "404" not in text} == set()
+    assert {text for text in visit.errors if "404" not in text} == set()
 
 
-def test_a_wrong_password_is_said(page: Page, place: Place) -> None:
-    sign_in(page, place, "wrong")
-    expect(page.locator("#message.problem")).to_have_text(
-        "The server does not accept this sign-in.", timeout=WITHIN_MS
+def test_the_token_is_in_the_memory_of_the_page_alone(visit: Visit, place: Place) -> None:
+    visit.sign_in(place.token())
+    visit.shows_studies()
+    kept = visit.page.evaluate(
+        "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, location.href,"
+        " document.documentElement.outerHTML, [...document.querySelectorAll('input')].map((one) => one.value)])"
     )
-    expect(page.locator("main")).to_be_hidden()
+    assert "eyJ" not in kept
+    visit.page.reload()
+    expect(visit.page.locator("main")).to_be_hidden()
 
 
-def test_another_origin_sees_nothing(browser: Browser, place: Place) -> None:
-    page = browser.new_page()
-    page.goto(f"{place.origin.replace('127.0.0.1', 'localhost')}/index.html")
-    sign_in(page, place, place.server.password)
-    expect(page.locator("#message.problem")).to_contain_text("cannot be reached", timeout=WITHIN_MS)
-    page.close()
+@pytest.mark.parametrize("wrong", ["not a token", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4ifQ."])
+def test_a_wrong_token_is_said(visit: Visit, wrong: str) -> None:
+    visit.sign_in(wrong)
+    visit.says(REFUSED)
+
+
+def test_a_token_without_a_role_is_said(visit: Visit, place: Place) -> None:
+    visit.sign_in(place.login.token("ben"))
+    visit.says(REFUSED)
+
+
+def test_a_token_that_has_expired_is_said(visit: Visit, place: Place) -> None:
+    visit.sign_in(place.token(exp=int(time.time()) - 60))
+    visit.says("Your token expired at ")
+
+
+def test_a_token_that_expires_meanwhile_is_said_and_another_goes_on(visit: Visit, place: Place) -> None:
+    for seconds in (8, 30, 120):  # a crowded machine may take longer to sign in than the token lives
+        token = place.token(exp=int(time.time()) + seconds)
+        visit.sign_in(token)
+        expect(visit.page.locator("#message")).not_to_have_text("", timeout=WITHIN_MS)
+        if visit.page.locator("main").is_visible():
+            break
+    visit.shows_studies()
+    wait_until(
+        lambda: place.ask("GET", "/imaging/me", Authorization=f"Bearer {token}").status_code == 403,
+        seconds + 5,
+        "the server refuses the token",
+    )
+    visit.page.locator("#studies button", has_text="2020-01-01").click()
+    visit.says("Your token expired at ")
+    expect(visit.page.get_by_label("Token")).to_be_focused()
+    expect(visit.page.get_by_label("Token")).to_have_value("")
+    visit.sign_in(place.token())
+    visit.shows_studies()
+    visit.page.locator("#studies button", has_text="2020-01-01").click()
+    expect(visit.page.locator("#picture img")).to_be_visible(timeout=WITHIN_MS)
+
+
+def test_a_token_that_was_withdrawn_is_said(visit: Visit, place: Place) -> None:
+    """Its key is not used any more."""
+    visit.sign_in(place.token())
+    visit.shows_studies()
+    old = f"Bearer {place.token()}"
+    place.login.rotate("next")
+    wait_until(
+        lambda: place.ask("GET", "/imaging/me", Authorization=old).status_code == 403, 10, "the key is read"
+    )
+    visit.page.locator("#studies button", has_text="2020-01-01").click()
+    visit.says(REFUSED)
+
+
+def test_name_and_password_do_as_well(visit: Visit, place: Place) -> None:
+    visit.sign_in(user=place.server.user, password="wrong")
+    visit.says("The server does not accept this sign-in.")
+    visit.sign_in(user=place.server.user, password=place.server.password)
+    visit.shows_studies()
+
+
+FETCHES = """async ([server, token]) => {
+  const asked = [];
+  const bearer = {Authorization: `Bearer ${token}`};
+  const body = JSON.stringify({sopInstanceUid: "1.2", row: 1, column: 1});
+  for (const [path, init] of [
+    ["/imaging/studies", {headers: bearer}],
+    ["/imaging/studies", {}],
+    ["/imaging/studies", {credentials: "include"}],
+    ["/imaging/points/resolve", {method: "POST", headers: {...bearer, "Content-Type": "application/json"}, body}],
+    ["/imaging/points/resolve", {method: "POST", headers: {"Content-Type": "text/plain"}, body}],
+    ["/imaging/uploads", {method: "PUT", headers: bearer, body: "x"}],
+    ["/imaging/exams/RIS-1", {method: "DELETE", headers: bearer}],
+    ["/instances", {headers: bearer}],
+    ["/dicom-web/studies", {headers: bearer}],
+    ["/system", {}],
+    ["/imaging/app/", {}],
+  ]) {
+    const answer = await fetch(server + path, init).catch((error) => error);
+    asked.push(answer instanceof Error ? "nothing" : `${path} ${answer.status}`);
+  }
+  return asked;
+}"""
+
+
+def test_another_origin_gets_nothing(browser: Browser, place: Place) -> None:
+    context = browser.new_context(ignore_https_errors=True)
+    page = context.new_page()
+    page.goto(f"{place.other}/index.html")
+    stranger = Visit(page, place)
+    stranger.sign_in(place.token())
+    stranger.says("The server cannot be reached")
+    assert set(page.evaluate(FETCHES, [place.url, place.token()])) == {"nothing"}
+    # the same from the right one: so it is the origin that decides
+    page.goto(f"{place.origin}/index.html")
+    answers = page.evaluate(FETCHES, [place.url, place.token()])
+    assert answers[0] == "/imaging/studies 200"
+    # none allows what a browser adds by itself
+    assert [number for number, answer in enumerate(answers) if answer == "nothing"] == [2], answers
+    context.close()
+
+
+def test_a_sandboxed_page_of_the_right_origin_gets_nothing(browser: Browser, place: Place) -> None:
+    """Its origin is "null", which anybody can have."""
+    context = browser.new_context(ignore_https_errors=True)
+    page = context.new_page()
+    page.goto(f"{place.origin}/viewer.css")  # without the page's policy, which forbids frames
+    frame = page.evaluate_handle(
+        """() => new Promise((resolve) => {
+          const frame = document.createElement('iframe');
+          frame.sandbox = 'allow-scripts';
+          frame.src = 'index.html?sandboxed';
+          frame.addEventListener('load', () => resolve(frame));
+          document.body.append(frame);
+        })"""
+    ).as_element()
+    inner = None if frame is None else frame.content_frame()
+    assert inner is not None
+    assert inner.evaluate("self.origin") == "null"
+    assert set(inner.evaluate(FETCHES, [place.url, place.token()])) == {"nothing"}
+    context.close()
+
+
+def test_more_requests_than_are_let_in_are_sent_again(browser: Browser, tmp_path: Path) -> None:
+    limits = {"RateLimits": {"Reads": 10, "Questions": 10, "Pictures": 600}}
+    with places(tmp_path / "limited", "nginx", **limits) as (place,):
+        store(place.server, slices_of("VIEWER-2", 98, FRAME, StudyDate="20230101"))
+        context = browser.new_context(ignore_https_errors=True)
+        visit = Visit(context.new_page(), place)
+        visit.page.goto(f"{place.origin}/index.html")
+        token = place.token()
+        said = [
+            place.ask("GET", "/imaging/studies", Authorization=f"Bearer {token}", Origin=place.origin)
+            for _ in range(12)
+        ]
+        refused = [answer for answer in said if answer.status_code == 503]
+        assert refused
+        assert {answer.headers["Retry-After"] for answer in refused} <= {str(wait) for wait in range(1, 7)}
+        visit.sign_in(token)
+        visit.shows_studies()
+        context.close()

@@ -150,6 +150,10 @@ class OrthancServer:
         if http_threads is not None:
             self.configuration["HttpThreadsCount"] = http_threads
         self.configuration |= configuration or {}
+        if plugin:  # a test asks more in a minute than any user; test_rate_limits.py has limits
+            section = self.configuration.get("Longitudinal", {})
+            if isinstance(section, dict):
+                self.configuration["Longitudinal"] = {"RateLimits": None, **section}
         # main.py must find its libraries by itself, so nothing of the test's own Python is handed on
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
         self.environment = inherited | {"TCP_NODELAY": "1"} | dict(environment or {})

@@ -8,11 +8,11 @@ import pytest
 
 from longitudinal.dicom import conformance, nesting
 from longitudinal.exams import documents
-from longitudinal.http import fields, measurements, parse, received_files, refinements
+from longitudinal.http import fields, measurements, parse, rate_limits, received_files, refinements
 from longitudinal.http.routes import points, radiotherapy
 from longitudinal.jobs import queue, supervisor
 from longitudinal.points import reslice
-from longitudinal.settings import Settings
+from longitudinal.settings import RateLimits, Settings
 from tests.data import ROOT
 
 TEXT = (ROOT / "docs" / "limits.md").read_text()
@@ -27,6 +27,14 @@ def _numbers(kind: Any) -> bool:
     return any(word in str(described) for word in ("'integer'", "'number'"))
 
 
+def test_the_page_says_how_many_users_are_remembered_and_names_every_kind_of_request() -> None:
+    section = TEXT.split("## Requests of one user")[1].split("\n## ")[0]
+    assert f"The {rate_limits.MOST_USERS:,} users" in section
+    assert {one.encode_name for one in msgspec.structs.fields(RateLimits)} == set(
+        re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    )
+
+
 def test_every_setting_that_limits_something_is_on_the_page() -> None:
     limiting = {
         field.encode_name for field in msgspec.structs.fields(Settings) if _numbers(field.type)
@@ -37,11 +45,15 @@ def test_every_setting_that_limits_something_is_on_the_page() -> None:
 
 def test_the_defaults_on_the_page_are_the_defaults() -> None:
     default = Settings()
+    assert default.rate_limits is not None
     for name, value in (
         ("MaxBodyMiB", f"{default.max_body} MiB"), ("MaxUploadMiB", f"{default.max_upload:,} MiB"),
         ("WorkerMemoryMiB", f"{default.worker_memory:,} MiB"), ("QuietSeconds", f"{default.quiet_seconds} s"),
         ("TakeoverSeconds", f"{default.takeover_seconds} s"), ("ReconcileSeconds", f"{default.reconcile_seconds:,} s"),
         ("MetadataBase", f"{default.metadata_base} to {default.metadata_base + 9}"),
+        ("RateLimits", f"{default.rate_limits.pictures:,} pictures, {default.rate_limits.reads:,} reads, "
+         f"{default.rate_limits.questions:,} questions, {default.rate_limits.uploads:,} uploads, "
+         f"{default.rate_limits.changes:,} changes"),
         ("WorkerProcesses", f"{default.worker_processes} and {default.worker_threads}"),
     ):  # fmt: skip
         (row,) = [line for line in SETTINGS.splitlines() if line.startswith("|") and f"`{name}`" in line]

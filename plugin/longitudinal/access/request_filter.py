@@ -64,6 +64,8 @@ class Rules:
         First of the ten numbers of user metadata that hold our statements.
     metadata_names
         Other names of user metadata (Orthanc's UserMetadata), with their numbers.
+    token_header
+        Where a proxy puts a token, in lower case; None where no token counts.
     """
 
     root: str = "/imaging"
@@ -73,6 +75,7 @@ class Rules:
     allowed_origins: frozenset[Origin] = frozenset()
     metadata_base: int = 4000
     metadata_names: Mapping[str, int] = field(default_factory=dict)
+    token_header: str | None = None
 
 
 class RequestFilter:
@@ -149,12 +152,31 @@ class RequestFilter:
         headers = request.headers
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         if origin is not None and Origin.read(origin) in self._rules.allowed_origins:
-            return None
+            # its own origin may be among them, where a proxy does not hand on the browser's Host
+            return None if site == "same-origin" else self._of_allowed(headers, origin)
         if site is not None:
             return self._of_site(request, site)
         if origin is not None:
             return self._of_origin(headers, origin)
         return _LINK if request.method in _FAKED and _is_of_a_browser(headers) else None
+
+    def _of_allowed(self, headers: Mapping[str, str], origin: str) -> str | None:
+        """A page of AllowedOrigins sends what it was given, not what the browser keeps of its user.
+
+        A cookie is only ever the browser's. A password may be either's; where tokens count only a token is the page's.
+        """
+        token = self._rules.token_header
+        bears = headers.get("authorization", "")[:7].lower() == "bearer "
+        if token is None:
+            is_own = "cookie" not in headers or "authorization" in headers
+        else:
+            is_own = bears or (token in headers and "cookie" not in headers)
+        if is_own:
+            return None
+        return (
+            f"a page of {_shown(origin)}, which is one of Longitudinal.AllowedOrigins, must say itself who acts "
+            "(Authorization: Bearer), and not leave it to what the browser keeps of its user (fetch: credentials 'omit')"
+        )
 
     @staticmethod
     def _of_site(request: Incoming, site: str) -> str | None:

@@ -15,6 +15,7 @@ from longitudinal.exams.description import Describer, Places
 from longitudinal.exams.documents import ExamDocuments
 from longitudinal.exams.exams import Exams
 from longitudinal.host.access_services import AccessServices, roots_of
+from longitudinal.host.addresses import Addresses
 from longitudinal.host.audit_services import AuditServices
 from longitudinal.host.dicom_web import search_of
 from longitudinal.host.index_services import IndexServices
@@ -33,7 +34,9 @@ from longitudinal.http.admission import Admission
 from longitudinal.http.headers import Guarded
 from longitudinal.http.links import link_builder, place_links, stored_values_of
 from longitudinal.http.measures import Measures
+from longitudinal.http.other_origins import OtherOrigins
 from longitudinal.http.page_files import PageFiles
+from longitudinal.http.rate_limits import RateLimiter
 from longitudinal.http.reslices import Reslices
 from longitudinal.http.route_table import Services, build_router
 from longitudinal.ingest.annotations import Annotations
@@ -135,7 +138,7 @@ def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
     )  # fmt: skip
     ohif = OhifHost(settings, configuration)
     admission = Admission(int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS)))
-    measures = Measures()
+    measures, addresses = Measures(), Addresses()
     users = read_users(configuration)
     access = _access(settings, configuration, storage, users, ohif.root)
     actor_of = by_password(users) if access is None else access.identity.actor
@@ -159,13 +162,14 @@ def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
         indexing=indexing,
         registration=registration,
         filter=FilterHost(
-            settings, configuration, users, None if access is None else access.gate, measures.count,
+            settings, configuration, users, None if access is None else access.gate, measures.count, addresses,
             audit.audit, () if ohif.root is None else (ohif.root,),
         ),
         rest=RestHost(
             settings.root, build_router(services), admission, users, guarded,
-            None if access is None else access.identity, measures, logs_requests=settings.json_log_path is not None,
-            audit=audit.audit,
+            None if access is None else access.identity, measures, others=OtherOrigins(settings.allowed_origins),
+            limiter=RateLimiter(settings.rate_limits), addresses=addresses,
+            logs_requests=settings.json_log_path is not None, audit=audit.audit,
         ),
         ohif=ohif,
         page=StaticHost(f"{settings.root}/app", page.answer, page.headers),

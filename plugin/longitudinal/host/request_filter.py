@@ -12,6 +12,7 @@ from longitudinal.access.gate import Gate
 from longitudinal.access.hosts import Origin
 from longitudinal.access.identity import Users
 from longitudinal.access.request_filter import Incoming, RequestFilter, Rules
+from longitudinal.host.addresses import Addresses
 from longitudinal.host.callbacks import immortal
 from longitudinal.settings import Settings
 
@@ -27,6 +28,8 @@ class FilterHost:
         Who is let in, where access is restricted; None where everybody is whom Orthanc lets in.
     refused
         Counts refusals, by the name of the counter.
+    addresses
+        Where requests come from, for the routes.
     audit
         Gets every request that is not for a path of ours, and every refusal.
     own
@@ -40,9 +43,11 @@ class FilterHost:
         users: Users,
         gate: Gate | None = None,
         refused: Callable[[str], None] = lambda name: None,
+        addresses: Addresses | None = None,
         audit: Audit | None = None,
         own: tuple[str, ...] = (),
     ) -> None:
+        self._addresses = addresses or Addresses()
         self._audit = audit
         self._own = tuple(f"{path}/" for path in (settings.root, *own))
         self._refused = refused
@@ -60,6 +65,7 @@ class FilterHost:
 
     def lets_in(self, uri: str, **request: Any) -> bool:
         """Whether a request may go on; Orthanc calls this with what it knows of it."""
+        self._addresses.note(uri, str(request.get("ip") or ""))
         name = self._names.get(request["method"], str(request["method"]))
         refusal = self._refusal(name, uri, request)
         if self._audit is not None:
@@ -83,7 +89,6 @@ class FilterHost:
         self, audit: Audit, method: str, uri: str, request: Mapping[str, Any], refusal: str | None
     ) -> None:
         address = str(request.get("ip") or "")
-        audit.arrived(uri, address)
         if refusal is None and f"{uri}/".startswith(self._own):  # its route notes it, with what it found
             return
         audit.to_archive(method, uri, request.get("get") or {}, request["headers"], address, refusal or "")
@@ -101,7 +106,14 @@ def _rules(settings: Settings, configuration: Mapping[str, Any], users: Users) -
         allowed_origins=frozenset(origin for origin in origins if origin is not None),
         metadata_base=settings.metadata_base,
         metadata_names=metadata if isinstance(metadata, dict) else {},
+        token_header=_token_header(settings),
     )
+
+
+def _token_header(settings: Settings) -> str | None:
+    """Where a proxy puts a token, in lower case; None where no token counts."""
+    tokens = None if settings.access is None else settings.access.tokens
+    return None if tokens is None else tokens.header.lower()
 
 
 def _own_names(configuration: Mapping[str, Any]) -> frozenset[str]:

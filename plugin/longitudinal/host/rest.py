@@ -21,12 +21,15 @@ from longitudinal.access.audit.events import EventKind
 from longitudinal.access.audit.service import Audit
 from longitudinal.access.identity import NOBODY, Actor, Identity, Users
 from longitudinal.errors import LongitudinalError
+from longitudinal.host.addresses import Addresses, customer
 from longitudinal.host.callbacks import immortal
 from longitudinal.http.admission import Admission
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.headers import Guarded
 from longitudinal.http.measures import Measures
+from longitudinal.http.other_origins import OtherOrigins
 from longitudinal.http.problem import response_of
+from longitudinal.http.rate_limits import RateLimiter
 from longitudinal.http.request_id import CURRENT, HEADER, request_id
 from longitudinal.http.router import Route, Router
 from longitudinal.touched import Touched, noting
@@ -55,6 +58,12 @@ class RestHost:
         Headers of every answer.
     measures
         What counts requests.
+    others
+        Which pages of other origins may read the answers.
+    limiter
+        How many requests one user may send.
+    addresses
+        Where requests come from.
     logs_requests
         Whether the log gets a line for each request.
     audit
@@ -71,6 +80,9 @@ class RestHost:
         identity: Identity | None = None,
         measures: Measures | None = None,
         *,
+        others: OtherOrigins | None = None,
+        limiter: RateLimiter | None = None,
+        addresses: Addresses | None = None,
         logs_requests: bool = False,
         audit: Audit | None = None,
     ) -> None:
@@ -78,6 +90,9 @@ class RestHost:
         self._root = root
         self._measures = measures or Measures()
         self._logs_requests = logs_requests
+        self._others = others or OtherOrigins()
+        self._limiter = limiter or RateLimiter(None)
+        self._addresses = addresses or Addresses()
         self._guarded = guarded
         self._users = users
         self._actor_of = by_password(users) if identity is None else identity.actor
@@ -99,31 +114,35 @@ class RestHost:
         began = time.perf_counter()
         headers = request.get("headers", {})
         current = CURRENT.set(request_id(headers.get(HEADER)))
-        route, asked = None, None
+        route, asked, peer = None, None, self._addresses.of(uri)
         try:
             with noting() as touched:
                 try:
                     asked = _read(uri[len(self._root) :], request, self._actor_of)
-                    route, response = self._answer(asked)
+                    route, response = self._answer(asked, peer)
                 except Exception as error:
                     response = response_of(error)
             self._note(route, request, response, time.perf_counter() - began)
             if self._audit is not None and asked is not None:
-                self._record(self._audit, uri, route, asked, response, touched)
+                self._record(self._audit, peer, route, asked, response, touched)
             if "content-disposition" in headers and "host" not in headers and response.status >= _BAD_REQUEST:
                 # A part of a POSTed form: Orthanc discards our answer; only an exception makes it report a failure.
                 raise RuntimeError(response.body.decode())
-            sent = {**self._guarded.headers(response), "X-Request-Id": CURRENT.get()}
+            read_by = self._others.headers(headers.get("origin"), response.headers)
+            sent = {**self._guarded.headers(response), **read_by, "X-Request-Id": CURRENT.get()}
             _send(output, response, sent, self._labels_errors)
         finally:
             CURRENT.reset(current)
 
-    def _answer(self, request: Request) -> tuple[Route | None, Response]:
+    def _answer(self, request: Request, peer: str) -> tuple[Route | None, Response]:
         try:
             route, values = self._router.admit(request, self._users)
         except LongitudinalError as error:
             return None, response_of(error)
         try:
+            if not request.is_form_part:  # the form as a whole was let in, and none of its files may get lost
+                sender = customer(peer, request.headers.get("x-forwarded-for", ""))
+                self._limiter.take(request.actor, sender, route.cost, len(request.body))
             with self._admission.request(), self._admission.held() if route.calls_back else nullcontext():
                 context = copy_context()
                 answered = self._pool.submit(context.run, self._router.run, route, values, request)
@@ -143,13 +162,13 @@ class RestHost:
 
     @staticmethod
     def _record(
-        audit: Audit, uri: str, route: Route | None, request: Request, response: Response, touched: Touched
+        audit: Audit, peer: str, route: Route | None, request: Request, response: Response, touched: Touched
     ) -> None:
         kind = EventKind.NONE if route is None else route.event
         action = f"{request.method} {request.path if route is None else route.path}"
         audit.answered(
             kind, action, request.method, request.path, request.query, request.headers, request.actor, response.status,
-            CURRENT.get(), touched, uri,
+            CURRENT.get(), touched, peer,
         )  # fmt: skip
 
 

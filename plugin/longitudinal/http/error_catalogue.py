@@ -56,6 +56,7 @@ ADVICE: dict[str, tuple[str, Retry]] = {
     "notIndexable": ("This image has no known position in the patient.", _NO),
     "otherPatient": ("The image belongs to another patient.", _NO),
     "outsideImage": ("The point is not on the image.", _NO),
+    "rateLimited": ("Too many requests at once. Trying again.", _LATER),
     "sidecarUnavailable": ("The index cannot be read at the moment. Trying again.", _LATER),
     "tooManyJobs": ("Too many of your jobs are waiting. Try again when some are done.", _LATER),
     "unprocessable": ("This cannot be carried out; the reason is stated.", _NO),

@@ -17,6 +17,7 @@ from longitudinal.errors import (
     InvalidRequest,
     LongitudinalError,
     MalformedJson,
+    RateLimited,
     Refused,
     SidecarUnavailable,
     TooManyJobs,
@@ -32,7 +33,7 @@ _ABOUT = frozenset({"", "health", "openapi.json", "docs", "me"})
 # Values of a path are identifiers, except these.
 _IN_PATH = {"index": {"type": "integer", "minimum": 0, "maximum": 999_999_999}}
 _REFERENCE = "#/components/schemas/{name}"
-_ALWAYS: tuple[type[LongitudinalError], ...] = (Busy, SidecarUnavailable, LongitudinalError)
+_ALWAYS: tuple[type[LongitudinalError], ...] = (Busy, RateLimited, SidecarUnavailable, LongitudinalError)
 _WITH_QUERY: tuple[type[LongitudinalError], ...] = (InvalidRequest,)
 _WITH_BODY: tuple[type[LongitudinalError], ...] = (InvalidRequest, MalformedJson, BodyTooLarge)
 
@@ -70,11 +71,14 @@ def openapi_document(root: str, routes: Sequence[Route]) -> dict[str, Any]:
             "license": {"name": "AGPL-3.0-or-later", "identifier": "AGPL-3.0-or-later"},
         },
         "servers": [{"url": root}],
-        "security": [{"basic": []}, {}],
+        "security": [{"basic": []}, {"bearer": []}, {}],
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}},
+            "securitySchemes": {
+                "basic": {"type": "http", "scheme": "basic"},
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+            },
         },
     }
 
@@ -184,7 +188,7 @@ def _responses(route: Route, by_type: dict[Any, Any]) -> dict[str, Any]:
             "description": "; ".join(f"{error.code}: {error.title}" for error in errors),
             "content": {PROBLEM_JSON: {"schema": schema}},
         }
-        if {Busy, TooManyJobs} & set(errors):
+        if {Busy, RateLimited, TooManyJobs} & set(errors):
             problem["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}
         # Health answers 503 with its own body.
         responses.setdefault(str(status), problem)

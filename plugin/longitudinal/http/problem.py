@@ -10,6 +10,7 @@ from longitudinal.errors import (
     ImageNotStored,
     LongitudinalError,
     MethodNotAllowed,
+    RateLimited,
     TooManyJobs,
 )
 from longitudinal.http.exchange import Response
@@ -55,7 +56,7 @@ def response_of(error: Exception) -> Response:
     """The response for anything a handler raised; what is not ours is logged with its traceback."""
     problem = msgspec.structs.replace(any_problem_of(error), request_id=CURRENT.get())
     headers = {}
-    if isinstance(error, Busy | TooManyJobs | ImageNotStored):
+    if isinstance(error, Busy | RateLimited | TooManyJobs | ImageNotStored):
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = ", ".join(error.allowed)

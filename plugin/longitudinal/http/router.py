@@ -26,6 +26,7 @@ from longitudinal.http.exchange import Request, Response
 from longitudinal.http.hidden import without
 from longitudinal.http.parse import check_size, parse_json, parse_query
 from longitudinal.http.problem import response_of
+from longitudinal.http.rate_limits import Cost, cost_of
 from longitudinal.http.static_files import etag_of, is_known
 from longitudinal.sight import Sight, seeing
 
@@ -84,6 +85,7 @@ class Details(TypedDict, total=False):
     etag: bool
     cache: str
     event: EventKind
+    cost: Cost
 
 
 class Route:
@@ -121,6 +123,8 @@ class Route:
         Cache-Control of such an answer, where it may be kept at all.
     event
         What the audit calls it; without one stated as `_event_of` has it.
+    cost
+        Which limit of requests it counts for; without one stated as `cost_of` has it.
     """
 
     @overload
@@ -170,6 +174,10 @@ class Route:
         self.etag = details.get("etag", False)
         self.cache = details.get("cache", "no-store")
         self.event = details.get("event", _event_of(method, path, self.need))
+        is_question = method == "POST" and path.startswith(_ASKED_BY_POST)
+        self.cost = details.get(
+            "cost", cost_of(method, path, answer, takes_files=bool(takes), is_question=is_question)
+        )
 
 
 def _need_of(method: str, path: str) -> Need:

@@ -85,6 +85,43 @@ def test_a_link_is_no_delete(headers: dict[str, str]) -> None:
         assert "_method" in (refusal({**HERE, **headers}, method) or "")
 
 
+VIEWER = frozenset([Origin("https", "viewer.example", 443)])
+FROM_VIEWER = {**HERE, **FIREFOX, "sec-fetch-site": "cross-site", "origin": "https://viewer.example"}
+BASIC, COOKIE, TOKEN = {"authorization": "Basic eA=="}, {"cookie": "user=ann"}, {"x-imaging-token": "a.b.c"}
+
+
+@pytest.mark.parametrize("method", ["GET", *WRITES])
+def test_a_page_of_an_allowed_origin_says_itself_who_acts(method: str) -> None:
+    own = ({"authorization": "Bearer a.b.c"}, {"authorization": "bearer a.b.c", **COOKIE}, {**BASIC, **TOKEN})
+    for headers in own:
+        asked = {**FROM_VIEWER, **headers}
+        assert refusal(asked, method, allowed_origins=VIEWER, token_header="x-imaging-token") is None
+        assert method == "GET" or refusal(asked, method, token_header="x-imaging-token")
+    assert refusal({**FROM_VIEWER, **BASIC}, method, allowed_origins=VIEWER) is None
+
+
+@pytest.mark.parametrize("method", WRITES)
+@pytest.mark.parametrize(
+    "kept",
+    [BASIC, COOKIE, {**BASIC, **COOKIE}, {**BASIC, **TOKEN, **COOKIE}, {}, {"authorization": "Bearerx"}],
+)
+def test_and_does_not_leave_it_to_what_the_browser_keeps(method: str, kept: dict[str, str]) -> None:
+    rules = {"allowed_origins": VIEWER, "token_header": "x-imaging-token"}
+    for headers in ({**FROM_VIEWER, **kept}, {**HERE, "origin": "https://viewer.example", **kept}):
+        assert "Authorization: Bearer" in (refusal(headers, method, **rules) or "")
+    assert refusal({**FROM_VIEWER, **kept, "sec-fetch-site": "same-origin"}, method, **rules) is None
+    assert "Authorization" in (refusal({**FROM_VIEWER, **COOKIE}, method, allowed_origins=VIEWER) or "")
+
+
+@pytest.mark.parametrize("method", WRITES)
+def test_an_origin_that_is_none_is_never_allowed(method: str) -> None:
+    bears = {"authorization": "Bearer a.b.c"}
+    for origin in ("null", "", "*", "https://viewer.example.evil", "http://viewer.example"):
+        for site in ({}, {"sec-fetch-site": "cross-site"}):
+            headers = {**HERE, **bears, **site, "origin": origin}
+            assert refusal(headers, method, allowed_origins=VIEWER, token_header="x-imaging-token"), origin
+
+
 def test_forms_are_taken_where_files_are() -> None:
     for path in (
         "/imaging/transforms/x/review",

@@ -17,7 +17,10 @@ from longitudinal.access.identity import Users
 from longitudinal.http.admission import Admission
 from longitudinal.http.exchange import Response
 from longitudinal.http.headers import Guarded
+from longitudinal.http.other_origins import OtherOrigins
+from longitudinal.http.rate_limits import RateLimiter
 from longitudinal.http.router import Call, Route, Router
+from longitudinal.settings import RateLimits
 from tests.fake_orthanc import JSON_FLAGS, FakeOrthanc
 
 Serve = Callable[..., None]
@@ -89,6 +92,9 @@ def gate() -> Gate:
     return Gate()
 
 
+VIEWER = "https://viewer.example.org"
+
+
 @pytest.fixture
 def serve(fake_orthanc: FakeOrthanc, gate: Gate) -> Iterator[Callable[[int], Serve]]:
     """Give a function that starts a host for so many HTTP threads, and returns what Orthanc would call."""
@@ -100,7 +106,7 @@ def serve(fake_orthanc: FakeOrthanc, gate: Gate) -> Iterator[Callable[[int], Ser
     fake_orthanc.expect("RegisterRestCallback", "/imaging(/.*)?", ANY)
     hosts = []
 
-    def start(http_threads: int) -> Serve:
+    def start(http_threads: int, *, limits: bool = False) -> Serve:
         from longitudinal.host.rest import RestHost
 
         routes = [
@@ -116,7 +122,11 @@ def serve(fake_orthanc: FakeOrthanc, gate: Gate) -> Iterator[Callable[[int], Ser
             Route("GET", "/else", lambda _: Response(status=302, location="/elsewhere"), "", Response),
         ]
         fake_orthanc.expect("CheckVersionAdvanced", 1, 12, 7, returns=0)
-        host = RestHost("/imaging", Router(routes), Admission(http_threads), USERS, Guarded([]))
+        host = RestHost(
+            "/imaging", Router(routes), Admission(http_threads), USERS, Guarded([]), others=OtherOrigins([VIEWER]),
+            limiter=RateLimiter(RateLimits(reads=10, changes=10), lambda: 0.0) if limits else None,
+            address_of=lambda: "10.0.0.1",
+        )  # fmt: skip
         host.register()
         hosts.append(host)
         return fake_orthanc.calls[-1].args[1]
@@ -279,3 +289,37 @@ def test_a_wrong_method_and_a_redirect_have_calls_of_their_own(serve: Callable[[
     assert (wrong.status, wrong.headers["Allow"]) == (405, "POST")
     moved = ask(callback, "/else")
     assert (moved.status, moved.headers["Location"]) == (302, "/elsewhere")
+
+
+def test_one_more_request_than_the_limit_is_told_when_to_come_again(serve: Callable[..., Serve]) -> None:
+    callback = serve(8, limits=True)
+    assert [ask(callback, "/now").status for _ in range(10)] == [200] * 10
+    refused = ask(callback, "/now")
+    assert (refused.status, refused.headers["Retry-After"]) == (503, "6")
+    problem = json.loads(refused.body)
+    assert (problem["code"], problem["requestId"]) == ("rateLimited", refused.headers["X-Request-Id"])
+    assert "RateLimits" in problem["detail"]
+    nobody = {"host": "here", "authorization": "Bearer abc"}
+    assert ask(callback, "/now", headers=nobody).status == 200, "who is nobody has the limit of the address"
+    assert ask(callback, "/nothing").status == 404
+
+
+def test_no_file_of_a_posted_form_is_refused_by_a_limit(serve: Callable[..., Serve], gate: Gate) -> None:
+    gate.opened.set()
+    callback = serve(8, limits=True)
+    part = {"content-disposition": "form-data; name=a"}
+    assert {ask(callback, "/form", "POST", body=b"", headers=part).status for _ in range(30)} == {200}
+
+
+@pytest.mark.parametrize("path", ["/now", "/nothing", "/fail", "/else", "/wait"])
+def test_every_answer_says_which_origin_may_read_it(
+    serve: Callable[[int], Serve], gate: Gate, path: str
+) -> None:
+    gate.opened.set()
+    callback = serve(8)
+    for origin, allowed in ((VIEWER, VIEWER), ("https://evil.example", None), ("null", None), (None, None)):
+        headers = {"host": "here", "authorization": JOERG} | ({"origin": origin} if origin else {})
+        answer = ask(callback, path, headers=headers)
+        assert answer.headers.get("Access-Control-Allow-Origin") == allowed
+        assert answer.headers["Vary"] == "Origin"
+        assert "Access-Control-Allow-Credentials" not in answer.headers

@@ -18,6 +18,7 @@ from longitudinal.errors import (
     Forbidden,
     InvalidRequest,
     LongitudinalError,
+    RateLimited,
     Refused,
     SidecarUnavailable,
 )
@@ -693,7 +694,8 @@ PROBLEMS = [
 ]  # fmt: skip
 # Of every route, or of every one with a body: tested below and on the way in (test_rest.py).
 EVERYWHERE = {
-    error.code for error in (AuditUnavailable, Busy, Forbidden, SidecarUnavailable, LongitudinalError)
+    error.code
+    for error in (AuditUnavailable, Busy, RateLimited, Forbidden, SidecarUnavailable, LongitudinalError)
 }
 # What the audit records without a patient.
 ABOUT_NO_PATIENT = {

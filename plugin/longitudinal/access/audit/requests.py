@@ -1,7 +1,6 @@
 """What is noted of a request while it is answered: nothing is looked up then, and nothing written."""
 
 import base64
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -117,23 +116,3 @@ def claimed(noted: Noted, actor: Actor) -> str:
     except ValueError:
         return ""
     return f" (said to be {name[:100]!r})"
-
-
-class Peers:
-    """The address that the request of a thread comes from.
-
-    Orthanc tells it to the filter and not to the route; both run on the same thread, one after the other. Python's own
-    thread-local values do not last from one call of Orthanc to the next.
-    """
-
-    def __init__(self) -> None:
-        self._by_thread: dict[int, tuple[str, str]] = {}
-
-    def note(self, path: str, address: str) -> None:
-        """The filter was asked about a request."""
-        self._by_thread[threading.get_ident()] = path, address
-
-    def of(self, path: str) -> str:
-        """Where the request of this thread comes from; "" where it came past the filter."""
-        noted, address = self._by_thread.get(threading.get_ident(), ("", ""))
-        return address if noted.rstrip("/") == path.rstrip("/") else ""

@@ -11,7 +11,7 @@ from longitudinal.access.audit.core_events import core_event
 from longitudinal.access.audit.events import EventKind
 from longitudinal.access.audit.names import Names
 from longitudinal.access.audit.recorder import Reading, Recorder, Sink
-from longitudinal.access.audit.requests import Noted, Peers, Store, StudyNames
+from longitudinal.access.audit.requests import Noted, Store, StudyNames
 from longitudinal.access.audit.trail import Rotation, Trail
 from longitudinal.access.core_paths import Named
 from longitudinal.access.identity import Actor
@@ -54,7 +54,6 @@ class Audit:
         self._is_required = settings.is_required
         self._reading = reading
         self._ask_archive = ask_archive
-        self._peers = Peers()
         self._recorder: Recorder | None = None
         self._problem: str | None = None
         if settings.folder is None:
@@ -103,10 +102,6 @@ class Audit:
             return None
         return self._problem if self._recorder is None else self._recorder.refusal()
 
-    def arrived(self, path: str, address: str) -> None:
-        """The filter was shown a request; what answers it on this thread can be told from where it came."""
-        self._peers.note(path, address)
-
     def to_archive(
         self, method: str, path: str, arguments: Mapping[str, str], headers: Mapping[str, str], address: str, refusal: str
     ) -> None:  # fmt: skip
@@ -140,7 +135,7 @@ class Audit:
 
     def answered(
         self, kind: EventKind, action: str, method: str, path: str, arguments: Mapping[str, str], headers: Mapping[str, str],
-        actor: Actor, status: int, request_id: str, touched: Touched, full_path: str,
+        actor: Actor, status: int, request_id: str, touched: Touched, address: str,
     ) -> None:  # fmt: skip
         """A route of ours has answered."""
         if self._recorder is None:
@@ -148,7 +143,7 @@ class Audit:
         self._recorder.note(
             Noted(
                 time=time.time(), method=method, path=path, kind=kind, action=action, headers=headers,
-                address=self._peers.of(full_path), actor=actor, arguments=arguments, status=status, request_id=request_id,
+                address=address, actor=actor, arguments=arguments, status=status, request_id=request_id,
                 touched=touched,
             )
         )  # fmt: skip

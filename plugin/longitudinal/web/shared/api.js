@@ -6,6 +6,8 @@
  * the server hands out ("/instances/...") gets it through `href`.
  */
 
+import { pause } from './pause.js';
+
 /** What the server, or the lack of one, says: `code` is for programs, `title` and `detail` are for people. */
 export class Problem extends Error {
   /** @param {{status: number, code: string, title: string, detail: string, retryAfter?: number}} told */
@@ -18,6 +20,11 @@ export class Problem extends Error {
     this.retryAfter = retryAfter;
   }
 
+  /** Whether too many requests were sent, here or to a proxy, which says so without a problem. Nothing was carried out. */
+  get isLimited() {
+    return this.status === 503 && this.retryAfter > 0 && ['rateLimited', 'http503'].includes(this.code);
+  }
+
   /** Whether the same request may succeed in a moment: nobody answered, a proxy did, or the server is busy. */
   get mayPass() {
     return [0, 429, 502, 503, 504].includes(this.status);
@@ -27,6 +34,9 @@ export class Problem extends Error {
 /** Codes of problems that the server has not given. */
 export const NO_ANSWER = 'noAnswer';
 export const NOT_JSON = 'notJson';
+/** How often a request is sent that is too much for the server, and the longest wait between two of them. */
+const TRIES = 10;
+const LONGEST_WAIT_MS = 15_000;
 
 /**
  * Where a page of ours is: the plugin's root, and what a proxy has put before it.
@@ -91,7 +101,8 @@ export class Api {
   }
 
   /**
-   * A request of any address of this origin, whose failure is a Problem.
+   * A request of any address of this origin, whose failure is a Problem. One that is refused because too many are sent is
+   * sent again after the time that the server names, whatever it asks for.
    *
    * @param {string} address
    * @param {RequestInit} [init]
@@ -99,11 +110,17 @@ export class Api {
    */
   async request(address, init = {}) {
     const signal = init.signal ?? undefined;
-    const answer = await whole(this.fetcher(address, { credentials: 'same-origin', ...init }), signal);
-    if (!answer.ok) {
-      throw problemOf(answer, await whole(answer.text(), signal));
+    for (let attempt = 1; ; attempt += 1) {
+      const answer = await whole(this.fetcher(address, { credentials: 'same-origin', ...init }), signal);
+      if (answer.ok) {
+        return answer;
+      }
+      const problem = problemOf(answer, await whole(answer.text(), signal));
+      if (!problem.isLimited || attempt === TRIES) {
+        throw problem;
+      }
+      await pause(Math.min(LONGEST_WAIT_MS, 1000 * problem.retryAfter), signal);
     }
-    return answer;
   }
 
   /** @param {object} point a pixel or a point, and filters @param {Options} [options] */

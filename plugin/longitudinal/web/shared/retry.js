@@ -2,25 +2,9 @@
 /** Waiting, and trying again for as long as what is wrong may pass. */
 
 import { Problem } from './api.js';
+import { pause } from './pause.js';
 
-/** @param {number} ms @param {AbortSignal} signal @returns {Promise<void>} rejects when the signal aborts */
-export function pause(ms, signal) {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(signal.reason);
-      return;
-    }
-    const leave = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', leave);
-      resolve();
-    }, ms);
-    signal.addEventListener('abort', leave, { once: true });
-  });
-}
+export { pause };
 
 /**
  * @template T
