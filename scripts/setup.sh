@@ -13,7 +13,7 @@ lock=requirements-test.lock
 python=/usr/bin/python3
 packages=(orthanc orthanc-python orthanc-dicomweb orthanc-gdcm dcmtk dicom3tools python3-venv)
 # tests run two nodes on one PostgreSQL, an nginx in front of Orthanc, and the commands of the documentation
-[ "$purpose" = runtime ] || packages+=(orthanc-postgresql postgresql nginx curl jq file)
+[ "$purpose" = runtime ] || packages+=(orthanc-postgresql postgresql nginx rsyslog curl jq file)
 # tests open pages in a real browser
 [ "$purpose" = test ] && packages+=(chromium)
 [ "$purpose" = image ] && packages+=(buildah debootstrap)

@@ -184,6 +184,9 @@ class Recorder:
         self._pending = []
         self._works()
         self.written += len(lines)
+        for line in lines:
+            if line.kind == EventKind.SYSTEM and line.action == "damage":
+                LOGGER.error("The audit was damaged: %s", line.detail)
         self._tell(lines, is_last=is_last)
 
     def _taken(self) -> Iterable[Noted | Store]:
@@ -284,7 +287,7 @@ class Recorder:
 
 def _event(noted: Noted, who: Who, kind: EventKind, study: StudyNames, outcome: Outcome) -> Event:
     is_login = kind == EventKind.LOGIN
-    arguments = f"?{urlencode(noted.arguments)}" if noted.arguments else ""
+    arguments = f"?{urlencode(noted.arguments, errors='replace')}" if noted.arguments else ""
     return Event(
         kind=kind,
         time=time_text(noted.time),
@@ -321,7 +324,7 @@ class _Recently:
     def is_new(self, key: object, now: float) -> bool:
         """Whether it was not seen in that time; if so, the time begins."""
         last = self._seen.get(key)
-        if last is not None and 0 <= now - last < self._seconds:
+        if last is not None and abs(now - last) < self._seconds:
             return False
         self._seen[key] = now
         self._seen.move_to_end(key)
