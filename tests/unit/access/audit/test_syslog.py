@@ -27,8 +27,8 @@ LINE = re.compile(
 def line(kind: EventKind = EventKind.READ, **more: Any) -> Line:
     given: dict[str, Any] = {
         "n": 7, "key": "k", "mac": "0" * 64, "kind": kind, "time": "2026-11-28T20:00:00.123Z", "actor": "ann",
-        "how": "basic", "address": "10.0.0.1", "patient_id": "P<1>", "study_instance_uid": "1.2.3", "action": "GET /studies/{study}",
-        "object": "/studies/1.2.3", "status": 200,
+        "how": "basic", "address": "10.0.0.1", "patient_id": "P<1>", "study_instance_uid": "1.2.3",
+        "action": "GET /studies/{study}", "object": "/studies/1.2.3", "status": 200,
     }  # fmt: skip
     return Line(**given | more)
 
