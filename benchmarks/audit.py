@@ -5,8 +5,8 @@
 Cost: two servers, one of which records nothing ("Audit": false); over a keep-alive connection to each, batches of requests
 alternate. CPU is that of all of Orthanc's threads (schedstat), with the half second after a batch in which what was noted is
 written; time is the median of a batch. Kills: searches, each an event of its own, on four connections, and SIGKILL in the
-middle; lost is what was answered and is not in the files, by how long before the kill it was answered. Tampering: each kind on
-a copy of those files, looked at by `longitudinal.audit verify`.
+middle; lost is what was answered and is not in the files, by how long before the kill it was answered. Tampering: each kind
+on a copy of those files, looked at by `longitudinal.audit verify`.
 """
 
 import argparse
@@ -103,7 +103,8 @@ def cost(folder: Path, pairs: int, requests: int) -> None:
             found = compare(clients[0].batch(requests), clients[1].batch(requests), pairs)
             for unit, one in zip(("CPU", "time"), found, strict=True):
                 print(
-                    f"{what}, {unit}: {one.a:.0f} us with the audit, {one.b:.0f} without; {one.a - one.b:+.0f} us; ratio {one}",
+                    f"{what}, {unit}: {one.a:.0f} us with the audit, {one.b:.0f} without; "
+                    f"{one.a - one.b:+.0f} us; ratio {one}",
                     flush=True,
                 )
 
@@ -167,7 +168,8 @@ def kills(folder: Path, events: int, count: int) -> Path:
         lost = [at - when for asked, when in answered.items() if asked not in recorded_in_once(trail, number)]
         oldest = max(lost, default=0.0)
         print(
-            f"kill {number + 1}: {len(answered)} answered, {len(lost)} lost, the oldest answered {oldest:.2f} s before the kill",
+            f"kill {number + 1}: {len(answered)} answered, {len(lost)} lost, the oldest answered {oldest:.2f} s "
+            "before the kill",
             flush=True,
         )
     server.start()

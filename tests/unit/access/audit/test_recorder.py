@@ -50,7 +50,9 @@ class Written:
         self.folder = folder / "audit"
         trail = Trail(self.folder, [KEY], Rotation(10**6))
         readers = Readers(folder / "none.sqlite")
-        self.recorder = Recorder(trail, Names(readers, archive), Reading(actor_of), is_required=True)
+        self.recorder = Recorder(
+            trail, Names(readers, archive), Reading(actor_of, identified_by=("x-name",)), is_required=True
+        )
         self.recorder.start()
 
     def kinds(self) -> list[str]:
@@ -241,4 +243,5 @@ def test_without_an_index_orthanc_is_asked(tmp_path: Path) -> None:
     names = Names(Readers(tmp_path / "none.sqlite"), archive)
     assert names.of([("instances", "1.4"), ("patients", "P")]) == (StudyNames("P", "1.2.3"),)
     assert names.of([("patients", "Q")]) == (StudyNames("Q"),)
-    assert names.of([("instances", "1.4")], also_archive=False) == ()
+    fresh = Names(Readers(tmp_path / "none.sqlite"), archive)
+    assert fresh.of([("instances", "1.4")], also_archive=False) == ()
