@@ -12,8 +12,8 @@ lock=requirements-test.lock
 # Orthanc embeds the system's interpreter, so the environment must be made by that one, not by one on PATH.
 python=/usr/bin/python3
 packages=(orthanc orthanc-python orthanc-dicomweb orthanc-gdcm dcmtk dicom3tools python3-venv)
-# tests run two nodes on one PostgreSQL, an nginx or Apache in front of Orthanc, and the commands of the documentation
-[ "$purpose" = runtime ] || packages+=(orthanc-postgresql postgresql nginx apache2 libapache2-mod-auth-openidc curl jq file)
+# tests run two nodes on one PostgreSQL, an nginx or Apache in front of Orthanc, a syslog, and the commands of the documentation
+[ "$purpose" = runtime ] || packages+=(orthanc-postgresql postgresql nginx apache2 libapache2-mod-auth-openidc rsyslog curl jq file)
 # tests open pages in a real browser
 [ "$purpose" = test ] && packages+=(chromium)
 [ "$purpose" = image ] && packages+=(buildah debootstrap)

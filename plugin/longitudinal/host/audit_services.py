@@ -62,7 +62,12 @@ class AuditServices:
             keyring,
             Names(readers, lookup.studies_of),
             lookup.studies_of,
-            Reading(actor_of, roots_of(configuration), frozenset(settings.trusted_proxies)),
+            Reading(
+                actor_of,
+                roots_of(configuration),
+                frozenset(settings.trusted_proxies),
+                _identified_by(settings),
+            ),
             sinks,
         )
 
@@ -77,6 +82,12 @@ class AuditServices:
         self.audit.stop()
         if self._syslog is not None:
             self._syslog.stop()
+
+
+def _identified_by(settings: Settings) -> tuple[str, ...]:
+    """The headers that tell who sends a request."""
+    tokens = None if settings.access is None else settings.access.tokens
+    return ("authorization", "cookie", *(() if tokens is None else (tokens.header.lower(),)))
 
 
 def _folder(settings: Settings, sidecar: Path) -> Path:

@@ -34,7 +34,7 @@ class ChainKey:
 
     def mac(self, previous: bytes, content: bytes) -> bytes:
         """The seal of a line."""
-        return hmac.new(self.secret, previous + content, hashlib.sha256).digest()
+        return hmac.digest(self.secret, previous + content, "sha256")
 
 
 def chain_key(key: Key) -> ChainKey:

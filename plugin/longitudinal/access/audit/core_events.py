@@ -6,6 +6,7 @@ ask for more, which is an event all the same. What is not known here is recorded
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import cast
 
 from longitudinal.access.audit.events import EventKind
@@ -44,6 +45,17 @@ def core_event(
     >>> core_event("DELETE", "/studies/" + "-".join(["0" * 8] * 5), {}, Roots())[0].value
     'write'
     """
+    return _remembered(method, path, roots) if not arguments else _event(method, path, arguments, roots)
+
+
+@lru_cache(maxsize=10_000)
+def _remembered(method: str, path: str, roots: Roots) -> tuple[EventKind, tuple[Name, ...]]:
+    return _event(method, path, {}, roots)
+
+
+def _event(
+    method: str, path: str, arguments: Mapping[str, str], roots: Roots
+) -> tuple[EventKind, tuple[Name, ...]]:
     path = path.rstrip("/") or "/"
     named = _named(method, path, arguments, roots)
     if method in ("GET", "HEAD", "OPTIONS"):

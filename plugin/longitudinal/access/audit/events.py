@@ -90,4 +90,5 @@ def clean(text: str, most: int = LONGEST) -> str:
     >>> clean("abc" + chr(0xD800), 10), clean("abcdef", 3)
     ('abc?', 'abc')
     """
-    return text[:most].encode("utf-8", "replace").decode()
+    cut = text[:most]
+    return cut if cut.isascii() else cut.encode("utf-8", "replace").decode()

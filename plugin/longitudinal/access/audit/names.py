@@ -1,5 +1,6 @@
 """What a request was about, as PatientID and StudyInstanceUID: asked of the index, and of Orthanc if it is not there yet."""
 
+import time
 from collections.abc import Callable, Iterable
 
 from longitudinal.access.audit.core_events import Name
@@ -9,9 +10,12 @@ from longitudinal.errors import LongitudinalError
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.patients import names_of_studies, patient_id_of
 from longitudinal.sight import StudyName, seeing
+from longitudinal.touched import Level
 
 MOST_STUDIES = 50
 """Studies of one request that have an event each."""
+
+_SECONDS, _MOST_KNOWN = 30.0, 100_000
 
 AskArchive = Callable[[Named], Iterable[StudyName]]
 
@@ -28,6 +32,7 @@ class Names:
     def __init__(self, readers: Readers, ask_archive: AskArchive) -> None:
         self._readers = readers
         self._ask_archive = ask_archive
+        self._known: dict[Name, tuple[list[StudyNames], float]] = {}
 
     def of(self, touched: Iterable[Name], *, also_archive: bool = True) -> tuple[StudyNames, ...]:
         """One entry for each study; one without a study for a patient of whom no single study is named."""
@@ -50,7 +55,19 @@ class Names:
         except LongitudinalError:
             return name
 
-    def _studies(self, level: str, name: str, *, also_archive: bool) -> list[StudyNames]:
+    def _studies(self, level: Level, name: str, *, also_archive: bool) -> list[StudyNames]:
+        """Remembered for a while: which study holds an instance does not change, and a UID rarely comes to name a second."""
+        known, at = self._known.get((level, name), ([], 0.0))
+        now = time.monotonic()
+        if known and now - at < _SECONDS:
+            return known
+        found = self._look_up(level, name, also_archive=also_archive)
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known[level, name] = found, now
+        return found
+
+    def _look_up(self, level: Level, name: str, *, also_archive: bool) -> list[StudyNames]:
         try:
             with seeing(None):
                 rows = names_of_studies(self._readers.connection(), level, name)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 from urllib.parse import unquote_plus, urlencode
 
-from longitudinal.access.audit.chain import Head, Line
+from longitudinal.access.audit.chain import Head, Line, read_line
 from longitudinal.access.audit.core_events import core_event
 from longitudinal.access.audit.events import Event, EventKind, Outcome, clean, time_text
 from longitudinal.access.audit.names import Names
@@ -31,6 +31,7 @@ _PROOF_SECONDS = 5.0
 _MOST_WAITING = 200_000
 _MOST_REMEMBERED = 50_000
 _NAME_LENGTH = 200
+_ACTOR_SECONDS, _MOST_ACTORS = 10.0, 1_000
 _IN_VAIN = (Outcome.FAILED, Outcome.REFUSED)
 _BAD_REQUEST, _REFUSED = 400, (401, 403)
 # Kinds of which the same is one event in so many seconds.
@@ -55,6 +56,8 @@ class Reading:
     ----------
     actor_of
         Who sends a request, by its headers.
+    identified_by
+        All headers (lower case) that this depends on; for some seconds the same ones are the same actor.
     roots
         Where DICOMweb is.
     trusted_proxies
@@ -64,6 +67,7 @@ class Reading:
     actor_of: Callable[[Mapping[str, str]], Actor]
     roots: Roots = field(default_factory=Roots)
     trusted_proxies: frozenset[str] = frozenset()
+    identified_by: tuple[str, ...] = ("authorization", "cookie")
 
 
 class Recorder:
@@ -101,6 +105,7 @@ class Recorder:
         self._pending: list[Event] = []
         self._lost = 0
         self._recent = {kind: _Recently(seconds) for kind, seconds in _ONCE.items()}
+        self._actors: dict[tuple[str | None, ...], tuple[Actor, float]] = {}
         self._logins = _Recently(LOGIN_SECONDS)
         self._turn = threading.Condition()
         self._wanted = self._done = 0
@@ -184,7 +189,8 @@ class Recorder:
         self._pending = []
         self._works()
         self.written += len(lines)
-        self._tell(lines, is_last=is_last)
+        if self._sinks:
+            self._tell([line for text in lines if (line := read_line(text)) is not None], is_last=is_last)
 
     def _taken(self) -> Iterable[Noted | Store]:
         for _ in range(len(self._noted)):
@@ -245,9 +251,7 @@ class Recorder:
         kind, touched = noted.kind, tuple(noted.touched)
         if kind is None:
             kind, touched = core_event(noted.method, noted.path, noted.arguments, self._reading.roots)
-            arguments = {unquote_plus(name): unquote_plus(value) for name, value in noted.arguments.items()}
-            noted = replace(noted, arguments=arguments)
-        actor = self._reading.actor_of(noted.headers) if noted.actor is None else noted.actor
+        actor = self._actor(noted) if noted.actor is None else noted.actor
         who = who_of(noted, actor, self._reading.trusted_proxies)
         if noted.refusal or noted.status in _REFUSED:
             kind = EventKind.REFUSAL
@@ -264,6 +268,17 @@ class Recorder:
             key = (who.name or who.address, who.how, outcome in _IN_VAIN, what)
             if kind not in _ONCE or self._recent[kind].is_new(key, noted.time):
                 events.append(_event(noted, who, kind, study, outcome))
+
+    def _actor(self, noted: Noted) -> Actor:
+        key = tuple(noted.headers.get(name) for name in self._reading.identified_by)
+        known, at = self._actors.get(key, (None, 0.0))
+        if known is not None and abs(noted.time - at) < _ACTOR_SECONDS:
+            return known
+        actor = self._reading.actor_of(noted.headers)
+        if len(self._actors) >= _MOST_ACTORS:
+            self._actors.clear()
+        self._actors[key] = actor, noted.time
+        return actor
 
     def _describe_stores(self, events: list[Event], *, is_last: bool) -> None:
         """Stores of modalities, as soon as the index can have them: one event a modality, study and five minutes."""
@@ -284,7 +299,7 @@ class Recorder:
 
 def _event(noted: Noted, who: Who, kind: EventKind, study: StudyNames, outcome: Outcome) -> Event:
     is_login = kind == EventKind.LOGIN
-    arguments = f"?{urlencode(noted.arguments)}" if noted.arguments else ""
+    arguments = f"?{_text_of(noted)}" if noted.arguments and not is_login else ""
     return Event(
         kind=kind,
         time=time_text(noted.time),
@@ -301,6 +316,14 @@ def _event(noted: Noted, who: Who, kind: EventKind, study: StudyNames, outcome: 
         request_id=noted.request_id,
         detail=clean(noted.refusal),
     )
+
+
+def _text_of(noted: Noted) -> str:
+    """The arguments of a request; of those to Orthanc's own paths some versions hand on what is still encoded."""
+    arguments = noted.arguments
+    if noted.kind is None:
+        arguments = {unquote_plus(name): unquote_plus(value) for name, value in arguments.items()}
+    return urlencode(arguments, errors="replace")
 
 
 def _outcome(noted: Noted) -> Outcome:
@@ -321,7 +344,7 @@ class _Recently:
     def is_new(self, key: object, now: float) -> bool:
         """Whether it was not seen in that time; if so, the time begins."""
         last = self._seen.get(key)
-        if last is not None and 0 <= now - last < self._seconds:
+        if last is not None and abs(now - last) < self._seconds:
             return False
         self._seen[key] = now
         self._seen.move_to_end(key)

@@ -107,7 +107,7 @@ class Syslog:
         message = self._waiting[0]
         try:
             self._send(message)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a name that is none in DNS
             if self._socket is not None:
                 self._socket.close()
                 self._socket = None

@@ -6,6 +6,7 @@ when it is large; the chain goes on in the next one. All are mode 0600 in a fold
 
 import fcntl
 import hashlib
+import logging
 import os
 import re
 import time
@@ -16,8 +17,10 @@ from pathlib import Path
 
 import msgspec
 
-from longitudinal.access.audit.chain import START, ChainKey, Head, Line, read_head, read_line, sealed
+from longitudinal.access.audit.chain import START, ChainKey, Head, read_head, read_line, sealed
 from longitudinal.access.audit.events import Event, EventKind, Outcome, time_text
+
+LOGGER = logging.getLogger(__name__)
 
 HEAD = "head.json"
 _LOCK = "lock"
@@ -85,8 +88,8 @@ class Trail:
         self._in_flight = 0  # events of the audit itself in the block that is being written
         self._prefix = b""
 
-    def append(self, events: Sequence[Event]) -> list[Line]:
-        """Write events to the disk; returns the lines, those of the audit itself among them."""
+    def append(self, events: Sequence[Event]) -> list[bytes]:
+        """Write events to the disk; returns their lines (for `read_line`), those of the audit itself among them."""
         own, events = list[Event](), list(events)
         if self._file is None:
             confirmed = self.n
@@ -96,7 +99,7 @@ class Trail:
             self._was_open = True
         else:
             own = self._damage()
-        lines = list[Line]()
+        lines = list[bytes]()
         if self._file is not None and self._is_full(own + events):
             self._close_file()
         if self._file is None:
@@ -180,7 +183,7 @@ class Trail:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _OWNER_ONLY)
         self._path, self._size = path, os.fstat(self._file).st_size
 
-    def _begin_file(self) -> list[Line]:
+    def _begin_file(self) -> list[bytes]:
         """The next file; its first line says which one it is, and then the oldest ones may go."""
         path = self.folder / f"audit-{_today()}-{self._number + 1:06}.jsonl"
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
@@ -188,7 +191,7 @@ class Trail:
         lines = self._write([msgspec.structs.replace(system_event("file"), object=path.name)], 1)
         return lines + self._remove_old()
 
-    def _remove_old(self) -> list[Line]:
+    def _remove_old(self) -> list[bytes]:
         if self._rotation.days is None:
             return []
         oldest = (datetime.now(UTC) - timedelta(days=self._rotation.days)).date().isoformat()
@@ -238,14 +241,15 @@ class Trail:
         self._close_file()
         return [_damaged(detail)]
 
-    def _write(self, events: Sequence[Event], own: int) -> list[Line]:
+    def _write(self, events: Sequence[Event], own: int) -> list[bytes]:
         """Write events, of which the first `own` are the audit's."""
-        n, mac, block = self.n, self.mac, bytearray(self._prefix)
+        n, mac, lines = self.n, self.mac, list[bytes]()
         self._in_flight = own
         for event in events:
             n += 1
             line, mac = sealed(self._key, mac, n, event)
-            block += line
+            lines.append(line)
+        block = self._prefix + b"".join(lines)
         try:
             _write_all(self._descriptor, block)
             os.fsync(self._descriptor)
@@ -255,7 +259,7 @@ class Trail:
         self.n, self.mac, self._size = n, mac, self._size + len(block)
         self._in_flight, self._prefix = 0, b""
         self._write_head()
-        return [found for text in bytes(block).split(b"\n") if (found := read_line(text)) is not None]
+        return [line[:-1] for line in lines]
 
     def _undo(self) -> None:
         """After a write that failed: the file as it was, or a look at what it is now before the next one."""
@@ -298,6 +302,7 @@ def torn_digest(texts: Sequence[bytes]) -> str:
 
 
 def _damaged(detail: str) -> Event:
+    LOGGER.error("The audit was damaged: %s", detail)
     return system_event("damage", detail, Outcome.FAILED)
 
 
@@ -305,7 +310,7 @@ def _today() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
-def _write_all(file: int, content: bytes | bytearray) -> None:
+def _write_all(file: int, content: bytes) -> None:
     view = memoryview(content)
     while view:
         view = view[os.write(file, view) :]
