@@ -55,9 +55,12 @@ async function ask(path, init = {}) {
     if (!problem.mayPass || attempt === TRIES) {
       throw problem;
     }
-    await new Promise((resolve) => setTimeout(resolve, Math.max(WAIT_MS, 1000 * Number(answer.headers.get('Retry-After')))));
+    await pause(Math.max(WAIT_MS, 1000 * Number(answer.headers.get('Retry-After'))));
   }
 }
+
+/** @param {number} ms */
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** @param {string} path @param {RequestInit} [init] */
 function send(path, init = {}) {
@@ -224,6 +227,9 @@ async function upload() {
   }
   const { files } = await (await ask('/imaging/uploads', { method: 'PUT', body: form })).json();
   const exam = at('exam').value;
+  if (exam) {
+    await pause(WAIT_MS); // the index follows within a second; what is later is asked for again
+  }
   const lines = [];
   for (const file of files) {
     let text = [file.name, file.status, file.detail].filter(Boolean).join(' ');

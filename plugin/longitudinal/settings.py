@@ -180,7 +180,7 @@ class RateLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
 
     pictures: _PerMinute = 60_000
     reads: _PerMinute = 12_000
-    questions: _PerMinute = 3_000
+    questions: _PerMinute = 6_000
     uploads: _PerMinute = 6_000
     changes: _PerMinute = 1_200
 

@@ -11,6 +11,7 @@ import requests
 
 from tests import builders as build
 from tests.data import ROOT
+from tests.orthanc.access import Login, restricted
 from tests.orthanc.nginx import Nginx, recipes
 from tests.orthanc.server import OrthancServer, ServerSession, free_ports
 
@@ -65,6 +66,32 @@ def cached(tmp_path: Path) -> Iterator[Cached]:
         yield Cached(server, nginx, instance)
 
 
+READERS = {"Claims": {"groups": "radiology"}, "Roles": ["viewer"], "Everything": True}
+
+
+def by_token(folder: Path) -> tuple[OrthancServer, Login]:
+    """A server that takes bearer tokens, and who signs them; it is not started."""
+    login = Login(folder / "login")
+    configuration = restricted(READERS, Tokens=login.settings | {"LeewaySeconds": 0})
+    configuration["Longitudinal"]["AlignOnArrival"] = False
+    return OrthancServer(folder / "orthanc", configuration=configuration, authentication=False), login
+
+
+def share(server: OrthancServer, patient: str, user: str) -> str:
+    """Share a patient with somebody; returns the grant, by which that ends."""
+    body = {"patientId": patient, "user": user, "until": "2999-01-01T00:00:00Z", "reason": "a test"}
+    answer = server.session.post("/imaging/grants", json=body)
+    answer.raise_for_status()
+    return str(answer.json()["id"])
+
+
+def reading(nginx: Nginx, token: str) -> ServerSession:
+    """Somebody who reads through the cache with a token."""
+    session = ServerSession(nginx.url, None)
+    session.headers["Authorization"] = f"Bearer {token}"
+    return session
+
+
 def pixel(answer: requests.Response) -> int:
     return int(np.load(io.BytesIO(answer.content)).flat[0])
 
@@ -113,3 +140,32 @@ def test_arguments_are_part_of_the_key(cached: Cached) -> None:
     assert (whole.ok, small.ok, whole.content != small.content) == (True, True, True)
     assert cached.get("preview").headers["Content-Type"] == "image/png"
     assert "X-Cache" not in cached.get("tags").headers
+
+
+def test_the_cache_asks_with_the_token_of_each_request(tmp_path: Path) -> None:
+    server, login = by_token(tmp_path)
+    with server, recipe(tmp_path / "proxy", server) as nginx:
+        instance = server.store_rest([image(7)])[0]["ID"]
+        server.wait_indexed(lambda health: health["instances"] == 1, 10)
+        path = f"/instances/{instance}/frames/0/numpy?rescale=false"
+        ann = reading(nginx, login.token("ann", groups="radiology"))
+        first = ann.get(path)
+        assert (first.headers["X-Cache"], ann.get(path).headers["X-Cache"]) == ("MISS", "HIT")
+        bob = reading(nginx, login.token("bob"))
+        strangers = {
+            "no token": ServerSession(nginx.url, None),
+            "a wrong token": reading(nginx, "eyJ.eyJ.x"),
+            "an expired token": reading(nginx, login.token("ann", groups="radiology", exp=1)),
+            "a token without a role": bob,
+            "the name of somebody who may, unsigned": reading(nginx, "ann"),
+        }
+        for why, session in strangers.items():
+            answer = session.get(path)
+            assert answer.status_code in (401, 403), why
+            assert "X-Cache" not in answer.headers, why
+            assert first.content not in answer.content, why
+        grant = share(server, "C", "bob")
+        assert bob.get(path).headers["X-Cache"] == "HIT"
+        server.session.delete(f"/imaging/grants/{grant}").raise_for_status()
+        assert {bob.get(path).status_code for _ in range(20)} == {403}
+        assert ann.get(path).headers["X-Cache"] == "HIT"

@@ -113,7 +113,7 @@ def test_nobody_from_nowhere_is_not_limited(address: str) -> None:
 
 def test_a_batch_counts_for_as_many_as_it_is_long_and_is_let_in_however_long() -> None:
     desk = Desk()
-    assert desk.wait(size=30 * 1024) == 0
+    assert desk.wait(size=30 * 8192) == 0
     assert desk.let_in(100) == 29
     assert desk.wait(size=4 * 1024 * 1024) == 60
     desk.clock.now += 60
