@@ -73,7 +73,7 @@ def objects_on(images: Sequence[Dataset], centre: NDArray[Any], root: str) -> li
     heights = [float(one.ImagePositionPatient[2]) for one in images]
     own = {
         "PatientID": first.PatientID, "PatientName": first.PatientName, "StudyInstanceUID": first.StudyInstanceUID,
-        "StudyDate": first.StudyDate, "FrameOfReferenceUID": first.FrameOfReferenceUID,
+        "StudyDate": first.StudyDate, "FrameOfReferenceUID": first.FrameOfReferenceUID, "SeriesNumber": 90,
     }  # fmt: skip
     organ = centre + np.array([-28.0, 10.0, 0.0])
     return [
@@ -169,11 +169,9 @@ def _fiducials(points: dict[str, NDArray[Any]], own: dict[str, Any], root: str) 
     return ds
 
 
-def treatments(
-    patient: str, plan: str, study: str, days: Sequence[str], name: str = "Course^Made"
-) -> list[Dataset]:
+def treatments(own: dict[str, Any], plan: str, root: str, days: Sequence[str]) -> list[Dataset]:
     """A record a day, the second of which was interrupted, and portal images on the first and the last day."""
-    own = {"PatientID": patient, "PatientName": name, "StudyInstanceUID": study, "StudyDate": days[0]}
+    own = {**own, "SeriesNumber": 91}
     made = []
     for number, day in enumerate(days, 1):
         beams = [
@@ -183,16 +181,16 @@ def treatments(
             for beam, label in ((1, "AP"), (2, "LAT"))
         ]  # fmt: skip
         made.append(
-            rt.plan(None, uid=f"{study}.5.{number}", SOPClassUID=rt.RECORD, Modality="RTRECORD", **own,
-                    SeriesInstanceUID=f"{study}.5", TreatmentDate=day, TreatmentTime="103000", FrameOfReferenceUID=None,
+            rt.plan(None, uid=f"{root}.5.{number}", SOPClassUID=rt.RECORD, Modality="RTRECORD", **own,
+                    SeriesInstanceUID=f"{root}.5", TreatmentDate=day, TreatmentTime="103000", FrameOfReferenceUID=None,
                     FractionGroupSequence=None, BeamSequence=None, DoseReferenceSequence=None, RTPlanLabel=None,
                     PlanIntent=None, TreatmentSessionBeamSequence=beams, ReferencedRTPlanSequence=[rt.named(rt.PLAN, plan)])
         )  # fmt: skip
     for number, day in ((1, days[0]), (len(days), days[-1])):
         made.append(
             build.classic(
-                SOPClassUID=rt.RT_IMAGE, Modality="RTIMAGE", **own, SeriesInstanceUID=f"{study}.7",
-                SOPInstanceUID=f"{study}.7.{number}", ImageType=["ORIGINAL", "PRIMARY", "PORTAL"], RTImageLabel="AP portal",
+                SOPClassUID=rt.RT_IMAGE, Modality="RTIMAGE", **own, SeriesInstanceUID=f"{root}.7",
+                SOPInstanceUID=f"{root}.7.{number}", ImageType=["ORIGINAL", "PRIMARY", "PORTAL"], RTImageLabel="AP portal",
                 AcquisitionDate=day, AcquisitionTime="103100", FractionNumber=number, ReferencedBeamNumber=1,
                 GantryAngle="0", ReferencedRTPlanSequence=[rt.named(rt.PLAN, plan)],
                 ImagePositionPatient=None, ImageOrientationPatient=None, PixelSpacing=None, FrameOfReferenceUID=None,
@@ -207,10 +205,16 @@ DAYS = ("20240201", "20240202", "20240205", "20240301", "20240315")
 def course() -> list[Dataset]:
     """All of the made patient: planning scan and its objects, treatments, and a follow-up in a frame of its own."""
     images = scan(PLANNING, FRAME, np.zeros(3), "20240110")
+    own = {
+        "PatientID": PATIENT,
+        "PatientName": "Course^Made",
+        "StudyInstanceUID": TREATMENT,
+        "StudyDate": DAYS[0],
+    }
     return [
         *images,
         *objects_on(images, CENTRE, PLANNING),
-        *treatments(PATIENT, f"{PLANNING}.3.1", TREATMENT, DAYS),
+        *treatments(own, f"{PLANNING}.3.1", TREATMENT, DAYS),
         *scan(FOLLOW_UP, LATER_FRAME, SHIFT, "20240901", slices=SLICES - 4),
     ]
 

@@ -78,6 +78,15 @@ async (study) => {{
   await session.grid.layOut([1, 3], [...before, {{ displaySet, from: null }}]);
 }}
 """
+_PUT = f"""
+async ([study, modality]) => {{
+  {_SESSION}
+  await session.grid.commands.runCommand('loadStudy', {{ StudyInstanceUID: study }});
+  const find = () => session.services.displaySetService.getActiveDisplaySets()
+    .find((set) => set.StudyInstanceUID === study && set.Modality === modality);
+  session.grid.put([[session.grid.active(), await session.grid.until(find, 'ohif.notLoaded')]]);
+}}
+"""
 _MAPPED = f"""
 async ([point, source, target]) => {{
   {_SESSION}
@@ -290,6 +299,10 @@ class OhifPanel:
                 return
             self.page.wait_for_timeout(_STILL_MS)
         raise AssertionError("there are not three viewports")
+
+    def put(self, study: str, modality: str) -> None:
+        """Show a series of a study in the active viewport."""
+        self.page.evaluate(_PUT, [study, modality])
 
     def mapped(self, point: NDArray[np.float64], source: str, target: str) -> NDArray[np.float64]:
         """Where the server maps a point of one shown study in another one."""

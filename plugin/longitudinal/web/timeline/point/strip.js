@@ -30,7 +30,7 @@ export function Strip({ page }) {
     <div class=${`strip-line ${entries.length > 0 ? 'with-treatments' : ''}`}>
       ${yearsBetween(from, to, isOpen).map(({ year, place }) => html`<span class="year" style=${{ left: `${place}%` }} key=${year}>${year}</span>`)}
       ${page.tiles.map((tile, at) => html`<${Mark} key=${tile.uid} tile=${tile} place=${places[at]} />`)}
-      ${entries.length > 0 && html`<${TreatmentMarks} entries=${entries} places=${placesOf(treated, from, to, isOpen)} sideOf=${sideOf} />`}
+      ${entries.length > 0 && html`<${TreatmentMarks} entries=${entries} places=${placesOf(treated, from, to, isOpen)} />`}
     </div>
   </nav>`;
 }

@@ -57,7 +57,8 @@ function labelPlace(tile, level, share, taken) {
 
 /** @param {{tile: any, level: any, at: {x: number, y: number} | null}} props */
 function Isodose({ tile, level, at }) {
-  return html`<g class="rt-isodose"><path d=${pathOf(tile, level.lines)} />${at && html`<text x=${at.x + 3} y=${at.y - 3}>${word('rt.gy', { gy: level.gy })}</text>`}</g>`;
+  const d = pathOf(tile, level.lines);
+  return html`<g class="rt-isodose"><path class="under" d=${d} /><path d=${d} />${at && html`<text x=${at.x + 3} y=${at.y - 3}>${word('rt.gy', { gy: level.gy })}</text>`}</g>`;
 }
 
 /** @param {any} tile @param {number[][][]} lines chains of row and column */

@@ -5,15 +5,15 @@ import { html, useState } from '../../shared/html.js';
 import { word } from '../../shared/words.js';
 import { clustersOf, linesOfCluster, nameOfCluster } from './treatments.js';
 
+const MIDDLE = 50; // per cent: what is told lies towards it
 const NEAR = 2.2; // per cent: a mark is 24 pixels wide, a line about 1,200
 
 /**
  * @param {object} props
  * @param {import('./treatments.js').Entry[]} props.entries
  * @param {number[]} props.places per cent of the line, of each
- * @param {(place: number) => string} props.sideOf where what is said of a mark has room
  */
-export function TreatmentMarks({ entries, places, sideOf }) {
+export function TreatmentMarks({ entries, places }) {
   const [open, setOpen] = useState(/** @type {number | null} */ (null));
   const clusters = clustersOf(entries, places, NEAR);
   return html`<ul class="treatments" aria-label=${word('rt.axis')}>
@@ -22,7 +22,7 @@ export function TreatmentMarks({ entries, places, sideOf }) {
       onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === 'Escape' && setOpen(null)}>
       <button type="button" class="treatment" aria-label=${nameOfCluster(cluster)} aria-describedby=${open === at ? 'treatments-told' : undefined}
         onClick=${() => setOpen(at)}><${Shape} cluster=${cluster} /></button>
-      ${open === at && html`<div class=${`treatments-told ${sideOf(cluster.place)}`} role="tooltip" id="treatments-told">
+      ${open === at && html`<div class=${`treatments-told ${cluster.place < MIDDLE ? 'to-right' : 'to-left'}`} role="tooltip" id="treatments-told">
         <strong>${nameOfCluster(cluster)}</strong>
         <ul>${linesOfCluster(cluster).map((line, number) => html`<li key=${number} class=${line.isDoubtful ? 'warning' : ''}>
           <span class="treatment-date">${line.date}</span> ${line.text}</li>`)}</ul>
