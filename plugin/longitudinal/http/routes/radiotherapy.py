@@ -121,7 +121,7 @@ def radiotherapy_routes(
         Route(
             "GET", "/patients/{patient}/structures", structures,
             "The structure sets, segmentations, plans and treatment records of a patient", PatientStructures,
-            query=StructuresQuery, errors=(NotFound, Ambiguous, SidecarUnavailable),
+            query=StructuresQuery, errors=(NotFound, Ambiguous, SidecarUnavailable), etag=True,
         ),
     ]  # fmt: skip
 

@@ -176,7 +176,7 @@ def _routes_of_lists(given: GivenTransforms) -> list[Route]:
     return [
         Route(
             "GET", "/transforms", of_patient, "All transforms of a patient, refused ones with their reason",
-            answer=TransformsAnswer, query=TransformsQuery, errors=(NotFound, Ambiguous),
+            answer=TransformsAnswer, query=TransformsQuery, errors=(NotFound, Ambiguous), etag=True,
         ),
     ]  # fmt: skip
 
