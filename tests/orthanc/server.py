@@ -42,6 +42,8 @@ INDEXED_SECONDS = 1.0
 POLL_SECONDS = 0.01
 STORE_SECONDS = 300.0
 LOG_LINES = 60
+IDLE_SECONDS = 0.5
+"""Orthanc closes a connection that was idle for a second, perhaps while a request is on its way."""
 ANOTHER_HAND = Path(__file__).with_name("another_hand.py")
 """A script that has the plugin, and a way past its filter: as an older node or a restored backup writes."""
 
@@ -54,11 +56,17 @@ class ServerSession(requests.Session):
         self.url = url
         self.auth = auth
         self.trust_env = False  # neither a proxy nor a .netrc between a test and its server
+        self._used = time.monotonic()
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> requests.Response:  # type: ignore[override]
         """Do as requests does, with `url` relative to the server and a time-out by default."""
         kwargs.setdefault("timeout", 30)
-        return super().request(method, self.url + url if url.startswith("/") else url, *args, **kwargs)
+        if time.monotonic() - self._used > IDLE_SECONDS:
+            self.close()  # its connections; new ones are made
+        try:
+            return super().request(method, self.url + url if url.startswith("/") else url, *args, **kwargs)
+        finally:
+            self._used = time.monotonic()
 
 
 def free_ports(count: int) -> list[int]:

@@ -85,7 +85,8 @@ def test_an_index_of_before_reads_these_objects_again_and_no_images(server: Orth
     server.stop()
     connection = sqlite3.connect(sidecar, isolation_level=None)
     connection.execute("DROP TABLE contents")
-    connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm023_contents'")
+    undone = connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm011_contents'")
+    assert undone.rowcount == 1
     read = dict(connection.execute("SELECT sop_instance_uid, key FROM instances"))
     connection.close()
     server.start()
@@ -94,3 +95,4 @@ def test_an_index_of_before_reads_these_objects_again_and_no_images(server: Orth
     connection = sqlite3.connect(f"file:{sidecar}?mode=ro", uri=True)
     assert dict(connection.execute("SELECT sop_instance_uid, key FROM instances")) == read
     connection.close()
+    assert list(sidecar.parent.glob("*.aside-*")) == [], "the index was kept"

@@ -313,6 +313,9 @@ def test_a_lock_of_another_process_holds_up_no_store_and_no_answer(made: Server)
             assert other.stdout is not None
             assert other.stdout.readline() == "held\n"
             since = health_is(server, "locked")["since"]
+            ready = server.session.get("/imaging/health/ready")
+            assert (ready.status_code, ready.json()["state"]) == (503, "failing")
+            assert server.session.get("/imaging/health/live").status_code == 200
             server.session.delete(f"/instances/{stored[0]['ID']}").raise_for_status()
             answer = ask(server, "patient")
             assert len(answer.json()["matches"]) == 1

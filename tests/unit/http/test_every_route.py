@@ -827,6 +827,23 @@ def test_without_its_index_every_route_says_so(shared: Served, monkeypatch: pyte
         assert "the disk is gone" in said, drive
 
 
+TAGGED = (
+    "/patients/{patient}", "/studies/{study}", "/series/{series}/stacks", "/instances/{instance}/header", "/places",
+    "/places/{place}", "/transforms", "/exams", "/exams/{exam}", "/exams/{exam}/images", "/patients/{patient}/structures",
+    "/patients/{patient}/relations", "/studies/{study}/relations",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("route", TAGGED)
+def test_the_same_answer_is_sent_once(served: Served, route: str) -> None:
+    drive = next(one for one in SUCCESSES if (one.method, one.route) == ("GET", route))
+    path = drive.path.format(drive.before(served) or "")
+    first = served.send("GET", path, query=drive.query).response
+    tag = first.headers["ETag"]
+    again = served.send("GET", path, query=drive.query, headers={"if-none-match": tag}).response
+    assert (first.status, again.status, again.body, again.headers["ETag"]) == (200, 304, b"", tag)
+
+
 @pytest.mark.parametrize("path", ["/patients/P", f"/studies/{FIRST}", f"/series/{FIRST}.1/stacks"])
 def test_what_a_viewer_asks_for_twice_is_sent_once(served: Served, path: str) -> None:
     first = served.send("GET", path).response

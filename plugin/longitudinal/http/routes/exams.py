@@ -135,14 +135,14 @@ def exam_routes(readers: Readers, exams: Exams, describe: Describer) -> list[Rou
     unknown, writes = (NotFound, InvalidRequest), (Conflict, ArchiveFailed)
     return [
         Route("GET", "/exams", listed, "Exams by name, page by page", ExamPage, query=ExamQuery,
-              errors=(NotFound, Ambiguous)),
-        Route("GET", "/exams/{exam}", one, "One exam, and the studies that belong to it", Exam, errors=unknown),
+              errors=(NotFound, Ambiguous), etag=True),
+        Route("GET", "/exams/{exam}", one, "One exam, and the studies that belong to it", Exam, errors=unknown, etag=True),
         Route("PUT", "/exams/{exam}", declare, "Declare an exam of another system", Exam, body=DeclareRequest,
               errors=writes, calls_back=True),
         Route("DELETE", "/exams/{exam}", remove, "Remove an exam and its links; the images stay stored", RemovedExam,
               errors=(*unknown, *writes), calls_back=True),
         Route("GET", "/exams/{exam}/images", images, "The images of an exam, in the order they were linked",
-              ExamImagePage, query=ImageQuery, errors=unknown),
+              ExamImagePage, query=ImageQuery, errors=unknown, etag=True),
         Route("POST", "/exams/{exam}/images", link, "Link an image, a series or a study that is stored to an exam",
               LinkAnswer, body=LinkRequest, errors=(ImageNotStored, Ambiguous, OtherPatient, *writes), calls_back=True),
         Route("GET", "/exams/{exam}/images/{image}", image, "One image of an exam", ExamImage, errors=unknown),

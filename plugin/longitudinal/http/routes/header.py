@@ -52,6 +52,6 @@ def header_routes(readers: Readers, tags_of: Callable[[str], str]) -> list[Route
     return [
         Route(
             "GET", "/instances/{instance}/header", header, "The attributes of an instance, nested ones in their sequences",
-            HeaderAnswer, query=HeaderQuery, errors=(NotFound, Ambiguous, Unprocessable),
+            HeaderAnswer, query=HeaderQuery, errors=(NotFound, Ambiguous, Unprocessable), etag=True,
         )
     ]  # fmt: skip

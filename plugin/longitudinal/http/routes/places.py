@@ -108,7 +108,7 @@ def place_routes(places: Places) -> list[Route]:
     return [
         Route(
             "GET", "/places", of_patient, "The places of a patient, in time order", answer=PlacesAnswer,
-            query=PlacesQuery, errors=_FOUND, event=EventKind.READ,
+            query=PlacesQuery, errors=_FOUND, event=EventKind.READ, etag=True,
         ),
         Route(
             "POST", "/places", keep, "Keep a point of the body as a structured report", answer=PlaceAnswer,
@@ -117,7 +117,8 @@ def place_routes(places: Places) -> list[Route]:
             refusals=(PlaceFault.NO_FRAME_UID, PlaceFault.NOT_IN_A_STUDY), calls_back=True,
         ),
         Route(
-            "GET", "/places/{place}", one, "One place, and where it is in every study", answer=PlaceDetail, errors=_FOUND
+            "GET", "/places/{place}", one, "One place, and where it is in every study", answer=PlaceDetail, errors=_FOUND,
+            etag=True,
         ),
         Route(
             "PUT", "/places/{place}", rename, "Rename a place", answer=PlaceAnswer, body=RenameRequest, errors=_WRITES,

@@ -145,7 +145,7 @@ def radiotherapy_routes(
             "GET", "/patients/{patient}/structures", structures,
             "The structure sets, segmentations, plans, treatments, portal images and courses of a patient",
             PatientStructures,
-            query=StructuresQuery, errors=(NotFound, Ambiguous, SidecarUnavailable),
+            query=StructuresQuery, errors=(NotFound, Ambiguous, SidecarUnavailable), etag=True,
         ),
     ]  # fmt: skip
 

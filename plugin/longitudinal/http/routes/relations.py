@@ -40,11 +40,11 @@ def relation_routes(readers: Readers, catalogue: Catalogue, lookup: StudyLookup)
         Route(
             "GET", "/studies/{study}/relations", of_study,
             "What the objects of a study name, and what names them", Relations,
-            query=RelationsQuery, errors=(NotFound, Ambiguous, SidecarUnavailable),
+            query=RelationsQuery, errors=(NotFound, Ambiguous, SidecarUnavailable), etag=True,
         ),
         Route(
             "GET", "/patients/{patient}/relations", of_patient,
             "What the RT, REG, SEG, PR, KO and SR objects of a patient name, and whether it is here", Relations,
-            query=RelationsQuery, errors=(NotFound, Ambiguous, SidecarUnavailable),
+            query=RelationsQuery, errors=(NotFound, Ambiguous, SidecarUnavailable), etag=True,
         ),
     ]  # fmt: skip

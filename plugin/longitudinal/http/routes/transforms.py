@@ -177,7 +177,7 @@ def _routes_of_lists(given: GivenTransforms) -> list[Route]:
     return [
         Route(
             "GET", "/transforms", of_patient, "All transforms of a patient, refused ones with their reason",
-            answer=TransformsAnswer, query=TransformsQuery, errors=(NotFound, Ambiguous), event=EventKind.READ,
+            answer=TransformsAnswer, query=TransformsQuery, errors=(NotFound, Ambiguous), event=EventKind.READ, etag=True,
         ),
     ]  # fmt: skip
 

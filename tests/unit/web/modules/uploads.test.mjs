@@ -48,6 +48,16 @@ test('where a batch is refused as a whole each of its files is tried alone', asy
     [['1', 'stored', ''], ['2', 'notSent', 'too large'], ['3', 'stored', '']]);
 });
 
+test('a file that repeats one of an earlier batch names it', async () => {
+  const files = Array.from({ length: 201 }, (_, at) => file(String(at)));
+  const seen = await sent(files, async (form) => ({
+    files: namesOf(form).map((name) => ({
+      name, status: name === '200' ? 'alreadyStored' : 'stored', orthancInstanceId: name === '200' ? 'i7' : `i${name}`,
+    })),
+  }));
+  assert.deepEqual(seen.at(-1).outcomes.filter((each) => each.duplicateOf).map((each) => [each.name, each.duplicateOf]), [['200', '7']]);
+});
+
 test('what may pass is tried again', async () => {
   let asked = 0;
   const seen = await sent([file('1')], async (form) => {

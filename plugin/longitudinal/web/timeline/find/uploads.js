@@ -17,7 +17,8 @@ const WAIT_MS = 1500;
  * @property {string} detail why it was refused or not sent
  * @property {string} patient Orthanc id, "" where it is not stored
  * @property {string[]} [warnings] where its header breaks the standard
- * @property {string} [duplicateOf] the file of the same batch that it repeats
+ * @property {string} [instance] Orthanc id, where it is stored
+ * @property {string} [duplicateOf] the file that it repeats
  *
  * @typedef {object} Upload
  * @property {number} files
@@ -73,6 +74,8 @@ export async function sendAll(files, send, tell, signal) {
     tell(upload);
   };
   change({});
+  /** @type {Map<string, string>} the first file of each instance: the server sees one batch at a time */
+  const first = new Map();
   for (const batch of batchesOf(files)) {
     const before = upload.sentBytes;
     const outcomes = signal.aborted
@@ -80,7 +83,7 @@ export async function sendAll(files, send, tell, signal) {
       : await sendBatch(batch, send, (sent) => change({ sentBytes: before + Math.min(sent, sizeOf(batch)) }), signal);
     change({
       sentFiles: upload.sentFiles + batch.length, sentBytes: before + sizeOf(batch),
-      outcomes: [...upload.outcomes, ...outcomes],
+      outcomes: [...upload.outcomes, ...outcomes.map((one) => withDuplicate(one, first))],
     });
   }
   change({ state: signal.aborted ? 'stopped' : 'done' });
@@ -123,12 +126,23 @@ async function sendBatch(batch, send, onBytes, signal) {
   }
 }
 
+/** @param {Outcome} outcome @param {Map<string, string>} first @returns {Outcome} */
+function withDuplicate(outcome, first) {
+  if (!outcome.instance) {
+    return outcome;
+  }
+  const earlier = first.get(outcome.instance);
+  first.set(outcome.instance, earlier ?? outcome.name);
+  return earlier === undefined ? outcome : { ...outcome, duplicateOf: earlier };
+}
+
 /** @param {any} file @returns {Outcome} */
 function outcomeOf(file) {
   /** @type {string[]} */
   const warnings = (file.warnings ?? []).map((/** @type {any} */ one) => [one.keyword || one.tag, one.detail].filter(Boolean).join(': '));
   return {
     name: file.name, status: file.status, detail: file.detail ?? '', patient: file.orthancPatientId ?? '',
+    ...(file.orthancInstanceId ? { instance: file.orthancInstanceId } : {}),
     ...(warnings.length ? { warnings } : {}), ...(file.duplicateOf ? { duplicateOf: file.duplicateOf } : {}),
   };
 }
