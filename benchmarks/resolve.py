@@ -49,7 +49,8 @@ def _no_op(output, uri, **request):
     output.AnswerBuffer(_ANSWER, "application/json")
 
 def _checks(output, uri, **request):
-    OrthancArchive.has_instance = _has_instance if bytes(request["body"]) == b"on" else lambda self, orthanc_id: True
+    is_on = bytes(request["body"]) == b"on"
+    OrthancArchive.has_instance = _has_instance if is_on else lambda self, orthanc_id, file=None: True
     output.AnswerBuffer("", "text/plain")
 
 from longitudinal.host.orthanc_archive import OrthancArchive
@@ -188,7 +189,7 @@ def over_http(server: OrthancServer, records: list[InstanceRecord], pairs: int, 
 class _Everything:
     """An archive that has everything: the in-process figures are of resolve alone."""
 
-    def has_instance(self, orthanc_id: str) -> bool:
+    def has_instance(self, orthanc_id: str, file: str | None = None) -> bool:
         return True
 
     def has(self, level: str, orthanc_id: str) -> bool:

@@ -85,7 +85,7 @@ class FakeArchive:
 
     # Archive
 
-    def has_instance(self, orthanc_id: str) -> bool:
+    def has_instance(self, orthanc_id: str, file: str | None = None) -> bool:
         return orthanc_id in self.stored
 
     def has(self, level: str, orthanc_id: str) -> bool:

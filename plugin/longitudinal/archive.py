@@ -37,6 +37,11 @@ class StoredFile:
     size: int
     path: Path | None
 
+    @property
+    def name(self) -> str | None:
+        """The name of the file, which no other one ever gets; None without a path."""
+        return None if self.path is None else self.path.name
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
@@ -54,8 +59,11 @@ class Receipt:
 class Archive(Protocol):
     """The archive of record, read only."""
 
-    def has_instance(self, orthanc_id: str) -> bool:
-        """Whether the instance is stored at this moment."""
+    def has_instance(self, orthanc_id: str, file: str | None = None) -> bool:
+        """Whether the instance is stored at this moment.
+
+        `file` is the name of the file that it had (`StoredFile.name`): where that proves it, the archive need not be asked.
+        """
 
     def has(self, level: str, orthanc_id: str) -> bool:
         """Whether a resource of `level` ("patients", "studies", "series", "instances") is stored."""

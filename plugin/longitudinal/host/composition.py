@@ -25,6 +25,7 @@ from longitudinal.host.ohif import OhifHost, dicom_web_roots
 from longitudinal.host.orthanc_archive import BelievedArchive, OrthancArchive
 from longitudinal.host.orthanc_inventory import OrthancInventory
 from longitudinal.host.paths import from_configuration
+from longitudinal.host.plain_storage import PlainStorage
 from longitudinal.host.registration_services import RegistrationServices
 from longitudinal.host.request_filter import FilterHost
 from longitudinal.host.rest import RestHost, by_password
@@ -64,6 +65,8 @@ from longitudinal.registration_objects.statements import Memories, Statements
 from longitudinal.registration_objects.written import RegistrationObjects
 from longitudinal.settings import Settings
 from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.series_blocks import SeriesBlocks
+from longitudinal.sidecar.tables.instances import Touched
 from longitudinal.sidecar.writer import Writer
 
 LOGGER = logging.getLogger(__name__)
@@ -117,6 +120,8 @@ class _Storage:
     annotations: Annotations
     reverify: Reverify
     wake: threading.Event
+    files: PlainStorage
+    blocks: SeriesBlocks
 
 
 def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
@@ -132,9 +137,14 @@ def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
     InvalidSettings
     """
     storage = _storage(settings, configuration)
+
+    def compared() -> None:
+        if storage.files.trust():
+            storage.catalogue.believe_files()
+
     indexing = IndexServices(
         settings, storage.readers, storage.writer, storage.inventory, storage.ingest, storage.annotations,
-        storage.catalogue, storage.wake,
+        storage.catalogue, storage.wake, storage.blocks, compared,
     )  # fmt: skip
     ohif = OhifHost(settings, configuration)
     admission = Admission(int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS)))
@@ -195,11 +205,21 @@ def _access(
 
 
 def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
-    path, files = _sidecar_path(settings, configuration), _storage_path(configuration)
+    path, files = _sidecar_path(settings, configuration), PlainStorage(_storage_path(configuration))
     LOGGER.info("The sidecar is %s", path)
     readers = Readers(path)
     catalogue = Catalogue(readers)
-    writer = Writer(readers, catalogue.invalidate, catalogue.forget)
+    blocks = SeriesBlocks(readers)
+
+    def committed(touched: frozenset[Touched]) -> None:
+        catalogue.invalidate(touched)
+        blocks.touched(touched)
+
+    def opened() -> None:
+        catalogue.forget()
+        blocks.forget()
+
+    writer = Writer(readers, committed, opened)
     archive, inventory = OrthancArchive(settings.metadata_base, files), OrthancInventory()
     keyring = Keyring(
         from_configuration(settings.key_path)
@@ -210,6 +230,7 @@ def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
     statements = Statements(archive, keyring, memories)
     # the index takes over only what is signed
     believed = BelievedArchive(settings.metadata_base, files, statements.believed)
+    loopback = Loopback(configuration, settings.metadata_base)
     wake = threading.Event()
     documents = ExamDocuments(keyring, lambda: statements.problem)
     annotations = Annotations(writer, believed, documents)
@@ -219,7 +240,7 @@ def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
         catalogue=catalogue,
         archive=archive,
         inventory=inventory,
-        loopback=Loopback(configuration, settings.metadata_base),
+        loopback=loopback,
         keyring=keyring,
         statements=statements,
         documents=documents,
@@ -227,6 +248,8 @@ def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
         annotations=annotations,
         reverify=Reverify(readers, writer, annotations, keyring.fingerprint),
         wake=wake,
+        files=files,
+        blocks=blocks,
     )
 
 

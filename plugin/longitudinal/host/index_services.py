@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.changes import Changes
@@ -19,6 +19,7 @@ from longitudinal.jobs.supervisor import Supervisor
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.settings import Settings
 from longitudinal.sidecar.connection import Readers
+from longitudinal.sidecar.series_blocks import SeriesBlocks
 from longitudinal.sidecar.writer import Writer
 
 # Seconds a busy thread keeps Python's lock from one that waits for it. With the default of 0.005 an answer took twice as
@@ -30,6 +31,11 @@ _STUDIES = 2
 
 class IndexServices:
     """Wires cursor, reconcile pass, queue and supervisor together.
+
+    Parameters
+    ----------
+    compared
+        Called after each comparison of the archive with the index.
 
     Attributes
     ----------
@@ -51,6 +57,8 @@ class IndexServices:
         annotations: Annotations,
         catalogue: Catalogue,
         wake: threading.Event,
+        blocks: SeriesBlocks,
+        compared: Callable[[], None],
     ) -> None:
         self.queue = JobQueue(readers, writer)
         self._backfills = settings.backfill_on_start
@@ -62,9 +70,19 @@ class IndexServices:
                 ingest.has_told, last_updates(readers, inventory),
             )  # fmt: skip
             changes = Changes(inventory, readers, writer, ingest, annotations.refresh, arrivals.note)
-            looked = arrivals.look
+            align = arrivals.look
         else:
-            changes, looked = Changes(inventory, readers, writer, ingest, annotations.refresh), _nothing
+            changes, align = Changes(inventory, readers, writer, ingest, annotations.refresh), _nothing
+
+        def looked() -> None:
+            align()
+            if not ingest.is_receiving:
+                blocks.look(writer)
+
+        def passed() -> None:
+            compared()
+            self._recheck()
+
         self.completeness = Completeness(
             changes,
             reconcile,
@@ -72,7 +90,7 @@ class IndexServices:
             lambda: writer.health.lost,
             looked,
             wake,
-            self._recheck,
+            passed,
         )
         self.index_study = IndexStudy(inventory, readers, ingest)
         self._supervisor = Supervisor(

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import msgspec
 import orthanc
 
 from longitudinal.archive import GRANTS, Parents, StoredFile
+from longitudinal.host.plain_storage import PlainStorage
 
 
 class _Attachment(msgspec.Struct, frozen=True):
@@ -39,15 +39,17 @@ class OrthancArchive:
         The number of the user metadata that `annotation` is kept in; that of `attempts` is the next one, that of
         `errors_at_place` the one after.
     storage
-        The folder that Orthanc itself stores files in, whether or not a plugin stores them elsewhere.
+        The folder that Orthanc itself stores files in.
     """
 
-    def __init__(self, metadata: int, storage: Path) -> None:
+    def __init__(self, metadata: int, storage: PlainStorage) -> None:
         self._metadata = metadata
         self._storage = storage
 
-    def has_instance(self, orthanc_id: str) -> bool:
-        """Whether the instance is stored. Its reception date is the cheapest thing to ask for: 17 us."""
+    def has_instance(self, orthanc_id: str, file: str | None = None) -> bool:
+        """Whether the instance is stored. Its reception date is the cheapest thing to ask Orthanc for: 17 us."""
+        if file is not None and self._storage.holds(file):
+            return True
         try:
             orthanc.RestApiGet(f"/instances/{orthanc_id}/metadata/ReceptionDate")
         except orthanc.OrthancException:
@@ -97,7 +99,7 @@ class OrthancArchive:
         return {one.ID: self._file_of(one.FileUuid, int(one.FileSize)) for one in found}
 
     def _file_of(self, uuid: str, size: int) -> StoredFile:
-        path = self._storage / uuid[:2] / uuid[2:4] / uuid
+        path = self._storage.path(uuid)
         try:
             is_there = path.stat().st_size == size
         except OSError:
@@ -154,7 +156,7 @@ class BelievedArchive(OrthancArchive):
         What counts of the annotation of an instance.
     """
 
-    def __init__(self, metadata: int, storage: Path, believed: Callable[[str], str | None]) -> None:
+    def __init__(self, metadata: int, storage: PlainStorage, believed: Callable[[str], str | None]) -> None:
         super().__init__(metadata, storage)
         self._believed = believed
 

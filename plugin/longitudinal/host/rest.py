@@ -1,17 +1,17 @@
-"""From Orthanc's HTTP threads to our thread pool and back, with a limit on how many may wait.
+"""From Orthanc's HTTP threads to threads of ours and back, with a limit on how many may wait.
 
 Orthanc's HTTP threads have stacks of 100 KB, on which a nested JSON body or a numpy call can crash the server; the bodies
-of our routes run in a pool with stacks of 8 MB.
+of our routes run on threads with stacks of 8 MB.
 """
 
 import logging
 import re
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from contextvars import copy_context
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
@@ -23,6 +23,7 @@ from longitudinal.access.identity import NOBODY, Actor, Identity, Users
 from longitudinal.errors import LongitudinalError
 from longitudinal.host.addresses import Addresses, customer
 from longitudinal.host.callbacks import immortal
+from longitudinal.host.handoff import Handoff
 from longitudinal.http.admission import Admission
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.headers import Guarded
@@ -48,7 +49,7 @@ class RestHost:
     Parameters
     ----------
     admission
-        How many requests wait for our pool at once, and how many of them are for routes that call Orthanc back over
+        How many requests wait for our threads at once, and how many of them are for routes that call Orthanc back over
         loopback. The next request gets 503 at once.
     users
         Whose names count.
@@ -99,7 +100,7 @@ class RestHost:
         self._router = router
         self._admission = admission
         self._labels_errors = _labels_errors()
-        self._pool = ThreadPoolExecutor(max_workers=admission.places, thread_name_prefix="longitudinal-http")
+        self._threads = Handoff("longitudinal-http")  # as many as are admitted at once
 
     def register(self) -> None:
         """Register the routes with Orthanc."""
@@ -108,7 +109,7 @@ class RestHost:
     def stop(self) -> None:
         """Finish running requests and refuse new ones; requests that wait for a refined point get the unrefined answer."""
         self._admission.ending.set()
-        self._pool.shutdown(wait=True)
+        self._threads.stop()
 
     def _serve(self, output: Any, uri: str, **request: Any) -> None:
         began = time.perf_counter()
@@ -144,9 +145,8 @@ class RestHost:
                 sender = customer(peer, request.headers.get("x-forwarded-for", ""))
                 self._limiter.take(request.actor, sender, route.cost, len(request.body))
             with self._admission.request(), self._admission.held() if route.calls_back else nullcontext():
-                context = copy_context()
-                answered = self._pool.submit(context.run, self._router.run, route, values, request)
-                return route, answered.result()
+                run = partial(copy_context().run, self._router.run, route, values, request)
+                return route, self._threads.run(run)
         except Exception as error:
             return route, response_of(error)
 

@@ -1,10 +1,30 @@
 """How many requests may hold HTTP threads of Orthanc at once, so that it always has some left."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from longitudinal.errors import Busy
+
+
+class _Places:
+    """So many places; `with` takes one, and raises Busy if none is left."""
+
+    def __init__(self, count: int, problem: str) -> None:
+        self._free = count
+        self._problem = problem
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._free == 0:
+                raise Busy(f"{self._problem}; try again in a second")
+            self._free -= 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._free += 1
 
 
 class Admission:
@@ -13,7 +33,7 @@ class Admission:
     Parameters
     ----------
     http_threads
-        Orthanc's HttpThreadsCount: at most half of them wait for our pool, and at most a quarter in `held`.
+        Orthanc's HttpThreadsCount: at most half of them wait for our threads, and at most a quarter in `held`.
 
     Attributes
     ----------
@@ -26,27 +46,13 @@ class Admission:
     def __init__(self, http_threads: int) -> None:
         self.places = max(1, http_threads // 2)
         self.ending = threading.Event()
-        self._any = threading.BoundedSemaphore(self.places)
-        self._long = threading.BoundedSemaphore(max(1, http_threads // 4))
+        self._any = _Places(self.places, "the server is handling as many requests as it can")
+        self._long = _Places(max(1, http_threads // 4), "too many requests of this kind are under way")
 
-    @contextmanager
-    def request(self) -> Iterator[None]:
-        """A place for a request. Raises Busy."""
-        with _place(self._any, "the server is handling as many requests as it can"):
-            yield
+    def request(self) -> _Places:
+        """A place for a request, as long as the block lasts. Entering it raises Busy."""
+        return self._any
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """A place for a request that holds a second thread by calling Orthanc back, or one for seconds. Raises Busy."""
-        with _place(self._long, "too many requests of this kind are under way"):
-            yield
-
-
-@contextmanager
-def _place(places: threading.BoundedSemaphore, problem: str) -> Iterator[None]:
-    if not places.acquire(blocking=False):
-        raise Busy(f"{problem}; try again in a second")
-    try:
-        yield
-    finally:
-        places.release()
+    def held(self) -> _Places:
+        """A place for a request that holds a second thread by calling Orthanc back, or one for seconds, in the same way."""
+        return self._long

@@ -11,6 +11,9 @@ from longitudinal.places.kept import PlaceLinkBuilder
 from longitudinal.points.answer import Links
 from longitudinal.points.resolve import LinkBuilder
 
+# Of images that were named: who scrolls asks for the same again.
+_MOST_KNOWN = 20_000
+
 
 def link_builder(root: str, ohif_root: str | None = None) -> LinkBuilder:
     """Links as absolute paths on this server.
@@ -19,8 +22,22 @@ def link_builder(root: str, ohif_root: str | None = None) -> LinkBuilder:
     at the very image (the first frame of a multi-frame one); None where that is not served.
     """
 
+    known: dict[tuple[str, str, int], Links] = {}
+
     def links(study: StudyEntry, series: SeriesPlanes, instance: int, frame_number: int, plane: int) -> Links:
         orthanc_id = series.orthanc_ids[instance]
+        # a link follows from these: an identifier of Orthanc stands for the UIDs it is made of
+        name = (orthanc_id, study.orthanc_id, plane - study.first_plane)
+        found = known.get(name)
+        if found is None:
+            if len(known) >= _MOST_KNOWN:
+                known.clear()
+            found = known[name] = made(study, series, instance, orthanc_id, name[2])
+        return found
+
+    def made(
+        study: StudyEntry, series: SeriesPlanes, instance: int, orthanc_id: str, frame_index: int
+    ) -> Links:
         ohif = None
         if ohif_root is not None:
             ohif = (
@@ -30,7 +47,7 @@ def link_builder(root: str, ohif_root: str | None = None) -> LinkBuilder:
             )
         return Links(
             preview=f"{root}/instances/{orthanc_id}/preview",
-            frame=f"{root}/studies/{study.orthanc_id}/frames/{plane - study.first_plane}",
+            frame=f"{root}/studies/{study.orthanc_id}/frames/{frame_index}",
             ohif=ohif,
         )
 

@@ -155,7 +155,7 @@ class Ingest:
             if not self._archive.has_file(orthanc_id, found.file):
                 return []
             # A review may have been written since, and a rejected transform must stay rejected.
-            return [instances.put(with_current_notes(found.record, self._archive))]
+            return [instances.put(with_current_notes(found.record, self._archive), found.file.name)]
 
         return self._writer.submit(put, is_awaited=is_awaited)
 

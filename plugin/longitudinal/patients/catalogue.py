@@ -11,6 +11,7 @@ from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables import patients, transforms
 from longitudinal.sidecar.tables.headers import read_identities
 from longitudinal.sidecar.tables.instances import Touched
+from longitudinal.sidecar.tables.series_columns import read_columns
 from longitudinal.sight import StudyName, current_sight, seeing
 from longitudinal.touched import touch
 from longitudinal.transforms.stored import GridCache, read_stored_transforms
@@ -50,6 +51,7 @@ class Catalogue:
         self._grids = GridCache()
         self._commits = 0
         self._planes = 0
+        self._believes_files = False
         self.hits = self.misses = 0
 
     def patient(self, key: int) -> PatientIndex | None:
@@ -74,11 +76,11 @@ class Catalogue:
                 self.hits += 1
                 return held.index
             self.misses += 1
-            commits = self._commits
+            commits, believes_files = self._commits, self._believes_files
             unchanged = {} if held is None else {
                 entry.key: entry for entry in held.index.series if entry.key not in held.changed
             }  # fmt: skip
-        index = self._read(key, unchanged)
+        index = self._read(key, unchanged, believes_files=believes_files)
         with self._lock:
             if index is None:
                 self._drop(key)
@@ -119,6 +121,15 @@ class Catalogue:
                     held.is_stale = True
                     held.changed.add(series_key)
 
+    def believe_files(self) -> None:
+        """The archive was compared with the sidecar: files tell of the instances of what is read from now on.
+
+        Not of what was read before: it may name what the comparison found gone, whose file was left behind.
+        """
+        with self._lock:
+            self._believes_files = True
+        self.forget()
+
     def forget(self) -> None:
         """Drop everything: the sidecar was opened again and may be another file. Called on the writer's thread."""
         with self._lock:
@@ -127,7 +138,9 @@ class Catalogue:
             self._held.clear()
             self._planes = 0
 
-    def _read(self, key: int, unchanged: Mapping[int, SeriesPlanes]) -> PatientIndex | None:
+    def _read(
+        self, key: int, unchanged: Mapping[int, SeriesPlanes], *, believes_files: bool
+    ) -> PatientIndex | None:
         connection = self._readers.connection()
         connection.execute("BEGIN")  # one snapshot for all the reads below
         try:
@@ -135,8 +148,7 @@ class Catalogue:
             if patient is None:
                 return None
             series = [
-                unchanged.get(row["key"])
-                or read_series_planes(row, patients.read_instances(connection, row["key"]))
+                unchanged.get(row["key"]) or read_series_planes(row, read_columns(connection, row["key"]))
                 for row in patients.read_series(connection, key)
             ]
             aliases = {uid: frame for entry in series for uid, frame in entry.aliases.items()}
@@ -160,6 +172,7 @@ class Catalogue:
                 series,
                 stored,
                 read_identities(connection, key),
+                believes_files=believes_files,
             )
         finally:
             connection.execute("COMMIT")

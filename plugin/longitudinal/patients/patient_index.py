@@ -14,9 +14,10 @@ from longitudinal.dicom.dates import dashed_date
 from longitudinal.geometry.affine import FARTHEST_MM
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.geometry.stack_set import StackSet
+from longitudinal.patients.instance_places import InstancePlaces
 from longitudinal.patients.remembered import Remembered
 from longitudinal.patients.series_planes import SeriesPlanes
-from longitudinal.patients.study_time import sort_key, study_time
+from longitudinal.patients.study_time import earliest, sort_key, study_time
 from longitudinal.sidecar.tables.headers import IDENTITY
 from longitudinal.transforms.attempts import Attempt, read_attempts
 from longitudinal.transforms.graph import UNKNOWN, FrameGraph, Path, UncertaintySource
@@ -79,6 +80,22 @@ class FramePoints:
         return way.uncertainty(way.path.trail(self.source) if trail is None else trail)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class StandingRanks:
+    """How stacks compare by what a point does not change, smaller is better.
+
+    Attributes
+    ----------
+    values
+        (rules, stacks).
+    rank
+        (stacks,) of the rules that come before the distance, taken together.
+    """
+
+    values: NDArray[np.float64]
+    rank: NDArray[np.intp]
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """A path between two frames, as needed for an answer.
@@ -121,6 +138,8 @@ class PatientIndex:
         The transforms of the patient's registration objects, refused ones included.
     identities
         The statements on the patient's identity (`read_identities`), in any instance of any series.
+    believes_files
+        Whether the stored file of an instance tells that it is there.
     """
 
     def __init__(
@@ -130,7 +149,10 @@ class PatientIndex:
         series: Sequence[SeriesPlanes],
         transforms: Sequence[StoredTransform],
         identities: Sequence[sqlite3.Row],
+        *,
+        believes_files: bool = False,
     ) -> None:
+        self._believes_files = believes_files
         self.key: int = patient["key"]
         self.patient_id: str = patient["patient_id"]
         self.orthanc_id: str = patient["orthanc_id"]
@@ -144,7 +166,7 @@ class PatientIndex:
         self._lay_out_stacks()
         self.study_ids = frozenset(study.orthanc_id for study in self.studies)
         self._rows = (patient, studies, identities)
-        self._ranks: Remembered[tuple[str, int | None], NDArray[np.float64]] = Remembered(_MOST_SOURCES)
+        self._ranks: Remembered[tuple[str, int | None], StandingRanks] = Remembered(_MOST_SOURCES)
         self._routes: Remembered[str, _Route] = Remembered(_MOST_SOURCES)
         self._views: Remembered[tuple[frozenset[str], bool], PatientIndex] = Remembered(_MOST_VIEWS)
 
@@ -183,13 +205,18 @@ class PatientIndex:
         )
 
     @cached_property
-    def instances(self) -> Mapping[str, list[tuple[int, int]]]:
+    def instances(self) -> InstancePlaces:
         """SOP Instance UID -> (index of the series, index of the instance in it), wherever it is stored."""
-        found: dict[str, list[tuple[int, int]]] = {}
-        for series_number, series in enumerate(self.series):
-            for number, uid in enumerate(series.sop_instance_uids):
-                found.setdefault(uid, []).append((series_number, number))
-        return found
+        return InstancePlaces([series.sop_instance_uids for series in self.series])
+
+    def file_of(self, sop_instance_uid: str, orthanc_id: str) -> str | None:
+        """The name of the stored file that proves that an instance is there; None where none does."""
+        if self._believes_files:
+            for series_number, instance in self.instances.get(sop_instance_uid, ()):
+                series = self.series[series_number]
+                if series.orthanc_ids[instance] == orthanc_id:
+                    return series.files[instance]
+        return None
 
     @cached_property
     def aliases(self) -> Mapping[str, str]:
@@ -232,12 +259,12 @@ class PatientIndex:
     ) -> tuple[np.void, int] | None:
         """The plane of a frame (1-based) of an instance and its index in `stack_set.planes`; None if it has none."""
         series = self.series[series_number]
-        members = np.flatnonzero(series.plane_instance == instance)
-        members = members[series.planes["frame_number"][members] == frame_number]
-        if not len(members):
-            return None
-        source = int(members[0]) + int(self._plane_offsets[series_number])
-        return series.planes[members[0]], int(self._plane_of_source[source])
+        first, end = series.plane_instance.searchsorted((instance, instance + 1)).tolist()
+        for member in range(first, end):
+            plane = series.planes[member]
+            if plane["frame_number"] == frame_number:
+                return plane, int(self._plane_of_source[member + self._plane_offsets[series_number]])
+        return None
 
     @cached_property
     def _plane_of_source(self) -> NDArray[np.intp]:
@@ -271,6 +298,7 @@ class PatientIndex:
             series,
             [transform for transform in self.transforms if bridges or transform.orthanc_id in objects],
             identities,
+            believes_files=self._believes_files,
         )
         uids = {study.study_instance_uid for study in studies}
         made.studies = tuple(
@@ -281,9 +309,7 @@ class PatientIndex:
         )
         return made
 
-    def ranks(
-        self, frame: str, clicked: int | None, compute: Callable[[], NDArray[np.float64]]
-    ) -> NDArray[np.float64]:
+    def ranks(self, frame: str, clicked: int | None, compute: Callable[[], StandingRanks]) -> StandingRanks:
         """What `compute` says of each stack for a source frame and a clicked stack, remembered; not to be changed."""
         return self._ranks.get((frame, clicked), compute)
 
@@ -384,9 +410,7 @@ def _series_order(series: SeriesPlanes) -> tuple[bool, int, str, str]:
 def _time_of(study: sqlite3.Row, series: Sequence[SeriesPlanes]) -> str | None:
     """The time of the images with geometry, if any: a report made years later must not date the scan."""
     with_place = [entry for entry in series if len(entry.planes)] or series
-    times = (
-        pair for entry in with_place for pair in zip(entry.instance_times, entry.time_sources, strict=True)
-    )
+    times = (earliest(entry.instance_times, entry.time_sources) for entry in with_place)
     return study_time(times) or _study_date_time(study)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from longitudinal.dicom.uids import series_frame
 from longitudinal.geometry.image_plane import PLANE, normals
 from longitudinal.geometry.stack import Stack, split_into_stacks
+from longitudinal.sidecar.tables.series_columns import SeriesColumns
 
 # Cosine of about 0.6 degrees: a rounding of direction cosines, not another orientation.
 _ONE_ORIENTATION_COSINE = 0.99995
@@ -38,6 +39,8 @@ class SeriesPlanes:
         (n,) PLANE, all frames of all its instances that have geometry.
     plane_instance
         (n,) index into `orthanc_ids` and `sop_instance_uids`.
+    files
+        Names of the stored files of the instances, None where that is not known.
     reasons
         How many instances cannot be indexed, by reason code and detail.
     aliases
@@ -53,6 +56,7 @@ class SeriesPlanes:
     modality: str
     orthanc_ids: tuple[str, ...]
     sop_instance_uids: tuple[str, ...]
+    files: tuple[str | None, ...]
     instance_frames: tuple[str | None, ...]
     instance_reasons: tuple[str | None, ...]
     instance_details: tuple[str, ...]
@@ -71,14 +75,16 @@ class SeriesPlanes:
         return _ONE_FRAME_PER_SLICE if self.aliases else ()
 
 
-def read_series_planes(series: sqlite3.Row, instances: Sequence[sqlite3.Row]) -> SeriesPlanes:
-    """Build a series from its rows in the sidecar (`read_series`, `read_instances`)."""
-    blobs = [row["planes"] or b"" for row in instances]
-    planes = np.frombuffer(b"".join(blobs), dtype=PLANE)
-    plane_instance = np.repeat(np.arange(len(blobs)), [len(blob) // PLANE.itemsize for blob in blobs])
+def read_series_planes(series: sqlite3.Row, instances: SeriesColumns) -> SeriesPlanes:
+    """Build a series from its row (`read_series`) and its instances (`read_columns`)."""
+    planes = np.frombuffer(instances.planes, dtype=PLANE)
+    count = len(instances.orthanc_ids)
+    plane_instance = np.repeat(np.arange(count), np.array(instances.plane_bytes, np.intp) // PLANE.itemsize)
     own = series_frame(series["series_instance_uid"], series["orthanc_id"])
     aliases = _aliases(own, instances, planes)
-    frames = tuple(aliases.get(row["frame_uid"], row["frame_uid"]) for row in instances)
+    uids = instances.frame_uids
+    frames = tuple(aliases.get(uid or "", uid) for uid in uids) if aliases else uids
+    reasons = zip(instances.reasons, instances.details, strict=True) if any(instances.reasons) else ()
     return SeriesPlanes(
         key=series["key"],
         study_key=series["study_key"],
@@ -87,44 +93,48 @@ def read_series_planes(series: sqlite3.Row, instances: Sequence[sqlite3.Row]) ->
         series_number=series["series_number"],
         series_description=series["series_description"] or "",
         modality=series["modality"] or "",
-        orthanc_ids=tuple(row["orthanc_id"] for row in instances),
-        sop_instance_uids=tuple(row["sop_instance_uid"] for row in instances),
+        orthanc_ids=instances.orthanc_ids,
+        sop_instance_uids=instances.sop_instance_uids,
+        files=instances.files,
         instance_frames=frames,
-        instance_reasons=tuple(row["reason"] for row in instances),
-        instance_details=tuple(row["detail"] or "" for row in instances),
-        instance_times=tuple(row["acquisition_date_time"] for row in instances),
-        time_sources=tuple(row["time_source"] for row in instances),
-        frame_counts=tuple(row["number_of_frames"] or 1 for row in instances),
+        instance_reasons=instances.reasons,
+        instance_details=instances.details,
+        instance_times=instances.times,
+        time_sources=instances.time_sources,
+        frame_counts=instances.frame_counts,
         planes=planes,
         plane_instance=plane_instance,
         stacks=_stacks(instances, frames, planes, plane_instance),
-        reasons=Counter(
-            (row["reason"], row["detail"] or "") for row in instances if row["reason"] is not None
-        ),
+        reasons=Counter((reason, detail) for reason, detail in reasons if reason is not None),
         aliases=aliases,
     )
 
 
 def _stacks(
-    instances: Sequence[sqlite3.Row],
+    instances: SeriesColumns,
     frames: Sequence[str | None],
     planes: NDArray[np.void],
     plane_instance: NDArray[np.intp],
 ) -> tuple[SeriesStack, ...]:
     """Planes of one frame and one role, sorted into stacks."""
     groups: dict[tuple[str, str], list[int]] = {}
-    for index, row in enumerate(instances):
-        if row["planes"]:
-            groups.setdefault((frames[index] or "", row["role"]), []).append(index)
+    if len(set(frames)) == len(set(instances.roles)) == 1 and all(instances.plane_bytes):  # nearly always
+        groups[frames[0] or "", instances.roles[0] or ""] = []
+    else:
+        for index, (size, frame, role) in enumerate(
+            zip(instances.plane_bytes, frames, instances.roles, strict=True)
+        ):
+            if size:
+                groups.setdefault((frame or "", role or ""), []).append(index)
     found = []
     for (frame, role), members in groups.items():
         mine = np.flatnonzero(np.isin(plane_instance, members)) if len(groups) > 1 else np.arange(len(planes))
         for stack in split_into_stacks(planes[mine]):
             order = mine[stack.order]
-            first = instances[int(plane_instance[order[0]])]
+            first = instances.image_types[int(plane_instance[order[0]])]
             moved = replace(stack, order=order)
-            is_original = (first["image_type"] or "").startswith("ORIGINAL")
-            found.append(SeriesStack(moved, frame, role, is_original, _voxel_mm3(planes[order[0]], stack)))
+            voxel = _voxel_mm3(planes[order[0]], stack)
+            found.append(SeriesStack(moved, frame, role, first.startswith("ORIGINAL"), voxel))
     return tuple(found)
 
 
@@ -133,13 +143,13 @@ def _voxel_mm3(plane: np.void, stack: Stack) -> float:
     return float(plane["spacing"].prod()) * depth
 
 
-def _aliases(frame: str, instances: Sequence[sqlite3.Row], planes: NDArray[np.void]) -> dict[str, str]:
+def _aliases(frame: str, instances: SeriesColumns, planes: NDArray[np.void]) -> dict[str, str]:
     """Collapse one FrameOfReferenceUID per slice, which real CT has, to one frame.
 
     Only if no two slices share a UID and the orientation is constant: then nothing indicates that the slices were taken
     at different times, and their positions are in one coordinate system.
     """
-    uids = [row["frame_uid"] for row in instances if row["planes"]]
+    uids = [uid or "" for uid, size in zip(instances.frame_uids, instances.plane_bytes, strict=True) if size]
     if len(uids) < 2 or len(set(uids)) != len(uids) or len(planes) != len(uids):
         return {}
     directions = normals(planes)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longitudinal.geometry.stack_set import Located
-from longitudinal.patients.patient_index import FramePoints, PatientIndex, StudyEntry
+from longitudinal.patients.patient_index import FramePoints, PatientIndex, StandingRanks, StudyEntry
 from longitudinal.patients.series_planes import SeriesPlanes
 from longitudinal.points.answer import Answer, ChosenBy, Links, Match, Point, Unresolved, grade_of
 from longitudinal.reasons import AlignmentFailure, UnresolvedReason
@@ -107,7 +107,7 @@ def resolve(index: PatientIndex, source: Source, filters: Filters, links: LinkBu
     links
         Builds the links of a match from study, series, number of the instance in it, frame number, index in the stack set.
     """
-    passes = [_passes(index, study, filters) for study in index.studies]
+    passes = _all_passes(index, filters)
     reached = _reach(index, source, filters, passes)
     winners = _choose(index, source, reached, filters.per)
     found = _matches(index, source, reached, winners, filters.per, links)
@@ -174,15 +174,22 @@ def _choose(index: PatientIndex, source: Source, reached: _Reached, per: str) ->
     """The best matching stack of each group by the rules in their order; the clicked stack comes first."""
     group = index.stack_study if per == "study" else index.stack_series
     answering = np.flatnonzero(reached.answers)
-    ranks = _ranks(index, source, reached)[:, answering]
-    order = np.lexsort((*ranks[::-1], group[answering]))
+    standing = index.ranks(
+        source.frame, reached.clicked, lambda: _standing_ranks(index, source, reached.clicked)
+    )
+    # Differences below a nanometre are rounding.
+    distance = np.round(np.abs(reached.located.distance_mm[answering]), 6)
+    # stacks of equal rank follow in their order
+    order = np.lexsort((distance, standing.rank[answering], group[answering]))
     ranked, groups = answering[order], group[answering][order]
     first = np.ones(len(ranked), dtype=bool)
     first[1:] = groups[1:] != groups[:-1]
     heads = np.flatnonzero(first)
     ends = np.append(heads[1:], len(ranked))
     runners = np.minimum(heads + 1, len(ranked) - 1)
-    decided = (ranks[:, order[heads]] != ranks[:, order[runners]]).argmax(axis=0)
+    differs = standing.values[:, ranked[heads]] != standing.values[:, ranked[runners]]
+    differs[_DISTANCE_RULE] = distance[order[heads]] != distance[order[runners]]
+    decided = differs.argmax(axis=0)
     rules: list[ChosenBy] = [
         _RULES[rule] if size > 1 else "only"
         for rule, size in zip(decided.tolist(), (ends - heads).tolist(), strict=True)
@@ -197,19 +204,8 @@ def _choose(index: PatientIndex, source: Source, reached: _Reached, per: str) ->
     return _Winners(stacks, rules, other.tolist())
 
 
-def _ranks(index: PatientIndex, source: Source, reached: _Reached) -> NDArray[np.float64]:
-    """(rules, stacks): the value of each of `_RULES` for each stack, smaller is better."""
-    known = index.ranks(
-        source.frame, reached.clicked, lambda: _standing_ranks(index, source, reached.clicked)
-    )
-    ranks = known.copy()
-    # Differences below a nanometre are rounding.
-    np.round(np.abs(reached.located.distance_mm), 6, out=ranks[_DISTANCE_RULE])
-    return ranks
-
-
-def _standing_ranks(index: PatientIndex, source: Source, clicked: int | None) -> NDArray[np.float64]:
-    """The ranks that depend on the clicked stack alone, not on the point."""
+def _standing_ranks(index: PatientIndex, source: Source, clicked: int | None) -> StandingRanks:
+    """What depends on the clicked stack alone, not on the point: all rules but the distance."""
     ranks = np.zeros((len(_RULES), len(index.stack_study)))
     if clicked is not None:
         ranks[0] = 1.0
@@ -221,7 +217,15 @@ def _standing_ranks(index: PatientIndex, source: Source, clicked: int | None) ->
     ranks[3] = ~index.stack_is_original
     ranks[4] = index.stack_voxel
     ranks[6] = np.arange(len(index.stack_study))
-    return ranks
+    before = np.unique(ranks[:_DISTANCE_RULE], axis=1, return_inverse=True)[1]
+    return StandingRanks(ranks, before.reshape(-1))
+
+
+def _all_passes(index: PatientIndex, filters: Filters) -> Sequence[bool]:
+    """Whether each study passes the filters."""
+    if (filters.studies, filters.modalities, filters.first_date, filters.last_date) == (None,) * 4:
+        return (True,) * len(index.studies)
+    return [_passes(index, study, filters) for study in index.studies]
 
 
 def _passes(index: PatientIndex, study: StudyEntry, filters: Filters) -> bool:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from longitudinal.archive import Archive
 from longitudinal.errors import NotFound
-from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.patients.patient_index import PatientIndex, StudyEntry
 from longitudinal.points.answer import Answer
 from longitudinal.transforms.annotation import read_annotation
 from longitudinal.transforms.stored import StoredTransform
@@ -63,16 +63,30 @@ def find_stale(
     archive: Archive, index: PatientIndex, answer: Answer, used: Sequence[StoredTransform]
 ) -> Stale:
     """Check the instances, the registration objects (`used`) and the studies without a match that an answer names."""
-    named = {match.orthanc_instance_id for match in answer.matches}
+    named = {match.orthanc_instance_id: match.sop_instance_uid for match in answer.matches}
     transforms = find_stale_transforms(archive, used)
-    gone = (*transforms.instances, *(name for name in named if not archive.has_instance(name)))
+    gone = (
+        *transforms.instances,
+        *(name for name, uid in named.items() if not archive.has_instance(name, index.file_of(uid, name))),
+    )
     unmatched = {item.study_instance_uid for item in answer.unresolved}
     missing = [
         study.orthanc_id
         for study in index.studies
-        if study.study_instance_uid in unmatched and not archive.has("studies", study.orthanc_id)
+        if study.study_instance_uid in unmatched and not _has_study(archive, index, study)
     ]
     return Stale(gone, tuple(missing), transforms.rejected)
+
+
+def _has_study(archive: Archive, index: PatientIndex, study: StudyEntry) -> bool:
+    """Whether a study is there: one of its images is, or the archive says so."""
+    if study.series:
+        series = index.series[study.series[0]]  # none is without instances
+        instance = series.orthanc_ids[0]
+        file = index.file_of(series.sop_instance_uids[0], instance)
+        if file is not None and archive.has_instance(instance, file):
+            return True
+    return archive.has("studies", study.orthanc_id)
 
 
 def find_stale_transforms(archive: Archive, transforms: Sequence[StoredTransform]) -> Stale:

@@ -39,6 +39,7 @@ RULES: Mapping[str, str] = {
     "series_frames": _VISIBLE.format(table="series", column="key", own="series_key"),
     "frames": _VISIBLE.format(table="series_frames", column="frame_key", own="key"),
     "series_headers": _VISIBLE.format(table="series", column="key", own="series_key"),
+    "series_blocks": _VISIBLE.format(table="series", column="key", own="series_key"),
     "headers": _VISIBLE.format(table="series_headers", column="header_key", own="key"),
     "statements": _VISIBLE.format(table="instances", column="orthanc_id", own="orthanc_id"),
     "exam_links": _VISIBLE.format(table="studies", column="orthanc_id", own="study"),

@@ -68,7 +68,7 @@ def test_whatever_goes_wrong_with_one_point_is_that_points_problem(
     ward: Ward, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken(FakeArchive):
-        def has_instance(self, orthanc_id: str) -> bool:
+        def has_instance(self, orthanc_id: str, file: str | None = None) -> bool:
             if orthanc_id.startswith("i1.3."):
                 raise errors.pop()
             return True

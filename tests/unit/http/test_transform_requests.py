@@ -49,7 +49,7 @@ class Files:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def has_instance(self, _: str) -> bool:
+    def has_instance(self, _: str, file: str | None = None) -> bool:
         return True
 
     def file(self, orthanc_id: str) -> bytes:

@@ -149,7 +149,7 @@ def test_the_cursor_stays_when_the_sidecar_cannot_be_written(
     changes.begin()
     house.archive.store(slices(1))
     full = sqlite3.OperationalError("database or disk is full")
-    monkeypatch.setattr(house.writer._instances, "put", lambda record: (_ for _ in ()).throw(full))
+    monkeypatch.setattr(house.writer._instances, "put", lambda record, file: (_ for _ in ()).throw(full))
     monkeypatch.setattr("longitudinal.sidecar.writer._RETRY_SECONDS", 0.01)
     with pytest.raises(sqlite3.OperationalError):
         changes.follow()

@@ -197,7 +197,7 @@ class Deletable:
     def has(self, level: str, orthanc_id: str) -> bool:
         return orthanc_id not in self.deleted
 
-    def has_instance(self, orthanc_id: str) -> bool:
+    def has_instance(self, orthanc_id: str, file: str | None = None) -> bool:
         return orthanc_id not in self.deleted
 
 

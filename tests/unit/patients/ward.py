@@ -109,7 +109,7 @@ class FakeArchive:
         self.annotations: dict[str, str] = {}
         self.errors: dict[str, str] = {}
 
-    def has_instance(self, orthanc_id: str) -> bool:
+    def has_instance(self, orthanc_id: str, file: str | None = None) -> bool:
         return orthanc_id not in self.gone
 
     def has(self, level: str, orthanc_id: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from longitudinal.sidecar.tables import headers, places
 from longitudinal.sidecar.tables.records import InstanceRecord, TransformRecord
+from longitudinal.sidecar.tables.series_columns import drop_block, write_block
 
 # Upserts keep the key, so that rows below stay where they are; RETURNING gives it in the same statement. The other columns
 # of a row come from the headers of its instances.
@@ -22,7 +23,7 @@ _FRAME = (
     "INSERT INTO frames (uid) VALUES (?) ON CONFLICT (uid) DO UPDATE SET uid = excluded.uid RETURNING key"
 )
 _INSTANCE_COLUMNS = """series_key, frame_key, header_key, sop_instance_uid, sop_class_uid, instance_number, number_of_frames,
-    image_type, acquisition_date_time, time_source, role, reason, detail, planes"""
+    image_type, acquisition_date_time, time_source, role, reason, detail, planes, file"""
 _MARKS = ", ".join("?" * len(_INSTANCE_COLUMNS.split(",")))
 _INSERT = f"INSERT INTO instances ({_INSTANCE_COLUMNS}, orthanc_id) VALUES ({_MARKS}, ?)"
 _REPLACE = f"UPDATE instances SET ({_INSTANCE_COLUMNS}) = ({_MARKS}) WHERE key = ?"
@@ -59,19 +60,25 @@ class InstanceWriter:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._places: dict[tuple[str, str | None, headers.HeaderValues], _Place] = {}
+        self._without_block: set[int] = set()
 
     def forget(self) -> None:
         """Drop the remembered keys."""
         self._places.clear()
+        self._without_block.clear()
 
-    def put(self, record: InstanceRecord) -> Touched:
-        """Store or replace one instance; returns the keys of its patient and series."""
+    def put(self, record: InstanceRecord, file: str | None = None) -> Touched:
+        """Store or replace one instance; returns the keys of its patient and series.
+
+        `file` is the name of the stored file that it was read from, None if that is not known.
+        """
         place = self._place(record)
+        self._drop_block(place.series)
         execute = self._connection.execute
         values = (
             place.series, place.frame, place.header, record.sop_instance_uid, record.sop_class_uid,
             record.instance_number, record.number_of_frames, record.image_type, record.acquisition_date_time,
-            record.time_source, record.role, record.reason, record.detail, record.planes,
+            record.time_source, record.role, record.reason, record.detail, record.planes, file,
         )  # fmt: skip
         before = execute(
             "SELECT key, frame_key, header_key FROM instances WHERE orthanc_id = ?", (record.orthanc_id,)
@@ -105,6 +112,7 @@ class InstanceWriter:
         if row is None:
             return None
         instance_key, series_key, frame_key, header_key, study_key, patient_key = row
+        self._drop_block(series_key)
         execute = self._connection.execute
         execute("DELETE FROM transforms WHERE instance_key = ?", (instance_key,))
         places.delete(self._connection, instance_key)
@@ -115,6 +123,19 @@ class InstanceWriter:
         else:
             self._release(study_key, series_key, frame_key, header_key)
         return int(patient_key), int(series_key)
+
+    def write_block(self, series_key: int) -> tuple[Touched, ...]:
+        """Keep the instances of a series in one piece, too, until one of them changes; touches nothing."""
+        write_block(self._connection, series_key)
+        self._without_block.discard(series_key)
+        return ()
+
+    def _drop_block(self, series_key: int) -> None:
+        if series_key not in self._without_block:
+            drop_block(self._connection, series_key)
+            self._without_block.add(series_key)
+            if len(self._without_block) > _REMEMBERED_PLACES:
+                self._without_block = {series_key}
 
     def _remove_series(self, series_key: int, study_key: int, patient_key: int) -> None:
         """Remove an empty series, and its study and patient where these are empty then."""

@@ -230,3 +230,18 @@ def m011_contents(db: Database) -> None:
 def m012_job_kinds(db: Database) -> None:
     """Jobs by kind and state are counted every few seconds, without reading their rows."""
     db.execute("CREATE INDEX jobs_kind ON jobs (kind, state)")
+
+
+_BLOCKS = (
+    # Under which name the archive stored the file that an instance was read from; unknown of those indexed before.
+    "ALTER TABLE instances ADD COLUMN file TEXT",
+    # The rows of a series once more, as `longitudinal.sidecar.tables.series_columns` encodes them.
+    "CREATE TABLE series_blocks (series_key INTEGER PRIMARY KEY REFERENCES series (key), body BLOB NOT NULL)",
+)
+
+
+@MIGRATIONS()
+def m018_blocks(db: Database) -> None:
+    """Files of instances, so that their existence can be seen; series in one piece, so that they are read at once."""
+    for statement in _BLOCKS:
+        db.execute(statement)

@@ -83,15 +83,6 @@ def read_series(connection: sqlite3.Connection, patient_key: int) -> list[sqlite
     ).fetchall()
 
 
-def read_instances(connection: sqlite3.Connection, series_key: int) -> list[sqlite3.Row]:
-    """The instances of a series with their frame's UID, in the order of InstanceNumber."""
-    return connection.execute(
-        """SELECT i.*, f.uid AS frame_uid FROM instances i LEFT JOIN frames f ON f.key = i.frame_key
-        WHERE i.series_key = ? ORDER BY i.instance_number, i.key""",
-        (series_key,),
-    ).fetchall()
-
-
 def patients_with_frame(connection: sqlite3.Connection, frame_of_reference_uid: str) -> set[int]:
     """The keys of the patients that have images in a frame of reference."""
     rows = connection.execute(
