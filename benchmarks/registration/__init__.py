@@ -5,4 +5,5 @@
 .venv/bin/python -m benchmarks.registration failures
 .venv/bin/python -m benchmarks.registration local
 .venv/bin/python -m benchmarks.registration memory
+.venv/bin/python -m benchmarks.registration twice
 """

@@ -2,8 +2,9 @@
 
 import argparse
 
-from benchmarks.registration import capture, compare, failures, local_points, memory, served
+from benchmarks.registration import capture, compare, failures, local_points, memory, served, twice
 from benchmarks.registration.trust import sections
+from longitudinal.registration.alignment import Method
 
 
 def main() -> None:
@@ -30,6 +31,9 @@ def main() -> None:
         "--cold", type=int, default=3, help="points before which the worker is ended, of each pair"
     )
     through.add_argument("--warm", type=int, default=12)
+    again = which.add_parser("twice", help="the same pair twice: is it the same file")
+    again.add_argument("--pair", action="append", choices=[*twice.CASES], help="default: all")
+    again.add_argument("--method", action="append", choices=[*map(str, Method)], help="default: all")
     which.add_parser("memory", help="two CT of 512 x 512 x 300")
     trust = which.add_parser("trust", help="what is accepted, and what is said of it, against what is so")
     trust.add_argument("--section", action="append", choices=[*sections.SECTIONS], help="default: all")
@@ -46,6 +50,8 @@ def main() -> None:
             local_points.run(given.pair or list(local_points.CASES), given.points)
         case "served":
             served.run(given.pair or list(served.CASES), given.cold, given.warm)
+        case "twice":
+            twice.run(given.pair or list(twice.CASES), given.method or [*map(str, Method)])
         case "trust":
             sections.run(given.section or list(sections.SECTIONS), given.part)
         case "memory":

@@ -85,7 +85,7 @@ def aligned_one_way(fixed: Pyramid, moving: Pyramid, method: Method) -> Matrix:
     """
     starts = [candidate.moving_from_fixed for candidate in search(fixed, moving, lambda fraction: None)]
     matrix = refine_rigid(fixed, moving, starts, lambda fraction: None)
-    return matrix if method is Method.RIGID else refine_affine(fixed, moving, matrix, 1)
+    return matrix if method is Method.RIGID else refine_affine(fixed, moving, matrix)
 
 
 def moved(scan: Volume, motion: Matrix) -> Volume:

@@ -12,7 +12,6 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -197,25 +196,28 @@ def read_initial(path: Path) -> affine.Matrix:
         raise UnusableInput(f"{path}: {names}") from None
 
 
-def registration_object(alignment: Alignment, fixed: Series, moving: Series) -> pydicom.Dataset:
+def registration_object(
+    alignment: Alignment, fixed: Series, moving: Series, initial: affine.Matrix | None = None
+) -> pydicom.Dataset:
     """The alignment as a (Deformable) Spatial Registration object in the moving study.
 
-    The same scans aligned by the same engine make the same UIDs.
+    The same scans aligned by the same engine from the same start make the same file: its date is that of the moving scan.
     """
     target, source = fixed.frame, moving.frame
     authorship = Authorship(
-        datetime.now().astimezone(),
+        created=None,
         registration_type=RegistrationType.IMAGE_CONTENT,
         equipment=Equipment(software_versions=__version__),
     )
-    series = (str(fixed.first.SeriesInstanceUID), str(moving.first.SeriesInstanceUID))
+    images = [image.sop_instance_uid for frame in (target, source) for image in frame.images]
+    start = "" if initial is None else repr(initial.tolist())
     return write_registration(
         alignment.registration,
         source=source,
         target=target,
         reference=moving.first,
         authorship=authorship,
-        entropy=[target.frame, source.frame, *series, alignment.method.value, alignment.engine],
+        entropy=[target.frame, source.frame, *images, alignment.method.value, alignment.engine, start],
     )
 
 
@@ -275,7 +277,7 @@ def _run(given: argparse.Namespace) -> int:
     if not alignment.quality.accepted:
         return REJECTED
     if given.out is not None:
-        given.out.write_bytes(file_bytes(registration_object(alignment, fixed, moving)))
+        given.out.write_bytes(file_bytes(registration_object(alignment, fixed, moving, initial)))
     return ACCEPTED
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from longitudinal import align
 from longitudinal.geometry import affine
+from longitudinal.registration.alignment import Alignment, Method
+from longitudinal.registration.quality import NO_OVERLAP
 from longitudinal.registration.volume import Volume
 from tests.builders import as_file, classic
 from tests.data import data
@@ -83,13 +85,22 @@ def test_the_object_maps_the_later_frame_into_the_earlier(
 def test_the_same_scans_make_the_same_object(
     folders: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    objects = []
+    files = []
     for number in range(2):
         out = tmp_path / f"{number}.dcm"
         run(capsys, folders["fixed"], folders["moving"], "--initial", folders["near"], "--out", out)
-        objects.append(pydicom.dcmread(out))
-    assert objects[0].SOPInstanceUID == objects[1].SOPInstanceUID
-    assert objects[0].RegistrationSequence == objects[1].RegistrationSequence
+        files.append(out.read_bytes())
+    assert files[0] == files[1]
+
+
+def test_another_start_makes_another_object(folders: dict[str, Path]) -> None:
+    fixed, moving = (align.read_series(folders[name]) for name in ("fixed", "moving"))
+    found = Alignment(MOTION, None, Method.RIGID, NO_OVERLAP, "engine 1")
+    starts = (None, np.eye(4), NEAR_MOTION)
+    assert (
+        len({str(align.registration_object(found, fixed, moving, start).SOPInstanceUID) for start in starts})
+        == 3
+    )
 
 
 def test_what_its_own_check_rejects_is_not_written(

@@ -73,14 +73,16 @@ class Outcomes:
         self._settle_study = settle_study
 
     def keep(self, index: PatientIndex, pair: Pair, outcome: Outcome, user: str) -> StoredObject:
-        """Store the transform; made twice from the same images it is the same object. Raises ArchiveFailed."""
-        now = datetime.now(UTC)
+        """Store the transform; made twice from the same images it is the same file. Raises ArchiveFailed.
+
+        When it was made is part of the statement, not of the object.
+        """
         notes = Notes(
             expected_error_mm=outcome.expected_error_mm,
             error_source=None if outcome.expected_error_mm is None else "forwardBackward",
             given_origin="automatic",
             given_by=user,
-            given_at=now.isoformat(),
+            given_at=datetime.now(UTC).isoformat(),
             quality=msgspec.json.encode(outcome.quality).decode(),
         )
         return self._objects.write(
@@ -89,7 +91,7 @@ class Outcomes:
             later=pair.moving.frame,
             earlier=pair.fixed.frame,
             authorship=Authorship(
-                created=now,
+                created=None,
                 registration_type=RegistrationType.IMAGE_CONTENT,
                 equipment=Equipment(software_versions=outcome.engine[:_LONGEST_VERSION]),
             ),

@@ -76,7 +76,8 @@ def align(
     acceptance
         What the figures must be.
     threads
-        For Greedy and for resampling. The rigid part runs in one: several would not give the same digits twice.
+        At most; the result does not depend on them. Mutual information takes one: several would not give the same digits
+        twice.
     progress
         Called often; what it raises ends the alignment and reaches the caller.
 
@@ -224,7 +225,7 @@ def register_one_way(
     if method is Method.RIGID:
         return Way(rigid, rigid, None)
     progress(Stage.AFFINE, 0.0)
-    matrix = refine_affine(fixed, moving, rigid, threads)
+    matrix = refine_affine(fixed, moving, rigid)
     progress(Stage.AFFINE, 1.0)
     if method is Method.AFFINE:
         return Way(rigid, matrix, None)

@@ -20,7 +20,14 @@ import SimpleITK as sitk
 from longitudinal.geometry import affine
 from longitudinal.geometry.affine import Matrix, Points
 from longitudinal.registration.block_match import SEARCH_MM, SPACING_MM, WHOLE, Sampled, match_block
-from longitudinal.registration.greedy import LOCAL_CORRELATION, MUTUAL_INFORMATION, find_metric, run, weighted
+from longitudinal.registration.greedy import (
+    LOCAL_CORRELATION,
+    MUTUAL_INFORMATION,
+    find_metric,
+    run,
+    threads_for,
+    weighted,
+)
 from longitudinal.registration.pyramid import Image, Pyramid, as_transform, grid
 from longitudinal.transforms.local_affine import local_affine
 from longitudinal.transforms.model import Transform
@@ -175,7 +182,7 @@ class _Registration:
         self._fixed, self._moving = fixed.level(LOCAL_MM)[0], moving.level(LOCAL_MM)[0]
         self._scans = fixed, moving
         self.start = start
-        self._threads = threads
+        self._threads = threads_for(metric, threads)
 
     def cover(self, point: Points) -> float:
         """Part of the neighbourhood that the moving scan covers."""

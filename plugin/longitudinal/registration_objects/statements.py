@@ -158,6 +158,11 @@ class Statements:
         stored = self._subject(orthanc_id)
         return stored is not None and stored.digest == _digest(file)
 
+    def is_given(self, orthanc_id: str, item: int) -> bool:
+        """Whether somebody has stated who made an item and when, signed or not."""
+        said = read_items(self._archive.annotation(orthanc_id)).get(item)
+        return said is not None and said.given_at is not None
+
     def give(self, orthanc_id: str, text: str | None, item: int, notes: Notes) -> str:
         """The annotation with the statement about a new object."""
         return statements.give(text, item, notes, self._seal(orthanc_id), self._known(orthanc_id, item))

@@ -24,6 +24,7 @@ from longitudinal.dicom.tags import with_unicode
 from longitudinal.errors import ArchiveFailed, NotFound
 from longitudinal.geometry import affine
 from longitudinal.patients.patient_index import PatientIndex
+from longitudinal.patients.series_planes import SeriesPlanes
 from longitudinal.registration_objects.statements import Statements
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.records import Notes
@@ -97,7 +98,7 @@ class RegistrationObjects:
         later, earlier
             The frames; the object is stored in the study of the later one.
         entropy
-            The same entropy yields the same object when it is written twice; existing statements are then kept.
+            The same entropy yields the same UIDs when it is written twice; existing statements are then kept.
         errors
             Its error place by place, in the earlier frame.
 
@@ -118,8 +119,10 @@ class RegistrationObjects:
         file = file_bytes(dataset)
         orthanc_id = self._store.store(file)
         try:
-            # Another object has this UID; statements about it are up to whoever stored it.
-            if self._statements.is_stored(orthanc_id, file):
+            # Another object may have this UID: statements about it are up to whoever stored it. The same object made again
+            # keeps what was said about it.
+            is_stored = self._statements.is_stored(orthanc_id, file)
+            if is_stored and not self._statements.is_given(orthanc_id, TRANSFORM_ITEM):
                 self._say(orthanc_id, notes, errors)
         except ArchiveFailed:
             self._store.delete(orthanc_id)
@@ -140,7 +143,7 @@ class RegistrationObjects:
     def _registered(self, index: PatientIndex, frame: str) -> RegisteredFrame:
         number = first_series(index, frame)
         series, study = index.series[number], index.studies[index.study_of_series[number]]
-        members = [member for member, other in enumerate(series.instance_frames) if other == frame]
+        members = _members(series, frame)
         is_named_by_images = frame.startswith("series:")
         connection = self._readers.connection()
         images = tuple(
@@ -155,7 +158,7 @@ class RegistrationObjects:
     def _reference(self, index: PatientIndex, frame: str) -> Dataset:
         """An image of the study that the object goes to: patient and study are copied from it."""
         series = index.series[first_series(index, frame)]
-        number = series.instance_frames.index(frame)
+        number = _members(series, frame)[0]
         try:
             file = self._archive.file(series.orthanc_ids[number])
         except KeyError:
@@ -166,6 +169,12 @@ class RegistrationObjects:
             # as Orthanc has it, or the object would belong to another patient
             reference.PatientID = index.patient_id
         return reference
+
+
+def _members(series: SeriesPlanes, frame: str) -> list[int]:
+    """The instances of a frame, by their UIDs: the order in which they arrived must not show in an object."""
+    members = [member for member, other in enumerate(series.instance_frames) if other == frame]
+    return sorted(members, key=lambda member: series.sop_instance_uids[member])
 
 
 def first_series(index: PatientIndex, frame: str) -> int:

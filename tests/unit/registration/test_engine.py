@@ -86,7 +86,7 @@ def test_where_freedom_goes_astray_the_rigid_alignment_is_kept(
     astray: affine.Matrix, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As Greedy's affine stage ends on a slab, where beyond the ends nothing holds what may stretch; not every time."""
-    monkeypatch.setattr(engine, "refine_affine", lambda fixed, moving, start, threads: start @ astray)
+    monkeypatch.setattr(engine, "refine_affine", lambda fixed, moving, start: start @ astray)
     alignment = align(FIXED, MOVING, Method.AFFINE, initial=NEAR_MOTION)
     assert (alignment.method, alignment.quality.rejection) == (Method.AFFINE, Rejection.INCONSISTENT)
     rigid = alignment.rigid
@@ -98,7 +98,7 @@ def test_where_freedom_goes_astray_the_rigid_alignment_is_kept(
 
 
 def test_nothing_is_kept_of_another_body(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "refine_affine", lambda fixed, moving, start, threads: start @ STRETCHED)
+    monkeypatch.setattr(engine, "refine_affine", lambda fixed, moving, start: start @ STRETCHED)
     alignment = align(FIXED, scan(Body.random(9)), Method.AFFINE, initial=np.eye(4))
     assert (alignment.quality.accepted, alignment.rigid) == (False, None)
 

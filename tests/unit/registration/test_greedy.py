@@ -1,5 +1,7 @@
 """Greedy at our border: directions, frames, and silence."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ from longitudinal.registration.greedy import (
 from longitudinal.registration.pyramid import Pyramid, image_transform
 from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.grid_storage import encode_field
-from tests.unit.registration.phantoms import BODY, BODY_MM, MOTION, mean_error, scan
+from tests.unit.registration.phantoms import BODY, BODY_MM, MOTION, MR, mean_error, scan
 
 pytestmark = pytest.mark.slow
 
@@ -28,14 +30,29 @@ def test_an_affine_motion_is_found_from_a_rigid_start(capfd: pytest.CaptureFixtu
     truth = affine.compose(MOTION, STRETCH)
     moving = Pyramid(scan(BODY, affine.invert(truth), seed=1))
     assert mean_error(MOTION, truth) > 1.5
-    assert mean_error(refine_affine(FIXED, moving, MOTION, threads=1), truth) < 0.6
+    assert mean_error(refine_affine(FIXED, moving, MOTION), truth) < 0.6
     assert capfd.readouterr().out == "", "the worker speaks JSON on its standard output"
 
 
 def test_the_same_scans_give_the_same_affine_map() -> None:
     moving = Pyramid(scan(BODY, affine.invert(affine.compose(MOTION, STRETCH)), seed=1))
-    first, second = (refine_affine(FIXED, moving, MOTION, threads=1) for _ in range(2))
+    first, second = (refine_affine(FIXED, moving, MOTION) for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+UNKNOWN = Contrast("MR")
+
+
+@pytest.mark.parametrize("contrast", [MR, UNKNOWN], ids=[LOCAL_CORRELATION, MUTUAL_INFORMATION])
+def test_the_same_scans_give_the_same_field_in_any_number_of_threads(contrast: Contrast) -> None:
+    shape: dict[str, Any] = {"size": (28, 28, 28), "contrast": contrast}
+    fixed, moving = (
+        Pyramid(scan(BODY, frame, seed=seed, **shape)) for seed, frame in enumerate((np.eye(4), STRETCH))
+    )
+    fields = [refine_deformable(fixed, moving, np.eye(4), threads).vectors for threads in (1, 1, 2)]
+    assert np.abs(fields[0]).max() > 1
+    for again in fields[1:]:
+        np.testing.assert_array_equal(fields[0], again)
 
 
 def test_a_field_maps_like_the_motion_it_was_made_for() -> None:

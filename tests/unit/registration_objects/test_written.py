@@ -138,6 +138,17 @@ def test_a_double_run_stores_one_object_and_a_review_in_between_stays(desk: Desk
     )
 
 
+def test_the_same_images_make_the_same_file_and_what_was_said_about_it_stays(desk: Desk) -> None:
+    made: list[bytes] = []
+    store = desk.store.store
+    desk.store.store = lambda file: (made.append(file), store(file))[1]  # type: ignore[method-assign]
+    desk.outcomes.keep(desk.index, desk.pair, outcome(), "ann")
+    said = dict(desk.store.said)
+    desk.outcomes.keep(desk.index, desk.pair, outcome(), "bob")
+    assert made[0] == made[1]
+    assert desk.store.said == said
+
+
 def grid(bound: float) -> ErrorGrid:
     return ErrorGrid(np.full((2, 2, 2), bound), np.eye(4))
 

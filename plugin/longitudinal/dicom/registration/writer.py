@@ -29,6 +29,7 @@ from pydicom.uid import (
 from pydicom.valuerep import PersonName, format_number_as_ds
 
 from longitudinal.dicom.dates import read_timezone
+from longitudinal.dicom.header import read_header
 from longitudinal.dicom.registration.deformable_registration import DisplacementField
 from longitudinal.dicom.registration.matrix import text, value_of
 from longitudinal.dicom.registration.references import (
@@ -37,6 +38,7 @@ from longitudinal.dicom.registration.references import (
     list_references,
     reference_images,
 )
+from longitudinal.dicom.tags import tags_from_dataset
 from longitudinal.dicom.uids import SERIES_FRAME
 from longitudinal.geometry import affine
 
@@ -72,6 +74,9 @@ TRANSFORM_ITEM = 2
 
 SERIES_NUMBER = 9000
 """After the scanner's own series in every list; a DICOMDIR needs a number."""
+
+NO_DATE = datetime(1900, 1, 1)
+"""Of content that was made from images without any date."""
 
 _PATIENT_AND_STUDY = (
     "PatientName",
@@ -131,10 +136,11 @@ class Authorship:
     registration_type
         None if it is not known what the transform was made from.
     created
-        Local time where the later study has no Timezone Offset From UTC, else converted to that zone.
+        Local time where the later study has no Timezone Offset From UTC, else converted to that zone. None: the content
+        is computed from images and nothing else, and its time is theirs, so that the same images yield the same file.
     """
 
-    created: datetime
+    created: datetime | None
     content_label: str = "AUTOMATIC"
     content_description: str = NOT_REVIEWED
     creator_name: str = ""
@@ -186,7 +192,8 @@ def write_registration(
     _copy_patient_and_study(dataset, reference)
     dataset.SOPInstanceUID = _make_uid(uid_root, _salted("instance", entropy))
     dataset.SeriesInstanceUID = _make_uid(uid_root, _salted("series", entropy))
-    _describe(dataset, authorship, text(reference, "TimezoneOffsetFromUTC"))
+    _describe(dataset, authorship)
+    _date(dataset, authorship.created, reference)
     dataset.FrameOfReferenceUID = _frame_uid(target, uid_root)
     dataset.PositionReferenceIndicator = ""
     if isinstance(transform, DisplacementField):
@@ -231,16 +238,31 @@ def _copy_patient_and_study(dataset: Dataset, reference: Dataset) -> None:
         dataset[keyword] = DataElement(keyword, representation, copied or "", validation_mode=config.IGNORE)
 
 
-def _describe(dataset: Dataset, authorship: Authorship, timezone_offset: str | None) -> None:
-    """Series, equipment, content identification and time (PS3.3 C.20.1, C.7.5.2, table 10-12)."""
-    created = authorship.created
+def _date(dataset: Dataset, created: datetime | None, reference: Dataset) -> None:
+    """When it was made (PS3.3 C.12.1, C.7.3.1, table 10-12), or of which time its content is (Content Date is type 1)."""
+    timezone_offset = text(reference, "TimezoneOffsetFromUTC")
     zone = read_timezone(timezone_offset or "")
+    prefixes = ("Content",) if created is None else ("InstanceCreation", "Series", "Content")
+    moment = _time_of(reference) if created is None else created
     if zone is not None:
         dataset.TimezoneOffsetFromUTC = timezone_offset
-        created = created.astimezone(zone)
-    for prefix in ("InstanceCreation", "Series", "Content"):
-        setattr(dataset, f"{prefix}Date", created.strftime("%Y%m%d"))
-        setattr(dataset, f"{prefix}Time", created.strftime("%H%M%S.%f"))
+        # a time of the reference without an offset of its own is in its zone
+        moment = (
+            moment.replace(tzinfo=zone) if created is None and not moment.tzinfo else moment.astimezone(zone)
+        )
+    for prefix in prefixes:
+        setattr(dataset, f"{prefix}Date", moment.strftime("%Y%m%d"))
+        setattr(dataset, f"{prefix}Time", moment.strftime("%H%M%S.%f"))
+
+
+def _time_of(reference: Dataset) -> datetime:
+    """When an image was acquired, or what it states instead."""
+    stated = read_header(tags_from_dataset(reference)).acquisition_date_time
+    return NO_DATE if stated is None else datetime.fromisoformat(stated)
+
+
+def _describe(dataset: Dataset, authorship: Authorship) -> None:
+    """Series, equipment and content identification (PS3.3 C.20.1, C.7.5.2, table 10-12)."""
     dataset.Modality = "REG"
     dataset.SeriesNumber = SERIES_NUMBER
     dataset.Laterality = ""  # type 2C: it is unknown whether the body part is paired

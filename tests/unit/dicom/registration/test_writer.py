@@ -127,6 +127,7 @@ VARIANTS = {
     "deformable, pre and post": {"transform": make_field(pre=RIGID, post=SHEARED)},
     "deformable, series frames": {"transform": make_field(), "frames": make_series_frames()},
     "own root": {"uid_root": "1.2.826.0.1.3680043.10.999", "entropy": ["a", "b"]},
+    "of its images' time": {"authorship": Authorship(None)},
     "zone": {"reference": make_reference(TimezoneOffsetFromUTC="+0100")},
     "bare patient": {
         "reference": make_reference(PatientName="", PatientID="", PatientSex="", PatientBirthDate="")
@@ -309,6 +310,35 @@ def test_what_it_says_about_itself():
 def test_time_is_told_in_the_zone_of_the_study():
     registration = read_registration(write(reference=make_reference(TimezoneOffsetFromUTC="-0330")))
     assert registration.created == "2026-11-21T09:00:05.250000-03:30"
+
+
+@pytest.mark.parametrize(
+    ("dates", "created"),
+    [
+        ({"AcquisitionDate": "20240103", "AcquisitionTime": "0830"}, "2024-01-03T08:30:00"),
+        ({"AcquisitionDate": "20240103"}, "2024-01-03T00:00:00"),
+        ({"AcquisitionDateTime": "20240103083000+0200", "TimezoneOffsetFromUTC": "+0100"}, "2024-01-03T07:30:00+01:00"),
+        ({"ContentDate": "20240104", "TimezoneOffsetFromUTC": "-0330"}, "2024-01-04T00:00:00-03:30"),
+        ({}, "2024-01-02T10:11:12"),
+        ({"StudyDate": "", "StudyTime": ""}, "1900-01-01T00:00:00"),
+    ],
+    ids=["acquisition", "date alone", "own zone", "content", "study", "none"],
+)  # fmt: skip
+def test_what_images_alone_determine_has_their_time_and_is_the_same_file_twice(dates, created):
+    first, again = (
+        write_registration(
+            RIGID,
+            **make_frames(),
+            reference=make_reference(**dates),
+            authorship=Authorship(None),
+            entropy=["a"],
+        )
+        for _ in range(2)
+    )
+    assert file_bytes(first) == file_bytes(again)
+    assert read_registration(first).created == created
+    assert "InstanceCreationDate" not in first
+    assert "SeriesDate" not in first
 
 
 def test_same_entropy_gives_the_same_object():
