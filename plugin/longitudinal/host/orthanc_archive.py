@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import orthanc
 
-from longitudinal.archive import GRANTS, Parents, StoredFile
+from longitudinal.archive import GRANTS, SHARES, Parents, StoredFile
 
 
 class _Attachment(msgspec.Struct, frozen=True):
@@ -139,6 +139,10 @@ class OrthancArchive:
     def grants(self, level: str, resource: str) -> str | None:
         """Who may see a patient or a study beyond what the settings say."""
         return _text(f"/{level}/{resource}/metadata/{self._metadata + GRANTS}")
+
+    def shares(self, level: str, resource: str) -> str | None:
+        """The links to a patient or a study."""
+        return _text(f"/{level}/{resource}/metadata/{self._metadata + SHARES}")
 
     def exams(self, level: str, orthanc_id: str) -> str | None:
         """The number after that of errors at a place."""

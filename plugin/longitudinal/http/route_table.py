@@ -7,6 +7,7 @@ from longitudinal.archive import ArchiveReceiver
 from longitudinal.exams.description import Describer
 from longitudinal.exams.exams import Exams
 from longitudinal.http.admission import Admission
+from longitudinal.http.deidentified import Masks
 from longitudinal.http.measurements import Measurements
 from longitudinal.http.measures import Measures
 from longitudinal.http.refinements import Refinements
@@ -34,6 +35,7 @@ from longitudinal.http.routes.rendered import rendered_routes
 from longitudinal.http.routes.reslice import reslice_routes
 from longitudinal.http.routes.reviews import review_routes
 from longitudinal.http.routes.series import series_routes
+from longitudinal.http.routes.shares import share_routes
 from longitudinal.http.routes.studies import study_routes
 from longitudinal.http.routes.transforms import transform_routes
 from longitudinal.http.routes.uploads import upload_routes
@@ -44,6 +46,7 @@ from longitudinal.jobs.index_status import IndexProgress
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.pictures import Pictures
+from longitudinal.patients.shared_pixels import ReadPixels, SharedPixels
 from longitudinal.patients.study_lookup import StudyLookup
 from longitudinal.places.diameters import MeasuredPlaces
 from longitudinal.points.point_map import PointMapper
@@ -98,6 +101,8 @@ class Services:
     describe_exam: Describer
     measures: Measures
     version_of: Callable[[str], str]
+    read_pixels: ReadPixels
+    file_of: Callable[[str], bytes]
     access: Access | None = None
     search: Search | None = None
 
@@ -107,10 +112,12 @@ def build_router(of: Services) -> Router:
     settings, readers, catalogue, queue = of.settings, of.readers, of.catalogue, of.queue
     lookup, aligning = StudyLookup(readers, catalogue), AlignRequests(catalogue, queue)
     pictures = Pictures(readers, of.inventory.tags)
+    shared = SharedPixels(of.file_of, of.inventory.tags, of.version_of, of.read_pixels)
     progress = IndexProgress(readers, catalogue, of.inventory, queue)
     routes = [
         *about_routes(settings.root, readers, of.writer, queue, of.completeness, of.statements, of.versions),
         *access_routes(of.access),
+        *share_routes(settings.root, readers, None if of.access is None else of.access.links, shared),
         *dicom_web_routes(readers, lookup, of.search),
         *index_routes(lookup, queue, aligning, progress),
         *alignment_routes(lookup, aligning),
@@ -136,4 +143,5 @@ def build_router(of: Services) -> Router:
     ]
     described = with_documentation(settings.root, routes, settings.allowed_frame_ancestors)
     policy = None if of.access is None else of.access.policy
-    return Router(described, Limits(settings.max_body, settings.max_upload), policy)
+    masks = Masks(readers, shared.why_hidden)
+    return Router(described, Limits(settings.max_body, settings.max_upload), policy, masks.of)
