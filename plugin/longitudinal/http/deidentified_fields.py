@@ -11,6 +11,7 @@ import msgspec
 
 from longitudinal.http.routes.access import Me, OpenedShare
 from longitudinal.http.routes.patients import PatientDetail, TransformLoop
+from longitudinal.http.routes.transforms import TransformAnswer
 from longitudinal.patients.alignment_quality import AlignmentQuality
 from longitudinal.patients.frames import Frame
 from longitudinal.patients.study_detail import SeriesDetail, SkippedInstances, StudyDetail, StudyLinks
@@ -124,6 +125,12 @@ FIELDS: Mapping[type[msgspec.Struct], Mapping[str, Becomes]] = {
     MappedPoints: _fields(
         patient="patient_id", uid="source_frame_of_reference_uid target_frame_of_reference_uid path alternatives",
         code="method", itself="reviewed reason", nothing="detail", parts="points",
+    ),
+    TransformAnswer: _fields(
+        uid="id sop_instance_uid source_frame_of_reference_uid target_frame_of_reference_uid",
+        orthanc_id="orthanc_instance_id", code="method", nothing="detail label created_by",
+        absent="refusal created quality review",
+        itself="matrix state origin is_own expected_error_mm uncertainty_source unsigned flags",
     ),
     MappedPoint: _fields(itself="point reason uncertainty_mm uncertainty_source grade"),
     TimelineAnswer: _fields(

@@ -18,6 +18,7 @@ DE_IDENTIFIED = frozenset(
         ("GET", "/patients/{patient}"),
         ("GET", "/studies/{study}"),
         ("GET", "/series/{series}/stacks"),
+        ("GET", "/transforms/{transform}"),
         ("GET", PIXELS),
         ("POST", "/points/resolve"),
         ("POST", "/points/map"),
@@ -33,7 +34,6 @@ PLAIN = DE_IDENTIFIED | {
     ("GET", "/instances/{instance}/header"),
     ("GET", "/places"),
     ("GET", "/places/{place}"),
-    ("GET", "/transforms/{transform}"),
     ("POST", "/points/radiotherapy"),
     ("POST", "/overlays"),
 }

@@ -191,7 +191,7 @@ def reached(kinds: list[type[msgspec.Struct]], but: set[str]) -> set[type[msgspe
         found.add(kind)
         fields = FIELDS.get(kind, {})
         for name, hint in get_type_hints(kind).items():
-            if fields.get(name) is not Becomes.NOTHING:
+            if fields.get(name) not in (Becomes.NOTHING, Becomes.ABSENT):
                 left += structs_in(hint)
     return found
 
@@ -278,6 +278,11 @@ def walk(served: Served, share: Share) -> Iterator[tuple[str, Response]]:
                         "pixels",
                         ask(served, share, "GET", f"/shared{plane['links']['pixels'].partition('?')[0]}"),
                     )
+    paths = {
+        step for study in patient["studies"] for step in (study["alignmentQuality"] or {"path": []})["path"]
+    }
+    for transform in sorted(paths):
+        yield "transform", ask(served, share, "GET", f"/transforms/{transform}")
     for frame in frames:
         point = {"patientId": patient["patientId"], "frameOfReferenceUid": frame, "x": 1, "y": 1, "z": 1}
         yield "resolve", ask(served, share, "POST", "/points/resolve", point)
@@ -305,6 +310,7 @@ def test_no_name_goes_out(served: Served, patient: str) -> None:
         if what != "pixels":
             assert told - {"P"} == set(), (what, told)
     assert {"me", "patient", "study", "stacks", "resolve", "map"} <= seen
+    assert ("transform" in seen) == (patient == "P")
 
 
 def test_its_names_are_answered_and_real_ones_are_not(served: Served) -> None:

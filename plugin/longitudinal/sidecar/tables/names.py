@@ -9,6 +9,7 @@ _NAMES = (
     "SELECT series_instance_uid, orthanc_id FROM series",
     "SELECT sop_instance_uid, orthanc_id FROM instances",
     "SELECT uid, NULL FROM frames",
+    "SELECT id, NULL FROM transforms",
 )
 
 
