@@ -915,7 +915,7 @@ export interface MatchValues {
   values: PlaceValues;
 }
 
-/** Who acts, and what they may do. `restricted` tells whether this archive restricts access at all; without that everybody may do everything. `how` is password, token or unknown. `seesEverything` tells whether they see every study. `emergencyHours` is for how long they may open a patient in an emergency, null where they may not. */
+/** Who acts, and what they may do. `restricted` tells whether this archive restricts access at all; without that everybody may do everything. `how` is password, token or unknown. `seesEverything` tells whether they see every study. `emergencyHours` is for how long they may open a patient in an emergency, null where they may not. `shareDays` is for how long a link may count by which they share a patient, null where they may make none. `share` is what a link has opened, null for everybody with a login; `how` is then share. */
 export interface Me {
   name: string;
   how: string;
@@ -923,6 +923,21 @@ export interface Me {
   roles: AccessRole[];
   seesEverything: boolean;
   emergencyHours: number | null;
+  shareDays?: number | null;
+  share?: OpenedShare | null;
+}
+
+/** The same with the link, which is told only this once; a path on this server. */
+export interface NewShare {
+  id: string;
+  patientId: string;
+  orthancStudyIds: string[];
+  by: string;
+  at: string;
+  until: string;
+  deIdentified: boolean;
+  opened: string | null;
+  link: string;
 }
 
 /** An object, a series, a study or a frame of reference; `id` is its kind and its UID. `present` is false for what is only named: neither stored, nor in another study that may be seen. `label` is what the object calls itself. */
@@ -946,6 +961,13 @@ export interface NotKept {
   studyInstanceUid: string;
   reason: string;
   detail: string;
+}
+
+/** What a link has opened: until when the share counts, what it calls its patient, and whether it is de-identified. */
+export interface OpenedShare {
+  until: string;
+  patientId: string;
+  deIdentified: boolean;
 }
 
 /** What became of a request. */
@@ -1059,7 +1081,7 @@ export interface PatientStructures {
 }
 
 /** Why there is no link to the pixels of an image. */
-export type PixelsReason = "noPixels" | "tooDeep";
+export type PixelsReason = "mayIdentify" | "noPixels" | "tooDeep";
 
 /** A place: everything that is kept of it, one entry for each group of each report, in time order of the studies. Attributes ---------- id The tracking UID; `<tracking UID>@<Orthanc id of the patient>` if two patients have it; the id of the report if it has none. source The id of the report that the place is resolved from: a person's, the oldest first. Null if none has a position; `reason` then says why. is_own Whether a user of this plugin keeps it: only such a place can be renamed, deleted and kept in other studies. created_by, created_at Of the source. stale How many of the reports are stale. flags `sharedTrackingUid`. */
 export interface PlaceAnswer {
@@ -1550,6 +1572,47 @@ export interface SeriesStacks {
   seriesDescription: string;
   stacks: SeriesStack[];
   notIndexed: InstanceWithoutPlace[];
+}
+
+/** `secret` is what follows `#share=` in a link. */
+export interface SessionRequest {
+  secret: string;
+}
+
+/** A link to a patient; `orthancStudyIds` is empty where it shows the whole patient, with what is stored later. `opened` is when it was exchanged; null as long as nobody has. */
+export interface ShareAnswer {
+  id: string;
+  patientId: string;
+  orthancStudyIds: string[];
+  by: string;
+  at: string;
+  until: string;
+  deIdentified: boolean;
+  opened: string | null;
+}
+
+/** Share what the caller sees of a patient, or only some studies of it, until a time (ISO 8601 with an offset). */
+export interface ShareRequest {
+  patientId: string;
+  until: string;
+  deIdentified?: boolean;
+  studyInstanceUids?: string[] | null;
+}
+
+/** That a browser may see a patient now, until its session ends; `GET /me` says whom. */
+export interface ShareSession {
+  until: string;
+  deIdentified: boolean;
+}
+
+/** Links to a patient that still count, the newest first: all for an administrator, for others their own. */
+export interface SharesAnswer {
+  shares: ShareAnswer[];
+}
+
+/** `patientId` is a PatientID or an Orthanc id. */
+export interface SharesQuery {
+  patientId: string;
 }
 
 /** How many instances have no place in the patient, by reason code; `explanation` is one sentence for people. `details` name the attribute and value at fault, the most frequent first, 20 different ones at most. */
@@ -2224,6 +2287,31 @@ export interface Operations {
     query: undefined;
     body: undefined;
     answer: SeriesStacks;
+  };
+  "POST /share-session": {
+    query: undefined;
+    body: SessionRequest;
+    answer: ShareSession;
+  };
+  "GET /shared/instances/{instance}/frames/{frame}/numpy": {
+    query: undefined;
+    body: undefined;
+    answer: Blob;
+  };
+  "GET /shares": {
+    query: { patientId: string };
+    body: undefined;
+    answer: SharesAnswer;
+  };
+  "POST /shares": {
+    query: undefined;
+    body: ShareRequest;
+    answer: NewShare;
+  };
+  "DELETE /shares/{share}": {
+    query: undefined;
+    body: undefined;
+    answer: ShareAnswer;
   };
   "GET /studies": {
     query: { patientId?: string; modality?: string; from?: string; to?: string; limit?: number; offset?: number };

@@ -10,6 +10,8 @@ from typing import Literal, Protocol
 
 GRANTS = 8
 """The grants of a patient or a study are in the user metadata MetadataBase + 8."""
+SHARES = 9
+"""The shares of a patient or a study are in the user metadata MetadataBase + 9."""
 
 
 @dataclass(frozen=True, slots=True)

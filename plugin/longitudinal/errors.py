@@ -147,6 +147,42 @@ class Conflict(LongitudinalError):
     title = "The resource is not in a state that allows this"
 
 
+class ShareImpossible(Conflict):
+    """No link to a patient can work on this server as it is set up; `detail` says what is missing."""
+
+    code = "shareImpossible"
+    title = "Links to patients do not work on this server"
+
+
+class NotForShares(Forbidden):
+    """Whoever has opened a link to a patient only sees that patient's timeline."""
+
+    code = "notForShares"
+    title = "This is not part of a shared view"
+
+
+class ShareExpired(LongitudinalError):
+    """The time of a link to a patient has passed."""
+
+    code = "shareExpired"
+    status = 410
+    title = "This link has expired"
+
+
+class ShareRevoked(ShareExpired):
+    """Whoever made a link to a patient has revoked it."""
+
+    code = "shareRevoked"
+    title = "This link was revoked"
+
+
+class ShareUsed(ShareExpired):
+    """A link to a patient opens once, and was opened before."""
+
+    code = "shareUsed"
+    title = "This link was opened before"
+
+
 class Unprocessable(LongitudinalError):
     """The request is well formed but cannot be carried out; `fields` names why."""
 

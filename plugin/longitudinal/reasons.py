@@ -56,6 +56,10 @@ class PixelsReason(ReasonCode):
         "tooDeep",
         "The object has sequences nested more than 32 levels deep: Orthanc could end when it reads the pixels.",
     )
+    MAY_IDENTIFY = (
+        "mayIdentify",
+        "In a de-identified view: the pixels may show who the patient is, as text can be burned into images of this kind.",
+    )
 
 
 class RegistrationRefusal(ReasonCode):

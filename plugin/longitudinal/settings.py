@@ -134,6 +134,13 @@ class BreakGlass(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     hours: Annotated[int, msgspec.Meta(ge=1, le=168)] = 4
 
 
+class Shares(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="pascal"):
+    """Who may make links to a patient, and for how long."""
+
+    roles: Annotated[tuple[RoleName, ...], msgspec.Meta(min_length=1, max_length=5)] = ("reviewer",)
+    days: Annotated[int, msgspec.Meta(ge=1, le=365)] = 30
+
+
 class AccessSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="pascal"):
     """Who may see what; without this section everybody whom Orthanc lets in may do everything.
 
@@ -147,6 +154,8 @@ class AccessSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, re
         RegisteredUsers that act for whoever their token names, and for nobody without one.
     break_glass
         Emergencies; without it there are none.
+    shares
+        Links to a patient for people without a login; without it there are none.
     hidden_attributes
         By role, keywords of attributes that the answers of /imaging and QIDO leave out.
     """
@@ -155,6 +164,7 @@ class AccessSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, re
     tokens: TokenSettings | None = None
     service_accounts: _Texts = ()
     break_glass: BreakGlass | None = None
+    shares: Shares | None = None
     hidden_attributes: dict[RoleName, _Texts] = {}
 
 

@@ -11,6 +11,10 @@ from longitudinal.access.request_filter import Incoming
 from longitudinal.access.roles import Need
 from longitudinal.sight import StudyName
 
+SESSION = "/share-session"
+"""Below our root: where whoever has the secret of a link exchanges it, without any other name."""
+_PAGE = "/app"
+_OWN_PAGES = frozenset({"same-origin", "none"})
 REFUSAL_SECONDS = 0.005
 """A refusal takes a whole number of these, whether what it names is hidden or not there at all."""
 
@@ -28,10 +32,23 @@ class Own:
         Of our routes.
     others
         Of files that show nobody's data, such as the viewer's.
+    has_links
+        Whether people without a login come in by links to a patient.
     """
 
     root: str
     others: tuple[str, ...] = ()
+    has_links: bool = False
+
+    def is_open(self, request: Incoming) -> bool:
+        """Whether nobody in particular may ask for it: the files of the page, which show nothing of anybody, and the
+        exchange of a link."""
+        if not self.has_links or request.is_form:
+            return False
+        page = f"{self.root}{_PAGE}"
+        if request.method == "GET":
+            return request.path == page or request.path.startswith(f"{page}/")
+        return request.method == "POST" and request.path.rstrip("/") == f"{self.root}{SESSION}"
 
     def has(self, path: str) -> bool:
         """Whether a path is one of these."""
@@ -55,6 +72,8 @@ class Gate:
         began = time.monotonic()
         actor = self._identity.actor(request.headers)
         if not actor.is_verified:
+            if self._own.is_open(request):
+                return None
             return "nobody says who sends it, in a way that counts (docs/access.md)"
         why = self._of_actor(actor, request, arguments)
         if why is not None:
@@ -66,6 +85,8 @@ class Gate:
             return "a POSTed form does not say who sends its parts; PUT it"
         if self._policy.is_unlimited(actor, Need.ADMINISTER):
             return None
+        if actor.share is not None:
+            return self._of_link(request)
         path = request.path
         if any(part in (".", "..") for part in path.split("/")):
             return f"{actor.name!r} must write a path in its plain form"
@@ -79,6 +100,18 @@ class Gate:
             return None
         if asked.is_unlimited or not self._may_see(actor, asked):
             return f"{actor.name!r} may not see all that it could show"
+        return None
+
+    def _of_link(self, request: Incoming) -> str | None:
+        """Who opened a link asks our own routes alone, and from our own page: a cookie is sent whoever has it sent."""
+        site = request.headers.get("sec-fetch-site", "none")
+        parts = request.path.split("/")
+        if site not in _OWN_PAGES and request.headers.get("sec-fetch-mode") != "navigate":
+            return "a page of another site asks for a shared view"
+        if any(part in (".", "..") for part in parts) or not (request.path + "/").startswith(
+            f"{self._own.root}/"
+        ):
+            return "it is not part of a shared view"
         return None
 
     def _may_see(self, actor: Actor, asked: Asked) -> bool:

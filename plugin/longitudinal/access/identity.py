@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from longitudinal.access.shares import Share
+
 # What Orthanc itself registers where it is open to other machines and nobody is named.
 _DEFAULT_USERS = {"orthanc": "orthanc"}
 
@@ -20,6 +22,7 @@ class How(StrEnum):
 
     PASSWORD = "password"
     TOKEN = "token"
+    SHARE = "share"
     UNKNOWN = "unknown"
 
 
@@ -30,16 +33,18 @@ Claims = tuple[tuple[str, tuple[str, ...]], ...]
 class Actor:
     """Who acts: a user by name, or `NOBODY`, whose name is empty.
 
-    `claims` are those of the token, sorted by name, each with its values as text.
+    `claims` are those of the token, sorted by name, each with its values as text. `share` is what a link has opened, where
+    nobody is known but whoever has the link; the name is then that of the share.
     """
 
     name: str
     how: How
     claims: Claims = ()
+    share: Share | None = None
 
     @property
     def is_verified(self) -> bool:
-        """Whether this is a user whose password or token was checked."""
+        """Whether this is a user whose password or token was checked, or a link that counts."""
         return self.how is not How.UNKNOWN
 
 
@@ -93,6 +98,9 @@ class Users:
 TokenReader = Callable[[str], Actor]
 """Who a token names: `NOBODY` where it does not count."""
 
+ShareReader = Callable[[Mapping[str, str]], Share | None]
+"""The share that a request with these headers has opened; None where it has opened none."""
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -106,18 +114,36 @@ class Identity:
         None where no tokens count.
     header
         Of a token beside a service account, in lower case.
+    read_share
+        None where no links count.
     """
 
     users: Users
     read_token: TokenReader | None = None
     header: str = ""
     service_accounts: frozenset[str] = frozenset()
+    read_share: ShareReader | None = None
 
     def actor(self, headers: Mapping[str, str]) -> Actor:
         """Who sends a request with these headers (lower-case names), which must be those of the request as a whole.
 
-        A service account is nobody by itself, and anybody else who sends a token beside a password is nobody.
+        A service account is nobody by itself, and anybody else who sends a token beside a password is nobody. A link counts
+        where nothing else says who asks: neither a token, nor a password but that of a service account.
         """
+        if self._may_be_a_link(headers):
+            share = self.read_share(headers) if self.read_share is not None else None
+            return NOBODY if share is None else Actor(f"share:{share.id}", How.SHARE, share=share)
+        return self._of_credentials(headers)
+
+    def _may_be_a_link(self, headers: Mapping[str, str]) -> bool:
+        if self.header and headers.get(self.header) is not None:
+            return False
+        kind, _, credentials = headers.get("authorization", "").partition(" ")
+        if not kind:
+            return True
+        return kind.lower() == "basic" and self.users.of_password(credentials).name in self.service_accounts
+
+    def _of_credentials(self, headers: Mapping[str, str]) -> Actor:
         kind, _, credentials = headers.get("authorization", "").partition(" ")
         token = headers.get(self.header) if self.header else None
         if kind.lower() == "bearer":

@@ -15,6 +15,7 @@ from longitudinal.sight import Sight, StudyName
 
 _NONE: frozenset[Role] = frozenset()
 _SEE = frozenset({Role.VIEWER, Role.REVIEWER})
+_OF_A_LINK = frozenset({Role.VIEWER})
 _REMEMBERED_ACTORS = 1_000
 # Ids of jobs that one user has joined.
 _MOST_JOINED = 10_000
@@ -111,16 +112,18 @@ class Policy:
         """The roles that somebody has for anything at all."""
         if not actor.is_verified:
             return _NONE
+        if actor.share is not None:
+            return _OF_A_LINK
         found = self._selection(actor).anywhere
         return found | self.grants.roles_of(actor.name)
 
     def allows(self, actor: Actor, need: Need) -> bool:
         """Whether somebody has, for anything at all, what a request needs."""
-        return not need.roles.isdisjoint(self.roles(actor))
+        return need is Need.OPEN or not need.roles.isdisjoint(self.roles(actor))
 
     def is_unlimited(self, actor: Actor, need: Need) -> bool:
         """Whether somebody has it for every study, stored now or later."""
-        if not actor.is_verified:
+        if not actor.is_verified or actor.share is not None:
             return False
         selection = self._selection(actor)
         return Role.ADMIN in selection.anywhere or not need.roles.isdisjoint(selection.everything)
@@ -129,6 +132,8 @@ class Policy:
         """Whether somebody may do with a study what a request needs: the one place that decides it."""
         if not actor.is_verified:
             return False
+        if actor.share is not None:
+            return Role.VIEWER in need.roles and actor.share.shows(study)
         if self.is_unlimited(actor, need):
             return True
         selection, roles = self._selection(actor), need.roles
@@ -144,7 +149,8 @@ class Policy:
         hides = self.hidden_attributes(actor)
         if self.is_unlimited(actor, need) and not hides:
             return None
-        selection, decided = self._selection(actor), dict[StudyName, bool]()
+        # a link is nobody's: no rule is for it, not even one for everybody
+        selection, decided = _Selection() if actor.share else self._selection(actor), dict[StudyName, bool]()
 
         def sees(study: StudyName) -> bool:
             known = decided.get(study)
@@ -165,6 +171,8 @@ class Policy:
 
     def _may_add(self, actor: Actor, study: StudyName, institution: str) -> bool:
         """Whether somebody may store an object: one of a study that exists must suit that study as well."""
+        if actor.share is not None:
+            return False
         facts = self._facts_of(study.orthanc_id)
         if facts is not None:
             return self.permits(actor, Need.UPLOAD, study)
@@ -174,6 +182,8 @@ class Policy:
 
     def hidden_attributes(self, actor: Actor) -> frozenset[str]:
         """Keywords of attributes that answers leave out: those that every role of somebody hides."""
+        if actor.share is not None:
+            return frozenset(actor.share.hides)
         if not actor.is_verified or not self._settings.hidden_attributes:
             return frozenset()
         ruled = self._selection(actor).anywhere
@@ -187,10 +197,18 @@ class Policy:
     def may_break_glass(self, actor: Actor) -> int | None:
         """For how many hours somebody may open a patient in an emergency; None: not at all."""
         settings = self._settings.break_glass
-        if settings is None or not actor.is_verified:
+        if settings is None or not actor.is_verified or actor.share is not None:
             return None
         ruled = self._selection(actor).anywhere  # a role that is only shared opens nothing else
         return None if ruled.isdisjoint(Role(name) for name in settings.roles) else settings.hours
+
+    def may_share(self, actor: Actor) -> int | None:
+        """For how many days somebody may share a patient by a link; None: not at all."""
+        settings = self._settings.shares
+        if settings is None or not actor.is_verified or actor.share is not None:
+            return None
+        ruled = self._selection(actor).anywhere  # what is only shared with somebody they do not share
+        return None if ruled.isdisjoint(Role(name) for name in settings.roles) else settings.days
 
     def _selection(self, actor: Actor) -> _Selection:
         # of a token only what rules ask for, as each may have an id of its own

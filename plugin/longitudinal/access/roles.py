@@ -14,8 +14,9 @@ class Role(StrEnum):
 
 
 class Need(StrEnum):
-    """What a request needs: a role, or just any."""
+    """What a request needs: a role, just any, or (`OPEN`) none: then the route itself asks for a secret."""
 
+    OPEN = "open"
     ANY = "any"
     VIEW = "view"
     UPLOAD = "upload"
@@ -30,6 +31,7 @@ class Need(StrEnum):
 
 
 _SUFFICIENT = {
+    Need.OPEN: frozenset(Role),
     Need.ANY: frozenset(Role),
     Need.VIEW: frozenset({Role.VIEWER, Role.REVIEWER, Role.ADMIN}),
     Need.UPLOAD: frozenset({Role.UPLOADER, Role.ADMIN}),

@@ -3,15 +3,18 @@
 import logging
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from longitudinal.access import grants
+from longitudinal.access import grants, shares
 from longitudinal.access.core_paths import Roots
 from longitudinal.access.gate import Gate, Own
 from longitudinal.access.grants import GrantBook
 from longitudinal.access.identity import Identity, Users
 from longitudinal.access.keyring import Keyring
 from longitudinal.access.policy import Policy
+from longitudinal.access.share_links import ShareLinks
+from longitudinal.access.shares import ShareBook
 from longitudinal.access.sharing import Sharing
 from longitudinal.errors import InvalidSettings
 from longitudinal.host.loopback import Loopback
@@ -61,22 +64,30 @@ class AccessServices:
         self._thread = threading.Thread(target=self._read_grants, name="longitudinal-grants", daemon=True)
         if keyring.problem is not None:
             raise InvalidSettings(f"grants cannot be checked: {keyring.problem}")
+        lookup = ResourceLookup()
+        self._book = GrantBook(
+            lambda level, resource: grants.read(archive.grants(level, resource), resource, keyring.keys)
+        )
+        self._shares = ShareBook(
+            lambda level, resource: shares.read(archive.shares(level, resource), resource, keyring.keys)
+        )
+        policy = Policy(settings, lookup.facts_of, self._book)
+        links = ShareLinks(
+            policy, self._shares, keyring, loopback, readers, obstacle_to_links(settings, users)
+        )
         self.identity = Identity(
             users,
             None if self._tokens is None else self._tokens.actor,
             "" if settings.tokens is None else settings.tokens.header.lower(),
             frozenset(settings.service_accounts),
+            links.share_of,
         )
-        lookup = ResourceLookup()
-        self._book = GrantBook(
-            lambda level, resource: grants.read(archive.grants(level, resource), resource, keyring.keys)
-        )
-        policy = Policy(settings, lookup.facts_of, self._book)
+        own = replace(own, has_links=links.obstacle is None)
         self.gate = Gate(self.identity, policy, lookup.studies_of, own, roots)
-        self.access = Access(policy, Sharing(policy, self._book, keyring, loopback, readers))
+        self.access = Access(policy, Sharing(policy, self._book, keyring, loopback, readers), links)
 
     def start(self) -> None:
-        """Read the grants there are; until then they give nothing."""
+        """Read the grants and shares there are; until then they give nothing."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -91,6 +102,7 @@ class AccessServices:
         """The metadata of some resource may have changed, on this node or another, or it was deleted."""
         for level in _LEVELS:
             self._book.refresh(level, orthanc_id)
+            self._shares.refresh(level, orthanc_id)
 
     def _read_grants(self) -> None:
         while not self._stopping.is_set():
@@ -108,7 +120,21 @@ class AccessServices:
         while not self._stopping.is_set() and (page := self._inventory.resources(level, since, _PAGE)):
             for resource in page:
                 self._book.refresh(level, resource)
+                self._shares.refresh(level, resource)
             since += len(page)
+
+
+def obstacle_to_links(settings: AccessSettings, users: Users) -> str | None:
+    """Why no link to a patient can work, in a sentence; None where links work."""
+    if settings.shares is None:
+        return "links to patients are switched off (setting Longitudinal.Access.Shares)"
+    if users.is_required and not settings.service_accounts:
+        return (
+            "Orthanc itself asks every browser for a password (AuthenticationEnabled), which whoever gets a link has not. "
+            "Set it to false, as the plugin then asks for passwords itself, or have a proxy with an account of "
+            "ServiceAccounts let links through (docs/sharing.md)"
+        )
+    return None
 
 
 def _tokens(settings: AccessSettings) -> "Tokens | None":

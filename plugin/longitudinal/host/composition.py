@@ -328,6 +328,8 @@ def _services(
         describe_exam=Describer(of.readers, of.archive, _places(settings, configuration, ohif_root)),
         measures=measures,
         version_of=of.archive.version,
+        read_pixels=of.loopback.pixels,
+        file_of=of.archive.file,
         access=None if access is None else access.access,
         search=search_of(configuration),
         audit=audit.audit,

@@ -11,8 +11,8 @@ from typing import Any
 
 import orthanc
 
-from longitudinal.archive import GRANTS, Parents, Receipt
-from longitudinal.errors import ArchiveFailed, InstanceGone
+from longitudinal.archive import GRANTS, SHARES, Parents, Receipt
+from longitudinal.errors import ArchiveFailed, FieldError, InstanceGone, NotFound
 
 _SECONDS = 20.0
 # Of a large file: what a slow disk writes, so that it is not given up while Orthanc still stores it.
@@ -82,6 +82,15 @@ class Loopback:
         parents = Parents(answer["ParentPatient"], answer["ParentStudy"], answer["ParentSeries"])
         return Receipt("stored" if outcome == "stored" else "alreadyStored", answer["ID"], parents)
 
+    def pixels(self, orthanc_id: str, frame: int) -> bytes:
+        """The stored values of a frame (0-based) of an instance, as NumPy's file format."""
+        status, body, _ = self._call("GET", f"/instances/{orthanc_id}/frames/{frame}/numpy?rescale=false")
+        if status in (_BAD_REQUEST, _NOT_FOUND):
+            raise NotFound(f"there is no frame {frame} of this instance", [FieldError("frame", "unknown")])
+        if status != _OK:
+            raise ArchiveFailed(f"Orthanc did not send the pixels: HTTP {status}")
+        return body
+
     def delete(self, orthanc_id: str) -> None:
         """Delete an instance."""
         status, _, _ = self._call("DELETE", f"/instances/{orthanc_id}")
@@ -109,6 +118,10 @@ class Loopback:
     def change_grants(self, level: str, resource: str, change: Callable[[str | None], str]) -> None:
         """Replace the grants of a patient or a study, with the same care."""
         self._change_metadata(f"/{level}/{resource}/metadata/{self._metadata + GRANTS}", change)
+
+    def change_shares(self, level: str, resource: str, change: Callable[[str | None], str]) -> None:
+        """Replace the shares of a patient or a study, with the same care."""
+        self._change_metadata(f"/{level}/{resource}/metadata/{self._metadata + SHARES}", change)
 
     def change_exams(self, level: str, orthanc_id: str, change: Callable[[str | None], str]) -> None:
         """Replace the document of exams of a study or patient, with the same care."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 import orthanc
 
-from longitudinal.archive import GRANTS, Parents, StoredFile
+from longitudinal.archive import GRANTS, SHARES, Parents, StoredFile
 from longitudinal.host.plain_storage import PlainStorage
 
 
@@ -141,6 +141,10 @@ class OrthancArchive:
     def grants(self, level: str, resource: str) -> str | None:
         """Who may see a patient or a study beyond what the settings say."""
         return _text(f"/{level}/{resource}/metadata/{self._metadata + GRANTS}")
+
+    def shares(self, level: str, resource: str) -> str | None:
+        """The links to a patient or a study."""
+        return _text(f"/{level}/{resource}/metadata/{self._metadata + SHARES}")
 
     def exams(self, level: str, orthanc_id: str) -> str | None:
         """The number after that of errors at a place."""

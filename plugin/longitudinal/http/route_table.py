@@ -8,6 +8,7 @@ from longitudinal.archive import ArchiveReceiver
 from longitudinal.exams.description import Describer
 from longitudinal.exams.exams import Exams
 from longitudinal.http.admission import Admission
+from longitudinal.http.deidentified import Masks
 from longitudinal.http.measurements import Measurements
 from longitudinal.http.measures import Measures
 from longitudinal.http.refinements import Refinements
@@ -36,6 +37,7 @@ from longitudinal.http.routes.rendered import rendered_routes
 from longitudinal.http.routes.reslice import reslice_routes
 from longitudinal.http.routes.reviews import review_routes
 from longitudinal.http.routes.series import series_routes
+from longitudinal.http.routes.shares import share_routes
 from longitudinal.http.routes.studies import study_routes
 from longitudinal.http.routes.transforms import transform_routes
 from longitudinal.http.routes.uploads import upload_routes
@@ -46,6 +48,7 @@ from longitudinal.jobs.index_status import IndexProgress
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.pictures import Pictures
+from longitudinal.patients.shared_pixels import ReadPixels, SharedPixels
 from longitudinal.patients.study_lookup import StudyLookup
 from longitudinal.places.diameters import MeasuredPlaces
 from longitudinal.points.point_map import PointMapper
@@ -104,6 +107,8 @@ class Services:
     describe_exam: Describer
     measures: Measures
     version_of: Callable[[str], str]
+    read_pixels: ReadPixels
+    file_of: Callable[[str], bytes]
     access: Access | None = None
     search: Search | None = None
     audit: Audit | None = None
@@ -114,6 +119,7 @@ def build_router(of: Services) -> Router:
     settings, readers, catalogue, queue = of.settings, of.readers, of.catalogue, of.queue
     lookup, aligning = StudyLookup(readers, catalogue), AlignRequests(catalogue, queue)
     pictures = Pictures(readers, of.inventory.tags)
+    shared = SharedPixels(of.file_of, of.inventory.tags, of.version_of, of.read_pixels)
     progress = IndexProgress(readers, catalogue, of.inventory, queue)
     routes = [
         *about_routes(
@@ -121,6 +127,7 @@ def build_router(of: Services) -> Router:
         ),
         *audit_routes(of.audit),
         *access_routes(of.access),
+        *share_routes(settings.root, readers, None if of.access is None else of.access.links, shared),
         *dicom_web_routes(readers, lookup, of.search),
         *index_routes(lookup, queue, aligning, progress),
         *alignment_routes(lookup, aligning),
@@ -149,7 +156,9 @@ def build_router(of: Services) -> Router:
     described = with_documentation(settings.root, routes, settings.allowed_frame_ancestors)
     policy = None if of.access is None else of.access.policy
     unrecorded = _nothing if of.audit is None else of.audit.refusal
-    return Router(described, Limits(settings.max_body, settings.max_upload), policy, unrecorded)
+    masks = Masks(readers, shared.why_hidden)
+    limits = Limits(settings.max_body, settings.max_upload)
+    return Router(described, limits, policy, unrecorded=unrecorded, masks=masks.of)
 
 
 def _nothing() -> None:

@@ -8,10 +8,10 @@ the role a route needs, and while the handler runs the caller sees only the stud
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import UnionType
-from typing import Any, Concatenate, Generic, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Concatenate, Generic, Protocol, TypedDict, TypeVar, Unpack, overload
 from urllib.parse import unquote
 
 import msgspec
@@ -21,12 +21,21 @@ from longitudinal.access.gate import wait_out
 from longitudinal.access.identity import Actor, Users
 from longitudinal.access.policy import Policy
 from longitudinal.access.roles import Need
-from longitudinal.errors import AuditUnavailable, Forbidden, LongitudinalError, MethodNotAllowed, NotFound
+from longitudinal.access.shares import Share
+from longitudinal.errors import (
+    AuditUnavailable,
+    Forbidden,
+    LongitudinalError,
+    MethodNotAllowed,
+    NotForShares,
+    NotFound,
+)
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.hidden import without
 from longitudinal.http.parse import check_size, parse_json, parse_query
 from longitudinal.http.problem import response_of
 from longitudinal.http.rate_limits import Cost, cost_of
+from longitudinal.http.shared_routes import check_question, check_shared
 from longitudinal.http.static_files import etag_of, is_known
 from longitudinal.sight import Sight, seeing
 
@@ -215,6 +224,27 @@ class Limits:
     upload: int = 4
 
 
+class Masking(Protocol):
+    """What stands between a handler and whoever has opened a de-identified share (`longitudinal.http.deidentified`)."""
+
+    def path(
+        self, template: str, values: Mapping[str, str], request: Request
+    ) -> tuple[dict[str, str], Request]:
+        """The values of a path and the request, with real names."""
+
+    def inward(self, asked: Any) -> Any:
+        """Decoded arguments or a body, with real names."""
+
+    def encoded(self, answer: msgspec.Struct) -> bytes:
+        """A masked answer."""
+
+    def response(self, response: Response) -> Response:
+        """A response that names nothing."""
+
+    def problem(self, response: Response) -> Response:
+        """A problem that names nothing."""
+
+
 class Router:
     """Finds the route of a request and runs it; every error becomes a response.
 
@@ -224,12 +254,15 @@ class Router:
         Who may do what; None where access is not restricted.
     unrecorded
         Why nothing may be changed now, because it could not be recorded; None where it may.
+    masks
+        What stands between a handler and whoever has opened a de-identified share; without it none is answered.
     """
 
     def __init__(
         self, routes: Sequence[Route], limits: Limits = Limits(), policy: Policy | None = None,
-        unrecorded: Callable[[], str | None] = lambda: None,
+        *, unrecorded: Callable[[], str | None] = lambda: None, masks: Callable[[Share], Masking] | None = None,
     ) -> None:  # fmt: skip
+        self._masks = masks
         self.routes = tuple(routes)
         self._limits = limits
         self._policy = policy
@@ -283,6 +316,8 @@ class Router:
             As of `find`.
         Forbidden
             It writes, and the sender is not known; or the sender has not the role it needs for anything at all.
+        NotForShares
+            It is not part of a shared view, which is all that the sender has opened.
         """
         route, values = self.find(request.method, request.path)
         if self._policy is None:
@@ -291,6 +326,8 @@ class Router:
             raise Forbidden(
                 f"this needs a role to {route.need}, which {request.actor.name or 'nobody'} has not"
             )
+        if request.actor.share is not None:
+            check_shared(route.method, route.path, request.actor.share)
         return route, values
 
     def run(self, route: Route, values: dict[str, str], request: Request) -> Response:
@@ -311,6 +348,9 @@ class Router:
         return None if self._policy is None else self._policy.sight(request.actor, route.need)
 
     def _handled(self, route: Route, values: dict[str, str], request: Request) -> Response:
+        share = request.actor.share
+        if share is not None and share.de_identified:
+            return self._masked(route, values, request, share)
         try:
             if route.event.changes and (why := self._unrecorded()) is not None:
                 raise AuditUnavailable(
@@ -323,6 +363,22 @@ class Router:
         except Exception as error:
             return response_of(error)
 
+    def _masked(self, route: Route, values: dict[str, str], request: Request, share: Share) -> Response:
+        """The same for a de-identified share: real names come in behind the mask, and none goes out before it."""
+        if self._masks is None:
+            return response_of(NotForShares("de-identified views are not served"))
+        mask = self._masks(share)
+        try:
+            real, request = mask.path(route.path, values, request)
+            call = self._decode(route, request)
+            call = replace(call, query=mask.inward(call.query), body=mask.inward(call.body))
+            answer = route.handler(call, **real)
+            if isinstance(answer, Response):
+                return mask.response(answer)
+            return Response(mask.encoded(answer), route.status)
+        except Exception as error:
+            return mask.problem(response_of(error))
+
     def _decode(self, route: Route, request: Request) -> Call[Any, Any]:
         """The call of a request. Raises BodyTooLarge, MalformedJson, InvalidRequest."""
         body: Any = None
@@ -332,6 +388,8 @@ class Router:
         elif route.body is not None:
             check_size(request.body, self._limits.body, "MaxBodyMiB")
             body = parse_json(request.body, route.body)
+            if request.actor.share is not None:
+                check_question(body, request.actor.share)
         query = None if route.query is None else parse_query(request.query, route.query)
         return Call(query, body, request.actor, request)
 

@@ -1,5 +1,6 @@
 """All routes over a real sidecar that follows an archive in memory: what the fast suite drives every route with."""
 
+import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +9,10 @@ from types import UnionType
 from typing import Any, get_args
 
 import msgspec
+import numpy as np
 from pydicom.dataset import Dataset
 
-from longitudinal.access import grants
+from longitudinal.access import grants, shares
 from longitudinal.access.audit.names import Names
 from longitudinal.access.audit.recorder import Reading
 from longitudinal.access.audit.service import Audit, AuditSettings
@@ -19,11 +21,20 @@ from longitudinal.access.grants import GrantBook
 from longitudinal.access.identity import NOBODY, Actor, How
 from longitudinal.access.keyring import Keyring
 from longitudinal.access.policy import Policy, StudyFacts
+from longitudinal.access.share_links import ShareLinks
+from longitudinal.access.shares import ShareBook
 from longitudinal.access.sharing import Sharing
 from longitudinal.archive import Parents, Receipt
 from longitudinal.dicom.reports.statement import PlaceStatement
 from longitudinal.dicom.stored_values import STORED_VALUE_TAGS
-from longitudinal.errors import ArchiveFailed, InstanceGone, Unprocessable, WriterUnavailable
+from longitudinal.errors import (
+    ArchiveFailed,
+    FieldError,
+    InstanceGone,
+    NotFound,
+    Unprocessable,
+    WriterUnavailable,
+)
 from longitudinal.exams.description import Describer, Places
 from longitudinal.exams.documents import ExamDocuments
 from longitudinal.exams.exams import Exams
@@ -69,7 +80,7 @@ from longitudinal.points.series_stacks import StackReader
 from longitudinal.registration_objects.given import GivenTransforms
 from longitudinal.registration_objects.statements import Memories, Statements
 from longitudinal.registration_objects.written import RegistrationObjects
-from longitudinal.settings import AccessRule, AccessSettings, BreakGlass, Settings
+from longitudinal.settings import AccessRule, AccessSettings, BreakGlass, Settings, Shares
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.writer import Writer
 from tests.builders import from_file
@@ -81,18 +92,28 @@ SETTINGS = Settings(max_upload=1, allowed_frame_ancestors=("https://app.example"
 
 
 ANN_ADMINISTERS = AccessSettings(
-    rules=(AccessRule(roles=("admin",), users=("ann",)),), break_glass=BreakGlass(roles=("admin", "reviewer"))
+    rules=(AccessRule(roles=("admin",), users=("ann",)),),
+    break_glass=BreakGlass(roles=("admin", "reviewer")),
+    shares=Shares(roles=("admin",)),
 )
 # What Orthanc tells of an image beyond the tags that geometry reads.
-_OF_PIXELS = ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "SamplesPerPixel")
+_OF_PIXELS = (
+    "BurnedInAnnotation",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "SamplesPerPixel",
+)
 
 
 class Archive(FakeArchive):
-    """Tells of the pixels too, as Orthanc does, and keeps grants."""
+    """Tells of the pixels too, as Orthanc does, and keeps grants and shares."""
 
     def __init__(self) -> None:
         super().__init__()
         self.grants: dict[tuple[str, str], str] = {}
+        self.shares: dict[tuple[str, str], str] = {}
         self.is_silent = False
 
     def facts(self, study: str) -> StudyFacts | None:
@@ -176,6 +197,19 @@ class FakeLoopback:
     def change_grants(self, level: str, resource: str, change: Callable[[str | None], str]) -> None:
         self._check()
         self.archive.grants[level, resource] = change(self.archive.grants.get((level, resource)))
+
+    def change_shares(self, level: str, resource: str, change: Callable[[str | None], str]) -> None:
+        self._check()
+        self.archive.shares[level, resource] = change(self.archive.shares.get((level, resource)))
+
+    def pixels(self, orthanc_id: str, frame: int) -> bytes:
+        """The stored values of an image of one frame, as NumPy's file format."""
+        self._check()
+        if frame:
+            raise NotFound(f"there is no frame {frame} of this instance", [FieldError("frame", "unknown")])
+        found, file = from_file(self.archive.stored[orthanc_id].file), io.BytesIO()
+        np.save(file, np.frombuffer(found.PixelData, np.uint8))
+        return file.getvalue()
 
     def change_exams(self, level: str, orthanc_id: str, change: Callable[[str | None], str]) -> None:
         self._check()
@@ -338,6 +372,8 @@ class Served:
                 ),
                 Measures(),
                 self.archive.version,
+                self.loopback.pixels,
+                self.archive.file,
                 access=self.access, search=self.archive.search, audit=self.audit,
             )
         )  # fmt: skip
@@ -349,7 +385,11 @@ class Served:
             lambda level, name: grants.read(self.archive.grants.get((level, name)), name, self.keyring.keys)
         )
         policy = Policy(settings, self.archive.facts, book)
-        return Access(policy, Sharing(policy, book, self.keyring, self.loopback, self.readers))
+        self.shares = ShareBook(
+            lambda level, name: shares.read(self.archive.shares.get((level, name)), name, self.keyring.keys)
+        )
+        self.links = ShareLinks(policy, self.shares, self.keyring, self.loopback, self.readers, None)
+        return Access(policy, Sharing(policy, book, self.keyring, self.loopback, self.readers), self.links)
 
     def close(self) -> None:
         self.audit.stop()

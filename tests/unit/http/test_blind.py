@@ -28,6 +28,8 @@ SHOW_NOBODY = {
         "POST",
         "/grants",
     ): "refused unless the caller administers or has an emergency; looks up whatever is there",
+    ("POST", "/share-session"): "open to whoever has the secret; what the cookie shows is another request",
+    ("DELETE", "/shares/{share}"): "the caller's own",
     ("GET", "/health/live"): "whether the server answers",
     ("GET", "/health/ready"): "whether the server can serve",
     ("GET", "/jobs"): "the caller's own",

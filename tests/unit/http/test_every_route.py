@@ -7,11 +7,16 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
+from pydicom.dataset import Dataset
 
+from longitudinal.access import shares
 from longitudinal.access.audit.events import EventKind
+from longitudinal.access.shares import Share, digest_of
 from longitudinal.errors import (
     AuditUnavailable,
     Busy,
@@ -291,6 +296,53 @@ def no_key(served: Served) -> None:
     served.keyring.keys = ()
 
 
+SECRET = "what is behind the hash of a link"
+SHARE = {"patientId": "P", "until": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
+PIXELS = "/shared/instances/{instance}/frames/{frame}/numpy"
+OPEN = {"secret": SECRET}
+
+
+def link(**more: Any) -> Callable[[Served], str]:
+    """A link of ann's to P with a secret that is known here; its id."""
+
+    def make(served: Served) -> str:
+        resource = orthanc_ids(scan(FIRST, 1)[0])[0]
+        share = Share(
+            id="5" * 16, resource=resource, level="patients", patient_id="P", studies=(), by="ann",
+            at="2026-01-01T00:00:00+00:00", until=UNTIL, de_identified=False, hides=(), digest=digest_of(SECRET),
+            salt="00" * 32,
+        )  # fmt: skip
+        share = msgspec.structs.replace(share, **more)
+        served.loopback.change_shares(
+            "patients", resource, lambda _: shares.written([share], served.keyring.keys[0])
+        )
+        served.shares.refresh("patients", resource)
+        return share.id
+
+    return make
+
+
+def then(*steps: Callable[[Served], str | None]) -> Callable[[Served], str]:
+    """One after the other; more of the path is what they return."""
+    return lambda served: "".join(step(served) or "" for step in steps)
+
+
+def no_links(served: Served) -> None:
+    served.links.obstacle = "as a test wants it"
+
+
+def a_deep_image(served: Served) -> str:
+    """With sequences in sequences."""
+    ds = scan("1.2.8.1", 1, "deep")[0]
+    inner = Dataset()
+    for _ in range(40):
+        outer = Dataset()
+        outer.ContentSequence = [inner]
+        inner = outer
+    ds.ContentSequence = [inner]
+    return served.store(ds)[0]
+
+
 def nothing_is_found(served: Served) -> None:
     served.archive.is_silent = True
 
@@ -355,6 +407,11 @@ SUCCESSES = [
     Drive("GET", "/grants", "/grants"),
     Drive("POST", "/grants", "/grants", GRANT),
     Drive("DELETE", "/grants/{grant}", "/grants/{}", before=a_grant),
+    Drive("POST", "/shares", "/shares", SHARE),
+    Drive("GET", "/shares", "/shares", query={"patientId": "P"}, before=link()),
+    Drive("DELETE", "/shares/{share}", "/shares/{}", before=link()),
+    Drive("POST", "/share-session", "/share-session", OPEN, before=link()),
+    Drive("GET", PIXELS, f"/shared/instances/{IMAGE}/frames/0/numpy"),
     Drive("GET", "", ""),
     Drive("GET", "/health", "/health"),
     Drive("GET", "/health/live", "/health/live"),
@@ -487,6 +544,30 @@ PROBLEMS = [
     Drive("POST", "/grants", "/grants", GRANT, before=no_key, code="conflict"),
     Drive("POST", "/grants", "/grants", GRANT, before=nothing_is_taken, code="archiveFailed"),
     Drive("DELETE", "/grants/{grant}", "/grants/none", code="notFound"),
+    Drive("POST", "/shares", "/shares", {**SHARE, "patientId": "nobody"}, code="notFound"),
+    Drive("POST", "/shares", "/shares", {**SHARE, "patientId": MANY_NAMELESS}, code="ambiguous"),
+    Drive("POST", "/shares", "/shares", SHARE, before=no_key, code="conflict"),
+    Drive("POST", "/shares", "/shares", SHARE, before=no_links, code="shareImpossible"),
+    Drive("POST", "/shares", "/shares", SHARE, before=nothing_is_taken, code="archiveFailed"),
+    Drive("GET", "/shares", "/shares", query={"patientId": "nobody"}, code="notFound"),
+    Drive("GET", "/shares", "/shares", query={"patientId": MANY_NAMELESS}, code="ambiguous"),
+    Drive("DELETE", "/shares/{share}", "/shares/none", code="notFound"),
+    Drive("DELETE", "/shares/{share}", "/shares/{}", before=then(link(), no_key), code="conflict"),
+    Drive("DELETE", "/shares/{share}", "/shares/{}", before=then(link(), nothing_is_taken), code="archiveFailed"),
+    Drive("POST", "/share-session", "/share-session", OPEN, code="notFound"),
+    Drive("POST", "/share-session", "/share-session", OPEN, before=then(link(), no_key), code="conflict"),
+    Drive("POST", "/share-session", "/share-session", OPEN, before=no_links, code="shareImpossible"),
+    Drive("POST", "/share-session", "/share-session", OPEN, before=link(until="2026-01-02T00:00:00+00:00"),
+          code="shareExpired"),
+    Drive("POST", "/share-session", "/share-session", OPEN, before=link(revoked="2026-11-02T00:00:00+00:00"),
+          code="shareRevoked"),
+    Drive("POST", "/share-session", "/share-session", OPEN, before=link(opened="2026-11-02T00:00:00+00:00"),
+          code="shareUsed"),
+    Drive("POST", "/share-session", "/share-session", OPEN, before=then(link(), nothing_is_taken), code="archiveFailed"),
+    Drive("GET", PIXELS, "/shared/instances/1.2.99/frames/0/numpy", code="notFound"),
+    Drive("GET", PIXELS, f"/shared/instances/{IMAGE_TWICE}/frames/0/numpy", code="ambiguous"),
+    Drive("GET", PIXELS, "/shared/instances/{}/frames/0/numpy", before=a_deep_image, code="noPicture"),
+    Drive("GET", PIXELS, f"/shared/instances/{IMAGE}/frames/0/numpy", before=nothing_is_taken, code="archiveFailed"),
     *(
         Drive("GET", f"/dicom-web/{level}", f"/dicom-web/{level}", query={"limit": "many"}, code="invalidRequest")
         for level in ("studies", "series", "instances")

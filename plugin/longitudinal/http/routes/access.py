@@ -10,6 +10,7 @@ from longitudinal.access.grants import Grant
 from longitudinal.access.identity import Actor
 from longitudinal.access.policy import Policy
 from longitudinal.access.roles import Need, Role
+from longitudinal.access.share_links import ShareLinks
 from longitudinal.access.sharing import Sharing
 from longitudinal.errors import Ambiguous, ArchiveFailed, Conflict, FieldError, NotFound
 from longitudinal.http.fields import Identifier
@@ -26,6 +27,15 @@ class Access:
 
     policy: Policy
     sharing: Sharing
+    links: ShareLinks | None = None
+
+
+class OpenedShare(msgspec.Struct, rename="camel", frozen=True):
+    """What a link has opened: until when the share counts, what it calls its patient, and whether it is de-identified."""
+
+    until: str
+    patient_id: str
+    de_identified: bool
 
 
 class Me(msgspec.Struct, rename="camel", frozen=True):
@@ -33,7 +43,9 @@ class Me(msgspec.Struct, rename="camel", frozen=True):
 
     `restricted` tells whether this archive restricts access at all; without that everybody may do everything. `how` is
     password, token or unknown. `seesEverything` tells whether they see every study. `emergencyHours` is for how long they
-    may open a patient in an emergency, null where they may not.
+    may open a patient in an emergency, null where they may not. `shareDays` is for how long a link may count by which they
+    share a patient, null where they may make none. `share` is what a link has opened, null for everybody with a login; `how`
+    is then share.
     """
 
     name: str
@@ -42,6 +54,8 @@ class Me(msgspec.Struct, rename="camel", frozen=True):
     roles: list[Role]
     sees_everything: bool
     emergency_hours: int | None
+    share_days: int | None = None
+    share: OpenedShare | None = None
 
 
 class GrantRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
@@ -129,7 +143,8 @@ def access_routes(access: Access | None) -> list[Route]:
 def _me(access: Access | None, actor: Actor) -> Me:
     if access is None:
         return Me(actor.name, actor.how.value, False, list(Role), True, None)
-    policy = access.policy
+    policy, share = access.policy, actor.share
+    may_share = access.links is not None and access.links.may_share(actor)
     return Me(
         name=actor.name,
         how=actor.how.value,
@@ -137,6 +152,8 @@ def _me(access: Access | None, actor: Actor) -> Me:
         roles=sorted(policy.roles(actor)),
         sees_everything=policy.is_unlimited(actor, Need.VIEW),
         emergency_hours=policy.may_break_glass(actor),
+        share_days=policy.may_share(actor) if may_share else None,
+        share=None if share is None else OpenedShare(share.until, share.patient_id, share.de_identified),
     )
 
 

@@ -168,6 +168,14 @@ def find_studies(connection: sqlite3.Connection, study: str) -> list[FoundStudy]
     return [FoundStudy(row[0], row[1] or "", int(row[2])) for row in rows]
 
 
+def studies_of_patient(connection: sqlite3.Connection, key: int) -> dict[str, str]:
+    """The StudyInstanceUIDs of a patient's studies by their Orthanc ids, in the order of these."""
+    rows = connection.execute(
+        "SELECT orthanc_id, study_instance_uid FROM studies WHERE patient_key = ? ORDER BY orthanc_id", (key,)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 def studies_of_subject(connection: sqlite3.Connection, subject: str) -> list[str]:
     """Orthanc ids of all studies of a patient, named by its Orthanc id or by that of one of its studies, in order."""
     rows = connection.execute(

@@ -74,11 +74,13 @@ export class Api {
     this.prefix = prefix;
     this.root = root;
     this.fetcher = fetcher;
+    /** Whether a link to a patient was opened: Orthanc's own routes are closed then, and pixels come from ours. */
+    this.isShared = false;
   }
 
   /** @param {string} path absolute on the server, as in `links` */
   href(path) {
-    return `${this.prefix}${path}`;
+    return `${this.prefix}${this.isShared && path.startsWith('/instances/') ? sharedPath(this.root, path) : path}`;
   }
 
   /**
@@ -175,6 +177,11 @@ export class Api {
 /** Where Orthanc has the stored values of a frame, 1-based; `links.pixels` of a plane. @param {string} orthancInstanceId */
 export function pixelsPath(orthancInstanceId, /** @type {number} */ frameNumber) {
   return `/instances/${orthancInstanceId}/frames/${frameNumber - 1}/numpy?rescale=false`;
+}
+
+/** The path of a frame's stored values below our own root. @param {string} root @param {string} path as `pixelsPath` */
+function sharedPath(root, path) {
+  return `${root}/shared${path.split('?')[0]}`;
 }
 
 /** Encoded twice: Orthanc decodes a path once, joins slashes and drops dots at its end. @param {string} text */

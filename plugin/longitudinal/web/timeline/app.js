@@ -5,6 +5,8 @@ import { Api, placeOf } from '../shared/api.js';
 import { html, render, useEffect, useState } from '../shared/html.js';
 import { word } from '../shared/words.js';
 import { readAddress, writeAddress } from './address.js';
+import { ShareBanner, ShareEnd } from './share/banner.js';
+import { openSession } from './share/session.js';
 
 /** @typedef {import('./address.js').Address} Address */
 /**
@@ -70,5 +72,6 @@ function App({ api }) {
 const root = document.querySelector('meta[name=longitudinal-root]')?.getAttribute('content') ?? '/imaging';
 const mount = document.getElementById('app');
 if (mount) {
-  render(html`<${App} api=${new Api(placeOf(location.pathname, root))} />`, mount);
+  const api = new Api(placeOf(location.pathname, root));
+  openSession(api).then((end) => render(end === null ? html`<${ShareBanner} /><${App} api=${api} />` : html`<${ShareEnd} end=${end} />`, mount));
 }

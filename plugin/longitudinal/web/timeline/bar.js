@@ -6,6 +6,7 @@ import { word } from '../shared/words.js';
 import { Who } from './access/who.js';
 import { writeAddress } from './address.js';
 import { HelpButton } from './panel/help.js';
+import { openedShare } from './share/session.js';
 
 /**
  * @param {object} props
@@ -24,7 +25,7 @@ export function Bar({ address, go, patient, children }) {
     go({ view: 'find', patient });
   }
   return html`<header class="bar">
-    <a class="button" href=${writeAddress({ view: 'find', patient })} onClick=${find} aria-current=${address.view === 'find' ? 'page' : undefined}>${word('app.find')}</a>
+    ${openedShare() === null && html`<a class="button" href=${writeAddress({ view: 'find', patient })} onClick=${find} aria-current=${address.view === 'find' ? 'page' : undefined}>${word('app.find')}</a>`}
     <div class="bar-middle">${children}</div>
     <${Who} />
     <${HelpButton} />

@@ -5,12 +5,18 @@ import { Api, placeOf } from '../../shared/api.js';
 import { html, useEffect, useState } from '../../shared/html.js';
 import { word } from '../../shared/words.js';
 
-/** @typedef {{name: string, roles: string[], seesEverything: boolean}} Me */
+/** @typedef {{name: string, how: string, roles: string[], seesEverything: boolean, shareDays: number | null, share: any}} Me */
 
 /** @type {Promise<Me | null> | null} asked once for all views of the page */
 let asked = null;
 
 /** @returns {Promise<Me | null>} null where nothing is restricted, or the server does not answer */
+export function whoIs() {
+  asked ??= askWho();
+  return asked;
+}
+
+/** @returns {Promise<Me | null>} */
 function askWho() {
   if (document.querySelector('meta[name=longitudinal-access]')?.getAttribute('content') !== 'restricted') {
     return Promise.resolve(null);
@@ -27,13 +33,12 @@ export function Who() {
   const [me, setMe] = useState(/** @type {Me | null} */ (null));
   useEffect(() => {
     let isWanted = true;
-    asked ??= askWho();
-    asked.then((found) => isWanted && setMe(found));
+    whoIs().then((found) => isWanted && setMe(found));
     return () => {
       isWanted = false;
     };
   }, []);
-  if (me === null) {
+  if (me === null || me.share !== null) {
     return null;
   }
   const roles = me.roles.map((role) => word(`who.${role}`)).join(', ');

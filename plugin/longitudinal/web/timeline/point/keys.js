@@ -1,6 +1,7 @@
 // @ts-check
 /** What the actions of the keyboard map do in this view. */
 
+import { openedShare } from '../share/session.js';
 import { CT_PRESETS, OWN_PRESETS, rangeOf } from './windows.js';
 
 /**
@@ -58,9 +59,9 @@ const ACTIONS = {
   invert: (tile) => tile.flip({ isInverted: !tile.isInverted }),
   flipHorizontally: (tile) => tile.flip({ isFlippedH: !tile.isFlippedH }),
   flipVertically: (tile) => tile.flip({ isFlippedV: !tile.isFlippedV }),
-  drawDiameter: (tile) => tile.page.openLesions(),
-  review: (tile) => tile.page.openReviews(),
-  openInOhif: (tile) => tile.match?.links.ohif && open(tile.page.api.href(tile.match.links.ohif), '_blank', 'noopener'),
+  drawDiameter: (tile) => openedShare() === null && tile.page.openLesions(),
+  review: (tile) => openedShare() === null && tile.page.openReviews(),
+  openInOhif: (tile) => tile.match?.links.ohif && openedShare() === null && open(tile.page.api.href(tile.match.links.ohif), '_blank', 'noopener'),
 };
 
 /** @param {PageModel} page @param {Action} action @returns {boolean} whether it was one of this view's */

@@ -13,6 +13,7 @@ import { pixelsPath } from '../../shared/api.js';
  * @property {number} frameNumber 1-based
  * @property {string | null} address of its stored values; null: there are none to show
  * @property {boolean} isTooDeep its pixels must not be asked for
+ * @property {boolean} mayIdentify they are left out of a de-identified view
  * @property {import('../../shared/geometry.js').Plane | null} plane null: no place in the patient
  * @property {number | null} rows
  * @property {number | null} columns
@@ -94,6 +95,7 @@ function pictureOf(told) {
     frameNumber: told.frameNumber,
     address: told.links.pixels,
     isTooDeep: told.links.pixelsReason === 'tooDeep',
+    mayIdentify: told.links.pixelsReason === 'mayIdentify',
     plane: null,
     rows: told.rows,
     columns: told.columns,

@@ -8,6 +8,7 @@ import { PairSaid, PairTools } from '../compare/pair_view.js';
 import { CutSaid, Outside, TileLink, TilePin } from '../compare/toolbar.js';
 import { dayOf, intervalOf } from './dates.js';
 import { Outlines } from '../radiotherapy/outlines.js';
+import { openedShare } from '../share/session.js';
 import { listen } from './gestures.js';
 import { errorWords, GradeShape, gradeOf } from './grade.js';
 import { Painter } from './painter.js';
@@ -128,7 +129,7 @@ function Said({ tile, grade }) {
       <${Cine} tile=${tile} />
       ${canRefine(tile) && html`<button onClick=${() => actions.refine(tile)} disabled=${tile.refinement?.state === 'running'}
         aria-label=${word('refine.button.of', { study: titleOf(tile) })}>${word('refine.button')}</button>`}
-      ${match?.links.ohif && html`<a class="button" href=${tile.page.api.href(match.links.ohif)} target="_blank" rel="noopener"
+      ${match?.links.ohif && openedShare() === null && html`<a class="button" href=${tile.page.api.href(match.links.ohif)} target="_blank" rel="noopener"
         aria-label=${word('tile.ohif.of', { study: titleOf(tile) })}>${word('tile.ohif')}</a>`}
       <${TileLink} tile=${tile} />
       <${TilePin} tile=${tile} />
@@ -139,7 +140,7 @@ function Said({ tile, grade }) {
 
 /** Whether transforms led to the place. @param {import('./tile_model.js').TileModel} tile */
 function canRefine({ match, page, isWithdrawn }) {
-  return match !== null && !match.isSource && match.path.length > 0 && !isWithdrawn && page.question !== null;
+  return openedShare() === null && match !== null && !match.isSource && match.path.length > 0 && !isWithdrawn && page.question !== null;
 }
 
 /** @param {number} mm */

@@ -156,9 +156,9 @@ export class TilePictures extends TileGeometry {
   /** Show it: at once where its values are here. @param {Target} target @param {AbortSignal} [signal] */
   async aim(target, signal = this.restart()) {
     this.wanted = target;
-    const { address, isTooDeep } = target.sequence.pictures[target.at];
+    const { address, isTooDeep, mayIdentify } = target.sequence.pictures[target.at];
     if (address === null) {
-      this.show(target, null, { key: isTooDeep ? 'tile.tooDeep' : 'tile.noPixels' });
+      this.show(target, null, { key: mayIdentify ? 'share.hidden' : isTooDeep ? 'tile.tooDeep' : 'tile.noPixels' });
       return;
     }
     const href = this.page.api.href(address);

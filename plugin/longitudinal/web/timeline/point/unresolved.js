@@ -4,6 +4,7 @@
 import { html, useEffect } from '../../shared/html.js';
 import { hasWord, word } from '../../shared/words.js';
 import { writeAddress } from '../address.js';
+import { openedShare } from '../share/session.js';
 import * as actions from './actions.js';
 
 /** Reasons that a button helps against. */
@@ -16,10 +17,10 @@ const HELP = {
 /** @param {{tile: import('./tile_model.js').TileModel, isShort: boolean}} props isShort: there is a picture to leave free */
 export function Unresolved({ tile, isShort }) {
   const { reason, detail } = tile.unresolved;
-  const help = /** @type {Record<string, any>} */ (HELP)[reason];
+  const help = openedShare() === null ? /** @type {Record<string, any>} */ (HELP)[reason] : undefined;
   const isUnderWay = ['queued', 'running'].includes(tile.study.alignment) || reason === 'notIndexed';
   useEffect(() => {
-    if (isUnderWay && tile.job === null) {
+    if (isUnderWay && tile.job === null && openedShare() === null) {
       actions.resume(tile); // it may have been started before the page was opened
     }
   }, [tile, reason]);

@@ -15,6 +15,8 @@ import { ShownHeader } from '../panel/shown_header.js';
 import { PlacesButton } from '../places/panel.js';
 import { PlaceOpener } from '../places/opener.js';
 import { RadiotherapyAtPlace } from '../radiotherapy/at_place.js';
+import { ShareButton } from '../share/button.js';
+import { openedShare } from '../share/session.js';
 import { act } from './keys.js';
 import { PageModel } from './page_model.js';
 import { Strip } from './strip.js';
@@ -66,6 +68,7 @@ export function View({ address, go, api }) {
   }, [page.patient]);
 
   const { patient, message, announcement } = page;
+  const share = openedShare();
   const showLesions = async (/** @type {boolean} */ isOpen) => {
     const [{ LesionsModel }, { Diameters }] = await Promise.all([import('../lesions/model.js'), import('../lesions/draw.js')]);
     page.lesions ??= new LesionsModel(page);
@@ -75,16 +78,17 @@ export function View({ address, go, api }) {
   page.openLesions = () => showLesions(true).then(() => page.lesions?.draw(true));
   page.openReviews = () => go({ view: 'review', patient: patient?.orthancPatientId, exam: page.exam });
   return html`<${Bar} address=${address} go=${go} patient=${patient?.orthancPatientId}>
-      ${patient !== null && html`<h1 class="patient">${nameOf(patient)} <span class="quiet">${patient.patientId}</span></h1>`}
+      ${patient !== null && html`<h1 class="patient">${nameOf(patient)} <span class="quiet">${(share === null || patient.patientName !== '') && patient.patientId}</span></h1>`}
       ${patient?.identityConflict && html`<p class="warning">${word('page.identityConflict')}</p>`}
       <${ExamFilter} exam=${page.exam} onAll=${() => go({ ...address, patient: patient?.orthancPatientId, exam: undefined })} />
       <${Paging} page=${page} />
-      ${patient !== null && html`<a class="button" href=${writeAddress({ view: 'review', patient: patient.orthancPatientId, exam: page.exam })}>${word('review.button')}</a>`}
+      ${patient !== null && share === null && html`<a class="button" href=${writeAddress({ view: 'review', patient: patient.orthancPatientId, exam: page.exam })}>${word('review.button')}</a>
+        <${ShareButton} api=${api} patient=${patient} />`}
       ${page.tiles.length > 0 && html`<button aria-expanded=${areValuesOpen} onClick=${() => openValues(!areValuesOpen)}>${word('values.button')}</button>
-        <button aria-expanded=${areLesionsOpen} onClick=${() => showLesions(!areLesionsOpen)}>${word('lesions.button')}</button>
-        <${ShownHeader} page=${page} />
-        <${RadiotherapyAtPlace} page=${page} />
-        <${PlacesButton} page=${page} place=${address.place} go=${go} />`}
+        ${share === null && html`<button aria-expanded=${areLesionsOpen} onClick=${() => showLesions(!areLesionsOpen)}>${word('lesions.button')}</button>`}
+        ${!share?.deIdentified && html`<${ShownHeader} page=${page} />
+        <${RadiotherapyAtPlace} page=${page} />`}
+        ${share === null && html`<${PlacesButton} page=${page} place=${address.place} go=${go} />`}`}
     </${Bar}>
     <main class="point">
       ${patient === null && html`<h1 class="visually-hidden">${word('app.title')}</h1>`}
