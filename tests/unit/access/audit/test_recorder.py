@@ -1,7 +1,6 @@
 """What is noted becomes events: once in five minutes for reads, with names from the index, and none is lost in silence."""
 
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ from longitudinal.access.audit.events import EventKind
 from longitudinal.access.audit.listing import Wanted, listed
 from longitudinal.access.audit.names import Names
 from longitudinal.access.audit.recorder import READ_SECONDS, Reading, Recorder
-from longitudinal.access.audit.requests import Noted, Peers, Store, StudyNames, how_of, who_of
+from longitudinal.access.audit.requests import Noted, Store, StudyNames, how_of, who_of
 from longitudinal.access.audit.trail import Rotation, Trail
 from longitudinal.access.audit.verification import verify
 from longitudinal.access.core_paths import Named, Roots
@@ -193,16 +192,6 @@ def test_how_somebody_is_known() -> None:
     assert how_of(token, {"authorization": "Basic x", "x-imaging-token": "y"}) == "proxy"
     assert how_of(token, {"authorization": "bearer x"}) == "bearer"
     assert (how_of(ANN, {}), how_of(NOBODY, {})) == ("basic", "unknown")
-
-
-def test_a_peer_is_that_of_the_same_thread_and_path() -> None:
-    peers = Peers()
-    peers.note("/imaging/studies/", "10.0.0.1")
-    elsewhere = list[str]()
-    thread = threading.Thread(target=lambda: elsewhere.append(peers.of("/imaging/studies")))
-    thread.start()
-    thread.join()
-    assert (peers.of("/imaging/studies"), peers.of("/imaging/me"), elsewhere) == ("10.0.0.1", "", [""])
 
 
 @pytest.mark.parametrize(
