@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -331,3 +332,50 @@ def test_a_new_key_goes_on_with_the_chain_of_the_old_one(folder: Path) -> None:
     trail.close()
     assert not any(line.action == "damage" for line in lines)
     assert verify(folder, {newer.id: newer, KEY.id: KEY}).is_intact
+
+
+@pytest.mark.parametrize("room", [0, 1, 100, 700])
+def test_a_disk_that_is_full_within_a_line_loses_and_repeats_nothing(tmp_path: Path, room: int) -> None:
+    """The operating system takes `room` bytes and no more, as a full disk does."""
+    trail = begun(tmp_path / "audit", Rotation(10**6))
+    trail.append([event(1)])
+    (only,) = trail_files(trail.folder)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (only.stat().st_size + room, hard))
+    try:
+        for _ in range(2):
+            with pytest.raises(OSError, match="too large"):
+                trail.append([event(number) for number in range(2, 12)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    trail.append([event(number) for number in range(2, 12)])
+    trail.close()
+    report = look(trail.folder)
+    assert (said(report), report.notes) == ("", [])
+    assert only.read_bytes().count(b'"patientId"') == 11
+
+
+@pytest.mark.parametrize("room", [0, 1, 100, 700])
+def test_the_same_where_not_even_the_rest_can_be_taken_back(
+    tmp_path: Path, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(file: int, size: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    trail = begun(tmp_path / "audit", Rotation(10**6))
+    trail.append([event(1)])
+    (only,) = trail_files(trail.folder)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (only.stat().st_size + room, hard))
+    monkeypatch.setattr(os, "ftruncate", broken)
+    try:
+        with pytest.raises(OSError, match="too large"):
+            trail.append([event(number) for number in range(2, 12)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    monkeypatch.undo()
+    trail.append([event(number) for number in range(2, 12)])
+    trail.close()
+    assert said(look(trail.folder)) == ""
+    kept = [line.patient_id for line in lines_in(only.read_bytes().split(b"\n")) if line.patient_id]
+    assert kept == [f"P{number}" for number in range(1, 12)]
