@@ -1,16 +1,13 @@
 """Links to one patient in a browser: made on the page, opened once in a fresh one, over when they end, without names."""
 
-import json
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import axe_playwright_python
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.visitor import DRAWN, Visitor
 from tests.orthanc.access import PASSWORD, add_users, restricted
 from tests.orthanc.access_ward import study_of
 from tests.orthanc.planted import PATIENT, STUDIES, Planted, plant
@@ -18,12 +15,6 @@ from tests.orthanc.server import OrthancServer
 from tests.orthanc.wire import basic
 
 WITHIN_MS = 30_000
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-PICTURES = os.environ.get("LONGITUDINAL_SHARE_PICTURES")
-DRAWN = """() => [...document.querySelectorAll('.tile canvas')].some((canvas) => {
-  const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
-  return new Set(pixels).size > 10;
-})"""
 
 
 @pytest.fixture(scope="module")
@@ -47,50 +38,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrthancServer]:
 @pytest.fixture(scope="module")
 def planted(server: OrthancServer) -> Planted:
     return plant(server)
-
-
-class Visitor:
-    """A fresh browser, and every byte that it has received; `login` are headers of a user."""
-
-    def __init__(self, browser: Browser, headers: dict[str, str] | None = None) -> None:
-        self.context: BrowserContext = browser.new_context(
-            viewport={"width": 1280, "height": 800}, extra_http_headers=headers, service_workers="block"
-        )
-        self.page: Page = self.context.new_page()
-        self.answers: list[Response] = []
-        self.errors: list[str] = []
-        self.context.on("response", lambda answer: self.answers.append(answer))
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-
-    def received(self) -> Iterator[bytes]:
-        """Bodies and headers of all answers, and the page as it is now."""
-        for answer in self.answers:
-            yield json.dumps(answer.headers_array()).encode()
-            if answer.status not in (204, 302, 304):
-                yield answer.body()
-        yield self.page.content().encode()
-        yield self.page.evaluate("document.body.innerText + document.title + location.href").encode()
-
-    def refused(self) -> set[str]:
-        return {answer.url for answer in self.answers if answer.status >= 400}
-
-    def picture(self, name: str) -> None:
-        """For people to look at, where a folder is named."""
-        if PICTURES:
-            for width, height in ((1280, 800), (1920, 1080)):
-                self.page.set_viewport_size({"width": width, "height": height})
-                self.page.wait_for_timeout(400)
-                self.page.screenshot(path=f"{PICTURES}/{name}-{width}.png")
-
-    def faults(self) -> list[Any]:
-        """What axe-core finds that is serious."""
-        self.page.evaluate(AXE)
-        found = self.page.evaluate("async () => (await axe.run()).violations")
-        return [
-            (one["id"], one["nodes"][0]["html"][:200])
-            for one in found
-            if one["impact"] in ("serious", "critical")
-        ]
 
 
 @pytest.fixture
@@ -260,5 +207,6 @@ def test_a_de_identified_view_receives_no_name(
     expect(page.get_by_text("there may be text in this picture").first).to_be_visible(timeout=WITHIN_MS)
     visitor.picture("masked-hidden")
     assert sum("/shared/instances/" in answer.url for answer in visitor.answers) > 3
+    assert {url.removeprefix(server.url) for url in visitor.refused()} <= {"/imaging/me"}
     assert planted.found_in(visitor.received()) == set()
     assert len(STUDIES) == page.locator(".tile").count()

@@ -1,19 +1,24 @@
 """Links to one patient on real servers: opened once, read only, over when they are over; de-identified without a name."""
 
+import base64
 import os
 import re
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from tests.orthanc.access import add_users, restricted, session_of
+from tests.data import ROOT
+from tests.orthanc.access import PASSWORD, Login, add_users, restricted, session_of
 from tests.orthanc.access_ward import study_of
+from tests.orthanc.nginx import Nginx, certificate, recipes
 from tests.orthanc.planted import PATIENT, STUDIES, Planted, plant, texts_of
-from tests.orthanc.server import OrthancServer, ServerSession, wait_until
+from tests.orthanc.server import OrthancServer, ServerSession, free_ports, wait_until
 
 Json = dict[str, Any]
 OTHER = "PatB"
@@ -326,3 +331,62 @@ def test_where_links_cannot_work_making_one_says_so(tmp_path: Path) -> None:
         assert "AuthenticationEnabled" in answer.json()["detail"]
         assert server.session.get("/imaging/me").json()["shareDays"] is None
         assert session_of(server, None).get("/imaging/app/").status_code == 401
+
+
+@pytest.fixture
+def door() -> Iterator[int]:
+    """A login that nobody is logged in to but who has the cookie of ann; its port."""
+
+    class Door(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(204 if "user=ann" in self.headers.get("Cookie", "") else 401)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_links_behind_nginx(tmp_path: Path, door: int) -> None:
+    """docs/sharing.md, within the server of docs/access.md, as both stand there but for addresses, keys and the password."""
+    login = Login(tmp_path / "login")
+    server = configured(
+        tmp_path / "orthanc", authentication=True, Tokens=login.settings, ServiceAccounts=["proxy"]
+    )
+    (text,), (more,) = recipes(ROOT / "docs" / "access.md"), recipes(ROOT / "docs" / "sharing.md")
+    text = text.rstrip().removesuffix("}") + more + "}"
+    (port,), (certified, key) = free_ports(1), certificate(tmp_path, "pacs.example.org")
+    secret = base64.b64encode(f"proxy:{PASSWORD}".encode()).decode()
+    for before, after in (
+        ("443 ssl", f"127.0.0.1:{port} ssl"), ("/etc/nginx/pacs.crt", str(certified)), ("/etc/nginx/pacs.key", str(key)),
+        ("127.0.0.1:8042", f"127.0.0.1:{server.http_port}"), ("127.0.0.1:9090", f"127.0.0.1:{door}"),
+        ("cHJveHk6UEFTU1dPUkQ=", secret),
+    ):  # fmt: skip
+        assert before in text
+        text = text.replace(before, after)
+    with server, Nginx(tmp_path / "nginx", text, f"https://127.0.0.1:{port}") as nginx:
+        server.store_rest(study_of(PATIENT, 2020, "1.2.78.1"))
+        server.wait_indexed(lambda health: health["instances"] >= 3)
+        made = share(server.session)
+        browser = requests.Session()
+        browser.trust_env, browser.verify = False, False
+        assert browser.get(f"{nginx.url}/imaging/app/").status_code == 200
+        assert browser.get(f"{nginx.url}/imaging/me").status_code == 403
+        assert browser.get(f"{nginx.url}/patients").status_code == 401
+        opened = browser.post(f"{nginx.url}/imaging/share-session", json={"secret": secret_of(made)})
+        assert opened.status_code == 200, opened.text
+        assert opened.headers["Set-Cookie"].endswith("SameSite=Strict; Secure")
+        (cookie,) = browser.cookies
+        assert (cookie.path, cookie.secure) == ("/imaging", True)
+        assert browser.get(f"{nginx.url}/imaging/patients/{PATIENT}").status_code == 200
+        assert browser.get(f"{nginx.url}/imaging/patients").status_code == 403
+        assert browser.get(f"{nginx.url}/studies").status_code == 401
+        browser.headers["X-Imaging-Token"] = login.token("rene")  # replaced by nginx
+        assert browser.get(f"{nginx.url}/imaging/me").json()["how"] == "share"

@@ -15,6 +15,7 @@ _LEAST_DAYS, _MOST_DAYS = 365, 3_650
 _GROUP = 8
 _ID_DIGITS = 40
 _PATIENT_DIGITS = 8
+_CODE_DIGITS = 6
 _SERIES = "series:"
 _STUDY = "study:"
 
@@ -70,6 +71,10 @@ class Pseudonyms:
         return self._known(
             f"Patient-{self._digest('patient', patient_id).hex()[:_PATIENT_DIGITS]}", patient_id
         )
+
+    def code(self, text: str) -> str:
+        """In place of a code that is not known to be harmless: two that differ stay different, such as two units."""
+        return self._known(f"?{self._digest('code', text).hex()[:_CODE_DIGITS]}", text)
 
     def real(self, name: str, real_names: RealNames) -> str | None:
         """What a name of this share stands for; None where it stands for nothing, as every real name does.

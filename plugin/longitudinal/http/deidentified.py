@@ -70,7 +70,7 @@ class Mask:
         self._why_hidden = why_hidden
         self._out: Mapping[Becomes, Callable[[str], str]] = {
             Becomes.OUR_WORDS: str,
-            Becomes.CODE: lambda text: text if text in CODES else "",
+            Becomes.CODE: lambda text: text if text in CODES or not text else names.code(text),
             Becomes.UID: names.uid,
             Becomes.ORTHANC_ID: names.orthanc_id,
             Becomes.PATIENT: names.patient,
@@ -90,12 +90,14 @@ class Mask:
         """The decoded arguments or body with real names and dates. Raises NotFound, NotForShares."""
         if not isinstance(asked, msgspec.Struct):
             return asked
-        changed = {}
+        changed: dict[str, Any] = {}
         for name in asked.__struct_fields__:
             value, becomes = getattr(asked, name), INWARD.get(name)
             if value is None or becomes is Becomes.ITSELF:
                 continue
-            if becomes is Becomes.UID:
+            if becomes is Becomes.CODE:
+                changed[name] = [each if each in CODES else self._real(each, name) for each in value]
+            elif becomes is Becomes.UID:
                 found = [self._real(each, name) for each in ([value] if isinstance(value, str) else value)]
                 changed[name] = found[0] if isinstance(value, str) else found
             elif becomes is Becomes.DAY:

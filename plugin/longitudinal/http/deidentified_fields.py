@@ -37,7 +37,7 @@ class Becomes(StrEnum):
     OUR_WORDS = "our words"
     """Text that only the plugin itself writes, and that names nothing."""
     CODE = "code"
-    """Text of a header that goes out if it is one of `CODES`."""
+    """Text of a header: itself if it is one of `CODES`, otherwise a name that tells nothing."""
     NOTHING = "nothing"
     """An empty text or list."""
     ABSENT = "absent"
@@ -175,7 +175,8 @@ INWARD: Mapping[str, Becomes] = _fields(
     uid="sop_instance_uid frame_of_reference_uid source_frame_of_reference_uid target_frame_of_reference_uid "
     "study_instance_uids patient_id",
     day="from_ to",
-    itself="frame_number row column x y z modalities roles per max_distance_mm radius_mm refine points exams format limit "
+    code="modalities",
+    itself="frame_number row column x y z roles per max_distance_mm radius_mm refine points exams format limit "
     "offset",
 )
 """What becomes of each argument and member of a request: names and dates of the view are turned back into real ones."""

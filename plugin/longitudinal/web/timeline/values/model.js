@@ -6,9 +6,12 @@ import { detailOf } from '../point/messages.js';
 import { dayOf } from '../point/dates.js';
 import { followJob } from '../point/jobs.js';
 import { seriesWithPictures } from '../point/series.js';
-import { persistently } from '../../shared/retry.js';
+import { pause, persistently } from '../../shared/retry.js';
+import { openedShare } from '../share/session.js';
 import { scalesOf } from './scales.js';
 
+const SHARED_MS = 2000;
+const SHARED_ROUNDS = 20;
 const SETTLING_MS = 350; // while the crosshair is dragged nothing is measured
 const LEAST_MM = 0.5;
 const MOST_MM = 50;
@@ -108,7 +111,11 @@ export class ValuesModel extends Observable {
     const ask = () => this.page.api.ask('/points/timeline', { body, signal });
     const busy = () => this.changed();
     let answer = await persistently(ask, signal, busy);
-    if (answer.job !== null) { // it takes longer than a request waits
+    for (let round = 0; openedShare() !== null && round < SHARED_ROUNDS && isMeasuring(answer); round += 1) {
+      await pause(SHARED_MS, signal); // a shared view follows no jobs: it asks again
+      answer = await persistently(ask, signal, busy);
+    }
+    if (answer.job !== null && openedShare() === null) { // it takes longer than a request waits
       await followJob(this.page.api, answer.job, signal, busy);
       answer = await persistently(ask, signal, busy);
     }
@@ -134,4 +141,9 @@ export class ValuesModel extends Observable {
     const [header] = tables[0];
     return [header, ...tables.flatMap((lines) => lines.slice(1).filter(Boolean)), ''].join('\r\n');
   }
+}
+
+/** @param {any} answer of /points/timeline */
+function isMeasuring({ matches }) {
+  return matches.some((/** @type {any} */ match) => match.values.reason === 'stillMeasuring');
 }

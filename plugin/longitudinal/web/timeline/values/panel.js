@@ -6,6 +6,7 @@ import { saveText } from '../../shared/save.js';
 import { useObservable } from '../../shared/observable.js';
 import { word } from '../../shared/words.js';
 import { GradeShape } from '../point/grade.js';
+import { openedShare } from '../share/session.js';
 import { ValuesModel } from './model.js';
 import { Plot } from './plot.js';
 import { shortened, sizeOf } from './scales.js';
@@ -21,7 +22,7 @@ export function ValuesPanel({ page, onClose }) {
     <div class="panel-head"><h2>${word('values.title')}</h2>
       <label class="group">${word('values.radius')} <input type="number" min="0.5" max="50" step="0.5" value=${model.radius}
         onChange=${(/** @type {any} */ event) => model.setRadius(Number(event.target.value))} /> mm</label>
-      <button disabled=${scales.length === 0} onClick=${() => save(model)}>${word('values.csv')}</button>
+      ${!openedShare()?.deIdentified && html`<button disabled=${scales.length === 0} onClick=${() => save(model)}>${word('values.csv')}</button>`}
       <button onClick=${onClose} aria-label=${word('values.close')}>×</button></div>
     <p class="quiet" role="status">${statusOf(model, isAsked)}</p>
     ${message !== null && html`<p class="warning" role="alert">${word(message.key, message.values)}</p>`}
