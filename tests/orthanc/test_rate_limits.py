@@ -1,6 +1,7 @@
 """Too many requests of one user on a real server, straight and through the nginx of docs/other-origins.md."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -74,6 +75,19 @@ def test_one_user_is_refused_for_a_while_and_nobody_else(
     )  # fmt: skip
 
 
+def test_it_is_counted_and_is_no_error_of_the_server(server: OrthancServer, fresh: ServerSession) -> None:
+    def metric(name: str) -> float:
+        text = server.session.get("/tools/metrics-prometheus").text
+        found = re.search(rf"^longitudinal_requests_{name}_total (\S+)", text, re.MULTILINE)
+        return 0.0 if found is None else float(found[1])
+
+    names = ("limited", "busy", "server_errors")
+    before = {name: metric(name) for name in names}
+    until_refused(fresh, "GET", "/imaging/studies")
+    wait_until(lambda: metric("limited") > before["limited"], 15, "the metrics are taken")
+    assert [metric(name) for name in names[1:]] == [before[name] for name in names[1:]]
+
+
 def test_a_refused_request_does_nothing(server: OrthancServer, fresh: ServerSession) -> None:
     answers = [fresh.put(f"/imaging/exams/LIMIT-{number}", json={}).status_code for number in range(80)]
     assert set(answers) == {200, 503}
@@ -102,6 +116,27 @@ def test_the_plugins_own_requests_and_dicom_are_not_limited(
     found = server.session.get("/patients?expand").json()
     (patient,) = [one["ID"] for one in found if one["MainDicomTags"].get("PatientID") == "LIMITED"]
     assert len(server.session.get(f"/patients/{patient}/instances").json()) == 60
+
+
+def test_where_nobody_signs_in_the_address_counts_that_a_proxy_hands_on(tmp_path: Path) -> None:
+    """Several at once: Orthanc tells its filter the address, on the thread that then runs the route."""
+    configuration = {"Longitudinal": {"AlignOnArrival": False, "RateLimits": LIMITS}}
+    with OrthancServer(tmp_path / "open", configuration=configuration, authentication=False) as server:
+
+        def ask(sender: str) -> list[int]:
+            headers = {"X-Forwarded-For": f"10.9.9.9, {sender}"} if sender else {}
+            with ServerSession(server.url, None) as session:
+                return [session.get("/imaging/studies", headers=headers).status_code for _ in range(30)]
+
+        senders = ["10.1.1.1", "10.1.1.2", "", ""] * 2
+        with ThreadPoolExecutor(len(senders)) as pool:
+            answers = list(zip(senders, pool.map(ask, senders), strict=True))
+        for address in ("10.1.1.1", "10.1.1.2"):
+            (first, second) = (found for sender, found in answers if sender == address)
+            assert sorted({*first, *second}) == [200, 503], "60 requests of one address"
+            assert 40 <= [*first, *second].count(200) < 60
+        assert {status for sender, found in answers if not sender for status in found} == {200}
+        assert ask("10.1.1.3") == [200] * 30
 
 
 def test_a_proxy_limits_addresses_with_the_same_answer(

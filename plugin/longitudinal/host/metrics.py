@@ -80,9 +80,9 @@ class MetricsHost:
 # Counted from the start as 0, for alerts.
 _FROM_THE_START = (
     "stores_total", "requests_total", "requests_client_errors_total", "requests_server_errors_total", "requests_busy_total",
-    "requests_refused_total", "filter_refusals_total", "upload_files_stored_total", "upload_files_already_stored_total",
-    "upload_files_refused_total", "upload_bytes_total", "resolve_requests_total", "resolve_seconds_sum",
-    "render_requests_total", "render_seconds_sum",
+    "requests_refused_total", "requests_limited_total", "filter_refusals_total", "upload_files_stored_total",
+    "upload_files_already_stored_total", "upload_files_refused_total", "upload_bytes_total",
+    "resolve_requests_total", "resolve_seconds_sum", "render_requests_total", "render_seconds_sum",
 )  # fmt: skip
 _KINDS = ("index", "align", "refine", "recheck", "measure", "reslice")
 

@@ -152,7 +152,7 @@ class RestHost:
 
     def _note(self, route: Route | None, raw: dict[str, Any], response: Response, seconds: float) -> None:
         path = None if route is None else route.path
-        self._measures.request(path, response.status, seconds)
+        self._measures.request(path, response.status, seconds, response.code)
         if self._logs_requests:
             # The path as declared: a path as sent can hold a PatientID.
             fields = {

@@ -40,10 +40,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One response; `location` makes it a redirect."""
+    """One response; `location` makes it a redirect, `code` is that of a problem."""
 
     body: bytes = b""
     status: int = 200
     content_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
     location: str | None = None
+    code: str = ""

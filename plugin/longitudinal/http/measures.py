@@ -4,6 +4,8 @@ import threading
 from collections import defaultdict
 from collections.abc import Mapping
 
+from longitudinal.errors import RateLimited
+
 _SERVER_ERROR, _CLIENT_ERROR = 500, 400
 _BUSY = 503
 _FORBIDDEN = (401, 403)
@@ -26,8 +28,8 @@ class Measures:
         self._counters: dict[str, float] = defaultdict(float)
         self._longest: dict[str, float] = {}
 
-    def request(self, path: str | None, status: int, seconds: float) -> None:
-        """A request of a route (its path as declared; None where there is no route) was answered."""
+    def request(self, path: str | None, status: int, seconds: float, code: str = "") -> None:
+        """A request of a route (its path as declared; None where there is none) was answered, with the code of a problem."""
         name = name_of(path)
         with self._lock:
             counters = self._counters
@@ -35,7 +37,9 @@ class Measures:
             counters[f"{name}_requests_total"] += 1
             counters[f"{name}_seconds_sum"] += seconds
             self._longest[name] = max(seconds, self._longest.get(name, 0.0))
-            if status >= _CLIENT_ERROR:
+            if code == RateLimited.code:  # one user sends too many: no error of the server, nor is it busy
+                counters["requests_limited_total"] += 1
+            elif status >= _CLIENT_ERROR:
                 kind = "server" if status >= _SERVER_ERROR else "client"
                 counters[f"requests_{kind}_errors_total"] += 1
                 counters["requests_busy_total"] += status == _BUSY

@@ -60,7 +60,7 @@ def response_of(error: Exception) -> Response:
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = ", ".join(error.allowed)
-    return Response(msgspec.json.encode(problem), problem.status, PROBLEM_JSON, headers)
+    return Response(msgspec.json.encode(problem), problem.status, PROBLEM_JSON, headers, code=problem.code)
 
 
 def any_problem_of(error: Exception) -> Problem:
