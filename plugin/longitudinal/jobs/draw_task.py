@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from longitudinal.dicom.related.elements import Buffer, opened
+from longitudinal.geometry.contours import Region
 from longitudinal.geometry.cut import points_at
 from longitudinal.geometry.grids import Grid
 from longitudinal.geometry.image_plane import PLANE
@@ -97,6 +98,7 @@ class _Lattice:
     def __init__(self, task: OverlayTask, rows: Floats, columns: Floats) -> None:
         self._task, self._rows, self._columns = task, rows, columns
         self._points: dict[int, Floats] = {}
+        self._along: dict[tuple[int, bytes], Floats] = {}
 
     def points(self, nodes: int) -> Floats:
         """(m x n, 3), LPS mm; NaN where no path reaches."""
@@ -107,10 +109,30 @@ class _Lattice:
             self._points[nodes] = points_at(grid, down, right).reshape(-1, 3)
         return self._points[nodes]
 
-    def lines(self, field: Floats, level: float) -> Lines:
-        """Where a field (m x n,) crosses a level."""
-        grid = field.reshape(len(self._rows), len(self._columns))
-        made = contourpy.contour_generator(self._columns, self._rows, np.ma.masked_invalid(grid))
+    def along(self, nodes: int, axes: Floats) -> Floats:
+        """The points along the axes of a region, (m x n, 3); computed once for regions with the same axes."""
+        key = nodes, axes.tobytes()
+        if key not in self._along:
+            self._along[key] = self.points(nodes) @ axes.T
+        return self._along[key]
+
+    def outline(self, field: Floats) -> Lines:
+        """Where a field (m x n,) of 0 and 1 changes; only the part with ones is looked at."""
+        inside = field.reshape(len(self._rows), len(self._columns)) == 1
+        rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+        if not len(rows):
+            return []
+        down, right = (slice(max(int(found[0]) - 1, 0), int(found[-1]) + 2) for found in (rows, columns))
+        return self.lines(field, 0.5, down, right)
+
+    def lines(
+        self, field: Floats, level: float, rows: slice = slice(None), columns: slice = slice(None)
+    ) -> Lines:
+        """Where a field (m x n,) crosses a level, in a window of it."""
+        grid = field.reshape(len(self._rows), len(self._columns))[rows, columns]
+        made = contourpy.contour_generator(
+            self._columns[columns], self._rows[rows], np.ma.masked_invalid(grid)
+        )
         return [
             [(row, column) for column, row in np.asarray(line).round(2).tolist()]
             for line in made.lines(level)
@@ -151,9 +173,10 @@ def _outline(
         return replace(one.outline, reason=REASONS[regions.fault], detail=regions.damage)
     if isinstance(region, tuple):
         return replace(one.outline, reason=REASONS[region[0]], detail=region[1])
-    lattice = within if one.outline.kind == "segment" else between
-    field = region.membership(lattice.points(one.nodes))
-    return replace(one.outline, lines=lattice.lines(field, 0.5) if (field == 1).any() else [])
+    if isinstance(region, Region):
+        field = region.membership_along(between.along(one.nodes, region.axes))
+        return replace(one.outline, lines=between.outline(field))
+    return replace(one.outline, lines=within.outline(region.membership(within.points(one.nodes))))
 
 
 def _dose(task: OverlayTask, one: DoseToDraw, store: ObjectStore, lattice: _Lattice) -> DoseLines:
