@@ -904,8 +904,9 @@ export interface NotKept {
   detail: string;
 }
 
-/** One region on the image; no lines where it does not meet the plane. */
+/** One region on the image; no lines where it does not meet the plane. Of a segment `roiNumber` is the Segment Number. */
 export interface Outline {
+  kind: "contours" | "segment";
   sopInstanceUid: string;
   roiNumber: number;
   name: string;

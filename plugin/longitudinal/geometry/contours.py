@@ -127,7 +127,10 @@ class Region:
 
     def membership(self, points: Floats) -> Floats:
         """(n,): 1 inside and 0 outside by the even-odd rule, of points (n, 3), LPS mm; NaN stays NaN."""
-        local = points @ self.axes.T
+        return self.membership_along(points @ self.axes.T)
+
+    def membership_along(self, local: Floats) -> Floats:
+        """The same of points (n, 3) along the axes, which regions of one structure set mostly share."""
         found = np.where(np.isnan(local[:, 0]), np.nan, 0.0)
         if np.isnan(local[:, 2]).all():
             return found

@@ -28,8 +28,12 @@ def points_between(nodes: Floats, rows: int, columns: int) -> Floats:
     nodes
         (v, u, 3) at even distances over the whole image, its corners included: from -0.5 to rows - 0.5 and columns - 0.5.
     """
-    down = (np.arange(rows) + 0.5) * (len(nodes) - 1) / rows
-    right = (np.arange(columns) + 0.5) * (nodes.shape[1] - 1) / columns
+    return points_at(nodes, (np.arange(rows) + 0.5) / rows, (np.arange(columns) + 0.5) / columns)
+
+
+def points_at(nodes: Floats, down: Floats, right: Floats) -> Floats:
+    """Points (m, n, 3) at shares 0..1 of the height (m) and the width (n) of the image that `nodes` cover, as above."""
+    down, right = down * (len(nodes) - 1), right * (nodes.shape[1] - 1)
     top = np.minimum(down.astype(int), len(nodes) - 2)
     left = np.minimum(right.astype(int), nodes.shape[1] - 2)
     dy, dx = (down - top)[:, None, None], (right - left)[None, :, None]

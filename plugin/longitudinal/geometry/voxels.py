@@ -54,6 +54,23 @@ class VoxelRegion:
         cell = self._cell(self.local(point))
         return cell is not None and bool(self.mask[cell])
 
+    def membership(self, points: Floats) -> Floats:
+        """(n,): 1 inside and 0 outside, of points (n, 3), LPS mm; NaN stays NaN."""
+        local = (points - self.origin) @ self.axes.T
+        found = np.where(np.isnan(local).any(axis=1), np.nan, 0.0)
+        low, high = (
+            np.array([edges[0, 0] for edges in self.edges]),
+            np.array([edges[-1, 1] for edges in self.edges]),
+        )
+        near = np.flatnonzero(((local >= low) & (local < high)).all(axis=1))
+        cells, inside = [], np.ones(len(near), dtype=bool)
+        for edges, values in zip(self.edges, local[near].T, strict=True):
+            cell = np.searchsorted(edges[:, 0], values, side="right") - 1
+            inside &= values < edges[cell, 1]  # between planes there may be gaps
+            cells.append(cell)
+        found[near[inside & self.mask[cells[0], cells[1], cells[2]]]] = 1.0
+        return found
+
     def signed_distance_mm(self, point: Floats) -> float:
         """How far a point is from the surface of the boxes; negative inside. Infinite if there are none."""
         local = self.local(point)

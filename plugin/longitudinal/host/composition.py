@@ -251,7 +251,7 @@ def _services(
     registration = RegistrationServices(
         settings, of.readers, of.catalogue, of.inventory, indexing.queue, indexing.index_study, objects,
         of.annotations, of.loopback, of.statements, resolver, links, of.archive.has_instance, repair.gone,
-        planner, stack_reader, kept, StoredHeaders(of.archive, of.inventory, STORED_VALUE_TAGS | SUV_TAGS),
+        planner, stack_reader, kept, StoredHeaders(of.archive, of.inventory, STORED_VALUE_TAGS | SUV_TAGS), admission,
     )  # fmt: skip
     places = MeasuredPlaces(
         of.readers, of.catalogue, of.archive, resolver,
@@ -275,8 +275,8 @@ def _services(
         stack_reader=stack_reader,
         point_mapper=PointMapper(of.readers, of.catalogue, of.archive, repair.answer),
         reslices=Reslices(planner, indexing.queue, kept, admission),
-        radiotherapy=RadiotherapyPoints(resolver, of.readers, of.archive, memory, repair.answer),
-        overlays=OverlayLines(resolver, of.archive, memory, repair.answer),
+        radiotherapy=RadiotherapyPoints(resolver, of.archive, memory, repair.answer),
+        overlays=OverlayLines(resolver, of.archive, memory, registration.drawing, repair.answer),
         structure_lists=StructureLists(of.archive, memory, repair.answer),
         fiducial_lists=FiducialLists(of.archive, of.readers, memory, repair.answer),
         given=given,

@@ -9,10 +9,12 @@ import longitudinal
 from longitudinal.alignment.acquisition import read_acquisition
 from longitudinal.alignment.outcome import Outcomes
 from longitudinal.host.loopback import Loopback
+from longitudinal.http.admission import Admission
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.inventory import Inventory
-from longitudinal.jobs import measuring, report_process
+from longitudinal.jobs import drawing_process, measuring, report_process
 from longitudinal.jobs.acquisitions import Acquisitions
+from longitudinal.jobs.drawing_process import DrawingProcess
 from longitudinal.jobs.kept_cuts import KeptCuts
 from longitudinal.jobs.kinds import align as align_study
 from longitudinal.jobs.kinds import measure as measure_place
@@ -51,6 +53,8 @@ class RegistrationServices:
     ----------
     reports
         Writes structured reports, in a process of its own.
+    drawing
+        Draws lines on images, in another.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class RegistrationServices:
         stack_reader: StackReader,
         kept: KeptCuts,
         headers: HeaderReader,
+        admission: Admission,
     ) -> None:
         workplace = Workplace(
             _interpreter(settings),
@@ -82,6 +87,10 @@ class RegistrationServices:
             settings.worker_memory,
         )
         self.reports = ReportProcess(WorkerProcess(workplace, report_process.MODULE))
+        drawer = replace(workplace, threads=1, memory_mib=drawing_process.MEMORY_MIB)
+        self.drawing = DrawingProcess(
+            WorkerProcess(drawer, drawing_process.MODULE), admission.held, admission.ending
+        )
         self._workers = WorkerPool([WorkerProcess(workplace) for _ in range(settings.worker_processes)])
         last_update_of = last_updates(readers, inventory)
         acquisition_of = Acquisitions(
@@ -122,6 +131,7 @@ class RegistrationServices:
         self._workers.close()
         self._measurers.close()
         self.reports.close()
+        self.drawing.close()
 
 
 def _interpreter(settings: Settings) -> Path:

@@ -2,8 +2,8 @@
 
 The worker that registers reads an `AlignTask`, a `RefineTask` or a `ResliceTask` from its standard input and writes any
 number of `ProgressMessage`, then `Registered`, `RefinedMessage` or `Resliced`, or `Unusable`, `Failed` or `Unanswered`. The
-one that measures reads a `MeasureTask` and writes `Measured`, `Failed` or `Unanswered`. Pixels of scans never pass here:
-workers read them from Orthanc.
+one that measures reads a `MeasureTask` and writes `Measured`, the one that draws an `OverlayTask` and writes `Drawn` or
+`Gone`; both also `Failed` or `Unanswered`. Pixels of scans never pass here: workers read them from Orthanc.
 """
 
 import math
@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from longitudinal.dicom.reports.statement import PlaceStatement
+from longitudinal.points.radiotherapy.overlay_task import OverlayTask
 from longitudinal.reasons import AlignmentFailure, UnusableScan, ValueReason
 from longitudinal.settings import Acceptance
 from longitudinal.transforms.attempts import Figure
@@ -221,6 +222,18 @@ class Written(msgspec.Struct, tag="written", frozen=True):
     files: list[bytes]
 
 
+class Drawn(msgspec.Struct, tag="drawn", frozen=True):
+    """The lines on an image, `longitudinal.points.radiotherapy.overlay_answer.Overlays` as JSON."""
+
+    overlays: msgspec.Raw
+
+
+class Gone(msgspec.Struct, tag="gone", frozen=True):
+    """An object that was to be drawn is not there any more: its file, or its Orthanc id."""
+
+    what: str
+
+
 class Resliced(msgspec.Struct, tag="resliced", rename="camel", frozen=True):
     """The cut, a PNG of 16 bits; `frames_read` counts the frames that had to be read."""
 
@@ -255,8 +268,8 @@ class Unanswered(msgspec.Struct, tag="unanswered", frozen=True):
     error: str
 
 
-WorkerTask = AlignTask | RefineTask | ResliceTask | MeasureTask | WriteTask
-WorkerResult = Registered | RefinedMessage | Resliced | Measured | Written | Unusable
+WorkerTask = AlignTask | RefineTask | ResliceTask | MeasureTask | WriteTask | OverlayTask
+WorkerResult = Registered | RefinedMessage | Resliced | Measured | Written | Drawn | Gone | Unusable
 WorkerAnswer = ProgressMessage | WorkerResult | Failed | Unanswered
 
 

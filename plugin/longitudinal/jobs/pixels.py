@@ -109,6 +109,15 @@ class PixelSource:
             raise PixelsUnavailable(f"{which} cannot be read: {error}") from None
         return _rescaled(own, meaning, frame) if rescale else own
 
+    def file(self, instance: str) -> bytes:
+        """The DICOM file of an instance.
+
+        Raises
+        ------
+        ImageUnavailable, ImageGone, OrthancSilent
+        """
+        return self._body(f"/instances/{instance}/file", instance, f"instance {instance}")
+
     def _meaning(self, instance: str, which: str) -> StoredValues:
         """What the stored values of an instance mean. Raises as `read` does."""
         known = self._known

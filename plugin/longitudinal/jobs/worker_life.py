@@ -62,7 +62,9 @@ Answerer = Callable[[bytes], WorkerAnswer]
 
 
 def live(
-    prepare: Callable[[Voice, PixelSource, int], Answerer], longest: dict[str, float] | None = None
+    prepare: Callable[[Voice, PixelSource, int], Answerer],
+    longest: dict[str, float] | None = None,
+    priority: int = LOWEST_PRIORITY,
 ) -> None:
     """Do tasks until standard input ends, or none has come for a while.
 
@@ -73,7 +75,7 @@ def live(
     longest
         As `Voice` takes it.
     """
-    memory = settle_in(LOWEST_PRIORITY)
+    memory = settle_in(priority)
     url, token = os.environ.pop(URL_VARIABLE), os.environ.pop(TOKEN_VARIABLE)
 
     def begin(output: BinaryIO) -> Callable[[bytes], None]:

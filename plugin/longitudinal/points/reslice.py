@@ -131,7 +131,7 @@ class CutPlanner:
             stack_in_series=asked.stack,
             rows=rows,
             columns=columns,
-            nodes=_nodes(np.asarray(plane), way),
+            nodes=nodes_of(np.asarray(plane), way),
             key=sha256("\n".join(parts).encode()).hexdigest(),
         )
 
@@ -149,7 +149,7 @@ def _find_stack(index: PatientIndex, asked: AskedCut) -> int:
     raise NotFound(detail, [FieldError("seriesInstanceUid", "unknown SeriesInstanceUID or Orthanc id")])
 
 
-def _nodes(plane: Planes, way: Way) -> NDArray[np.float64]:
+def nodes_of(plane: Planes, way: Way) -> NDArray[np.float64]:
     """Points over the whole image, mapped: its corners where the way is a matrix; NaN where the transform does not reach."""
     sides = []
     for count, spacing in ((plane["rows"], plane["spacing"][0]), (plane["columns"], plane["spacing"][1])):

@@ -19,7 +19,7 @@ from longitudinal.access.sharing import Sharing
 from longitudinal.archive import Parents, Receipt
 from longitudinal.dicom.reports.statement import PlaceStatement
 from longitudinal.dicom.stored_values import STORED_VALUE_TAGS
-from longitudinal.errors import ArchiveFailed, InstanceGone, WriterUnavailable
+from longitudinal.errors import ArchiveFailed, InstanceGone, Unprocessable, WriterUnavailable
 from longitudinal.exams.description import Describer, Places
 from longitudinal.exams.documents import ExamDocuments
 from longitudinal.exams.exams import Exams
@@ -41,8 +41,11 @@ from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.reconcile import Reconcile
 from longitudinal.ingest.repair import Repair
 from longitudinal.ingest.stored_objects import StoredDepths, StoredHeaders, StoredObjects
+from longitudinal.jobs.draw_task import ObjectStore
+from longitudinal.jobs.drawing import answer_to as draw_lines
 from longitudinal.jobs.kept_cuts import KeptCuts
-from longitudinal.jobs.messages import ReportToWrite, WriteTask, Written
+from longitudinal.jobs.messages import Drawn, Gone, ReportToWrite, WriteTask, Written
+from longitudinal.jobs.pixels import ImageGone
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.report_worker import answer_to
 from longitudinal.patients.catalogue import Catalogue
@@ -55,6 +58,7 @@ from longitudinal.points.radiotherapy.fiducials import FiducialLists
 from longitudinal.points.radiotherapy.listing import StructureLists
 from longitudinal.points.radiotherapy.memory import ObjectMemory
 from longitudinal.points.radiotherapy.outlines import OverlayLines
+from longitudinal.points.radiotherapy.overlay_task import OverlayTask
 from longitudinal.points.reslice import CutPlanner
 from longitudinal.points.resolver import Resolver
 from longitudinal.points.series_stacks import StackReader
@@ -233,6 +237,31 @@ class FakeReports:
         return answer.files
 
 
+class FakeDrawer:
+    """Implements Drawer in this process; `fails` makes it unable to draw. `drawn` counts."""
+
+    def __init__(self, archive: FakeArchive) -> None:
+        self.fails = False
+        self.drawn = 0
+        self._archive = archive
+        self._store = ObjectStore(self._file, 1e8)
+
+    def draw(self, task: OverlayTask) -> bytes:
+        if self.fails:
+            raise Unprocessable("the lines cannot be drawn")
+        self.drawn += 1
+        answer = draw_lines(msgspec.json.encode(task), self._store)
+        if isinstance(answer, Gone):
+            raise KeyError(answer.what)
+        assert isinstance(answer, Drawn), answer
+        return bytes(answer.overlays)
+
+    def _file(self, orthanc_id: str) -> bytes:
+        if not self._archive.has_instance(orthanc_id):
+            raise ImageGone(orthanc_id)
+        return self._archive.file(orthanc_id)
+
+
 class Served:
     """The plugin without Orthanc: its archive, its sidecar, its routes."""
 
@@ -242,6 +271,7 @@ class Served:
         self.archive = Archive()
         self.loopback = FakeLoopback(self.archive)
         self.reports = FakeReports()
+        self.drawer = FakeDrawer(self.archive)
         self.readers = Readers(folder / "sidecar.sqlite")
         catalogue = Catalogue(self.readers)
         self.writer = Writer(self.readers, catalogue.invalidate, catalogue.forget)
@@ -288,10 +318,10 @@ class Served:
                 settings, settings.ohif_root, self.readers, self.writer, catalogue, self.queue, self._completeness(),
                 self.archive, self.statements, resolver, stack_reader,
                 PointMapper(self.readers, catalogue, self.archive, repair.answer), self.reslices,
-                RadiotherapyPoints(resolver, self.readers, self.archive, memory, repair.answer),
+                RadiotherapyPoints(resolver, self.archive, memory, repair.answer),
                 StructureLists(self.archive, memory, repair.answer),
                 FiducialLists(self.archive, self.readers, memory, repair.answer),
-                OverlayLines(resolver, self.archive, memory, repair.answer),
+                OverlayLines(resolver, self.archive, memory, self.drawer, repair.answer),
                 given, places, self.loopback, self.admission,
                 lambda: Versions("1.12.7", "4.0", "3.11"),
                 exams,

@@ -199,6 +199,10 @@ def no_writer(served: Served) -> None:
     served.reports.fails = True
 
 
+def no_drawing(served: Served) -> None:
+    served.drawer.fails = True
+
+
 def anothers_place(served: Served) -> str:
     """The same report, by another software."""
     place = str(served.ask("POST", "/places", KEEP).json["id"])
@@ -586,6 +590,7 @@ PROBLEMS = [
     ),
     Drive("GET", "/studies/{study}/relations", "/studies/1.9/relations", code="notFound"),
     Drive("GET", "/studies/{study}/relations", f"/studies/{TWICE}/relations", code="ambiguous"),
+    Drive("POST", "/overlays", "/overlays", {"sopInstanceUid": IMAGE}, before=no_drawing, code="unprocessable"),
     *(
         Drive("POST", "/overlays", "/overlays", {"sopInstanceUid": uid}, code=code)
         for uid, code in (("1.9", "notFound"), (IMAGE_TWICE, "ambiguous"), (PICTURE, "notIndexable"))

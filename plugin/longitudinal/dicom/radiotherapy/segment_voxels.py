@@ -15,6 +15,8 @@ from longitudinal.geometry.voxels import VoxelRegion
 
 _SHARED, _PER_FRAME, _IDENTIFICATION, _SEGMENT = 0x5200_9229, 0x5200_9230, 0x0062_000A, 0x0062_000B
 _BITS: Final = 0x0028_0100
+_ALLOCATED: Final = frozenset({1, 8, 16})
+_KINDS: Final = frozenset({"BINARY", "FRACTIONAL", "LABELMAP"})
 _TOLERANCE: Final = 1e-3
 """Of a pixel: frames of one segment begin at the same place of their planes."""
 
@@ -32,7 +34,7 @@ class SegmentVoxels:
     kind
         Segmentation Type: BINARY, FRACTIONAL or LABELMAP.
     maximum
-        Maximum Fractional Value; voxels from half of it on belong to the segment.
+        Maximum Fractional Value of a fractional one; voxels from half of it on belong to the segment.
 
     Raises
     ------
@@ -45,9 +47,17 @@ class SegmentVoxels:
         pixels = reader.pixels()
         if pixels is None:
             raise DamagedFile("the pixels are missing or compressed")
+        if kind not in _KINDS:
+            raise DamagedFile(f"Segmentation Type (0062,0001) is {kind or 'not stated'}")
+        if kind == "FRACTIONAL" and not maximum:
+            raise DamagedFile(
+                "Maximum Fractional Value (0062,000E) is not stated, so that half of it is not known"
+            )
         self._planes, self._kind = planes, kind
-        self._maximum = maximum or 255
+        self._maximum = maximum or 0
         self._bits = short(root, _BITS) or 0
+        if self._bits not in _ALLOCATED:
+            raise DamagedFile(f"Bits Allocated (0028,0100) is {self._bits}")
         self._numbers = _segment_numbers(root, len(planes))
         self._pixels = np.frombuffer(pixels, dtype=np.uint8)
         self._size = int(planes["rows"][0]) * int(planes["columns"][0])
@@ -82,8 +92,13 @@ class SegmentVoxels:
             start, end = first // 8, -(-(first + self._size) // 8)
             bits = np.unpackbits(self._pixels[start:end], bitorder="little")[first % 8 :][: self._size]
             return bits.astype(bool).reshape(shape)
-        values = self._pixels.view("<u2" if self._bits == 16 else np.uint8)[first : first + self._size]
-        found = values == segment if self._kind == "LABELMAP" else values * 2.0 >= self._maximum
+        width = self._bits // 8
+        written = self._pixels[first * width : (first + self._size) * width]
+        values = written.view("<u2" if self._bits == 16 else np.uint8)
+        if self._kind == "LABELMAP":
+            found = values == segment
+        else:  # binary ones have 1 bit, and 8 where somebody wrote them so
+            found = values * 2.0 >= self._maximum if self._kind == "FRACTIONAL" else values != 0
         return np.asarray(found.reshape(shape))
 
 

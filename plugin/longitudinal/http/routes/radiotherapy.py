@@ -12,7 +12,9 @@ from longitudinal.errors import (
     NotIndexable,
     OutsideImage,
     SidecarUnavailable,
+    Unprocessable,
 )
+from longitudinal.http.exchange import Response
 from longitudinal.http.fields import Identifier, Limit, Offset
 from longitudinal.http.parse import parse_json
 from longitudinal.http.problem import Problem, any_problem_of
@@ -24,7 +26,8 @@ from longitudinal.points.radiotherapy.answer import RadiotherapyAtPoint
 from longitudinal.points.radiotherapy.at_point import RadiotherapyPoints, Wanted
 from longitudinal.points.radiotherapy.fiducials import FiducialLists, PatientFiducials
 from longitudinal.points.radiotherapy.listing import PatientStructures, StructureLists
-from longitudinal.points.radiotherapy.outlines import OverlayLines, Overlays
+from longitudinal.points.radiotherapy.outlines import OverlayLines
+from longitudinal.points.radiotherapy.overlay_answer import Overlays
 from longitudinal.points.resolver import PixelQuestion
 from longitudinal.sidecar.connection import Readers
 
@@ -118,15 +121,15 @@ def radiotherapy_routes(
             [_one(points, raw, f"/points/{number}") for number, raw in enumerate(asked.points)]
         )
 
-    def lines(call: Call[None, OverlaysRequest]) -> Overlays:
+    def lines(call: Call[None, OverlaysRequest]) -> Response:
         asked = call.body
         question = PixelQuestion(asked.sop_instance_uid, asked.frame_number, 0.0, 0.0)
-        return overlays.draw(question, tuple(sorted(set(asked.levels_gy))))
+        return Response(overlays.draw(question, tuple(sorted(set(asked.levels_gy)))))
 
     return [
         Route(
             "POST", "/overlays", lines, "Outlines of structures and isodose lines on one image", Overlays,
-            body=OverlaysRequest, errors=(NotFound, Ambiguous, NotIndexable, SidecarUnavailable),
+            body=OverlaysRequest, errors=(NotFound, Ambiguous, NotIndexable, Unprocessable, SidecarUnavailable),
         ),
         Route(
             "POST", "/points/radiotherapy", at_point,

@@ -6,10 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from longitudinal.archive import Archive
-from longitudinal.patients.patient_index import PatientIndex, StudyEntry
+from longitudinal.patients.patient_index import StudyEntry
 from longitudinal.patients.related_objects import RelatedObject
-from longitudinal.patients.related_targets import Targets, find_targets
-from longitudinal.patients.remembered import Remembered
 from longitudinal.points.answer import Point
 from longitudinal.points.radiotherapy.answer import (
     DoseAtPoint,
@@ -19,7 +17,7 @@ from longitudinal.points.radiotherapy.answer import (
     StudyReason,
 )
 from longitudinal.points.radiotherapy.doses import dose_at, sum_of
-from longitudinal.points.radiotherapy.memory import MOST_PATIENTS, ObjectMemory
+from longitudinal.points.radiotherapy.memory import ObjectMemory, RadiotherapyPatient
 from longitudinal.points.radiotherapy.place import Places
 from longitudinal.points.radiotherapy.structures import structures_at
 from longitudinal.points.resolver import (
@@ -30,7 +28,6 @@ from longitudinal.points.resolver import (
     Resolver,
 )
 from longitudinal.points.stale import Stale, find_stale_transforms, transforms_used, until_current
-from longitudinal.sidecar.connection import Readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +37,6 @@ class Wanted:
     structures: bool = True
     doses: bool = True
     sum: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Patient:
-    """The objects of a patient, and where what they name is."""
-
-    index: PatientIndex
-    objects: tuple[RelatedObject, ...]
-    targets: Targets
 
 
 class RadiotherapyPoints:
@@ -61,14 +49,12 @@ class RadiotherapyPoints:
     """
 
     def __init__(
-        self, resolver: Resolver, readers: Readers, archive: Archive, memory: ObjectMemory, heal: Callable[[Stale], None]
+        self, resolver: Resolver, archive: Archive, memory: ObjectMemory, heal: Callable[[Stale], None]
     ) -> None:  # fmt: skip
         self._resolver = resolver
-        self._readers = readers
         self._archive = archive
         self._memory = memory
         self._heal = heal
-        self._patients: Remembered[int, _Patient] = Remembered(MOST_PATIENTS)
 
     def ask(
         self, question: PixelQuestion | PointQuestion, filters: QuestionFilters, wanted: Wanted
@@ -81,9 +67,9 @@ class RadiotherapyPoints:
             As `Resolver.find`.
         """
 
-        def ask() -> tuple[tuple[LocatedQuestion, _Patient, list[StudyAtPoint]], Stale]:
+        def ask() -> tuple[tuple[LocatedQuestion, RadiotherapyPatient, list[StudyAtPoint]], Stale]:
             located = self._resolver.locate(question, filters)
-            patient = self._patient(located.index)
+            patient = self._memory.radiotherapy_of(located.index)
             places = Places(located.index, located.source, patient.targets.foreign)
             gone: list[str] = []
             studies = [self._study(patient, study, places, wanted, gone) for study in located.studies]
@@ -100,23 +86,8 @@ class RadiotherapyPoints:
             sum_of(doses, plans) if wanted.sum else None,
         )
 
-    def _patient(self, index: PatientIndex) -> _Patient:
-        """A patient in memory is replaced as soon as anything of it changes."""
-        return self._patients.get(id(index), lambda: self._read(index))
-
-    def _read(self, index: PatientIndex) -> _Patient:
-        objects = tuple(
-            each
-            for each in self._memory.of_patient(index)
-            if each.content.structure_set
-            or each.content.dose
-            or each.content.segmentation
-            or each.content.plan
-        )
-        return _Patient(index, objects, find_targets(self._readers.connection(), index, objects))
-
     def _study(
-        self, patient: _Patient, study: StudyEntry, places: Places, wanted: Wanted, gone: list[str]
+        self, patient: RadiotherapyPatient, study: StudyEntry, places: Places, wanted: Wanted, gone: list[str]
     ) -> StudyAtPoint:
         structures: list[RoiAtPoint] = []
         doses: list[DoseAtPoint] = []

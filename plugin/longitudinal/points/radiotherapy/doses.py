@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from longitudinal.dicom.radiotherapy.dose_grid import read_dose_grid
 from longitudinal.dicom.related.elements import Buffer
 from longitudinal.geometry.grids import Grid
+from longitudinal.geometry.image_plane import Planes
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.patients.related_objects import RelatedObject
 from longitudinal.points.radiotherapy.answer import DoseAtPoint, DoseSum
@@ -18,7 +19,7 @@ from longitudinal.points.radiotherapy.place import Places, Reached
 from longitudinal.reasons import DoseReason, DoseSumReason, NotIndexableReason
 
 _PLAN_PATH, _BEAM_TAG = "(300C,0002)(0008,1155)", "(300C,0006)"
-_Faulty = tuple[DoseReason, str]
+Faulty = tuple[DoseReason, str]
 
 _REASONS: Final[dict[str, DoseReason]] = {
     "noGrid": DoseReason.NO_GRID,
@@ -79,7 +80,7 @@ def dose_at(
 
 def fault_of(
     each: RelatedObject, reached: Reached, plan: str | None, foreign: frozenset[tuple[str, str]]
-) -> _Faulty | None:
+) -> Faulty | None:
     """Why a dose says nothing, as far as its header tells."""
     said = each.content.dose
     assert said is not None
@@ -98,27 +99,35 @@ def fault_of(
     return None
 
 
-def grid_of(memory: ObjectMemory, index: PatientIndex, each: RelatedObject) -> Grid | _Faulty:
+def grid_of(memory: ObjectMemory, index: PatientIndex, each: RelatedObject) -> Grid | Faulty:
     """The grid of a dose, from memory or from its file. Raises KeyError where it is gone."""
+    planes = dose_planes(index, each)
+    if isinstance(planes, tuple):
+        return planes
+    return memory.get(each.orthanc_id, "dose", lambda data: read_grid(data, planes))
+
+
+def dose_planes(index: PatientIndex, each: RelatedObject) -> Planes | Faulty:
+    """The places of the frames of a dose, in their order; or why they have none."""
     for series_number, instance in index.instances.get(each.sop_instance_uid, []):
         series = index.series[series_number]
-        if series.orthanc_ids[instance] != each.orthanc_id:
-            continue
-        planes = series.planes[series.plane_instance == instance]
-        if not len(planes):
+        if series.orthanc_ids[instance] == each.orthanc_id:
+            planes = np.asarray(series.planes[series.plane_instance == instance])
+            if len(planes):
+                return planes
             return _unplaced(series.instance_reasons[instance], series.instance_details[instance])
-
-        def read(data: Buffer, planes: Any = planes) -> tuple[Grid | _Faulty, int]:
-            found = read_dose_grid(data, planes)
-            if isinstance(found, Grid):
-                return found, int(found.values.nbytes)
-            return (_REASONS[found[0]], found[1]), 0
-
-        return memory.get(each.orthanc_id, "dose", read)
     return DoseReason.NO_GRID, "the dose is not in the index"
 
 
-def _unplaced(reason: str | None, detail: str) -> _Faulty:
+def read_grid(data: Buffer, planes: Planes) -> tuple[Grid | Faulty, int]:
+    """The grid of a dose from its file, and its size in memory."""
+    found = read_dose_grid(data, planes)
+    if isinstance(found, Grid):
+        return found, int(found.values.nbytes)
+    return (_REASONS[found[0]], found[1]), 0
+
+
+def _unplaced(reason: str | None, detail: str) -> Faulty:
     if reason == NotIndexableReason.AMBIGUOUS_OFFSETS:
         return DoseReason.AMBIGUOUS_OFFSETS, detail
     return DoseReason.NO_GRID, f"{reason}: {detail}" if detail else str(reason)

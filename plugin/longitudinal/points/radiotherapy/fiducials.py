@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
@@ -76,6 +77,14 @@ class PatientFiducials(msgspec.Struct, rename="camel", frozen=True):
     limit: int
     offset: int
     points: list[FiducialPoint]
+
+
+@dataclass(frozen=True, slots=True)
+class _OnImage:
+    """Where the points of a mark are in the patient."""
+
+    frame: str
+    points: Coordinates
 
 
 class FiducialLists:
@@ -203,10 +212,10 @@ def _of_fiducial(
     frames: set[str] = set()
     for mark in one.marks:
         found = _on_image(index, mark, foreign)
-        if isinstance(found[0], FiducialReason):
-            return _point(each, **said, image=image, reason=found[0], detail=str(found[1]))
-        frames.add(str(found[0]))
-        points += found[1]
+        if not isinstance(found, _OnImage):
+            return _point(each, **said, image=image, reason=found[0], detail=found[1])
+        frames.add(found.frame)
+        points += found.points
     if len(frames) > 1:
         detail = "it is marked in several Frames of Reference"
         return _point(each, **said, image=image, reason=FiducialReason.NOT_A_POINT, detail=detail)
@@ -226,9 +235,7 @@ def _frame_of_set(index: PatientIndex, one: Fiducial) -> str | None:
     return frames.pop() if len(frames) == 1 else None
 
 
-def _on_image(
-    index: PatientIndex, mark: Mark, foreign: frozenset[tuple[str, str]]
-) -> tuple[str, Coordinates] | _Faulty:
+def _on_image(index: PatientIndex, mark: Mark, foreign: frozenset[tuple[str, str]]) -> _OnImage | _Faulty:
     """The frame and the points of a mark; or why it has no place."""
     places = index.instances.get(mark.image_uid, [])
     if len(places) != 1:
@@ -252,7 +259,7 @@ def _on_image(
         )
     columns, rows = (np.array(axis) - _CORNER for axis in zip(*mark.points, strict=True))
     points = patient_from_pixel(np.asarray(found[0]), rows, columns)
-    return frame, [(x, y, z) for x, y, z in np.atleast_2d(points).tolist()]
+    return _OnImage(frame, [(x, y, z) for x, y, z in np.atleast_2d(points).tolist()])
 
 
 def _placed(

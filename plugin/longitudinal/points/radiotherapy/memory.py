@@ -12,6 +12,7 @@ from longitudinal.archive import Archive, StoredFile
 from longitudinal.dicom.related.elements import Buffer, opened
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.patients.related_objects import RelatedObject, read_objects
+from longitudinal.patients.related_targets import Targets, find_targets
 from longitudinal.patients.remembered import Remembered
 from longitudinal.sidecar.connection import Readers
 
@@ -29,6 +30,15 @@ class _Kept:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class RadiotherapyPatient:
+    """The structure sets, segmentations, doses and plans of a patient, and where what they name is."""
+
+    index: PatientIndex
+    objects: tuple[RelatedObject, ...]
+    targets: Targets
+
+
 class ObjectMemory:
     """Reads objects of the archive once; the least recently used leave. For any thread.
 
@@ -41,6 +51,7 @@ class ObjectMemory:
         self._patients: Remembered[int, tuple[PatientIndex, tuple[RelatedObject, ...]]] = Remembered(
             MOST_PATIENTS
         )
+        self._radiotherapy: Remembered[int, RadiotherapyPatient] = Remembered(MOST_PATIENTS)
         self._most = most_bytes
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
@@ -51,6 +62,21 @@ class ObjectMemory:
         return self._patients.get(
             id(index), lambda: (index, tuple(read_objects(self._readers.connection(), index)))
         )[1]
+
+    def radiotherapy_of(self, index: PatientIndex) -> RadiotherapyPatient:
+        """The objects that points and lines are asked of."""
+        return self._radiotherapy.get(id(index), lambda: self._read_radiotherapy(index))
+
+    def _read_radiotherapy(self, index: PatientIndex) -> RadiotherapyPatient:
+        objects = tuple(
+            each
+            for each in self.of_patient(index)
+            if each.content.structure_set
+            or each.content.dose
+            or each.content.segmentation
+            or each.content.plan
+        )
+        return RadiotherapyPatient(index, objects, find_targets(self._readers.connection(), index, objects))
 
     def get(self, orthanc_id: str, part: str, read: Callable[[Buffer], tuple[T, int]]) -> T:
         """What `read` makes of the file, with its size in memory.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from longitudinal.dicom.radiotherapy.contour_data import RoiContours, read_conto
 from longitudinal.dicom.radiotherapy.segment_voxels import SegmentVoxels
 from longitudinal.dicom.related.elements import Buffer, DamagedFile
 from longitudinal.geometry.contours import Region, build_region
+from longitudinal.geometry.image_plane import Planes
 from longitudinal.geometry.voxels import VoxelRegion
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.patients.related_objects import RelatedObject
@@ -43,6 +44,9 @@ REASONS: Final[dict[str, StructureReason]] = {
 }
 
 
+RegionFault = Literal["unreadable", "unreadablePixels", "noGeometry"]
+
+
 @dataclass(slots=True)
 class Regions:
     """The regions of one structure set or segmentation, each made when it is first asked for.
@@ -53,7 +57,7 @@ class Regions:
     contours: dict[int, RoiContours] = field(default_factory=dict)
     voxels: SegmentVoxels | None = None
     damage: str = ""
-    fault: Literal["unreadable", "unreadablePixels", "noGeometry"] = "unreadable"
+    fault: RegionFault = "unreadable"
     made: dict[int, Region | VoxelRegion | tuple[str, str]] = field(default_factory=dict)
 
     def region(self, number: int) -> Region | VoxelRegion | tuple[str, str]:
@@ -77,36 +81,45 @@ class Regions:
         return (built, "") if isinstance(built, str) else built
 
 
+UNPLACED: Final = Regions(fault="noGeometry", damage="its frames have no place in the patient")
+"""Of a segmentation whose frames have no planes."""
+
+
 def regions_of(memory: ObjectMemory, index: PatientIndex, each: RelatedObject) -> Regions:
     """The regions of an object, from memory or from its file. Raises KeyError where it is gone."""
-    if each.content.structure_set is not None:
-        return memory.get(each.orthanc_id, "contours", _read_contours)
-    found = index.instances.get(each.sop_instance_uid, [])
-    place = next(((s, i) for s, i in found if index.series[s].orthanc_ids[i] == each.orthanc_id), None)
-    planes = None if place is None else _planes_of(index, *place)
-    if planes is None or not len(planes):
-        return Regions(fault="noGeometry", damage="its frames have no place in the patient")
-
-    def read(data: Buffer) -> tuple[Regions, int]:
-        said = each.content.segmentation
-        try:
-            voxels = SegmentVoxels(
-                data, planes, "" if said is None else said.type, None if said is None else said.maximum
-            )
-        except DamagedFile as error:
-            return Regions(fault="unreadablePixels", damage=str(error)), 0
-        # as voxels, a mask takes eight times the bits
-        return Regions(voxels=voxels), 9 * voxels.nbytes
-
-    return memory.get(each.orthanc_id, "voxels", read)
+    said = each.content.segmentation
+    if each.content.structure_set is not None or said is None:
+        return memory.get(each.orthanc_id, "contours", contour_regions)
+    planes = planes_of(index, each)
+    if planes is None:
+        return UNPLACED
+    return memory.get(
+        each.orthanc_id, "voxels", lambda data: voxel_regions(data, planes, said.type, said.maximum)
+    )
 
 
-def _planes_of(index: PatientIndex, series_number: int, instance: int) -> NDArray[Any]:
-    series = index.series[series_number]
-    return np.asarray(series.planes[series.plane_instance == instance])
+def planes_of(index: PatientIndex, each: RelatedObject) -> Planes | None:
+    """The places of the frames of a segmentation, in their order; None if they have none."""
+    for number, instance in index.instances.get(each.sop_instance_uid, []):
+        series = index.series[number]
+        if series.orthanc_ids[instance] == each.orthanc_id:
+            planes = np.asarray(series.planes[series.plane_instance == instance])
+            return planes if len(planes) else None
+    return None
 
 
-def _read_contours(data: Buffer) -> tuple[Regions, int]:
+def voxel_regions(data: Buffer, planes: Planes, kind: str, maximum: int | None) -> tuple[Regions, int]:
+    """The regions of a segmentation, of Segmentation Type and Maximum Fractional Value; and their size in memory."""
+    try:
+        voxels = SegmentVoxels(data, planes, kind, maximum)
+    except DamagedFile as error:
+        return Regions(fault="unreadablePixels", damage=str(error)), 0
+    # as voxels, a mask takes eight times the bits
+    return Regions(voxels=voxels), 9 * voxels.nbytes
+
+
+def contour_regions(data: Buffer) -> tuple[Regions, int]:
+    """The regions of a structure set, and their size in memory."""
     try:
         contours = read_contours(data)
     except DamagedFile as error:
