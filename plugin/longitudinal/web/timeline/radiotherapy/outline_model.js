@@ -2,13 +2,19 @@
 /** Which lines are drawn on the pictures of a page, and the lines themselves, asked for once a picture. */
 
 import { Observable } from '../../shared/observable.js';
-import { persistently } from '../../shared/retry.js';
+import { pause, persistently } from '../../shared/retry.js';
 
 const LEVELS_GY = [5, 10, 20, 30, 40, 50, 60, 70];
 const MOST_KEPT = 60; // pictures
+const SETTLING_MS = 100; // who scrolls passes many slices
+
+/** The picture is not on the screen any more: nobody waits for its lines. */
+class Passed extends Error {}
+
+/** @typedef {import('../point/page_model.js').PageModel} Page */
 
 export class OutlineModel extends Observable {
-  /** @param {{api: import('../../shared/api.js').Api, life: AbortController}} page */
+  /** @param {Page} page */
   constructor(page) {
     super();
     this.page = page;
@@ -74,15 +80,28 @@ export class OutlineModel extends Observable {
     return this.kept.get(key) ?? null;
   }
 
+  /** @param {string} key of a picture */
+  isShown(key) {
+    return this.page.tiles.some(({ isVisible, onCanvas: { shown } }) => isVisible && shown !== null
+      && `${shown.picture.sopInstanceUid} ${shown.picture.frameNumber}` === key);
+  }
+
   /** A server that is busy drawing is asked again; a picture without lines is shown as it is, and the panel says why. @param {string} key @param {any} body */
   async ask(key, body) {
     const { api, life: { signal } } = this.page;
+    const attempt = () => {
+      if (!this.isShown(key)) {
+        throw new Passed();
+      }
+      return api.ask('/overlays', { body, signal });
+    };
     try {
-      const answer = await persistently(() => api.ask('/overlays', { body, signal }), signal, () => {});
+      await pause(SETTLING_MS, signal);
+      const answer = await persistently(attempt, signal, () => {});
       this.kept.set(key, answer);
       this.problem = '';
     } catch (error) {
-      if (signal.aborted) {
+      if (signal.aborted || error instanceof Passed) {
         this.kept.delete(key);
         return;
       }
@@ -95,7 +114,7 @@ export class OutlineModel extends Observable {
 /** @type {WeakMap<object, OutlineModel>} */
 const models = new WeakMap();
 
-/** The lines of a page. @param {{api: import('../../shared/api.js').Api, life: AbortController}} page @returns {OutlineModel} */
+/** The lines of a page. @param {Page} page @returns {OutlineModel} */
 export function outlinesOf(page) {
   const known = models.get(page);
   if (known !== undefined) {
