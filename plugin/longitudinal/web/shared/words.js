@@ -946,6 +946,7 @@ const WORDS = {
   'rt.reason.ambiguousOffsets': 'The positions of the frames can be read in more than one way',
   'rt.outlines': 'Outlines on the images',
   'rt.isodoses': 'Isodose lines',
+  'rt.linesFailed': 'Lines could not be drawn on a picture. {reason}',
   'rt.outlineOf': 'Outline of {name}',
   // End of Radiotherapy
   // Exams

@@ -64,7 +64,8 @@ function Switches({ outlines }) {
   return html`<div class="rt-switches">
     <label><input type="checkbox" checked=${outlines.isOn} onChange=${show} />${word('rt.outlines')}</label>
     ${outlines.isOn && html`<label><input type="checkbox" checked=${outlines.hasDose} onChange=${showDose} />${word('rt.isodoses')}</label>`}
-  </div>`;
+  </div>
+  ${outlines.isOn && outlines.problem && html`<p class="problem" role="alert">${word('rt.linesFailed', { reason: outlines.problem })}</p>`}`;
 }
 
 /** @param {{study: any, outlines: import('./outline_model.js').OutlineModel}} props */

@@ -2,15 +2,23 @@
 /** Which lines are drawn on the pictures of a page, and the lines themselves, asked for once a picture. */
 
 import { Observable } from '../../shared/observable.js';
+import { pause, persistently } from '../../shared/retry.js';
 
 const LEVELS_GY = [5, 10, 20, 30, 40, 50, 60, 70];
 const MOST_KEPT = 60; // pictures
+const SETTLING_MS = 100; // who scrolls passes many slices
+
+/** The picture is not on the screen any more: nobody waits for its lines. */
+class Passed extends Error {}
+
+/** @typedef {import('../point/page_model.js').PageModel} Page */
 
 export class OutlineModel extends Observable {
-  /** @param {import('../../shared/api.js').Api} api */
-  constructor(api) {
+  /** @param {Page} page */
+  constructor(page) {
     super();
-    this.api = api;
+    this.page = page;
+    this.problem = ''; // why the lines of a picture are not drawn
     this.isOn = false;
     this.hasDose = false;
     /** @type {Set<string>} regions that are not drawn */
@@ -24,6 +32,7 @@ export class OutlineModel extends Observable {
   /** @param {boolean} isOn */
   show(isOn) {
     this.isOn = isOn;
+    this.problem = '';
     this.kept.clear(); // what has changed meanwhile is seen when the lines are switched on again
     this.changed();
   }
@@ -66,28 +75,52 @@ export class OutlineModel extends Observable {
       if (this.kept.size > MOST_KEPT) {
         this.kept.delete([...this.kept.keys()][0]);
       }
-      this.api.ask('/overlays', { body: { sopInstanceUid, frameNumber, levelsGy: LEVELS_GY } }).then(
-        (/** @type {any} */ answer) => {
-          this.kept.set(key, answer);
-          this.changed();
-        },
-        () => this.kept.delete(key), // a picture without lines is shown as it is; the panel says what is wrong
-      );
+      this.ask(key, { sopInstanceUid, frameNumber, levelsGy: LEVELS_GY });
     }
     return this.kept.get(key) ?? null;
+  }
+
+  /** @param {string} key of a picture */
+  isShown(key) {
+    return this.page.tiles.some(({ isVisible, onCanvas: { shown } }) => isVisible && shown !== null
+      && `${shown.picture.sopInstanceUid} ${shown.picture.frameNumber}` === key);
+  }
+
+  /** A server that is busy drawing is asked again; a picture without lines is shown as it is, and the panel says why. @param {string} key @param {any} body */
+  async ask(key, body) {
+    const { api, life: { signal } } = this.page;
+    const attempt = () => {
+      if (!this.isShown(key)) {
+        throw new Passed();
+      }
+      return api.ask('/overlays', { body, signal });
+    };
+    try {
+      await pause(SETTLING_MS, signal);
+      const answer = await persistently(attempt, signal, () => {});
+      this.kept.set(key, answer);
+      this.problem = '';
+    } catch (error) {
+      if (signal.aborted || error instanceof Passed) {
+        this.kept.delete(key);
+        return;
+      }
+      this.problem = error instanceof Error ? error.message : String(error);
+    }
+    this.changed();
   }
 }
 
 /** @type {WeakMap<object, OutlineModel>} */
 const models = new WeakMap();
 
-/** The lines of a page. @param {{api: import('../../shared/api.js').Api}} page @returns {OutlineModel} */
+/** The lines of a page. @param {Page} page @returns {OutlineModel} */
 export function outlinesOf(page) {
   const known = models.get(page);
   if (known !== undefined) {
     return known;
   }
-  const made = new OutlineModel(page.api);
+  const made = new OutlineModel(page);
   models.set(page, made);
   return made;
 }
