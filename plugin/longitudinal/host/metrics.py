@@ -113,6 +113,8 @@ def metrics_of(of: Services, measures: Measures) -> dict[str, Source]:
             "writer_lost_total": of.writer.health.lost,
             "sidecar_failing": fault is not None,
             "signing_failing": of.statements.problem is not None,
+            "audit_failing": of.audit is not None and of.audit.problem is not None,
+            "audit_events_total": 0 if of.audit is None else of.audit.written,
             "patients_cache_hits_total": of.catalogue.hits,
             "patients_cache_misses_total": of.catalogue.misses,
             "stacks_cache_hits_total": of.stack_reader.hits,
