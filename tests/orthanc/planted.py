@@ -20,6 +20,8 @@ STUDIES = ("1.2.826.0.77.2021", "1.2.826.0.77.2022", "1.2.826.0.77.2023")
 DATES = ("20210314", "20220629", "20230911")
 EXAM, PLACE, LESION = "RIS-PLANTED-0815", "planted place of Mr Planted", "planted lesion of Mr Planted"
 SIZE, SLICES = 64, 6
+IN_BITS = b"PLANTEDB"
+"""In the bits of the values that are not stored ones; 8 letters fill a row of 64 pixels."""
 SHORTEST = 4
 
 ATTRIBUTES: Mapping[str, str] = {
@@ -62,7 +64,14 @@ def _slice(study: str, series: int, number: int, day: str, frame: str, burned_in
         ds.BurnedInAnnotation = burned_in
     rows, columns = np.mgrid[:SIZE, :SIZE]
     disc = (rows - 32) ** 2 + (columns - 32) ** 2 < (20 - number) ** 2
-    ds.PixelData = np.where(disc, 1100 + 3 * columns, 0).astype("<u2").tobytes()
+    values = np.where(disc, 1100 + 3 * columns, 0).astype("<u2")
+    hidden = np.unpackbits(np.frombuffer(IN_BITS, np.uint8)).astype(
+        "<u2"
+    )  # in the highest bit, one pixel each
+    values[0].flat[: hidden.size] |= hidden << 15
+    values[1].flat[: len(IN_BITS)] |= (np.frombuffer(IN_BITS, np.uint8).astype("<u2") & 0xF0) << 8
+    ds.BitsStored, ds.HighBit = 12, 11
+    ds.PixelData = values.tobytes()
     overlay = b"PLANTEDOVERLAY".ljust(SIZE * SIZE // 8, b"\0")
     for element, kind, value in (
         (0x0010, "US", SIZE), (0x0011, "US", SIZE), (0x0040, "CS", "G"), (0x0050, "SS", [1, 1]), (0x0100, "US", 1),

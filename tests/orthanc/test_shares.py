@@ -1,6 +1,7 @@
 """Links to one patient on real servers: opened once, read only, over when they are over; de-identified without a name."""
 
 import base64
+import io
 import os
 import re
 import threading
@@ -10,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import requests
 
@@ -288,6 +290,27 @@ def test_a_de_identified_view_has_no_name(server: OrthancServer, planted: Plante
     assert sum(answer.ok for answer in answers) > 15
     told = planted.found_in(text for answer in answers for text in texts_of(answer))
     assert told == set(), (told, asked_for)
+
+
+def test_unused_bits_of_pixels_are_cleared(server: OrthancServer, planted: Planted) -> None:
+    """Orthanc sends them, and anything can be in them."""
+    plain, seen = (
+        visitor(server, share(server.session)),
+        visitor(server, share(server.session, deIdentified=True)),
+    )
+    values = []
+    for session in (plain, seen):
+        name = session.get("/imaging/me").json()["share"]["patientId"]
+        series = session.get(f"/imaging/patients/{name}").json()["studies"][0]["series"][0]["orthancSeriesId"]
+        plane = session.get(f"/imaging/series/{series}/stacks").json()["stacks"][0]["planes"][0]
+        pixels = session.get(f"/imaging/shared/instances/{plane['orthancInstanceId']}/frames/0/numpy")
+        assert pixels.status_code == 200, pixels.text
+        values.append(np.load(io.BytesIO(pixels.content)))
+    hidden = values[0][values[0] > 4095]
+    assert hidden.size
+    assert values[1].max() < 4096
+    assert np.array_equal(values[0] & 4095, values[1])
+    assert values[0].dtype == values[1].dtype
 
 
 def test_burned_in_text_is_not_shown(server: OrthancServer, planted: Planted) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -82,6 +83,7 @@ class ShareLinks:
         self._store = store
         self._readers = readers
         self.obstacle = obstacle
+        self._lock = threading.Lock()
 
     def share_of(self, headers: Mapping[str, str]) -> Share | None:
         """The share that a request with these headers has opened; None where it has opened none."""
@@ -226,8 +228,9 @@ class ShareLinks:
             kept = [share for share in shares.read(text, of.resource, keys) if share.is_remembered(now)]
             return shares.written(change(kept), keys[0])
 
-        self._store.change_shares(of.level, of.resource, rewrite)
-        self._book.refresh(of.level, of.resource)
+        with self._lock:  # without revisions in Orthanc, two changes at once would lose one
+            self._store.change_shares(of.level, of.resource, rewrite)
+            self._book.refresh(of.level, of.resource)
 
 
 _USED = "this link was opened before, and a link opens once; ask whoever sent it for a new one"

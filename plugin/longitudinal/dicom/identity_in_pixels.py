@@ -7,6 +7,9 @@ into, and its header does not say that somebody did. Whether a face can be recog
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 _ORIGINAL_CLASSES = frozenset(
     {
         "1.2.840.10008.5.1.4.1.1.2",  # CT
@@ -26,7 +29,9 @@ _GREY = frozenset({"MONOCHROME1", "MONOCHROME2"})
 _CLASS, _MODALITY, _IMAGE_TYPE = "0008,0016", "0008,0060", "0008,0008"
 _BURNED_IN, _PHOTOMETRIC, _SAMPLES = "0028,0301", "0028,0004", "0028,0002"
 _ALLOCATED, _STORED, _HIGH = "0028,0100", "0028,0101", "0028,0102"
+_REPRESENTATION = "0028,0103"
 _OVERLAYS = "60"
+_MOST_BITS = 32
 
 
 def why_identifying(tags: Mapping[str, Any]) -> str | None:
@@ -59,6 +64,42 @@ def why_identifying(tags: Mapping[str, Any]) -> str | None:
     if not _is_full(tags) and any(_is_embedded(name, _text(tags, name)) for name in tags):
         return "an overlay is drawn into unused bits of its pixels"
     return None
+
+
+def only_stored_bits(
+    values: NDArray[np.integer[Any]], bits_stored: int, high_bit: int, *, is_signed: bool
+) -> NDArray[np.integer[Any]]:
+    """Stored values with nothing in the bits that are not theirs (PS3.5 8.1.1), where overlays and anything else can be.
+
+    Orthanc sends these bits as they are.
+
+    Parameters
+    ----------
+    values
+        Whole numbers of any shape, and of as many bits as are allocated.
+
+    Examples
+    --------
+    >>> only_stored_bits(np.array([0xA064, 0x0FFF], "<u2"), 12, 11, is_signed=False).tolist()
+    [100, 4095]
+    >>> only_stored_bits(np.array([0x7FFF, 0x0001], "<i2"), 12, 11, is_signed=True).tolist()
+    [-1, 1]
+    """
+    shift = high_bit + 1 - bits_stored
+    own = (values.astype(np.int64) >> shift) & ((1 << bits_stored) - 1)
+    if is_signed:
+        sign = 1 << (bits_stored - 1)
+        own = (own ^ sign) - sign
+    return (own << shift).astype(values.dtype)
+
+
+def stored_bits(tags: Mapping[str, Any]) -> tuple[int, int, bool] | None:
+    """Bits Stored, High Bit, and whether values are signed; None where the header does not say so in a way that can be."""
+    stored, high, kind = (_text(tags, name) for name in (_STORED, _HIGH, _REPRESENTATION))
+    if not (stored.isdecimal() and high.isdecimal() and kind in ("0", "1")):
+        return None
+    bits, top = int(stored), int(high)
+    return (bits, top, kind == "1") if 0 < bits <= top + 1 <= _MOST_BITS else None
 
 
 def _is_embedded(name: str, value: str) -> bool:

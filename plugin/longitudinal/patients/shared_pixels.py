@@ -1,11 +1,13 @@
 """The stored values of frames for those who have opened a link: Orthanc's own routes are closed to them."""
 
+import io
 from collections.abc import Callable
 from functools import lru_cache
 
 import msgspec
+import numpy as np
 
-from longitudinal.dicom.identity_in_pixels import why_identifying
+from longitudinal.dicom.identity_in_pixels import only_stored_bits, stored_bits, why_identifying
 from longitudinal.dicom.nesting import MOST_LEVELS, is_too_deep
 from longitudinal.errors import FieldError, NoPicture, NotForShares, NotFound
 
@@ -40,7 +42,7 @@ class SharedPixels:
         self._version_of = version_of
         self._read = read
         self._is_deep = lru_cache(maxsize=_REMEMBERED)(lambda orthanc_id, _: is_too_deep(file_of(orthanc_id)))
-        self._why = lru_cache(maxsize=_REMEMBERED)(self._look)
+        self._looked_at = lru_cache(maxsize=_REMEMBERED)(self._look)
 
     def read(self, orthanc_id: str, frame: int, *, de_identified: bool) -> bytes:
         """A frame (0-based) of an instance.
@@ -61,18 +63,34 @@ class SharedPixels:
             ) from None
         if is_deep:
             raise NoPicture(f"its sequences are nested more than {MOST_LEVELS} levels deep")
-        if de_identified and (why := self.why_hidden(orthanc_id)) is not None:
+        if not de_identified:
+            return self._read(orthanc_id, frame)
+        if (why := self.why_hidden(orthanc_id)) is not None:
             raise NotForShares(f"the image is not shown: {why}")
-        return self._read(orthanc_id, frame)
+        _, bits = self._looked_at(orthanc_id, self._version_of(orthanc_id))
+        return _cleared(self._read(orthanc_id, frame), bits)
 
     def why_hidden(self, orthanc_id: str) -> str | None:
         """Why an instance is left out of a de-identified view, as one that is gone is; None where it is shown."""
         try:
-            return self._why(orthanc_id, self._version_of(orthanc_id))
+            return self._looked_at(orthanc_id, self._version_of(orthanc_id))[0]
         except KeyError:
             return "it is not stored any more"
 
-    def _look(self, orthanc_id: str, version: str) -> str | None:
+    def _look(self, orthanc_id: str, version: str) -> tuple[str | None, tuple[int, int, bool] | None]:
+        """Why an instance is left out, and which bits of its values are their own."""
         if self._is_deep(orthanc_id, version):
-            return "its header is not read"
-        return why_identifying(msgspec.json.decode(self._tags_of(orthanc_id)))
+            return "its header is not read", None
+        tags = msgspec.json.decode(self._tags_of(orthanc_id))
+        return why_identifying(tags), stored_bits(tags)
+
+
+def _cleared(file: bytes, bits: tuple[int, int, bool] | None) -> bytes:
+    """A frame without what is in unused bits. Raises NotForShares where it cannot be told which these are."""
+    values = np.load(io.BytesIO(file), allow_pickle=False)
+    if bits is None or values.dtype.kind not in "iu" or bits[1] >= 8 * values.dtype.itemsize:
+        raise NotForShares("the image is not shown: its header does not say which bits hold its values")
+    stored, high, is_signed = bits
+    made = io.BytesIO()
+    np.save(made, only_stored_bits(values, stored, high, is_signed=is_signed))
+    return made.getvalue()

@@ -208,7 +208,7 @@ class FakeLoopback:
         if frame:
             raise NotFound(f"there is no frame {frame} of this instance", [FieldError("frame", "unknown")])
         found, file = from_file(self.archive.stored[orthanc_id].file), io.BytesIO()
-        np.save(file, np.frombuffer(found.PixelData, np.uint8))
+        np.save(file, np.frombuffer(found.PixelData, f"<u{found.BitsAllocated // 8}"))
         return file.getvalue()
 
     def change_exams(self, level: str, orthanc_id: str, change: Callable[[str | None], str]) -> None:
