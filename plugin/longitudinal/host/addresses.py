@@ -3,6 +3,7 @@
 import ipaddress
 import threading
 from collections.abc import Mapping
+from functools import lru_cache
 
 
 class Addresses:
@@ -21,6 +22,7 @@ class Addresses:
         return self._of.get(threading.get_ident(), "")
 
 
+@lru_cache(maxsize=1_024)
 def _sender(peer: str, forwarded: str) -> str:
     """The peer's address; that of the client where a proxy on this machine hands it on.
 
