@@ -1,6 +1,7 @@
 """The recipe of docs/limits.md: frames from nginx's cache, and Orthanc asked each time whether this user may see them."""
 
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ import requests
 from tests import builders as build
 from tests.data import ROOT
 from tests.orthanc.access import Login, restricted
-from tests.orthanc.nginx import Nginx, recipes
+from tests.orthanc.nginx import Nginx, certificate, recipes
+from tests.orthanc.other_origin import replaced
 from tests.orthanc.server import OrthancServer, ServerSession, free_ports
 
 BOB = ("bob", "bobs-password-1")
@@ -169,3 +171,43 @@ def test_the_cache_asks_with_the_token_of_each_request(tmp_path: Path) -> None:
         server.session.delete(f"/imaging/grants/{grant}").raise_for_status()
         assert {bob.get(path).status_code for _ in range(20)} == {403}
         assert ann.get(path).headers["X-Cache"] == "HIT"
+
+
+def merged(cache: str, origins: str) -> str:
+    """The cache in the server for other origins, as docs/other-origins.md says: with the lines that are not inherited."""
+    lines = [line for line in origins.splitlines() if re.match(r" +(add_header|proxy_hide_header) ", line)]
+    path, rest = cache.split("server {", 1)
+    locations = rest.split("    location / {")[0].replace("    listen 8080;\n", "")
+    inserted = "\n".join(line for line in lines if "Cache-Control" not in line)
+    locations = locations.replace("        proxy_cache frames;", f"{inserted}\n        proxy_cache frames;")
+    return path + origins.replace("    location / {", f"{locations}\n    location / {{", 1)
+
+
+def test_the_cache_serves_pages_of_other_origins(tmp_path: Path) -> None:
+    origin = "https://viewer.example.org"
+    server, login = by_token(tmp_path)
+    server.configuration["Longitudinal"]["AllowedOrigins"] = [origin]
+    (cache,), (origins,) = recipes(ROOT / "docs" / "limits.md"), recipes(ROOT / "docs" / "other-origins.md")
+    (port,), (certified, key) = free_ports(1), certificate(tmp_path, "127.0.0.1")
+    text = replaced(
+        merged(cache, origins), ("443 ssl", f"127.0.0.1:{port} ssl"), ("/etc/nginx/pacs.crt", str(certified)),
+        ("/etc/nginx/pacs.key", str(key)), ("127.0.0.1:8042", f"127.0.0.1:{server.http_port}"),
+        ("/var/cache/nginx/frames", str(tmp_path / "frames")),
+    )  # fmt: skip
+    with server, Nginx(tmp_path / "nginx", text, f"https://127.0.0.1:{port}") as nginx:
+        instance = server.store_rest([image(7)])[0]["ID"]
+        server.wait_indexed(lambda health: health["instances"] == 1, 10)
+        path = f"/instances/{instance}/frames/0/numpy?rescale=false"
+        with reading(nginx, login.token("ann", groups="radiology")) as ann:
+            ann.verify = False
+            for said in ("MISS", "HIT"):
+                answer = ann.get(path, headers={"Origin": origin})
+                assert (answer.status_code, answer.headers["X-Cache"]) == (200, said)
+                assert answer.raw.headers.getlist("Access-Control-Allow-Origin") == [origin]
+                assert "ETag" in answer.headers["Access-Control-Expose-Headers"]
+            other = ann.get(path, headers={"Origin": "https://evil.example"})
+            assert [name for name in other.headers if name.lower().startswith("access-control-")] == []
+            assert "Origin" in other.headers["Vary"]
+            ann.headers["Authorization"] = "Bearer wrong"
+            refused = ann.get(path, headers={"Origin": origin})
+            assert (refused.status_code, refused.headers["Access-Control-Allow-Origin"]) == (403, origin)

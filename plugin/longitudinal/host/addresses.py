@@ -2,6 +2,7 @@
 
 import ipaddress
 import threading
+from functools import lru_cache
 
 
 class Addresses:
@@ -21,6 +22,7 @@ class Addresses:
         return peer if noted == path.rstrip("/") else ""
 
 
+@lru_cache(maxsize=1_024)
 def customer(peer: str, forwarded: str) -> str:
     """The peer's address; that of the client where a proxy on this machine hands it on.
 

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from longitudinal.access.identity import Actor
 from longitudinal.errors import RateLimited
@@ -132,8 +133,11 @@ def weight_of(cost: Cost, body_bytes: int) -> int:
 
 def _key(actor: Actor, address: str) -> str | None:
     """Whose bucket it is: a user's by name, nobody's by address; None where there is no limit."""
-    if actor.is_verified:
-        return f"user {actor.name}"
+    return f"user {actor.name}" if actor.is_verified else _of_address(address)
+
+
+@lru_cache(maxsize=1_024)
+def _of_address(address: str) -> str | None:
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
