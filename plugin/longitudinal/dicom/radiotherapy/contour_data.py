@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from longitudinal.dicom.radiotherapy.structure_set import CONTOUR_TYPE, CONTOURS, REFERENCED_ROI, ROI_CONTOURS
+from longitudinal.dicom.radiotherapy.structure_set import (
+    CONTOUR_TYPE,
+    CONTOURS,
+    REFERENCED_ROI,
+    ROI_CONTOURS,
+    ROI_NUMBER,
+    ROIS,
+)
 from longitudinal.dicom.related.elements import Buffer, DamagedFile, ElementReader, Elements
 from longitudinal.dicom.related.values import code, integer, items, number
 from longitudinal.geometry.affine import FARTHEST_MM
 
 _DATA, _SLAB, _POINTS, _OFFSET = 0x3006_0050, 0x3006_0044, 0x3006_0046, 0x3006_0045
 _WANTED: Final = frozenset(
-    {ROI_CONTOURS, CONTOURS, CONTOUR_TYPE, REFERENCED_ROI, _DATA, _SLAB, _POINTS, _OFFSET}
+    {ROIS, ROI_NUMBER, ROI_CONTOURS, CONTOURS, CONTOUR_TYPE, REFERENCED_ROI, _DATA, _SLAB, _POINTS, _OFFSET}
 )
 POINT_TAGS: Final = frozenset({_DATA, _POINTS, _OFFSET})
 CLOSED: Final = frozenset({"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"})
@@ -59,12 +67,22 @@ def read_contours(data: Buffer) -> dict[int, RoiContours]:
     if len(data) > LARGEST_BYTES:
         raise DamagedFile(f"the structure set has {len(data)} bytes, more than {LARGEST_BYTES}")
     found: dict[int, RoiContours] = {}
-    for item in items(ElementReader(data).read(_WANTED), ROI_CONTOURS):
+    root = ElementReader(data).read(_WANTED)
+    named = Counter(integer(item, ROI_NUMBER) for item in items(root, ROIS))
+    for item in items(root, ROI_CONTOURS):
         roi = integer(item, REFERENCED_ROI)
-        if roi is not None:
-            mine = found.setdefault(roi, RoiContours())
-            for contour in items(item, CONTOURS):
-                _add(mine, contour)
+        if roi is None:
+            continue
+        if roi in found:
+            found[roi].damage = f"two items of ROI Contour Sequence (3006,0039) are of ROI {roi}"
+            continue
+        mine = found[roi] = RoiContours()
+        for contour in items(item, CONTOURS):
+            _add(mine, contour)
+        if named[roi] > 1:
+            mine.damage = (
+                f"{named[roi]} regions have the ROI Number (3006,0022) {roi}: whose contours are these?"
+            )
     return found
 
 

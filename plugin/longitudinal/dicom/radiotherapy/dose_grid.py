@@ -12,7 +12,7 @@ from longitudinal.dicom.related.values import short
 from longitudinal.geometry.grids import Grid
 from longitudinal.geometry.image_plane import Planes, normals
 
-_BITS, _REPRESENTATION = 0x0028_0100, 0x0028_0103
+_BITS, _STORED, _REPRESENTATION = 0x0028_0100, 0x0028_0101, 0x0028_0103
 _TYPES: Final = {(16, 0): "<u2", (16, 1): "<i2", (32, 0): "<u4", (32, 1): "<i4", (8, 0): "u1"}
 
 GridFault = Literal["noGrid", "unreadablePixels"]
@@ -33,7 +33,7 @@ def read_dose_grid(data: Buffer, planes: Planes) -> Grid | tuple[GridFault, str]
     """
     try:
         reader = ElementReader(data)
-        root = reader.read(frozenset({_BITS, _REPRESENTATION}))
+        root = reader.read(frozenset({_BITS, _STORED, _REPRESENTATION}))
         pixels = reader.pixels()
     except DamagedFile as damage:
         return "unreadablePixels", str(damage)
@@ -45,7 +45,17 @@ def read_dose_grid(data: Buffer, planes: Planes) -> Grid | tuple[GridFault, str]
     if len(pixels) < count * np.dtype(stored).itemsize:
         return "unreadablePixels", f"{len(pixels)} bytes are too few for {frames} x {rows} x {columns} voxels"
     values = np.frombuffer(pixels, dtype=stored, count=count).reshape(frames, rows, columns)
-    return _placed(values, planes)
+    fault = _beyond(values, short(root, _STORED))
+    return ("unreadablePixels", fault) if fault else _placed(values, planes)
+
+
+def _beyond(values: NDArray[Any], bits_stored: int | None) -> str:
+    """What is wrong with values that no dose can have; "" if nothing is. A dose of the type ERROR is never read."""
+    if values.size and values.dtype.kind == "i" and values.min() < 0:
+        return "Pixel Representation (0028,0103) is 1, and some stored values are negative"
+    if bits_stored and values.size and int(values.max()) >> bits_stored:
+        return f"Bits Stored (0028,0101) is {bits_stored}, and some stored values are larger"
+    return ""
 
 
 def _placed(values: NDArray[Any], planes: Planes) -> Grid | tuple[GridFault, str]:

@@ -10,7 +10,7 @@ from longitudinal.dicom.related.elements import Elements
 from longitudinal.dicom.related.values import Reader, code, integer, items, number, numbers
 
 LABEL, _DATE, _TIME, _APPROVAL = 0x3006_0002, 0x3006_0008, 0x3006_0009, 0x300E_0002
-_STRUCTURES, _NUMBER, _FRAME, _NAME, _VOLUME, _ALGORITHM = (
+ROIS, ROI_NUMBER, _FRAME, _NAME, _VOLUME, _ALGORITHM = (
     0x3006_0020, 0x3006_0022, 0x3006_0024, 0x3006_0026, 0x3006_002C, 0x3006_0036,
 )  # fmt: skip
 ROI_CONTOURS, CONTOURS, _COLOUR, CONTOUR_TYPE, REFERENCED_ROI = (
@@ -19,7 +19,7 @@ ROI_CONTOURS, CONTOURS, _COLOUR, CONTOUR_TYPE, REFERENCED_ROI = (
 _OBSERVATIONS, _INTERPRETED_TYPE = 0x3006_0080, 0x3006_00A4
 
 STRUCTURE_SET_TAGS: Final = frozenset(
-    {LABEL, _DATE, _TIME, _APPROVAL, _STRUCTURES, _NUMBER, _FRAME, _NAME, _VOLUME, _ALGORITHM, ROI_CONTOURS, CONTOURS,
+    {LABEL, _DATE, _TIME, _APPROVAL, ROIS, ROI_NUMBER, _FRAME, _NAME, _VOLUME, _ALGORITHM, ROI_CONTOURS, CONTOURS,
      _COLOUR, CONTOUR_TYPE, REFERENCED_ROI, _OBSERVATIONS, _INTERPRETED_TYPE}
 )  # fmt: skip
 MOST_ROIS: Final = 10_000
@@ -60,7 +60,7 @@ def read_structure_set(root: Elements, reader: Reader) -> StructureSet:
     types = {
         integer(item, REFERENCED_ROI): code(item, _INTERPRETED_TYPE) for item in items(root, _OBSERVATIONS)
     }
-    named = {roi: item for item in items(root, _STRUCTURES) if (roi := integer(item, _NUMBER)) is not None}
+    named = {roi: item for item in items(root, ROIS) if (roi := integer(item, ROI_NUMBER)) is not None}
     found = [
         _roi(roi, named.get(roi, {}), contours.get(roi, {}), types.get(roi, ""), reader)
         for roi in sorted({*named, *contours})[:MOST_ROIS]

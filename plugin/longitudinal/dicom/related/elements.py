@@ -33,6 +33,8 @@ _PREAMBLE: Final = 132
 _META_GROUP: Final = 2
 # PS3.3 nests 10 levels at most, apart from content items of reports; more can only be meant to do harm.
 _DEEPEST: Final = 32
+# A short sequence that stands in a file again and again is read once: nobody changes what was read.
+_LONGEST_REPEATED: Final = 512
 _MOST_INFLATED: Final = 256 * 1024 * 1024
 SEQUENCES: Final = frozenset(tag for tag, entry in DicomDictionary.items() if entry[0] == "SQ")
 """Every sequence of the standard: implicit VR does not say which elements are sequences."""
@@ -128,6 +130,7 @@ class _Walk:
     def __init__(self, data: Buffer, wanted: frozenset[int], closed: frozenset[int], limit: int) -> None:
         self.data, self.wanted, self.closed, self.limit = data, wanted, closed, limit
         self.pixels: tuple[int, int] | None = None
+        self.repeated: dict[tuple[bool, int, bytes], list[Elements]] = {}
 
     def elements(
         self, position: int, end: int, explicit: bool, depth: int, *, is_item: bool
@@ -178,6 +181,17 @@ class _Walk:
             raise DamagedFile(f"sequence {tag:08x} ends after the file")
         if length != _UNDEFINED and tag in self.closed:
             return [], end
+        if depth and length <= _LONGEST_REPEATED:
+            # thousands of contours name some hundreds of images
+            known = explicit, tag, self.data[position:end]
+            if known not in self.repeated:
+                self.repeated[known] = self._items(tag, position, length, end, explicit, depth)[0]
+            return self.repeated[known], end
+        return self._items(tag, position, length, end, explicit, depth)
+
+    def _items(
+        self, tag: int, position: int, length: int, end: int, explicit: bool, depth: int
+    ) -> tuple[list[Elements], int]:
         items: list[Elements] = []
         while position + 8 <= end:
             group, element, size = _IMPLICIT_HEADER.unpack_from(self.data, position)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -105,35 +105,58 @@ def read_references(root: Elements) -> tuple[tuple[Reference, ...], bool]:
     return tuple(sorted(found, key=lambda each: (each.path, each.kind, each.uid))), is_cut
 
 
-def _count_sequence(counts: Counter[_Key], path: tuple[int, ...], items: list[Elements], series: str) -> None:
+def _count_sequence(
+    counts: Counter[_Key], path: tuple[int, ...], items: list[Elements], series: str, times: int = 1
+) -> None:
+    """Count the references of a sequence that stands at a path so many times.
+
+    Equal sequences within it are the same object where `elements` has read them once, and are looked into once.
+    """
     is_reference = path[-1] in REFERENCE_SEQUENCES
     if is_reference and not items:
-        counts[(*path, INSTANCE_UID), "instance", "", "", series] += 1
+        counts[(*path, INSTANCE_UID), "instance", "", "", series] += times
+    deeper: dict[tuple[int, int, str], list[Any]] = {}
     for item in items:
-        _count_item(counts, path, item, series, is_reference=is_reference)
+        own = _count_item(counts, path, item, series, times, is_reference=is_reference)
+        for tag, value in item.items():
+            if isinstance(value, list):
+                found = deeper.get((tag, id(value), own))
+                if found is None:
+                    deeper[tag, id(value), own] = [value, 1]
+                else:
+                    found[1] += 1
+            elif tag in _OTHER_KINDS:
+                _count_other(counts, path, item, tag, times)
+    for (tag, _, own), (value, repeated) in deeper.items():
+        below = path if tag == path[-1] == _CONTENT_SEQUENCE else (*path, tag)
+        _count_sequence(counts, below, value, own, times * repeated)
 
 
 def _count_item(
-    counts: Counter[_Key], path: tuple[int, ...], item: Elements, series: str, *, is_reference: bool
-) -> None:
-    """Only what an item has is looked at: a structure set has thousands of contours, with one reference each."""
+    counts: Counter[_Key],
+    path: tuple[int, ...],
+    item: Elements,
+    series: str,
+    times: int,
+    *,
+    is_reference: bool,
+) -> str:
+    """Count what an item itself names; returns the series that it and what is below it are in.
+
+    Only what an item has is looked at: a structure set has thousands of contours, with one reference each.
+    """
     own_series = ""
     if _SERIES_UID in item and (own_series := code(item, _SERIES_UID)[:LONGEST_UID]):
         series = own_series
-        counts[(*path, _SERIES_UID), "series", own_series, "", ""] += 1
+        counts[(*path, _SERIES_UID), "series", own_series, "", ""] += times
     uid = code(item, INSTANCE_UID)[:LONGEST_UID] if INSTANCE_UID in item else ""
     if uid:
         sop_class = code(item, CLASS_UID)[:LONGEST_UID]
         is_study = sop_class in _STUDY_CLASSES or path[-1] in _STUDY_SEQUENCES
-        counts[(*path, INSTANCE_UID), "study" if is_study else "instance", uid, sop_class, series] += 1
+        counts[(*path, INSTANCE_UID), "study" if is_study else "instance", uid, sop_class, series] += times
     elif is_reference and not own_series and not _names_a_frame(path, item):
-        counts[(*path, INSTANCE_UID), "instance", "", code(item, CLASS_UID)[:LONGEST_UID], series] += 1
-    for tag, value in item.items():
-        if isinstance(value, list):
-            deeper = path if tag == path[-1] == _CONTENT_SEQUENCE else (*path, tag)
-            _count_sequence(counts, deeper, value, series)
-        elif tag in _OTHER_KINDS:
-            _count_other(counts, path, item, tag)
+        counts[(*path, INSTANCE_UID), "instance", "", code(item, CLASS_UID)[:LONGEST_UID], series] += times
+    return series
 
 
 def _names_a_frame(path: tuple[int, ...], item: Elements) -> bool:
@@ -141,13 +164,13 @@ def _names_a_frame(path: tuple[int, ...], item: Elements) -> bool:
     return path[-1] == _FIDUCIAL_SETS and bool(code(item, _FRAME_UID)[:LONGEST_UID])
 
 
-def _count_other(counts: Counter[_Key], path: tuple[int, ...], item: Elements, tag: int) -> None:
+def _count_other(counts: Counter[_Key], path: tuple[int, ...], item: Elements, tag: int, times: int) -> None:
     """A study, a frame of reference, or the number of a ROI, a beam or a fraction group of another object."""
     kind = _OTHER_KINDS[tag]
     if kind in ("study", "frame"):
         if uid := code(item, tag)[:LONGEST_UID]:
-            counts[(*path, tag), kind, uid, "", ""] += 1
+            counts[(*path, tag), kind, uid, "", ""] += times
     elif not (tag == _REFERENCED_ROI and path[0] in _OWN_ROIS):
         named = integer(item, tag)
         if named is not None:
-            counts[(*path, tag), kind, str(named), "", ""] += 1
+            counts[(*path, tag), kind, str(named), "", ""] += times

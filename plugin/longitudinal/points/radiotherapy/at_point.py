@@ -16,10 +16,14 @@ from longitudinal.points.radiotherapy.answer import (
     StudyAtPoint,
     StudyReason,
 )
-from longitudinal.points.radiotherapy.doses import dose_at, sum_of
+from longitudinal.points.radiotherapy.doses import dose_at, is_unreadable_dose, sum_of, unreadable_dose
 from longitudinal.points.radiotherapy.memory import ObjectMemory, RadiotherapyPatient
 from longitudinal.points.radiotherapy.place import Places
-from longitudinal.points.radiotherapy.structures import structures_at
+from longitudinal.points.radiotherapy.structures import (
+    is_unreadable_structure,
+    structures_at,
+    unreadable_structure,
+)
 from longitudinal.points.resolver import (
     LocatedQuestion,
     PixelQuestion,
@@ -100,6 +104,10 @@ class RadiotherapyPoints:
                 elif wanted.doses and each.content.dose is not None:
                     self._check(each)
                     doses.append(dose_at(self._memory, patient.index, each, places, patient.targets.foreign))
+                elif wanted.structures and is_unreadable_structure(each):
+                    structures.append(unreadable_structure(each))
+                elif wanted.doses and is_unreadable_dose(each):
+                    doses.append(unreadable_dose(each))
             except KeyError:
                 gone.append(each.orthanc_id)
         if structures or doses:

@@ -9,6 +9,7 @@ import numpy as np
 
 from longitudinal.dicom.radiotherapy.dose_grid import read_dose_grid
 from longitudinal.dicom.related.elements import Buffer
+from longitudinal.dicom.sop_classes import RT_DOSE
 from longitudinal.geometry.grids import Grid
 from longitudinal.geometry.image_plane import Planes
 from longitudinal.patients.patient_index import PatientIndex
@@ -76,6 +77,21 @@ def dose_at(
         reason=None if fault is None else fault[0],
         detail="" if fault is None else fault[1],
     )
+
+
+def is_unreadable_dose(each: RelatedObject) -> bool:
+    """Whether an object is a dose of which nothing can be told."""
+    return each.sop_class_uid == RT_DOSE and bool(each.content.damage) and each.content.dose is None
+
+
+def unreadable_dose(each: RelatedObject) -> DoseAtPoint:
+    """The answer of such an object."""
+    return DoseAtPoint(
+        **Reached(each.frame_of_reference_uid, None).fields(),
+        sop_instance_uid=each.sop_instance_uid, series_instance_uid=each.series_instance_uid, gy=None, min_gy=None,
+        max_gy=None, units="", dose_type="", summation_type="", plan_sop_instance_uid=None, beam_numbers=(), flags=(),
+        reason=DoseReason.UNREADABLE_PIXELS, detail=each.content.damage,
+    )  # fmt: skip
 
 
 def fault_of(

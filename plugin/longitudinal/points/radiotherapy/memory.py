@@ -75,6 +75,7 @@ class ObjectMemory:
             or each.content.dose
             or each.content.segmentation
             or each.content.plan
+            or each.content.damage
         )
         return RadiotherapyPatient(index, objects, find_targets(self._readers.connection(), index, objects))
 

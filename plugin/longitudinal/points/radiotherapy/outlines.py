@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 from msgspec.structs import replace
 
 from longitudinal.archive import Archive
+from longitudinal.dicom.sop_classes import RT_STRUCTURE_SET
 from longitudinal.geometry.image_plane import Planes
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.patients.related_objects import RelatedObject
 from longitudinal.patients.remembered import Remembered
-from longitudinal.points.radiotherapy.doses import dose_planes, fault_of, plan_of
+from longitudinal.points.radiotherapy.doses import dose_planes, fault_of, is_unreadable_dose, plan_of
 from longitudinal.points.radiotherapy.memory import ObjectMemory
 from longitudinal.points.radiotherapy.overlay_answer import DoseLines, Outline
 from longitudinal.points.radiotherapy.overlay_task import (
@@ -30,11 +31,18 @@ from longitudinal.points.radiotherapy.overlay_task import (
     PlaneNodes,
 )
 from longitudinal.points.radiotherapy.place import Places, Reached
-from longitudinal.points.radiotherapy.structures import REASONS, UNPLACED, own_frame, planes_of
+from longitudinal.points.radiotherapy.structures import (
+    REASONS,
+    UNPLACED,
+    is_unreadable_structure,
+    own_frame,
+    planes_of,
+)
 from longitudinal.points.reslice import nodes_of
 from longitudinal.points.resolve import Source
 from longitudinal.points.resolver import PixelQuestion, QuestionFilters, Resolver
 from longitudinal.points.stale import Stale, find_stale_transforms, transforms_used, until_current
+from longitudinal.reasons import DoseReason, StructureReason
 
 _KEPT: Final = 64
 _FRACTIONAL: Final = "fractional: from half of Maximum Fractional Value on"
@@ -144,6 +152,19 @@ class _Plan:
                 structures += self._segments(each)
             elif said.dose is not None:
                 doses.append(self._dose(each))
+            elif is_unreadable_structure(each):
+                kind: Literal["contours", "segment"] = (
+                    "contours" if each.sop_class_uid == RT_STRUCTURE_SET else "segment"
+                )
+                outline = Outline(kind, each.sop_instance_uid, 0, "", None, [], None, None)
+                structures.append(
+                    OutlineToDraw(replace(outline, reason=StructureReason.UNREADABLE, detail=said.damage))
+                )
+            elif is_unreadable_dose(each):
+                dose = DoseLines(each.sop_instance_uid, None, [], None, None)
+                doses.append(
+                    DoseToDraw(replace(dose, reason=DoseReason.UNREADABLE_PIXELS, detail=said.damage))
+                )
         down, right = self._plane["spacing"].tolist()
         return OverlayTask(
             question.sop_instance_uid, question.frame_number, int(self._plane["rows"]), int(self._plane["columns"]),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from longitudinal.dicom.radiotherapy.contour_data import RoiContours, read_contours
 from longitudinal.dicom.radiotherapy.segment_voxels import SegmentVoxels
 from longitudinal.dicom.related.elements import Buffer, DamagedFile
+from longitudinal.dicom.sop_classes import RT_STRUCTURE_SET, SEGMENTATIONS
 from longitudinal.geometry.contours import Region, build_region
 from longitudinal.geometry.image_plane import Planes
 from longitudinal.geometry.voxels import VoxelRegion
@@ -160,6 +161,20 @@ def structures_at(
             reached = places.reach(each.frame_of_reference_uid)
             sampled = _sample(regions, segment.number, reached)
             yield _answer(each, reached, sampled, "segment", segment.number, segment.label, "", None)
+
+
+def is_unreadable_structure(each: RelatedObject) -> bool:
+    """Whether an object is a structure set or a segmentation of which not even the regions can be told."""
+    said = each.content
+    is_one = each.sop_class_uid == RT_STRUCTURE_SET or each.sop_class_uid in SEGMENTATIONS
+    return is_one and bool(said.damage) and said.structure_set is None and said.segmentation is None
+
+
+def unreadable_structure(each: RelatedObject) -> RoiAtPoint:
+    """The answer of such an object, as a region of the number 0 and without a name."""
+    sampled = None, None, (), StructureReason.UNREADABLE, each.content.damage
+    kind: Literal["contours", "segment"] = "contours" if each.sop_class_uid == RT_STRUCTURE_SET else "segment"
+    return _answer(each, Reached(each.frame_of_reference_uid, None), sampled, kind, 0, "", "", None)
 
 
 def _answer(
