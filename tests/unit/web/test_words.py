@@ -30,9 +30,7 @@ def test_every_word_that_is_asked_for_is_there() -> None:
 
 def listed(path: str, name: str) -> set[str]:
     """The texts in a list of a module."""
-    found = re.search(
-        rf"const {name} = (?:Object\.freeze\()?\[(.*?)\]", (WEB / path).read_text(), re.DOTALL
-    )
+    found = re.search(rf"const {name} = (?:Object\.freeze\()?\[(.*?)\]", (WEB / path).read_text(), re.DOTALL)
     assert found is not None
     return set(re.findall(r"'([^']+)'", found[1]))
 
