@@ -264,6 +264,16 @@ def test_resolve_says_that_an_alignment_failed_and_by_which_figures(tmp_path: Pa
     assert "2001-01-01" in reasons["1.3"][1]
 
 
+def test_an_alignment_whose_process_ended_is_not_called_refused(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, scan(1), scan(2), scan(3))
+    patient.refuse(3, 1, rejection="workerCrashed")
+    details = {
+        item.study_instance_uid: item.detail for item in patient.ward.point(10, 10, 10, frame(1)).unresolved
+    }
+    assert "ended without a result, workerCrashed" in details["1.3"]
+    assert "refused" not in details["1.3"]
+
+
 def test_when_the_first_study_is_deleted_the_others_still_meet(tmp_path: Path) -> None:
     """Their transforms lead to a frame without images now: nothing is lost."""
     patient = Patient(tmp_path, scan(1), scan(2), scan(3))
