@@ -107,7 +107,12 @@ def serve(fake_orthanc: FakeOrthanc, gate: Gate) -> Iterator[Callable[[int], Ser
     hosts = []
 
     def start(http_threads: int, *, limits: bool = False) -> Serve:
+        from longitudinal.host.addresses import Addresses
         from longitudinal.host.rest import RestHost
+
+        class Here(Addresses):
+            def of(self, path: str) -> str:
+                return "10.0.0.1"
 
         routes = [
             Route("GET", "/wait", gate.wait, "", Response),
@@ -125,7 +130,7 @@ def serve(fake_orthanc: FakeOrthanc, gate: Gate) -> Iterator[Callable[[int], Ser
         host = RestHost(
             "/imaging", Router(routes), Admission(http_threads), USERS, Guarded([]), others=OtherOrigins([VIEWER]),
             limiter=RateLimiter(RateLimits(reads=10, changes=10), lambda: 0.0) if limits else None,
-            address_of=lambda: "10.0.0.1",
+            addresses=Here(),
         )  # fmt: skip
         host.register()
         hosts.append(host)
