@@ -15,7 +15,6 @@ from longitudinal.exams.description import Describer, Places
 from longitudinal.exams.documents import ExamDocuments
 from longitudinal.exams.exams import Exams
 from longitudinal.host.access_services import AccessServices, roots_of
-from longitudinal.host.addresses import Addresses
 from longitudinal.host.audit_services import AuditServices
 from longitudinal.host.dicom_web import search_of
 from longitudinal.host.index_services import IndexServices
@@ -31,6 +30,7 @@ from longitudinal.host.request_filter import FilterHost
 from longitudinal.host.rest import RestHost, by_password
 from longitudinal.host.static_host import StaticHost
 from longitudinal.host.versions import read_versions
+from longitudinal.http.addresses import Addresses
 from longitudinal.http.admission import Admission
 from longitudinal.http.headers import Guarded
 from longitudinal.http.links import link_builder, place_links, stored_values_of

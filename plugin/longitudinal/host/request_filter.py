@@ -12,8 +12,8 @@ from longitudinal.access.gate import Gate
 from longitudinal.access.hosts import Origin
 from longitudinal.access.identity import Users
 from longitudinal.access.request_filter import Incoming, RequestFilter, Rules
-from longitudinal.host.addresses import Addresses
 from longitudinal.host.callbacks import immortal
+from longitudinal.http.addresses import Addresses
 from longitudinal.settings import Settings
 
 LOGGER = logging.getLogger(__name__)

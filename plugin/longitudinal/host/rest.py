@@ -21,9 +21,9 @@ from longitudinal.access.audit.events import EventKind
 from longitudinal.access.audit.service import Audit
 from longitudinal.access.identity import NOBODY, Actor, Identity, Users
 from longitudinal.errors import LongitudinalError
-from longitudinal.host.addresses import Addresses, customer
 from longitudinal.host.callbacks import immortal
 from longitudinal.host.handoff import Handoff
+from longitudinal.http.addresses import Addresses, customer
 from longitudinal.http.admission import Admission
 from longitudinal.http.exchange import Request, Response
 from longitudinal.http.headers import Guarded

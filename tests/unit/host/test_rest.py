@@ -107,8 +107,8 @@ def serve(fake_orthanc: FakeOrthanc, gate: Gate) -> Iterator[Callable[[int], Ser
     hosts = []
 
     def start(http_threads: int, *, limits: bool = False) -> Serve:
-        from longitudinal.host.addresses import Addresses
         from longitudinal.host.rest import RestHost
+        from longitudinal.http.addresses import Addresses
 
         class Here(Addresses):
             def of(self, path: str) -> str:
