@@ -83,7 +83,7 @@ class FilterHost:
         self, audit: Audit, method: str, uri: str, request: Mapping[str, Any], refusal: str | None
     ) -> None:
         address = str(request.get("ip") or "")
-        audit.arrived(uri, address)
+        audit.arrived(uri, address, request["headers"])
         if refusal is None and f"{uri}/".startswith(self._own):  # its route notes it, with what it found
             return
         audit.to_archive(method, uri, request.get("get") or {}, request["headers"], address, refusal or "")

@@ -43,7 +43,7 @@ class Noted:
     arguments: Mapping[str, str] = field(default_factory=dict)
     status: int = 0
     request_id: str = ""
-    touched: Touched = field(default_factory=dict)
+    touched: Touched = field(default_factory=Touched)
     refusal: str = ""
     names: "tuple[StudyNames, ...] | None" = None
 
@@ -120,20 +120,20 @@ def claimed(noted: Noted, actor: Actor) -> str:
 
 
 class Peers:
-    """The address that the request of a thread comes from.
+    """The address that the request of a thread comes from, and its headers.
 
     Orthanc tells it to the filter and not to the route; both run on the same thread, one after the other. Python's own
     thread-local values do not last from one call of Orthanc to the next.
     """
 
     def __init__(self) -> None:
-        self._by_thread: dict[int, tuple[str, str]] = {}
+        self._by_thread: dict[int, tuple[str, str, Mapping[str, str]]] = {}
 
-    def note(self, path: str, address: str) -> None:
-        """The filter was asked about a request."""
-        self._by_thread[threading.get_ident()] = path, address
+    def note(self, path: str, address: str, headers: Mapping[str, str]) -> None:
+        """The filter was asked about a request; its headers are those of the whole, also where a part of a form follows."""
+        self._by_thread[threading.get_ident()] = path, address, headers
 
-    def of(self, path: str) -> str:
-        """Where the request of this thread comes from; "" where it came past the filter."""
-        noted, address = self._by_thread.get(threading.get_ident(), ("", ""))
-        return address if noted.rstrip("/") == path.rstrip("/") else ""
+    def of(self, path: str) -> tuple[str, Mapping[str, str]]:
+        """Where the request of this thread comes from, and its headers; nothing where it came past the filter."""
+        noted, address, headers = self._by_thread.get(threading.get_ident(), ("", "", {}))
+        return (address, headers) if noted.rstrip("/") == path.rstrip("/") else ("", {})

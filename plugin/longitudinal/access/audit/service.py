@@ -103,9 +103,9 @@ class Audit:
             return None
         return self._problem if self._recorder is None else self._recorder.refusal()
 
-    def arrived(self, path: str, address: str) -> None:
+    def arrived(self, path: str, address: str, headers: Mapping[str, str]) -> None:
         """The filter was shown a request; what answers it on this thread can be told from where it came."""
-        self._peers.note(path, address)
+        self._peers.note(path, address, headers)
 
     def to_archive(
         self, method: str, path: str, arguments: Mapping[str, str], headers: Mapping[str, str], address: str, refusal: str
@@ -145,11 +145,13 @@ class Audit:
         """A route of ours has answered."""
         if self._recorder is None:
             return
+        address, whole = self._peers.of(full_path)
+        is_part = whole and not actor.is_verified  # of a form: only the whole says who sends it
         self._recorder.note(
             Noted(
-                time=time.time(), method=method, path=path, kind=kind, action=action, headers=headers,
-                address=self._peers.of(full_path), actor=actor, arguments=arguments, status=status, request_id=request_id,
-                touched=touched,
+                time=time.time(), method=method, path=path, kind=kind, action=action,
+                headers=whole if is_part else headers, address=address, actor=None if is_part else actor,
+                arguments=arguments, status=status, request_id=request_id, touched=touched,
             )
         )  # fmt: skip
 

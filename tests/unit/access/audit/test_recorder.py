@@ -22,6 +22,7 @@ from longitudinal.access.core_paths import Named, Roots
 from longitudinal.access.identity import NOBODY, Actor, How
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sight import StudyName
+from longitudinal.touched import Touched
 from longitudinal.transforms.signature import Key
 
 KEY = chain_key(Key(b"k" * 32))
@@ -38,7 +39,7 @@ def archive(named: Named) -> list[StudyName]:
 def noted(kind: EventKind | None = EventKind.READ, at: float = NOW, **more: Any) -> Noted:
     given: dict[str, Any] = {
         "time": at, "method": "GET", "path": "/x", "kind": kind, "action": "GET /x", "headers": {}, "address": "10.0.0.1",
-        "actor": ANN, "status": 200, "touched": {("studies", "1.2.3"): None},
+        "actor": ANN, "status": 200, "touched": Touched({("studies", "1.2.3"): None}),
     }  # fmt: skip
     return Noted(**given | more)
 
@@ -77,9 +78,9 @@ def test_a_read_is_one_event_in_five_minutes(written: Written) -> None:
     for at in (0, 10, READ_SECONDS - 1, READ_SECONDS + 1):
         written.recorder.note(noted(at=NOW + at))
     later = NOW + READ_SECONDS + 20
-    written.recorder.note(noted(None, path=f"/instances/{ID}/tags", status=0, at=later, touched={}))
+    written.recorder.note(noted(None, path=f"/instances/{ID}/tags", status=0, at=later, touched=Touched()))
     written.recorder.note(noted(actor=Actor("ben", How.PASSWORD), at=later))
-    written.recorder.note(noted(status=404, touched={}, at=later))
+    written.recorder.note(noted(status=404, touched=Touched(), at=later))
     assert written.kinds() == ["login", "read", "read", "login", "read", "read"]
     assert [line.actor for line in written.lines() if line.kind == EventKind.READ] == [
         "ann",
@@ -107,7 +108,7 @@ def test_what_shows_nobody_is_a_login_and_nothing_else(written: Written) -> None
     written.recorder.note(noted(EventKind.NONE))
     written.recorder.note(noted(EventKind.NONE))
     written.recorder.note(
-        noted(None, path="/app/explorer.html", touched={}, actor=None, headers={"x-name": "ben"})
+        noted(None, path="/app/explorer.html", touched=Touched(), actor=None, headers={"x-name": "ben"})
     )
     assert [(line.kind.value, line.actor) for line in written.lines()] == [("login", "ann"), ("login", "ben")]
 
@@ -197,12 +198,13 @@ def test_how_somebody_is_known() -> None:
 
 def test_a_peer_is_that_of_the_same_thread_and_path() -> None:
     peers = Peers()
-    peers.note("/imaging/studies/", "10.0.0.1")
+    peers.note("/imaging/studies/", "10.0.0.1", {"a": "b"})
     elsewhere = list[str]()
-    thread = threading.Thread(target=lambda: elsewhere.append(peers.of("/imaging/studies")))
+    thread = threading.Thread(target=lambda: elsewhere.append(peers.of("/imaging/studies")[0]))
     thread.start()
     thread.join()
-    assert (peers.of("/imaging/studies"), peers.of("/imaging/me"), elsewhere) == ("10.0.0.1", "", [""])
+    assert peers.of("/imaging/studies") == ("10.0.0.1", {"a": "b"})
+    assert (peers.of("/imaging/me"), elsewhere) == (("", {}), [""])
 
 
 @pytest.mark.parametrize(
