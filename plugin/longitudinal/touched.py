@@ -14,8 +14,12 @@ Level = Literal["patients", "studies", "series", "instances"]
 MOST = 200
 """Names of one request."""
 
-Touched = dict[tuple[Level, str], None]
-"""Level and name (PatientID, UID or Orthanc id), in the order they were found."""
+
+class Touched(dict[tuple[Level, str], None]):
+    """Level and name (PatientID, UID or Orthanc id), in the order they were found; `remark` says more."""
+
+    remark = ""
+
 
 _CURRENT: ContextVar[Touched | None] = ContextVar("touched", default=None)
 
@@ -23,7 +27,7 @@ _CURRENT: ContextVar[Touched | None] = ContextVar("touched", default=None)
 @contextmanager
 def noting() -> Iterator[Touched]:
     """While this lasts, what this thread and copies of its context find is noted."""
-    found: Touched = {}
+    found = Touched()
     token = _CURRENT.set(found)
     try:
         yield found
@@ -36,3 +40,10 @@ def touch(level: Level, name: str) -> None:
     found = _CURRENT.get()
     if found is not None and len(found) < MOST:
         found[level, name] = None
+
+
+def remark(text: str) -> None:
+    """Say something about a request that its path does not: with whom something is shared, and why."""
+    found = _CURRENT.get()
+    if found is not None:
+        found.remark = text

@@ -143,6 +143,8 @@ def test_a_reviewer_changes_something(ward: OrthancServer) -> None:
         ("write", "PatA", 201), ("review", "PatA", 200), ("read", "PatA", 200), ("grant", "PatB", 201),
     ]  # fmt: skip
     assert found[2]["studyInstanceUid"] == STUDY_A
+    assert found[3]["detail"].startswith("emergency, until 20")
+    assert found[3]["detail"].endswith(": unconscious")
 
 
 def test_a_token_beside_a_service_account_and_a_wrong_one(ward: OrthancServer, login: Login) -> None:
@@ -242,6 +244,11 @@ def test_nothing_is_changed_without_its_record(ward: OrthancServer, tmp_path: Pa
 def test_kills_lose_a_second_at_most_and_the_chain_goes_on(start_orthanc: StartOrthanc) -> None:
     server = start_orthanc(configuration={"Longitudinal": {"AlignOnArrival": False}})
     folder = folder_of(server)
+    form = {"file": ("one.dcm", study_of("PatF", 2020, "1.2.78.6")[0])}
+    assert server.session.post("/imaging/uploads", files=form).ok
+    (upload,) = events(server, kind="write")
+    # Orthanc hands on the part of a form without saying who sent the whole
+    assert (upload["actor"], upload["how"], upload["patientId"]) == (server.user, "basic", "PatF")
     for _ in range(2):
         sent = _asked_until_killed(server)
         server.start()
@@ -309,6 +316,8 @@ def test_rsyslog_keeps_every_event_and_the_ends_of_the_chain(ward: OrthancServer
     found = [fromstring(line[line.index("<AuditMessage") :]) for line in messages]
     codes = {message.find("EventIdentification/EventID").attrib["csd-code"] for message in found}  # type: ignore[union-attr]
     assert {"110114", "110112", "110103", "110100"} <= codes  # login, query, access, start
+    kinds = {kind.attrib["csd-code"] for message in found for kind in message.iter("EventTypeCode")}
+    assert "110127" in kinds  # an emergency
     (searched,) = [one for one in found if _base64("/patients?query=for+rsyslog") in "".join(one.itertext())]
     person = searched.find("ActiveParticipant[@UserIsRequestor='true']")
     assert person is not None

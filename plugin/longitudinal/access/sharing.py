@@ -18,7 +18,7 @@ from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.patients import patient_key_of, read_patient
 from longitudinal.sidecar.tables.studies import find_studies
 from longitudinal.sight import seeing
-from longitudinal.touched import touch
+from longitudinal.touched import remark, touch
 
 LOGGER = logging.getLogger(__name__)
 
@@ -79,6 +79,7 @@ class Sharing:
         """
         made = _made(target, user, role, until, "shared", reason, actor)
         self._add(made)
+        remark(f"{role} for {user!r} until {made.until}: {reason}")
         LOGGER.warning("%r shared %s %s with %r until %s: %r", actor.name, *_named(made), reason)
         return made
 
@@ -91,6 +92,7 @@ class Sharing:
             "EMERGENCY ACCESS: %r opens %s %s for %r until %s: %r", actor.name, *_named(made), reason
         )
         self._add(made)
+        remark(f"emergency, until {made.until}: {reason}")
         return made
 
     def end(self, actor: Actor, grant_id: str) -> Grant:
@@ -100,6 +102,7 @@ class Sharing:
             raise NotFound(f"there is no grant {grant_id}", [FieldError("grant", "unknown")])
         touch(*(("studies", found.resource) if found.level == "studies" else ("patients", found.patient_id)))
         self._change(found, lambda kept: [grant for grant in kept if grant.id != grant_id])
+        remark(f"ended: {found.role} for {found.user!r} until {found.until}")
         LOGGER.warning("%r ended the grant of %s %s to %r that ran until %s", actor.name, *_named(found))
         return found
 

@@ -105,12 +105,12 @@ class _Lifecycle:
         plugin = self._plugin
         plugin.metrics.stop()
         plugin.rest.stop()
-        plugin.audit.stop()
         if plugin.access is not None:
             plugin.access.stop()
         plugin.reverify.stop()
         plugin.registration.stop()
         plugin.indexing.stop()
+        plugin.audit.stop()  # as late as it can find names: Orthanc's own routes still answer
         plugin.readers.close()
         plugin.writer.stop()  # the last connection: it empties the -wal file
         left = [thread.name for thread in threading.enumerate() if thread.name.startswith("longitudinal")]

@@ -65,7 +65,7 @@ class FilterHost:
 
     def lets_in(self, uri: str, **request: Any) -> bool:
         """Whether a request may go on; Orthanc calls this with what it knows of it."""
-        self._addresses.note(uri, str(request.get("ip") or ""))
+        self._addresses.note(uri, str(request.get("ip") or ""), request.get("headers") or {})
         name = self._names.get(request["method"], str(request["method"]))
         refusal = self._refusal(name, uri, request)
         if self._audit is not None:

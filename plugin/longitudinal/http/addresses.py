@@ -2,24 +2,32 @@
 
 import ipaddress
 import threading
+from collections.abc import Mapping
 from functools import lru_cache
 
 
 class Addresses:
-    """The address of the request that each of Orthanc's HTTP threads works for."""
+    """The address of the request that each of Orthanc's HTTP threads works for, and its headers."""
 
     def __init__(self) -> None:
         # by the number of the thread: Orthanc's threads have no state of Python that lasts between two calls
-        self._of: dict[int, tuple[str, str]] = {}
+        self._by_thread: dict[int, tuple[str, str, Mapping[str, str]]] = {}
 
-    def note(self, path: str, peer: str) -> None:
-        """A request came in on this thread."""
-        self._of[threading.get_ident()] = path.rstrip("/"), peer
+    def note(self, path: str, peer: str, headers: Mapping[str, str]) -> None:
+        """A request came in on this thread; its headers are those of the whole, also where a part of a form follows."""
+        self._by_thread[threading.get_ident()] = path.rstrip("/"), peer, headers
 
     def of(self, path: str) -> str:
         """Where the request of this thread comes from; "" where it came past the filter."""
-        noted, peer = self._of.get(threading.get_ident(), ("", ""))
-        return peer if noted == path.rstrip("/") else ""
+        return self._whole(path)[0]
+
+    def headers_of(self, path: str) -> Mapping[str, str]:
+        """The headers of the whole request of this thread; none where it came past the filter."""
+        return self._whole(path)[1]
+
+    def _whole(self, path: str) -> tuple[str, Mapping[str, str]]:
+        noted, peer, headers = self._by_thread.get(threading.get_ident(), ("", "", {}))
+        return (peer, headers) if noted == path.rstrip("/") else ("", {})
 
 
 @lru_cache(maxsize=1_024)

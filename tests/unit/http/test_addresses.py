@@ -22,7 +22,7 @@ def test_each_thread_has_its_own_and_the_last_request_counts() -> None:
 
     def work(name: str) -> None:
         for number in range(100):
-            addresses.note("/imaging/studies/", f"10.0.{name}.{number}")
+            addresses.note("/imaging/studies/", f"10.0.{name}.{number}", {})
         found[name] = addresses.of("/imaging/studies")
 
     threads = [threading.Thread(target=work, args=(str(number),)) for number in range(8)]
@@ -36,5 +36,9 @@ def test_each_thread_has_its_own_and_the_last_request_counts() -> None:
 
 def test_a_request_that_came_past_the_filter_has_none() -> None:
     addresses = Addresses()
-    addresses.note("/imaging/studies", "10.0.0.1")
+    addresses.note("/imaging/studies", "10.0.0.1", {"x": "1"})
     assert (addresses.of("/imaging/studies/"), addresses.of("/imaging/me")) == ("10.0.0.1", "")
+    assert (addresses.headers_of("/imaging/studies/"), addresses.headers_of("/imaging/me")) == (
+        {"x": "1"},
+        {},
+    )

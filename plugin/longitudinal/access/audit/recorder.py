@@ -314,7 +314,7 @@ def _event(noted: Noted, who: Who, kind: EventKind, study: StudyNames, outcome: 
         status=0 if is_login else noted.status,
         outcome=outcome,
         request_id=noted.request_id,
-        detail=clean(noted.refusal),
+        detail="" if is_login else clean(noted.refusal or noted.touched.remark),
     )
 
 

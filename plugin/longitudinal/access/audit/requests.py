@@ -42,7 +42,7 @@ class Noted:
     arguments: Mapping[str, str] = field(default_factory=dict)
     status: int = 0
     request_id: str = ""
-    touched: Touched = field(default_factory=dict)
+    touched: Touched = field(default_factory=Touched)
     refusal: str = ""
     names: "tuple[StudyNames, ...] | None" = None
 

@@ -135,9 +135,9 @@ class Audit:
 
     def answered(
         self, kind: EventKind, action: str, method: str, path: str, arguments: Mapping[str, str], headers: Mapping[str, str],
-        actor: Actor, status: int, request_id: str, touched: Touched, address: str,
+        actor: Actor | None, status: int, request_id: str, touched: Touched, address: str,
     ) -> None:  # fmt: skip
-        """A route of ours has answered."""
+        """A route of ours has answered; without an actor the headers say who asked."""
         if self._recorder is None:
             return
         self._recorder.note(

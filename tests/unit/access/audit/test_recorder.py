@@ -21,6 +21,7 @@ from longitudinal.access.core_paths import Named, Roots
 from longitudinal.access.identity import NOBODY, Actor, How
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sight import StudyName
+from longitudinal.touched import Touched
 from longitudinal.transforms.signature import Key
 
 KEY = chain_key(Key(b"k" * 32))
@@ -37,7 +38,7 @@ def archive(named: Named) -> list[StudyName]:
 def noted(kind: EventKind | None = EventKind.READ, at: float = NOW, **more: Any) -> Noted:
     given: dict[str, Any] = {
         "time": at, "method": "GET", "path": "/x", "kind": kind, "action": "GET /x", "headers": {}, "address": "10.0.0.1",
-        "actor": ANN, "status": 200, "touched": {("studies", "1.2.3"): None},
+        "actor": ANN, "status": 200, "touched": Touched({("studies", "1.2.3"): None}),
     }  # fmt: skip
     return Noted(**given | more)
 
@@ -76,9 +77,9 @@ def test_a_read_is_one_event_in_five_minutes(written: Written) -> None:
     for at in (0, 10, READ_SECONDS - 1, READ_SECONDS + 1):
         written.recorder.note(noted(at=NOW + at))
     later = NOW + READ_SECONDS + 20
-    written.recorder.note(noted(None, path=f"/instances/{ID}/tags", status=0, at=later, touched={}))
+    written.recorder.note(noted(None, path=f"/instances/{ID}/tags", status=0, at=later, touched=Touched()))
     written.recorder.note(noted(actor=Actor("ben", How.PASSWORD), at=later))
-    written.recorder.note(noted(status=404, touched={}, at=later))
+    written.recorder.note(noted(status=404, touched=Touched(), at=later))
     assert written.kinds() == ["login", "read", "read", "login", "read", "read"]
     assert [line.actor for line in written.lines() if line.kind == EventKind.READ] == [
         "ann",
@@ -106,7 +107,7 @@ def test_what_shows_nobody_is_a_login_and_nothing_else(written: Written) -> None
     written.recorder.note(noted(EventKind.NONE))
     written.recorder.note(noted(EventKind.NONE))
     written.recorder.note(
-        noted(None, path="/app/explorer.html", touched={}, actor=None, headers={"x-name": "ben"})
+        noted(None, path="/app/explorer.html", touched=Touched(), actor=None, headers={"x-name": "ben"})
     )
     assert [(line.kind.value, line.actor) for line in written.lines()] == [("login", "ann"), ("login", "ben")]
 
