@@ -41,6 +41,17 @@ def at(server: OrthancServer, patient: str, frame: str, point: tuple[float, floa
     return dict(study)
 
 
+def lines(server: OrthancServer, image: str) -> Json:
+    """The lines on an image, asked for again while the server is busy."""
+
+    def ask() -> Json | None:
+        answer = server.session.post("/imaging/overlays", json={"sopInstanceUid": image, "levelsGy": [8]})
+        assert answer.status_code in (200, 503), answer.text
+        return dict(answer.json()) if answer.status_code == 200 else None
+
+    return server.wait_until(ask, 60.0)
+
+
 def test_a_real_set(server: OrthancServer) -> None:
     files = dicom_files("rt_truth/lung1_002")
     server.store_rest(files)
@@ -55,6 +66,20 @@ def test_a_real_set(server: OrthancServer) -> None:
     inside = sorted(roi["name"] for roi in study["structures"] if roi["inside"])
     assert inside == ["CTV-1", "GTV-1", "PTV-1", "Patient"]
     assert 60 < study["doses"][0]["gy"] < 80
+    (image,) = server.session.post(
+        "/tools/find",
+        json={
+            "Level": "Instance",
+            "Query": {"PatientID": "LUNG1-002", "Modality": "CT"},
+            "Limit": 1,
+            "Expand": True,
+        },
+    ).json()
+    drawn = lines(server, image["MainDicomTags"]["SOPInstanceUID"])
+    # drawn by a process of its own, from the files of the archive
+    assert {one["kind"] for one in drawn["structures"] if one["lines"]} == {"contours"}
+    assert drawn["doses"][0]["largestGy"] > 8
+    assert "contourpy" not in Path(f"/proc/{server.pid}/maps").read_text()
 
 
 def test_compressed_storage_and_a_deleted_structure_set(tmp_path: Path) -> None:
@@ -66,11 +91,16 @@ def test_compressed_storage_and_a_deleted_structure_set(tmp_path: Path) -> None:
         study = at(server, "RT", rt.FRAME, (20.0, 20.0, 3.0))
         assert (study["structures"][0]["inside"], study["doses"][0]["gy"]) == (True, pytest.approx(10.5))
         assert {edge["status"] for edge in relations(server, "RT")["edges"]} == {"ok"}
+        # the process that draws has to ask Orthanc for the files
+        drawn = lines(server, rt.IMAGES[1])
+        assert [(bool(one["lines"]), one["reason"]) for one in drawn["structures"]] == [(True, None)]
+        assert [one["reason"] for one in drawn["doses"]] == [None]
         (found,) = server.session.post(
             "/tools/find", json={"Level": "Instance", "Query": {"SOPInstanceUID": rt.SETS}}
         ).json()
         server.session.delete(f"/instances/{found}").raise_for_status()
         assert at(server, "RT", rt.FRAME, (20.0, 20.0, 3.0))["structures"] == []
+        assert lines(server, rt.IMAGES[1])["structures"] == []
         settle(server, len(objects) - 1)
         missing = [edge for edge in relations(server, "RT")["edges"] if edge["role"] == "structureSet"]
         assert [edge["status"] for edge in missing] == ["missing"]

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 
 from longitudinal.errors import Busy, Unprocessable
 from longitudinal.jobs.messages import Drawn, Gone
@@ -17,6 +17,8 @@ MEMORY_MIB = 768
 # Of one image: a start takes a second or two on a busy machine, twenty large structure sets as long.
 _SECONDS = 30.0
 _TURN_SECONDS = 10.0
+_PLACE_SECONDS = 2.0
+_LOOK_SECONDS = 0.02
 _STARTS = 2
 
 
@@ -76,13 +78,25 @@ class DrawingProcess:
         KeyError
             An object is gone.
         """
-        with self._held():
+        with ExitStack() as stack:
+            self._enter(stack)
             if not self._turn.acquire(timeout=_TURN_SECONDS):
                 raise Busy("other lines are being drawn; ask again in a second")
             try:
                 return self._draw(task)
             finally:
                 self._turn.release()
+
+    def _enter(self, stack: ExitStack) -> None:
+        """Take a place, waiting a moment for one: a page asks for the lines of all its tiles at once. Raises Busy."""
+        until = time.monotonic() + _PLACE_SECONDS
+        while True:
+            try:
+                stack.enter_context(self._held())
+                return
+            except Busy:
+                if time.monotonic() >= until or self._ending.wait(_LOOK_SECONDS):
+                    raise
 
     def _draw(self, task: OverlayTask) -> bytes:
         for start in range(1, _STARTS + 1):

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -115,9 +116,17 @@ def test_without_an_interpreter_it_says_what_to_do(tmp_path: Path, stored: Path)
         DrawingProcess(process, _any, threading.Event()).draw(task(stored))
 
 
-def test_too_many_requests_and_a_server_that_ends(worker: WorkerProcess, stored: Path) -> None:
+def test_too_many_requests_and_a_server_that_ends(
+    worker: WorkerProcess, stored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     admission = Admission(4)
     made = DrawingProcess(worker, admission.held, admission.ending)
+    monkeypatch.setattr(drawing_process, "_PLACE_SECONDS", 30.0)
+    with ThreadPoolExecutor() as pool:
+        # there is a place for one: the others wait for it
+        drawn = list(pool.map(lambda _: made.draw(task(stored)), range(4)))
+    assert len(set(drawn)) == 1
+    monkeypatch.setattr(drawing_process, "_PLACE_SECONDS", 0.1)
     with admission.held(), pytest.raises(Busy):
         made.draw(task(stored))
     admission.ending.set()
