@@ -141,26 +141,37 @@ class UnresolvedReason(ReasonCode):
 class Rejection(ReasonCode):
     """Why the result of an alignment is not used: its checks failed."""
 
-    NO_OVERLAP = "noOverlap", "The scans have too little of the patient in common."
-    INCONSISTENT = "inconsistent", "Mapped forward and backward, points do not return to where they started."
+    NO_OVERLAP = (
+        "noOverlap",
+        "The scans have too little of the patient in common. If they show the same part, landmarks as a starting "
+        "point help.",
+    )
+    INCONSISTENT = (
+        "inconsistent",
+        "Mapped forward and backward, points do not return to where they started. Landmarks as a starting point help if the "
+        "search went astray; if an affine or deformable alignment did, the rigid one may hold.",
+    )
     TOO_LITTLE_STRUCTURE = (
         "tooLittleStructure",
-        "Too few parts of the scans have enough structure to check the alignment.",
+        "Too few parts of the scans have enough structure to check the alignment. A transform from landmarks needs no check "
+        "of this kind.",
     )
     LOCALLY_DIFFERENT = (
         "locallyDifferent",
         "Small parts of the scans, each examined by itself, do not lie where the alignment puts them: the body may have "
-        "changed its shape, or the scans may be of two persons.",
+        "changed its shape, or the scans may be of two persons. If it is one person, landmarks around the place of interest "
+        "make a transform for it.",
     )
     MIRROR_IMAGE_FITS_BETTER = (
         "mirrorImageFitsBetter",
         "The mirror image of one scan fits the other better than the scan itself: left and right may be swapped in one of "
-        "them.",
+        "them. Compare the sides before giving a transform from landmarks.",
     )
     LIKE_ITS_MIRROR_IMAGE = (
         "likeItsMirrorImage",
         "The scans fit each other hardly better than one of them fits the other's mirror image. That is too little to "
-        "this alignment from a wrong one; it may still be right.",
+        "tell this alignment from a wrong one; it may still be right. A person who recognizes the patient in both can give "
+        "a transform from landmarks.",
     )
 
 

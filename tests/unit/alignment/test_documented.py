@@ -35,6 +35,10 @@ def test_numbers() -> None:
     assert (MOST_BYTES, "more than 1 MB packed" in TEXT) == (1_000_000, True)
 
 
+def test_each_rejection_names_what_would_help() -> None:
+    assert [code for code in Rejection if "andmarks" not in code.explanation] == []
+
+
 def test_modalities_and_states() -> None:
     named = re.search(r"\(([A-Z, ]+); others are never aligned\)", TEXT)
     assert named is not None
