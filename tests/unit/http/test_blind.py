@@ -29,6 +29,7 @@ SHOW_NOBODY = {
         "/grants",
     ): "refused unless the caller administers or has an emergency; looks up whatever is there",
     ("POST", "/share-session"): "open to whoever has the secret; what the cookie shows is another request",
+    ("POST", "/shares"): "refused unless the caller has a role of Shares; looks up what they see",
     ("DELETE", "/shares/{share}"): "the caller's own",
     ("GET", "/health/live"): "whether the server answers",
     ("GET", "/health/ready"): "whether the server can serve",
