@@ -31,6 +31,7 @@ from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.patients import patient_key_of, read_patient
 from longitudinal.sidecar.tables.studies import studies_of_patient
 from longitudinal.sight import seeing
+from longitudinal.touched import remark, touch
 
 LOGGER = logging.getLogger(__name__)
 
@@ -133,6 +134,7 @@ class ShareLinks:
             return [*kept, made]
 
         self._change(made, add)
+        _note(made)
         LOGGER.warning(
             "%r made share %s of %s %s until %s", actor.name, made.id, made.level, made.resource, made.until
         )
@@ -160,6 +162,7 @@ class ShareLinks:
             found,
             lambda kept: [_revoked(one, revoked.revoked) if one.id == share_id else one for one in kept],
         )
+        _note(found)
         LOGGER.warning("%r revoked share %s of %s %s", actor.name, found.id, found.level, found.resource)
         return revoked
 
@@ -179,6 +182,7 @@ class ShareLinks:
         share = self._book.of_secret(secret)
         if share is None:
             raise NotFound("this link leads nowhere: it is not whole, or it was made a long time ago")
+        _note(share)
         check_openable(share)
         now = datetime.now(UTC)
         session = Session(share.id, secrets.token_urlsafe(_SECRET_BYTES), session_end(share, now))
@@ -249,6 +253,15 @@ def check_openable(share: Share) -> None:
 def latest_end(days: int) -> datetime:
     """Until when somebody may share now who may do so for so many days."""
     return datetime.now(UTC) + timedelta(days=days)
+
+
+def _note(share: Share) -> None:
+    """For the audit: whom a share is about, and which one it is."""
+    for study in share.studies:
+        touch("studies", study)
+    if not share.studies:
+        touch("patients", share.patient_id)
+    remark(f"share {share.id} until {share.until}{', de-identified' if share.de_identified else ''}")
 
 
 def _revoked(share: Share, at: str) -> Share:

@@ -19,7 +19,7 @@ from longitudinal.errors import (
     OtherPatient,
 )
 from longitudinal.exams.documents import Document, ExamDocuments
-from longitudinal.exams.known import ExamState, KnownExams, now, unknown
+from longitudinal.exams.known import ExamState, KnownExams, note, now, unknown
 from longitudinal.patients.instance_lookup import find_instance
 from longitudinal.patients.study_lookup import StudyLookup
 from longitudinal.sidecar.connection import Readers
@@ -205,6 +205,7 @@ class Exams(KnownExams):
             if seen != whole:
                 detail = "belongs to more than you may see; only who sees all of it can remove it"
                 raise Conflict(f"exam {exam} {detail}", [FieldError("exam", detail)])
+            note(seen)
             with seeing(None):
                 self._remove_all(exam)
         return len(whole.links)

@@ -48,6 +48,14 @@ class ExamState:
         return self.declaration is not None and self.declaration.patient_id != ""
 
 
+def note(state: ExamState) -> None:
+    """For the audit: whom an exam is about."""
+    if state.patient_id:
+        touch("patients", state.patient_id)
+    for one in state.links:
+        touch("studies", one.study)
+
+
 class KnownExams:
     """Reads exams.
 
@@ -92,10 +100,7 @@ class KnownExams:
             whole = self._whole(exam)
         state = None if whole is None else self._seen(whole)
         if state is not None:
-            if state.patient_id:
-                touch("patients", state.patient_id)
-            for one in state.links:
-                touch("studies", one.study)
+            note(state)
         return state
 
     def _seen(self, whole: ExamState) -> ExamState | None:

@@ -128,7 +128,7 @@ def grant(
     *,
     level: str = "patients",
     user: str = "ann",
-    seconds: float = 60,
+    seconds: float = 86_400,
     role: str = "viewer",
 ) -> Grant:
     until = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()

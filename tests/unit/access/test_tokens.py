@@ -40,7 +40,7 @@ def test_a_token_names_a_user_with_claims(login: Login) -> None:
     assert "level" not in claims
 
 
-NOW = int(time.time())
+NOW = int(time.time())  # tests may run an hour after this
 WRONG: dict[str, dict[str, Any]] = {
     "expired": {"exp": NOW - 10},
     "not yet valid": {"nbf": NOW + 1000},
@@ -71,7 +71,7 @@ def test_a_wrong_token_names_nobody(login: Login, way: str) -> None:
 
 def signed(login: Login, **claims: Any) -> str:
     """By hand, as PyJWT refuses to write some of them."""
-    content = {"sub": "ann", "iss": ISSUER, "aud": AUDIENCE, "nbf": NOW - 10, "exp": NOW + 300} | claims
+    content = {"sub": "ann", "iss": ISSUER, "aud": AUDIENCE, "nbf": NOW - 10, "exp": NOW + 86_400} | claims
     content = {name: value for name, value in content.items() if value is not None}
     return jwt.PyJWS().encode(json.dumps(content).encode(), login.key, "RS256", {"kid": login.name})
 
@@ -84,7 +84,7 @@ def test_a_forged_token_names_nobody(login: Login) -> None:
     public = login.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     none = base64.urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("=")
     evil = base64.urlsafe_b64encode(
-        json.dumps({"sub": "root", "iss": ISSUER, "aud": AUDIENCE, "exp": NOW + 300}).encode()
+        json.dumps({"sub": "root", "iss": ISSUER, "aud": AUDIENCE, "exp": NOW + 86_400}).encode()
     )
     for token in (
         login.token("ann", key=other),

@@ -55,6 +55,9 @@ class Files:
     def file(self, orthanc_id: str) -> bytes:
         return self.store.stored[-1] if orthanc_id == "new" else as_file(classic())
 
+    def annotation(self, _: str) -> str | None:
+        return None
+
     def default_encoding(self) -> str:
         return "Latin1"
 
