@@ -5,7 +5,7 @@ import { load } from './web.mjs';
 const { STATUSES, partGroups, problemGroups, problemsLeft, problemsLine } = await load('shared/relations.js');
 const { hasWord, word } = await load('shared/words.js');
 const { sideOf } = await load('timeline/point/strip.js');
-const { clustersOf, entriesOf, linesOfCluster, nameOfCluster } = await load('timeline/radiotherapy/treatments.js');
+const { clustersOf, entriesOf, isMarkOnly, linesOfCluster, nameOfCluster } = await load('timeline/radiotherapy/treatments.js');
 const { windowTitle } = await load('timeline/compare/toolbar.js');
 const { doneWords } = await load('timeline/align/outcome.js');
 const { readAddress, writeAddress } = await load('timeline/address.js');
@@ -100,4 +100,11 @@ test('treatments and RT Images are marks in time order, one for what lies close 
   const [mark] = clustersOf(many, many.map(() => 50), 2);
   assert.equal(linesOfCluster(mark).length, 13);
   assert.equal(linesOfCluster(mark).at(-1).text, 'and 28 more');
+});
+
+test('a fraction that is only a record and portal images takes no tile; a scan made with it does', () => {
+  assert.equal(isMarkOnly({ modalities: ['RTIMAGE', 'RTRECORD'] }), true);
+  assert.equal(isMarkOnly({ modalities: ['CT', 'RTRECORD'] }), false);
+  assert.equal(isMarkOnly({ modalities: ['RTDOSE', 'RTPLAN'] }), false);
+  assert.equal(isMarkOnly({ modalities: [] }), false);
 });

@@ -8,6 +8,7 @@
 import { persistently } from '../../shared/retry.js';
 import { Compare } from '../compare/compare.js';
 import { studiesOfExam } from '../exams/exam_filter.js';
+import { isMarkOnly } from '../radiotherapy/treatments.js';
 import { FrameLoader } from '../render/loader.js';
 import { Renderer } from '../render/renderer.js';
 import { Foresight } from './foresight.js';
@@ -113,7 +114,7 @@ export class PageModel extends SharedView {
     const patient = await this.patiently(() => this.api.patient(id, { signal }), signal);
     const limit = await this.patiently(() => studiesOfExam(this.api, this.exam, signal), signal);
     const known = new Map(this.tiles.map((tile) => [tile.uid, tile]));
-    const studies = patient.studies.filter((/** @type {any} */ study) => limit === null || limit.has(study.studyInstanceUid));
+    const studies = patient.studies.filter((/** @type {any} */ study) => !isMarkOnly(study) && (limit === null || limit.has(study.studyInstanceUid)));
     this.tiles = studies.map((/** @type {any} */ study) => {
       const tile = known.get(study.studyInstanceUid) ?? new TileModel(this, study);
       tile.study = study;
@@ -266,7 +267,7 @@ export class PageModel extends SharedView {
     this.foresight.answered();
     this.announcement = { key: 'page.answered', values: { found: matches.size, all: matches.size + unresolved.size } };
     this.changed();
-    if ([...matches.keys(), ...unresolved.keys()].some((uid) => !this.tiles.some((tile) => tile.uid === uid))) {
+    if ([...matches.keys(), ...unresolved.keys()].some((uid) => !this.patient.studies.some((/** @type {any} */ study) => study.studyInstanceUid === uid))) {
       this.grow();
     }
   }

@@ -3,9 +3,8 @@
 
 import { inPath } from '../../shared/api.js';
 import { Observable } from '../../shared/observable.js';
-import { entriesOf } from './treatments.js';
+import { MARKED, entriesOf } from './treatments.js';
 
-const MODALITIES = ['RTRECORD', 'RTIMAGE'];
 
 /** @typedef {import('./treatments.js').Entry} Entry */
 
@@ -33,7 +32,7 @@ export class TreatmentModel extends Observable {
   async load() {
     const { page, patient } = this;
     this.entries = [];
-    const isTreated = patient?.studies.some((/** @type {any} */ study) => study.modalities.some((/** @type {string} */ modality) => MODALITIES.includes(modality)));
+    const isTreated = patient?.studies.some((/** @type {any} */ study) => study.modalities.some((/** @type {string} */ modality) => MARKED.includes(modality)));
     if (!isTreated) {
       return;
     }

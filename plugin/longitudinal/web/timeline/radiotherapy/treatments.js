@@ -3,6 +3,18 @@
 
 import { hasWord, word } from '../../shared/words.js';
 
+/** What stands below the axis as a mark. */
+export const MARKED = Object.freeze(['RTRECORD', 'RTIMAGE']);
+
+/**
+ * Whether a study is nothing but such marks: a fraction of a treatment, which has no images to find a place in. A tile for
+ * each of thirty fractions would leave none for the scans.
+ * @param {{modalities: string[]}} study
+ */
+export function isMarkOnly({ modalities }) {
+  return modalities.length > 0 && modalities.every((modality) => MARKED.includes(modality));
+}
+
 const MOST_LINES = 12; // of one mark
 const MOST_NAMES = 6; // of beams
 const ENDED_WELL = ['', 'NORMAL'];
