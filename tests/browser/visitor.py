@@ -8,6 +8,7 @@ from typing import Any
 
 import axe_playwright_python
 from playwright.sync_api import Browser, BrowserContext, Page, Response
+from playwright.sync_api import Error as PlaywrightError
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 PICTURES = os.environ.get("LONGITUDINAL_SHARE_PICTURES")
@@ -35,9 +36,17 @@ class Visitor:
         for answer in self.answers:
             yield json.dumps(answer.headers_array()).encode()
             if answer.status not in (204, 302, 304):
-                yield answer.body()
+                yield self._body(answer)
         yield self.page.content().encode()
         yield self.page.evaluate("document.body.innerText + document.title + location.href").encode()
+
+    def _body(self, answer: Response) -> bytes:
+        try:
+            return answer.body()
+        except (
+            PlaywrightError
+        ):  # the page had no use for it any more and broke it off: what it would have had
+            return self.page.request.fetch(answer.request).body()
 
     def refused(self) -> set[str]:
         return {answer.url for answer in self.answers if answer.status >= 400}
