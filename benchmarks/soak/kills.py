@@ -26,9 +26,11 @@ from tests.orthanc.server import OrthancServer
 ASSOCIATIONS = 2
 SERIES, SLICES = 4, 150
 """Of one round: more than two associations store before the kill."""
-DELETE_SECONDS = 0.05
+DELETE_SECONDS = POLL_SECONDS = 0.05
 EARLIEST_SECONDS, LATEST_SECONDS = 0.2, 3.0
 WITHIN_SECONDS = 30.0
+ROOM_OF_INDEX, ROOM_OF_ALL = (3 * MIB // 2, 5 * MIB // 2), (2 * MIB, 4 * MIB)
+"""Bytes left on the disk: the tables of a new index and their log take 1.4 MiB, what is stored has to fill the rest."""
 STREAM_SECONDS = 60.0
 
 
@@ -102,12 +104,20 @@ class Deletes:
                     return
 
 
-def round_of(server: OrthancServer, images: list[Image], chance: random.Random, told: Told) -> None:
-    """Start, store and delete, kill at a random moment."""
+def round_of(
+    server: OrthancServer,
+    images: list[Image],
+    chance: random.Random,
+    told: Told,
+    disk: SmallDisk | None = None,
+) -> None:
+    """Start, store and delete, kill at a random moment; on a small disk not before it is full or all is stored."""
     server.start()
     stream = Stream(server, images, ASSOCIATIONS, goes_on=True)
     with Deletes(server, chance.randrange(1 << 30)) as deletes:
         time.sleep(chance.uniform(EARLIEST_SECONDS, LATEST_SECONDS))
+        while disk is not None and not disk.is_full and stream.is_running:
+            time.sleep(POLL_SECONDS)
         told.in_stream += stream.is_running
         server.kill()
     stream.finish(STREAM_SECONDS)
@@ -160,8 +170,8 @@ def killed_on_full_disk(folder: Path, kills: int, seed: int, *, index_only: bool
         server = OrthancServer(home / "orthanc", configuration={"Longitudinal": settings})
         for number in range(kills):
             images = made_for(folder / "images", number, side=64)
-            disk.leave(chance.randrange(MIB // 4, MIB) if index_only else chance.randrange(2 * MIB, 4 * MIB))
-            round_of(server, images, chance, told)
+            disk.leave(chance.randrange(*ROOM_OF_INDEX if index_only else ROOM_OF_ALL))
+            round_of(server, images, chance, told, disk)
             told.on_full_disk += disk.is_full
         disk.leave(64 * MIB)
         return judge(server, told)

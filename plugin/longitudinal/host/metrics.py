@@ -9,6 +9,7 @@ from pathlib import Path
 
 import orthanc
 
+from longitudinal.errors import SidecarUnavailable
 from longitudinal.http.measures import Measures
 from longitudinal.http.route_table import Services
 from longitudinal.sidecar.tables.facts import read_counts
@@ -66,7 +67,9 @@ class MetricsHost:
                 self._failing.discard(name)
             except Exception as error:  # what is watched may be what is broken
                 if name not in self._failing:
-                    LOGGER.warning("Metrics of %s are missing: %s", name, error)
+                    # that the sidecar fails is in the log already, once
+                    level = logging.DEBUG if isinstance(error, SidecarUnavailable) else logging.WARNING
+                    LOGGER.log(level, "Metrics of %s are missing: %s", name, error)
                     self._failing.add(name)
         # Orthanc keeps the last value of each: what is not there any more, such as jobs of a state, is 0.
         for name in self._shown - shown.keys() if not self._failing else ():

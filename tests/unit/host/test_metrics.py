@@ -1,10 +1,14 @@
 """Figures handed to Orthanc, and servers that cannot take them."""
 
+import logging
 import threading
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from longitudinal.errors import SidecarUnavailable
 from tests.fake_orthanc import FakeOrthanc
 
 
@@ -65,3 +69,21 @@ def test_the_thread_ends_at_once(fake_orthanc: FakeOrthanc) -> None:
     assert is_running()
     host.stop()
     assert not is_running()
+
+
+def test_that_the_sidecar_fails_is_said_once_by_the_sidecar(
+    fake_orthanc: FakeOrthanc, caplog: pytest.LogCaptureFixture
+) -> None:
+    announce(fake_orthanc)
+
+    def failing() -> Mapping[str, float]:
+        raise SidecarUnavailable("database or disk is full")
+
+    def broken() -> Mapping[str, float]:
+        raise OSError("the disk is gone")
+
+    host = host_of(fake_orthanc, {"jobs": failing, "disk": broken})
+    host._show()
+    host._show()
+    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert said == ["Metrics of disk are missing: the disk is gone"]
