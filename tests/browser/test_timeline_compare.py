@@ -93,9 +93,9 @@ def test_linked_scrolling_shows_the_right_slice_in_every_frame(timeline: Timelin
     tile.hover()
     wait_settled(timeline)
     maps = sum(url.endswith("/points/map") for url in timeline.viewer.requested)
-    assert maps == 6, (
-        "for each of two frames the line before the click, where frames lie, and the line after the click"
-    )
+    # for each of two frames the line before the click, the line after it and, if it was quiet for long enough before the
+    # click, where the frames lie
+    assert maps in (4, 6)
     compared = 0
     for key in [*["ArrowDown"] * 12, *["ArrowUp"] * 20]:
         timeline.page.keyboard.press(key)
