@@ -49,7 +49,7 @@ def studies_of(server: OrthancServer) -> list[str]:
 
 
 def test_ohif_lists_what_is_seen_and_shows_it(reader: Viewer, server: OrthancServer) -> None:
-    reader.page.goto(f"{reader.url}/ohif")
+    reader.page.goto(f"{reader.url}/ohif/")
     reader.page.get_by_text("OPENMS").first.wait_for(timeout=WITHIN_MS)
     assert SECRET not in reader.page.content()
     assert any("/imaging/dicom-web/studies?" in url for url in reader.requested)
@@ -60,7 +60,7 @@ def test_ohif_lists_what_is_seen_and_shows_it(reader: Viewer, server: OrthancSer
 
 
 def test_ohif_lists_everybody_to_an_administrator(administrator: Viewer) -> None:
-    administrator.page.goto(f"{administrator.url}/ohif")
+    administrator.page.goto(f"{administrator.url}/ohif/")
     administrator.page.get_by_text("OPENMS").first.wait_for(timeout=WITHIN_MS)
     assert SECRET in administrator.page.content()
 
