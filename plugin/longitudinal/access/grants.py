@@ -6,7 +6,7 @@ else writes there gives nothing.
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,17 +15,13 @@ from typing import Literal
 import msgspec
 
 from longitudinal.access.roles import Role
-from longitudinal.nesting import depth_of
+from longitudinal.access.signed_records import SignedRecords
 from longitudinal.sight import StudyName
-from longitudinal.transforms.signature import Key, Signature, Subject, sign, verifies
 
 LOGGER = logging.getLogger(__name__)
 
 MOST = 200
 """Grants of one patient; those that have ended are removed with the next change."""
-_LONGEST = 1024 * 1024
-_DEEPEST = 10
-_KIND = "grant"
 
 
 class Grant(msgspec.Struct, rename="camel", frozen=True):
@@ -66,44 +62,15 @@ class Grant(msgspec.Struct, rename="camel", frozen=True):
 _time = lru_cache(maxsize=10_000)(datetime.fromisoformat)
 
 
-class _Signed(msgspec.Struct, frozen=True):
-    grant: Grant
-    signature: Signature
-
-
-class _File(msgspec.Struct, frozen=True):
-    grants: list[_Signed] = []
-
-
-def written(grants: Sequence[Grant], key: Key) -> str:
-    """The metadata of a resource with these grants."""
-    signed = [_Signed(one, sign(key, _KIND, _subject(one), msgspec.json.encode(one), 0)) for one in grants]
-    return msgspec.json.encode(_File(signed)).decode()
-
-
-def read(text: str | None, resource: str, keys: tuple[Key, ...]) -> list[Grant]:
-    """The grants in the metadata of a resource that are signed; whatever else is there is left out."""
-    if not text or len(text) > _LONGEST or depth_of(text.encode("utf-8", "replace"), _DEEPEST) > _DEEPEST:
-        return []
+def _has_an_end(grant: Grant) -> bool:
     try:
-        found = msgspec.json.decode(text, type=_File).grants
-    except (msgspec.MsgspecError, ValueError):
-        return []
-    return [one.grant for one in found[:MOST] if one.grant.resource == resource and _is_signed(one, keys)]
-
-
-def _is_signed(one: _Signed, keys: tuple[Key, ...]) -> bool:
-    try:
-        if _time(one.grant.until).tzinfo is None:
-            return False
+        return _time(grant.until).tzinfo is not None
     except ValueError:
         return False
-    content = msgspec.json.encode(one.grant)
-    return verifies(keys, one.signature, _KIND, _subject(one.grant), content)
 
 
-def _subject(grant: Grant) -> Subject:
-    return Subject(grant.resource, grant.level.encode(), 0)
+RECORDS = SignedRecords("grant", Grant, MOST, _has_an_end)
+"""Grants in the metadata of a resource."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,8 +229,10 @@ class ShareLinks:
 
         def rewrite(text: str | None) -> str:
             now = datetime.now(UTC)
-            kept = [share for share in shares.read(text, of.resource, keys) if share.is_remembered(now)]
-            return shares.written(change(kept), keys[0])
+            kept = [
+                share for share in shares.RECORDS.read(text, of.resource, keys) if share.is_remembered(now)
+            ]
+            return shares.RECORDS.written(change(kept), keys[0])
 
         with self._lock:  # without revisions in Orthanc, two changes at once would lose one
             self._store.change_shares(of.level, of.resource, rewrite)

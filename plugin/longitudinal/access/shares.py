@@ -7,7 +7,7 @@ is kept. A share counts only with a signature of this archive: what anybody else
 import hashlib
 import hmac
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from longitudinal.nesting import depth_of
+from longitudinal.access.signed_records import SignedRecords
 from longitudinal.sight import StudyName
 from longitudinal.transforms.signature import Key, Signature, Subject, sign, verifies
 
@@ -24,9 +24,6 @@ MOST = 100
 KEPT = timedelta(days=30)
 """How long the record of a share that has ended says so to whoever opens its link."""
 LONGEST_SESSION = timedelta(hours=8)
-_LONGEST = 1024 * 1024
-_DEEPEST = 10
-_KIND = "share"
 _SESSION_KIND = "share session"
 _LONGEST_COOKIE = 500
 _PARTS = 5
@@ -76,39 +73,8 @@ class Share(msgspec.Struct, rename="camel", frozen=True):
 _time = lru_cache(maxsize=10_000)(datetime.fromisoformat)
 
 
-class _Signed(msgspec.Struct, frozen=True):
-    share: Share
-    signature: Signature
-
-
-class _File(msgspec.Struct, frozen=True):
-    shares: list[_Signed] = []
-
-
-def written(shares: Sequence[Share], key: Key) -> str:
-    """The metadata of a resource with these shares."""
-    signed = [_Signed(one, sign(key, _KIND, _subject(one), msgspec.json.encode(one), 0)) for one in shares]
-    return msgspec.json.encode(_File(signed)).decode()
-
-
-def read(text: str | None, resource: str, keys: tuple[Key, ...]) -> list[Share]:
-    """The shares in the metadata of a resource that are signed; whatever else is there is left out."""
-    if not text or len(text) > _LONGEST or depth_of(text.encode("utf-8", "replace"), _DEEPEST) > _DEEPEST:
-        return []
-    try:
-        found = msgspec.json.decode(text, type=_File).shares
-    except (msgspec.MsgspecError, ValueError):
-        return []
-    return [one.share for one in found[:MOST] if one.share.resource == resource and _is_signed(one, keys)]
-
-
-def _is_signed(one: _Signed, keys: tuple[Key, ...]) -> bool:
-    content = msgspec.json.encode(one.share)
-    return verifies(keys, one.signature, _KIND, _subject(one.share), content)
-
-
-def _subject(share: Share) -> Subject:
-    return Subject(share.resource, share.level.encode(), 0)
+RECORDS = SignedRecords("share", Share, MOST)
+"""Shares in the metadata of a resource."""
 
 
 def digest_of(secret: str) -> str:

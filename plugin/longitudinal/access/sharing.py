@@ -154,8 +154,8 @@ class Sharing:
 
         def rewrite(text: str | None) -> str:
             now = datetime.now(UTC)
-            kept = [grant for grant in grants.read(text, of.resource, keys) if grant.counts(now)]
-            return grants.written(change(kept), keys[0])
+            kept = [grant for grant in grants.RECORDS.read(text, of.resource, keys) if grant.counts(now)]
+            return grants.RECORDS.written(change(kept), keys[0])
 
         self._store.change_grants(of.level, of.resource, rewrite)
         self._book.refresh(of.level, of.resource)

@@ -66,10 +66,14 @@ class AccessServices:
             raise InvalidSettings(f"grants cannot be checked: {keyring.problem}")
         lookup = ResourceLookup()
         self._book = GrantBook(
-            lambda level, resource: grants.read(archive.grants(level, resource), resource, keyring.keys)
+            lambda level, resource: grants.RECORDS.read(
+                archive.grants(level, resource), resource, keyring.keys
+            )
         )
         self._shares = ShareBook(
-            lambda level, resource: shares.read(archive.shares(level, resource), resource, keyring.keys)
+            lambda level, resource: shares.RECORDS.read(
+                archive.shares(level, resource), resource, keyring.keys
+            )
         )
         policy = Policy(settings, lookup.facts_of, self._book)
         links = ShareLinks(

@@ -174,11 +174,11 @@ def test_a_grant_that_is_removed_gives_nothing_any_more() -> None:
 
 def test_only_signed_grants_count_and_only_where_they_were_signed_for() -> None:
     one = grant(A1)
-    text = grants.written([one], KEY[0])
-    assert grants.read(text, one.resource, KEY) == [one]
-    assert grants.read(text, "another", KEY) == []
-    assert grants.read(text, one.resource, (Key(b"x" * 32),)) == []
-    assert grants.read(text, one.resource, ()) == []
+    text = grants.RECORDS.written([one], KEY[0])
+    assert grants.RECORDS.read(text, one.resource, KEY) == [one]
+    assert grants.RECORDS.read(text, "another", KEY) == []
+    assert grants.RECORDS.read(text, one.resource, (Key(b"x" * 32),)) == []
+    assert grants.RECORDS.read(text, one.resource, ()) == []
     for before, after in (
         ('"ann"', '"eve"'),
         ('"viewer"', '"admin"'),
@@ -186,11 +186,11 @@ def test_only_signed_grants_count_and_only_where_they_were_signed_for() -> None:
         (one.until[:4], "9999"),
     ):
         assert before in text
-        assert grants.read(text.replace(before, after), one.resource, KEY) == []
+        assert grants.RECORDS.read(text.replace(before, after), one.resource, KEY) == []
     for wrong in (None, "", "{", "[" * 1_000, '{"grants": [1]}', '{"grants": ' + "[" * 500, "\ud800"):
-        assert grants.read(wrong, one.resource, KEY) == []
+        assert grants.RECORDS.read(wrong, one.resource, KEY) == []
     endless = msgspec.structs.replace(one, until="2999-01-01")  # no offset
-    assert grants.read(grants.written([endless], KEY[0]), one.resource, KEY) == []
+    assert grants.RECORDS.read(grants.RECORDS.written([endless], KEY[0]), one.resource, KEY) == []
 
 
 def test_who_uploads_needs_the_study_of_the_file_and_the_one_that_is_there() -> None:

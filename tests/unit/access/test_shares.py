@@ -48,8 +48,8 @@ def cookie(of: Share, *, hours: float = 1, nonce: str = "n", key: Key = KEY) -> 
 
 
 def test_what_is_signed_comes_back() -> None:
-    text = shares.written([share()], KEY)
-    assert shares.read(text, "p", (KEY,)) == [share()]
+    text = shares.RECORDS.written([share()], KEY)
+    assert shares.RECORDS.read(text, "p", (KEY,)) == [share()]
     assert SECRET not in text
 
 
@@ -67,12 +67,12 @@ def test_what_is_signed_comes_back() -> None:
     ],
 )
 def test_what_anybody_else_writes_opens_nothing(spoil: Callable[[str], str]) -> None:
-    assert shares.read(spoil(shares.written([share()], KEY)), "p", (KEY,)) == []
+    assert shares.RECORDS.read(spoil(shares.RECORDS.written([share()], KEY)), "p", (KEY,)) == []
 
 
 def test_a_record_copied_to_another_patient_or_signed_elsewhere_opens_nothing() -> None:
-    assert shares.read(shares.written([share()], KEY), "another", (KEY,)) == []
-    assert shares.read(shares.written([share()], OTHER), "p", (KEY,)) == []
+    assert shares.RECORDS.read(shares.RECORDS.written([share()], KEY), "another", (KEY,)) == []
+    assert shares.RECORDS.read(shares.RECORDS.written([share()], OTHER), "p", (KEY,)) == []
 
 
 def test_a_cookie_opens_its_share_alone() -> None:

@@ -382,11 +382,15 @@ class Served:
         if settings is None:
             return None
         book = GrantBook(
-            lambda level, name: grants.read(self.archive.grants.get((level, name)), name, self.keyring.keys)
+            lambda level, name: grants.RECORDS.read(
+                self.archive.grants.get((level, name)), name, self.keyring.keys
+            )
         )
         policy = Policy(settings, self.archive.facts, book)
         self.shares = ShareBook(
-            lambda level, name: shares.read(self.archive.shares.get((level, name)), name, self.keyring.keys)
+            lambda level, name: shares.RECORDS.read(
+                self.archive.shares.get((level, name)), name, self.keyring.keys
+            )
         )
         self.links = ShareLinks(policy, self.shares, self.keyring, self.loopback, self.readers, None)
         return Access(policy, Sharing(policy, book, self.keyring, self.loopback, self.readers), self.links)

@@ -314,7 +314,7 @@ def link(**more: Any) -> Callable[[Served], str]:
         )  # fmt: skip
         share = msgspec.structs.replace(share, **more)
         served.loopback.change_shares(
-            "patients", resource, lambda _: shares.written([share], served.keyring.keys[0])
+            "patients", resource, lambda _: shares.RECORDS.written([share], served.keyring.keys[0])
         )
         served.shares.refresh("patients", resource)
         return share.id
