@@ -125,7 +125,7 @@ class RestHost:
                     response = response_of(error)
             self._note(route, request, response, time.perf_counter() - began)
             if self._audit is not None and asked is not None:
-                self._record(self._audit, uri, route, asked, response, touched)
+                self._record(self._audit, uri, peer, route, asked, response, touched)
             if "content-disposition" in headers and "host" not in headers and response.status >= _BAD_REQUEST:
                 # A part of a POSTed form: Orthanc discards our answer; only an exception makes it report a failure.
                 raise RuntimeError(response.body.decode())
@@ -161,7 +161,8 @@ class RestHost:
             ACCESS.info("request", extra={"fields": fields})
 
     def _record(
-        self, audit: Audit, uri: str, route: Route | None, request: Request, response: Response, touched: Touched
+        self, audit: Audit, uri: str, peer: str, route: Route | None, request: Request, response: Response,
+        touched: Touched,
     ) -> None:  # fmt: skip
         kind = EventKind.NONE if route is None else route.event
         action = f"{request.method} {request.path if route is None else route.path}"
@@ -169,7 +170,7 @@ class RestHost:
         is_part = whole and not request.actor.is_verified  # of a form: only the whole says who sends it
         audit.answered(
             kind, action, request.method, request.path, request.query, whole if is_part else request.headers,
-            None if is_part else request.actor, response.status, CURRENT.get(), touched, self._addresses.of(uri),
+            None if is_part else request.actor, response.status, CURRENT.get(), touched, peer,
         )  # fmt: skip
 
 

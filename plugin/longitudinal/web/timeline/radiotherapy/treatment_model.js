@@ -5,7 +5,6 @@ import { inPath } from '../../shared/api.js';
 import { Observable } from '../../shared/observable.js';
 import { MARKED, entriesOf } from './treatments.js';
 
-
 /** @typedef {import('./treatments.js').Entry} Entry */
 
 export class TreatmentModel extends Observable {
