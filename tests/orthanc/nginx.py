@@ -1,10 +1,12 @@
 """Debian's nginx with a configuration of a test, on free ports, and never as a service."""
 
+import base64
 import re
 import subprocess
 from pathlib import Path
 
 from tests.orthanc.proxy import Proxy
+from tests.orthanc.server import free_ports
 
 _COMMON = """
 daemon off;
@@ -39,6 +41,20 @@ def certificate(folder: Path, name: str) -> tuple[Path, Path]:
         check=True, capture_output=True,
     )  # fmt: skip
     return certified, key
+
+
+def tls_server(text: str, folder: Path, orthanc: int, door: int, password: str) -> tuple[str, str]:
+    """The server of docs/access.md with the addresses, keys and password of a test, and where it answers."""
+    (port,), (certified, key) = free_ports(1), certificate(folder, "pacs.example.org")
+    secret = base64.b64encode(f"proxy:{password}".encode()).decode()
+    for before, after in (
+        ("443 ssl", f"127.0.0.1:{port} ssl"), ("/etc/nginx/pacs.crt", str(certified)), ("/etc/nginx/pacs.key", str(key)),
+        ("127.0.0.1:8042", f"127.0.0.1:{orthanc}"), ("127.0.0.1:9090", f"127.0.0.1:{door}"),
+        ("cHJveHk6UEFTU1dPUkQ=", secret),
+    ):  # fmt: skip
+        assert before in text
+        text = text.replace(before, after)
+    return text, f"https://127.0.0.1:{port}"
 
 
 class Nginx(Proxy):

@@ -1,6 +1,5 @@
 """Who acts where access is restricted: passwords, tokens beside a service account, tokens alone, a login behind nginx."""
 
-import base64
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,8 +12,8 @@ from tests.data import ROOT
 from tests.orthanc.access import PASSWORD, Login, add_users, bearing, restricted, session_of
 from tests.orthanc.access_ward import study_of
 from tests.orthanc.conftest import StartOrthanc
-from tests.orthanc.nginx import Nginx, certificate, recipes
-from tests.orthanc.server import OrthancServer, ServerSession, free_ports
+from tests.orthanc.nginx import Nginx, recipes, tls_server
+from tests.orthanc.server import OrthancServer, ServerSession
 from tests.orthanc.wire import basic, form, send
 
 VIEWERS = (
@@ -169,16 +168,8 @@ def test_a_login_behind_nginx(tmp_path: Path, login: Login, door: int, start_ort
     """docs/access.md, as it stands there but for addresses, keys and the password."""
     server = start(tmp_path / "orthanc", login, authentication=True)
     (text,) = recipes(ROOT / "docs" / "access.md")
-    (port,), (certified, key) = free_ports(1), certificate(tmp_path, "pacs.example.org")
-    secret = base64.b64encode(f"proxy:{PASSWORD}".encode()).decode()
-    for before, after in (
-        ("443 ssl", f"127.0.0.1:{port} ssl"), ("/etc/nginx/pacs.crt", str(certified)), ("/etc/nginx/pacs.key", str(key)),
-        ("127.0.0.1:8042", f"127.0.0.1:{server.http_port}"), ("127.0.0.1:9090", f"127.0.0.1:{door}"),
-        ("cHJveHk6UEFTU1dPUkQ=", secret),
-    ):  # fmt: skip
-        assert before in text
-        text = text.replace(before, after)
-    with server, Nginx(tmp_path / "nginx", text, f"https://127.0.0.1:{port}") as nginx:
+    text, url = tls_server(text, tmp_path, server.http_port, door, PASSWORD)
+    with server, Nginx(tmp_path / "nginx", text, url) as nginx:
         browser = requests.Session()
         browser.trust_env, browser.verify = False, False
         assert me(browser, nginx.url) == 401

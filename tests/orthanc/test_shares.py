@@ -1,6 +1,5 @@
 """Links to one patient on real servers: opened once, read only, over when they are over; de-identified without a name."""
 
-import base64
 import io
 import os
 import re
@@ -18,9 +17,9 @@ import requests
 from tests.data import ROOT
 from tests.orthanc.access import PASSWORD, Login, add_users, restricted, session_of
 from tests.orthanc.access_ward import study_of
-from tests.orthanc.nginx import Nginx, certificate, recipes
+from tests.orthanc.nginx import Nginx, recipes, tls_server
 from tests.orthanc.planted import PATIENT, STUDIES, Planted, plant, texts_of
-from tests.orthanc.server import OrthancServer, ServerSession, free_ports, wait_until
+from tests.orthanc.server import OrthancServer, ServerSession, wait_until
 
 Json = dict[str, Any]
 OTHER = "PatB"
@@ -385,16 +384,8 @@ def test_links_behind_nginx(tmp_path: Path, door: int) -> None:
     )
     (text,), (more,) = recipes(ROOT / "docs" / "access.md"), recipes(ROOT / "docs" / "sharing.md")
     text = text.rstrip().removesuffix("}") + more + "}"
-    (port,), (certified, key) = free_ports(1), certificate(tmp_path, "pacs.example.org")
-    secret = base64.b64encode(f"proxy:{PASSWORD}".encode()).decode()
-    for before, after in (
-        ("443 ssl", f"127.0.0.1:{port} ssl"), ("/etc/nginx/pacs.crt", str(certified)), ("/etc/nginx/pacs.key", str(key)),
-        ("127.0.0.1:8042", f"127.0.0.1:{server.http_port}"), ("127.0.0.1:9090", f"127.0.0.1:{door}"),
-        ("cHJveHk6UEFTU1dPUkQ=", secret),
-    ):  # fmt: skip
-        assert before in text
-        text = text.replace(before, after)
-    with server, Nginx(tmp_path / "nginx", text, f"https://127.0.0.1:{port}") as nginx:
+    text, url = tls_server(text, tmp_path, server.http_port, door, PASSWORD)
+    with server, Nginx(tmp_path / "nginx", text, url) as nginx:
         server.store_rest(study_of(PATIENT, 2020, "1.2.78.1"))
         server.wait_indexed(lambda health: health["instances"] >= 3)
         made = share(server.session)
