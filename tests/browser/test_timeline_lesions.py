@@ -44,7 +44,7 @@ def draw(tile: Tile, start: tuple[float, float], end: tuple[float, float]) -> No
     assert box is not None
     mouse = tile.locator.page.mouse
     for number, (row, column) in enumerate((start, end)):
-        x, y = tile.painted().canvas_at(row, column)
+        x, y = tile.settled().canvas_at(row, column)
         mouse.move(box["x"] + x + 0.5, box["y"] + y + 0.5, steps=4)
         if number == 0:
             mouse.down()

@@ -24,6 +24,22 @@ _PIXELS = """
   return { width: canvas.width, height: canvas.height, data: btoa(text) };
 }
 """
+_SETTLED = """
+async (canvas) => {
+  const frame = () => new Promise(requestAnimationFrame);
+  let [before, same] = ['', 0];
+  for (const until = performance.now() + 15000; performance.now() < until && same < 3; await frame()) {
+    const { x, y, width, height } = canvas.getBoundingClientRect();
+    const matrix = canvas.dataset.painted ? JSON.parse(canvas.dataset.painted).matrix : null;
+    const isOfThisSize = canvas.width === Math.round(canvas.clientWidth * devicePixelRatio)
+      && canvas.height === Math.round(canvas.clientHeight * devicePixelRatio);
+    const now = JSON.stringify([x, y, width, height, matrix]);
+    same = matrix && isOfThisSize && now === before ? same + 1 : 0;
+    before = now;
+  }
+  return same >= 3;
+}
+"""
 
 
 @dataclass(frozen=True)
@@ -87,9 +103,18 @@ class Tile:
         x, y = (float(str(place.get_attribute(f"data-{axis}"))) for axis in "xy")
         return self.painted().pixel_at(x - 0.5, y - 0.5)
 
+    def settled(self) -> Painted:
+        """What it shows once layout and picture agree.
+
+        A panel that has just opened makes the tile another size, and the picture follows with a later frame of the
+        screen: a place that is read meanwhile is another one when the click arrives.
+        """
+        assert self.canvas.evaluate(_SETTLED), "the tile does not come to rest"
+        return self.painted()
+
     def click(self, row: float, column: float) -> None:
         """Click a pixel of the image that is shown; the page's pixels are CSS pixels here."""
-        x, y = self.painted().canvas_at(row, column)
+        x, y = self.settled().canvas_at(row, column)
         self.picture.click(position={"x": x + 0.5, "y": y + 0.5})
 
     def hover(self) -> None:
