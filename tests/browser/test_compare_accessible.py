@@ -50,9 +50,9 @@ def test_every_state(timeline: Timeline) -> None:
     tile.wait_painted()
     check(page, "many studies before a click")
     tile.locator.get_by_role("slider").fill("4")
-    page.wait_for_timeout(300)
+    timeline.rest()
     timeline.ask(tile, 20, 25)
-    page.wait_for_timeout(800)
+    timeline.rest()
     check(page, "many studies")
     tile.hover()
     for _ in range(6):

@@ -59,7 +59,7 @@ def ask_first(timeline: Timeline, patient: MadePatient, place: int = 3) -> Tile:
     column, row, at = study["pixels"][place]
     tile.locator.get_by_role("slider").fill(str(round(at) + 1))
     expect(tile.locator.locator(".slice")).to_contain_text(f"slice {round(at) + 1}/", timeout=WITHIN_MS)
-    timeline.page.wait_for_timeout(200)
+    timeline.rest()
     timeline.ask(tile, row, column)
     return tile
 
@@ -73,13 +73,6 @@ def slice_of(tile: Tile) -> str | None:
     return None if tile.locator.locator(".outside-word").count() else tile.painted().sop_instance_uid
 
 
-def wait_settled(timeline: Timeline) -> None:
-    """Until nothing is loading any more."""
-    timeline.page.wait_for_timeout(60)
-    expect(timeline.page.locator(".busy")).to_have_count(0, timeout=WITHIN_MS)
-    timeline.page.wait_for_timeout(60)
-
-
 def line_of(patient: MadePatient, tile: Tile, place: tuple[float, float]) -> tuple[int, np.ndarray]:
     slices = patient.slices(patient.studies[0])
     at = slices.uids.index(tile.painted().sop_instance_uid)
@@ -91,7 +84,7 @@ def test_linked_scrolling_shows_the_right_slice_in_every_frame(timeline: Timelin
     source = head.slices(head.studies[0])
     start, place = line_of(head, tile, tile.crosshair())
     tile.hover()
-    wait_settled(timeline)
+    timeline.rest()
     maps = sum(url.endswith("/points/map") for url in timeline.viewer.requested)
     # for each of two frames the line before the click, the line after it and, if it was quiet for long enough before the
     # click, where the frames lie
@@ -99,7 +92,7 @@ def test_linked_scrolling_shows_the_right_slice_in_every_frame(timeline: Timelin
     compared = 0
     for key in [*["ArrowDown"] * 12, *["ArrowUp"] * 20]:
         timeline.page.keyboard.press(key)
-        wait_settled(timeline)
+        timeline.rest()
         at = source.uids.index(tile.painted().sop_instance_uid)
         point = place + source.normal * (source.heights[at] - source.heights[start])
         for study in head.studies[1:]:
@@ -131,11 +124,11 @@ def test_a_follow_up_leads_as_well_and_the_place_is_found_again(
     leader.hover()
     for step in range(1, 5):
         timeline.page.keyboard.press("ArrowDown")
-        wait_settled(timeline)
+        timeline.rest()
         assert slices.uids.index(leader.painted().sop_instance_uid) == start + step
     assert tile.painted().sop_instance_uid != shown[tile.study]
     timeline.page.keyboard.press("g")
-    wait_settled(timeline)
+    timeline.rest()
     assert {uid: slice_of(timeline.tile(uid)) for uid in shown} == shown
 
 
@@ -156,7 +149,7 @@ def test_outside_is_said_and_never_clamped(timeline: Timeline, server: OrthancSe
     assert "slice 3/5" in short.locator.locator(".slice").inner_text()
     for at in range(10, 22):
         long.locator.get_by_role("slider").fill(str(at))
-        wait_settled(timeline)
+        timeline.rest()
         height = 2 * (at - 1)
         if height <= 21:
             expect(short.locator.locator(".slice")).to_contain_text(f"slice {round((height - 12) / 2) + 1}/5")
@@ -179,10 +172,10 @@ def test_each_action_has_its_own_switch_and_each_tile_too(timeline: Timeline, he
     switch(timeline, "Zoom").uncheck()
     second.hover()
     timeline.page.keyboard.press("+")
-    wait_settled(timeline)
+    timeline.rest()
     assert scale(second) < scale(first) == scale(third)
     switch(timeline, "Zoom").check()
-    wait_settled(timeline)
+    timeline.rest()
     assert scale(first) == scale(second) == scale(third)
     third.hover()
     timeline.page.keyboard.press("Shift+K")
@@ -192,7 +185,7 @@ def test_each_action_has_its_own_switch_and_each_tile_too(timeline: Timeline, he
     timeline.page.keyboard.press("-")
     timeline.page.keyboard.press("ArrowDown")
     drag(timeline, first, 30, 10)
-    wait_settled(timeline)
+    timeline.rest()
     after = third.painted()
     assert np.array_equal(after.matrix, before.matrix)
     assert (after.sop_instance_uid, after.window) == (before.sop_instance_uid, before.window)
@@ -204,7 +197,7 @@ def test_each_action_has_its_own_switch_and_each_tile_too(timeline: Timeline, he
     still = second.painted()
     first.hover()
     timeline.page.keyboard.press("ArrowDown")
-    wait_settled(timeline)
+    timeline.rest()
     assert second.painted().sop_instance_uid == still.sop_instance_uid
     timeline.page.keyboard.press("k")
     expect(switch(timeline, "Scroll")).to_be_checked()
@@ -274,20 +267,20 @@ def test_the_same_cut_of_every_study(timeline: Timeline, head: MadePatient) -> N
                 f"cut along {head.studies[0]['studyDate']}"
             )
         timeline.page.keyboard.press("ArrowDown")
-        wait_settled(timeline)
+        timeline.rest()
     # the plane is the clicked one's, so the wheel over a cut moves that
     second = timeline.tile(head.studies[1]["studyInstanceUid"])
     before = first.painted().sop_instance_uid
     second.hover()
     timeline.page.keyboard.press("ArrowUp")
     timeline.page.keyboard.press("ArrowUp")
-    wait_settled(timeline)
+    timeline.rest()
     assert first.painted().sop_instance_uid != before
     answer = timeline.ask(second, *second.crosshair())
     assert first.painted().answer == answer
     timeline.page.keyboard.press("s")
     timeline.page.keyboard.press("g")
-    wait_settled(timeline)
+    timeline.rest()
     for study in head.studies[1:]:
         tile = timeline.tile(study["studyInstanceUid"])
         assert "cut" not in json.loads(str(tile.canvas.get_attribute("data-painted")))
@@ -320,7 +313,7 @@ def test_the_server_cuts_while_the_slices_are_on_their_way(timeline: Timeline, h
         with suppress(Error):  # the page may have given it up
             route.continue_()
     told = wait_cut(tile)
-    timeline.page.wait_for_timeout(300)
+    timeline.rest()
     off = np.abs(tile.pixels()[:, :, 0] - grey_of(cut_by_simpleitk(head, study, tile), told["window"]))
     assert (off > 1).mean() < 0.001
 
@@ -351,7 +344,7 @@ def test_swipe_and_checkerboard_have_both_studies_in_one_picture(
     wait_cut(second)
     cut = second.pixels()
     timeline.page.keyboard.press("s")
-    wait_settled(timeline)
+    timeline.rest()
     timeline.page.keyboard.press("Shift+B")
     wait_pair(second, "checkerboard")
     board = second.pixels()
@@ -363,13 +356,13 @@ def test_swipe_and_checkerboard_have_both_studies_in_one_picture(
     wait_pair(second, "swipe")
     edge = second.locator.get_by_role("slider", name="Edge between the two studies")
     edge.fill("0")
-    wait_settled(timeline)
+    timeline.rest()
     only_second = second.pixels()
     edge.fill("1")
-    wait_settled(timeline)
+    timeline.rest()
     only_first = second.pixels()
     edge.fill("0.5")
-    wait_settled(timeline)
+    timeline.rest()
     half = second.pixels()
     middle = round(half.shape[1] / 2)
     assert np.array_equal(half[:, :middle], only_first[:, :middle])
@@ -381,7 +374,7 @@ def test_swipe_and_checkerboard_have_both_studies_in_one_picture(
     is_second = (x // square + y // square) % 2 == 1
     assert np.array_equal(board, np.where(is_second[:, :, None], only_second, only_first))
     timeline.page.keyboard.press("Escape")
-    wait_settled(timeline)
+    timeline.rest()
     assert "cut" not in json.loads(str(second.canvas.get_attribute("data-painted")))
 
 
@@ -411,7 +404,7 @@ def test_blink_swaps_on_one_frame_at_most_three_times_a_second(timeline: Timelin
     timeline.page.keyboard.press("b")
     wait_pair(second, "blink")
     expect(second.locator.locator(".pair-seen")).to_be_visible()
-    timeline.page.wait_for_timeout(3200)
+    timeline.page.wait_for_function("() => window.swaps.length >= 7", timeout=WITHIN_MS)
     timeline.page.keyboard.press("b")
     swaps = timeline.page.evaluate("window.swaps")
     settled = swaps[1:]  # the size of the tile may change once in the beginning
@@ -421,7 +414,7 @@ def test_blink_swaps_on_one_frame_at_most_three_times_a_second(timeline: Timelin
     for before, after in itertools.pairwise(settled[1:]):
         assert before["isOther"] != after["isOther"]
         assert after["now"] - before["now"] > 300
-    wait_settled(timeline)
+    timeline.rest()
     assert "cut" not in json.loads(str(second.canvas.get_attribute("data-painted")))
 
 
@@ -437,7 +430,7 @@ def test_no_movement_for_those_who_want_none(timeline: Timeline, head: MadePatie
         is told["cut"]["isOther"]
     )
     timeline.page.keyboard.press("b")
-    wait_settled(timeline)
+    timeline.rest()
     assert (
         json.loads(str(second.canvas.get_attribute("data-painted")))["cut"]["isOther"]
         is not told["cut"]["isOther"]
@@ -450,7 +443,7 @@ def test_the_difference_of_two_studies(timeline: Timeline, head: MadePatient) ->
     timeline.page.keyboard.press("d")
     told = wait_pair(second, "difference")
     expect(second.locator.locator(".pair-scale")).to_contain_text("no unit")
-    timeline.page.wait_for_timeout(300)
+    timeline.rest()
     told = wait_pair(second, "difference")
     painted = second.painted()
     shape = second.pixels().shape[:2]
@@ -512,7 +505,8 @@ def test_the_layout_is_in_the_address(timeline: Timeline, head: MadePatient, bro
     second.hover()
     timeline.page.keyboard.press("d")
     wait_pair(second, "difference")
-    timeline.page.wait_for_timeout(1500)
+    timeline.rest()
+    timeline.page.wait_for_timeout(1500)  # the address follows what is seen
     told = json.loads(str(second.canvas.get_attribute("data-painted")))
     window, shown = third.painted().window, first.painted().sop_instance_uid
     address = timeline.page.url
@@ -522,7 +516,7 @@ def test_the_layout_is_in_the_address(timeline: Timeline, head: MadePatient, bro
         viewer.page.goto(address)
         other = colleague.tile(second.study)
         wait_pair(other, "difference")
-        wait_settled(colleague)
+        colleague.rest()
         expect(switch(colleague, "Zoom")).not_to_be_checked()
         expect(switch(colleague, "Scroll")).to_be_checked()
         left_out = colleague.tile(third.study)
@@ -565,7 +559,7 @@ def test_many_studies(timeline: Timeline, twenty: list[str]) -> None:
     expect(shots).to_have_count(20)
     timeline.ask(tile, 20, 25)
     expect(shots.nth(0).locator("canvas[data-drawn]")).to_have_count(1, timeout=WITHIN_MS)
-    page.wait_for_timeout(800)
+    timeline.rest()
     drawn = page.locator(".film canvas[data-drawn]").count()
     assert 5 < drawn < 20, "only what is seen is drawn"
     assert len(timeline.tiles()) == 6
@@ -579,7 +573,7 @@ def test_many_studies(timeline: Timeline, twenty: list[str]) -> None:
         if later.is_disabled():
             break
         later.click()
-        page.wait_for_timeout(100)  # what is shown follows with the next frame of the screen
+        timeline.rest()
         assert number < 10
     assert seen == set(twenty)
     page.locator(f'.shot[data-study="{twenty[4]}"]').click()
@@ -599,9 +593,8 @@ def test_many_studies(timeline: Timeline, twenty: list[str]) -> None:
     filters.get_by_role("button", name="Within a year").click()
     filters.get_by_role("button", name="One a year").click()
     expect(shots).to_have_count(10 + 3)
-    page.wait_for_timeout(1000)
-    assert "filters:yearly" in page.url
-    assert f"pins:{twenty[4]}" in page.url
+    expect(page).to_have_url(re.compile("filters:yearly"), timeout=WITHIN_MS)
+    expect(page).to_have_url(re.compile(f"pins:{re.escape(twenty[4])}"), timeout=WITHIN_MS)
     assert timeline.viewer.errors == []
 
 
@@ -626,6 +619,6 @@ def test_a_rejected_transform_ends_what_came_of_it(
     timeline.tile(head.studies[0]["studyInstanceUid"]).hover()
     shown = third.painted().sop_instance_uid
     timeline.page.keyboard.press("ArrowDown")
-    wait_settled(timeline)
+    timeline.rest()
     assert third.painted().sop_instance_uid == shown
     assert sum(url.endswith("/points/map") for url in timeline.viewer.requested) >= maps

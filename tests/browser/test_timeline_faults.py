@@ -72,7 +72,7 @@ def test_a_server_that_is_silent_for_ten_seconds(
     finally:
         os.kill(server.pid, signal.SIGCONT)
     expect(timeline.page.get_by_role("alert")).to_have_count(0, timeout=WITHIN_MS)
-    timeline.page.wait_for_timeout(200)
+    timeline.rest()
     assert first.crosshair() == pytest.approx((180, 170), abs=1)
 
 
@@ -87,7 +87,7 @@ def test_a_server_that_is_gone_for_ten_seconds(
     timeline.page.wait_for_timeout(1000 * max(0, GONE_SECONDS - (time.monotonic() - start)))
     server.start()
     expect(timeline.page.get_by_role("alert")).to_have_count(0, timeout=2 * WITHIN_MS)
-    timeline.page.wait_for_timeout(200)
+    timeline.rest()
     assert first.crosshair() == pytest.approx((180, 170), abs=1)
     timeline.ask(first, 140, 150)
 
@@ -100,7 +100,7 @@ def fingers(timeline: Timeline, session: CDPSession, *paths: list[tuple[float, f
         session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
         timeline.page.wait_for_timeout(30)
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    timeline.page.wait_for_timeout(500)
+    timeline.rest()
 
 
 def test_fingers_scroll_zoom_and_move_the_place(timeline: Timeline, head: dict[str, Any]) -> None:

@@ -119,13 +119,13 @@ def test_without_a_mouse_a_line_begins_at_the_place_and_its_ends_move(timeline: 
     tile.wait_painted()
     tile.picture.focus()
     timeline.page.get_by_role("button", name="Line at the place").click()
-    timeline.page.wait_for_timeout(200)
+    timeline.rest()
     assert drawn(timeline, 1) == pytest.approx(10.0, abs=1e-6)
     timeline.page.locator(".handle").first.focus()
     mm_per_pixel = abs(tile.painted().matrix[0, 0]) * SPACING
     for _ in range(3):
         timeline.page.keyboard.press("ArrowLeft")
-    timeline.page.wait_for_timeout(200)  # what is shown follows with the next frame of the screen
+    timeline.rest()
     assert drawn(timeline, 1) == pytest.approx(10 + 3 * mm_per_pixel, abs=1e-6)
 
 

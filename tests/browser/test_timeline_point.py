@@ -1,8 +1,7 @@
 """One place in every study: pixels against numpy, places against resolve, one scale, and what may go wrong."""
 
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from benchmarks.made_patients.head import make_head
 from benchmarks.made_patients.phantom import make_phantom
 from tests import builders as build
 from tests.browser.made_studies import UID, colours, garbled, gradient, picture_of, store_study
-from tests.browser.timeline import WITHIN_MS, Tile, Timeline, shown_by_numpy
+from tests.browser.timeline import WITHIN_MS, Tile, Timeline, shown_by_numpy, wait_for
 from tests.browser.viewer import Viewer
 from tests.data import data
 from tests.orthanc.server import OrthancServer
@@ -110,7 +109,7 @@ def test_interpolated_pixels_are_those_of_numpy_to_one_grey(timeline: Timeline, 
     tile.wait_painted()
     timeline.ask(tile, 150.2, 140.7)
     timeline.page.keyboard.press("+")
-    timeline.page.wait_for_timeout(300)
+    timeline.rest()
     assert len(timeline.tiles()) == 3
     assert max(differences(timeline, head)) <= 1
 
@@ -142,11 +141,11 @@ def test_detail_in_a_lung_window_that_a_soft_tissue_window_clips(
     tile.hover()
     timeline.page.keyboard.press("1")
     expect(tile.locator).to_contain_text("W 400 L 40 HU")
-    timeline.page.wait_for_timeout(200)
+    timeline.rest()
     assert tile.pixels().max() == 0, "a preview for soft tissue has nothing left of it"
     timeline.page.keyboard.press("2")
     expect(tile.locator).to_contain_text("W 1500 L -600 HU")
-    timeline.page.wait_for_timeout(200)
+    timeline.rest()
     painted, seen = tile.painted(), tile.pixels()
     expected = shown_by_numpy(values, 1, 0, painted, seen.shape[:2])
     assert np.abs(seen[:, :, 0] - np.rint(expected)).max() <= 1
@@ -165,7 +164,7 @@ def test_crosshairs_are_where_resolve_says_and_each_click_asks_once(
     tile.wait_painted()
     for asked, (column, row, _) in enumerate(study["pixels"][:4], 1):
         timeline.ask(tile, row, column)
-        timeline.page.wait_for_timeout(200)
+        timeline.rest()
         assert timeline.resolves() == asked
         matches = timeline.resolved(pixel_of(tile))["matches"]
         assert len(matches) == 3
@@ -199,7 +198,7 @@ def test_picture_and_crosshair_of_an_answer_are_painted_together(timeline: Timel
     timeline.page.evaluate(_PLACES)
     for row, column in ((100, 120), (140, 90), (100, 120)):
         answer = timeline.ask(tile, row, column)
-        timeline.page.wait_for_timeout(200)
+        timeline.rest()
         painted = {
             uid: place for uid, number, place in timeline.page.evaluate("window.places") if number == answer
         }
@@ -217,10 +216,10 @@ def test_a_frame_that_is_on_its_way_when_the_answer_comes_is_not_fetched_again(
     tile = timeline.tile(study["studyInstanceUid"])
     tile.wait_painted()
     timeline.ask(tile, 100, 120)
-    timeline.page.wait_for_timeout(1000)  # the page learns how the frames of reference lie
+    timeline.rest()  # the page learns how the frames of reference lie
     timeline.page.keyboard.press("k")  # linked tiles would fetch their frames while this one is scrolled
     tile.locator.get_by_role("slider").fill("20")
-    timeline.page.wait_for_timeout(500)
+    timeline.rest()
     asked: list[str] = []
 
     def late(route: Route) -> None:
@@ -259,7 +258,7 @@ def test_a_hundred_millimetres_have_as_many_pixels_in_every_tile(
     pet = timeline.tile(phantom.studies[5]["studyInstanceUid"])
     pet.hover()
     timeline.page.keyboard.press("3")
-    timeline.page.wait_for_timeout(300)
+    timeline.rest()
     widths, heights = zip(*(box_of(one) for one in timeline.tiles()), strict=True)
     assert len(widths) == 6
     assert max(widths + heights) - min(widths + heights) <= 1, (widths, heights)
@@ -302,7 +301,7 @@ def test_the_place_can_be_dragged_in_any_tile(timeline: Timeline, head: Patient)
     mouse.up()
     expect(last.locator).to_have_class(re.compile("asked"))
     expect(last.locator).to_contain_text("asked here")
-    timeline.page.wait_for_timeout(500)
+    timeline.rest()
     there = last.crosshair()
     assert last.painted().sop_instance_uid == painted.sop_instance_uid
     moved = np.array(painted.pixel_at(20, 10)) - painted.pixel_at(0, 0)
@@ -327,20 +326,13 @@ def test_a_late_answer_to_an_older_click_never_paints(timeline: Timeline, head: 
 
     timeline.page.route("**/points/resolve", hold_the_first)
     tile.click(150, 140)
-    wait_for(timeline, lambda: len(held) == 1)
+    wait_for(timeline.page, lambda: len(held) == 1)
     timeline.ask(tile, 180, 170)
     after = [one.crosshair() for one in timeline.tiles()]
     held[0].fulfill(json=timeline.resolved(held[0].request.post_data_json))
-    timeline.page.wait_for_timeout(500)
+    timeline.rest()
     assert [one.crosshair() for one in timeline.tiles()] == after
     assert tile.crosshair() == pytest.approx((180, 170), abs=1)
-
-
-def wait_for(timeline: Timeline, probe: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WITHIN_MS / 1000
-    while not probe():
-        assert time.monotonic() < deadline
-        timeline.page.wait_for_timeout(20)
 
 
 def test_a_link_opens_the_page_at_its_place(timeline: Timeline, head: Patient) -> None:
@@ -425,7 +417,7 @@ def test_wheel_keys_slider_and_cine_scroll(timeline: Timeline, head: Patient) ->
     cine.click()
     expect(shows).not_to_contain_text("slice 5/", timeout=WITHIN_MS)
     cine.click()
-    timeline.page.wait_for_timeout(300)
+    timeline.rest()
     stopped = shows.inner_text()
     timeline.page.wait_for_timeout(500)
     assert shows.inner_text() == stopped

@@ -3,6 +3,8 @@
 import base64
 import json
 import re
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -38,6 +40,22 @@ async (canvas) => {
     before = now;
   }
   return same >= 3;
+}
+"""
+
+_STILL = """
+async () => {
+  const look = () => JSON.stringify([...document.querySelectorAll('.tile canvas, .cut canvas')].map((canvas) => {
+    const { x, y, width, height } = canvas.getBoundingClientRect();
+    return [x, y, width, height, canvas.width, canvas.height, canvas.dataset.painted];
+  }));
+  const before = look();
+  const start = performance.now();
+  for (let frames = 0; frames < 10 || performance.now() - start < 200; frames += 1) {
+    await new Promise(requestAnimationFrame);
+    if (look() !== before) return false;
+  }
+  return document.querySelector('.busy') === null;
 }
 """
 
@@ -150,6 +168,13 @@ class Timeline:
     def resolves(self) -> int:
         return sum(url.endswith("/points/resolve") for url in self.viewer.requested)
 
+    def rest(self) -> None:
+        """Wait until no request is on its way and what is seen stays as it is for ten frames of the screen."""
+        deadline = time.monotonic() + WITHIN_MS / 1000
+        while not self.page.evaluate(_STILL) or self.viewer.under_way:
+            still = [one.url for one in self.viewer.under_way]
+            assert time.monotonic() < deadline, f"the page does not come to rest; on their way: {still}"
+
     def ask(self, tile: Tile, row: float, column: float) -> int:
         """Click, and wait until every tile shows the answer; returns its number."""
         before = int(str(tile.locator.get_attribute("data-answer")))
@@ -161,6 +186,14 @@ class Timeline:
                 one.wait_painted(answer)
         self.page.evaluate("() => new Promise(requestAnimationFrame)")  # words come with the next frame
         return answer
+
+
+def wait_for(page: Page, probe: Callable[[], bool]) -> None:
+    """Let the page go on until something holds."""
+    deadline = time.monotonic() + WITHIN_MS / 1000
+    while not probe():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(20)
 
 
 def shown_by_numpy(

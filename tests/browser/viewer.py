@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Response
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Response
 
 CANVAS = "canvas.cornerstone-canvas"
 IMAGE_SECONDS = 45.0
@@ -72,6 +72,11 @@ class Viewer:
         self.page.on("console", self._on_console)
         self.page.on("pageerror", self._on_page_error)
         self._context.on("response", self._on_response)
+        self.under_way: set[Request] = set()
+        """Asked for, and neither here nor given up."""
+        self._context.on("request", lambda request: self.under_way.add(request))
+        self._context.on("requestfinished", lambda request: self.under_way.discard(request))
+        self._context.on("requestfailed", lambda request: self.under_way.discard(request))
         self._session = self._context.new_cdp_session(self.page)
         self._session.send("Network.enable")
         self._session.on("Network.responseReceived", self._on_received)
