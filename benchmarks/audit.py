@@ -21,8 +21,7 @@ from collections.abc import Callable, Sequence
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-import numpy as np
-
+from benchmarks.one_request import OneRequest
 from benchmarks.pairs import compare
 from longitudinal.access.audit.chain import read_line
 from longitudinal.access.audit.trail import trail_files
@@ -34,6 +33,8 @@ from tests.orthanc.wire import basic
 STUDY = "1.2.77.65.2020"
 WRITTEN_SECONDS = 0.6
 CONNECTIONS = 4
+LEAST_LINES = 100
+"""What is changed, removed or moved lies among these of the first file."""
 SETTINGS = {"AlignOnArrival": False, "BackfillOnStart": True}
 
 
@@ -48,38 +49,18 @@ def cpu_seconds(pid: int) -> float:
     return total / 1e9
 
 
-class Client:
-    """Batches of one request over one connection."""
+def batch(server: OrthancServer, request: OneRequest, requests: int) -> Callable[[], Sequence[float]]:
+    """CPU and median time of a request, in microseconds."""
 
-    def __init__(self, server: OrthancServer, method: str, path: str, body: bytes | None = None) -> None:
-        self._server = server
-        self._connection = HTTPConnection("127.0.0.1", server.http_port, timeout=60)
-        self._request = (method, path, body)
-        self._headers = {"Authorization": basic(server.user, server.password)}
+    def measure() -> Sequence[float]:
+        request.open_anew()
+        before = cpu_seconds(server.pid)
+        time_us = request.median_us(requests)
+        time.sleep(WRITTEN_SECONDS)
+        cpu = cpu_seconds(server.pid) - before
+        return [cpu / requests * 1e6, time_us]
 
-    def ask(self) -> None:
-        self._connection.request(*self._request, self._headers)
-        answer = self._connection.getresponse()
-        answer.read()
-        if answer.status != 200:
-            raise RuntimeError(f"HTTP {answer.status}")
-
-    def batch(self, requests: int) -> Callable[[], Sequence[float]]:
-        """CPU and median time of a request, in microseconds."""
-
-        def measure() -> Sequence[float]:
-            self._connection.close()  # Orthanc closes idle ones after a second
-            self.ask()
-            before, times = cpu_seconds(self._server.pid), np.empty(requests)
-            for number in range(requests):
-                start = time.perf_counter()
-                self.ask()
-                times[number] = time.perf_counter() - start
-            time.sleep(WRITTEN_SECONDS)
-            cpu = cpu_seconds(self._server.pid) - before
-            return [cpu / requests * 1e6, float(np.median(times)) * 1e6]
-
-        return measure
+    return measure
 
 
 def cost(folder: Path, pairs: int, requests: int) -> None:
@@ -99,8 +80,8 @@ def cost(folder: Path, pairs: int, requests: int) -> None:
             ("a read of Orthanc's", ("GET", f"/instances/{instance}/tags", None)),
             ("a search of Orthanc's, an event each", ("GET", "/studies", None)),
         ):
-            clients = [Client(server, *request) for server in (on, off)]
-            found = compare(clients[0].batch(requests), clients[1].batch(requests), pairs)
+            batches = [batch(server, OneRequest(server, *request), requests) for server in (on, off)]
+            found = compare(*batches, pairs)
             for unit, one in zip(("CPU", "time"), found, strict=True):
                 print(
                     f"{what}, {unit}: {one.a:.0f} us with the audit, {one.b:.0f} without; "
@@ -242,6 +223,7 @@ def _head_gone(files: Sequence[Path]) -> None:
 TAMPERING = (
     _changed, _removed, _reordered, _inserted, _cut, _cut_within, _swapped, _file_gone, _files_renamed, _head_gone,
 )  # fmt: skip
+OF_TWO_FILES = (_swapped, _file_gone, _files_renamed)
 
 
 def verified(folder: Path, keys: Path) -> tuple[int, str]:
@@ -254,12 +236,20 @@ def verified(folder: Path, keys: Path) -> tuple[int, str]:
 
 def tampering(folder: Path, work: Path) -> None:
     keys = folder.with_name("keys-longitudinal-Test.json")
+    if len(trail_files(folder)[0].read_bytes().splitlines()) < LEAST_LINES:
+        raise SystemExit("too few events were written before the kills to tamper with: ask for more --events")
     began = time.perf_counter()
     code, words = verified(folder, keys)
     print(
         f"as it was written: exit code {code} after {time.perf_counter() - began:.1f} s\n{words}", flush=True
     )
     for tamper in TAMPERING:
+        if tamper in OF_TWO_FILES and len(trail_files(folder)) < 2:
+            print(
+                f"{tamper.__name__.strip('_')}: not tried, there is one file; ask for more --events",
+                flush=True,
+            )
+            continue
         copy = work / tamper.__name__
         shutil.copytree(folder, copy)
         tamper(trail_files(copy))

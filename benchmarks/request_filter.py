@@ -12,17 +12,16 @@ import argparse
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from http.client import HTTPConnection
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.one_request import OneRequest
 from benchmarks.pairs import compare, median_interval
 from longitudinal.access.request_filter import Incoming, RequestFilter, Rules
 from tests.orthanc.server import OrthancServer
-from tests.orthanc.wire import basic
 
 WITHOUT = """
 import runpy
@@ -35,39 +34,11 @@ BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64)", "Accept-Language": "
 FIND = b'{"Level": "Study", "Query": {"PatientID": "nobody"}}'
 
 
-class Client:
-    """Batches of one request over one connection."""
-
-    def __init__(self, server: OrthancServer, method: str, path: str, body: bytes | None) -> None:
-        self._connection = HTTPConnection("127.0.0.1", server.http_port, timeout=60)
-        self._request = (method, path, body)
-        self._headers = {
-            **BROWSER,
-            "Origin": f"http://127.0.0.1:{server.http_port}",
-            "Authorization": basic(server.user, server.password),
-        }
-
-    def ask(self) -> None:
-        self._connection.request(*self._request, self._headers)
-        answer = self._connection.getresponse()
-        answer.read()
-        if answer.status != 200:
-            raise RuntimeError(f"HTTP {answer.status}")
-
-    def batch(self, requests: int) -> Callable[[], Sequence[float]]:
-        """The median of so many requests, in microseconds."""
-
-        def measure() -> Sequence[float]:
-            self._connection.close()  # Orthanc closes idle ones after a second
-            self.ask()
-            times = np.empty(requests)
-            for number in range(requests):
-                start = time.perf_counter()
-                self.ask()
-                times[number] = time.perf_counter() - start
-            return [float(np.median(times)) * 1e6]
-
-        return measure
+def ask_as_a_page(server: OrthancServer, method: str, path: str, body: bytes | None) -> OneRequest:
+    """With the headers of a page of the server's own."""
+    return OneRequest(
+        server, method, path, body, {**BROWSER, "Origin": f"http://127.0.0.1:{server.http_port}"}
+    )
 
 
 @contextmanager
@@ -76,7 +47,7 @@ def load(servers: Sequence[OrthancServer], connections: int) -> Iterator[None]:
     ended = threading.Event()
 
     def ask(server: OrthancServer) -> None:
-        client = Client(server, "GET", "/system", None)
+        client = ask_as_a_page(server, "GET", "/system", None)
         while not ended.is_set():
             client.ask()
 
@@ -106,7 +77,9 @@ def over_http(folder: Path, pairs: int, requests: int, authentication: bool) -> 
                 ("write", ("POST", "/tools/find", FIND)),
             ):
                 with load((filtered, bare), busy):
-                    ours, theirs = (Client(server, *request).batch(requests) for server in (filtered, bare))
+                    ours, theirs = (
+                        ask_as_a_page(server, *request).batch(requests) for server in (filtered, bare)
+                    )
                     (found,) = compare(ours, theirs, pairs)
                 print(
                     f"{name}, {busy} other connections, {what}: {found.a:.0f} us with the filter, "
