@@ -63,7 +63,7 @@ def test_outlines_are_drawn_where_the_contours_are(timeline: Timeline) -> None:
     page.get_by_label("Outlines on the images").check()
     path = tile.locator.locator(".rt-outlines path").first
     expect(path).to_have_attribute("stroke", "rgb(255 0 0)", timeout=WITHIN_MS)
-    painted = tile.wait_painted()  # beside the panel, the tile is smaller
+    painted = tile.settled()  # beside the panel, the tile is smaller
     box = path.evaluate(
         "(path) => { const { x, y, width, height } = path.getBBox(); return [x, y, x + width, y + height]; }"
     )
@@ -196,6 +196,7 @@ def fused(timeline: Timeline, tile: Locator, slider: Locator, share: float) -> A
     expect(tile.locator("canvas")).to_have_attribute(
         "data-painted", re.compile(f'"share":{share:g}[,}}]'), timeout=WITHIN_MS
     )
+    timeline.rest()
     return timeline.tile(str(tile.get_attribute("data-study"))).pixels()
 
 
@@ -212,7 +213,7 @@ def test_a_fiducial_is_a_place_to_go_to(timeline: Timeline) -> None:
     before = str(tile.locator.get_attribute("data-answer"))
     point.click()
     expect(tile.locator).not_to_have_attribute("data-answer", before, timeout=WITHIN_MS)
-    tile.wait_painted(int(str(tile.locator.get_attribute("data-answer"))))
+    timeline.rest()
     x, y = made.CENTRE[:2] + [0, -30]
     half = made.PIXEL_MM * (made.SIZE - 1) / 2
     expected = ((y + half) / made.PIXEL_MM, (x + half) / made.PIXEL_MM)

@@ -53,9 +53,9 @@ async () => {
   const start = performance.now();
   for (let frames = 0; frames < 10 || performance.now() - start < 200; frames += 1) {
     await new Promise(requestAnimationFrame);
-    if (look() !== before) return false;
+    if (look() !== before) return 'changing';
   }
-  return document.querySelector('.busy') === null;
+  return document.querySelector('.busy') ? 'loading' : 'still';
 }
 """
 
@@ -171,7 +171,7 @@ class Timeline:
     def rest(self) -> None:
         """Wait until no request is on its way and what is seen stays as it is for ten frames of the screen."""
         deadline = time.monotonic() + WITHIN_MS / 1000
-        while not self.page.evaluate(_STILL) or self.viewer.under_way:
+        while self.page.evaluate(_STILL) != "still" or self.viewer.under_way:
             still = [one.url for one in self.viewer.under_way]
             assert time.monotonic() < deadline, f"the page does not come to rest; on their way: {still}"
 
@@ -184,7 +184,8 @@ class Timeline:
         for one in self.tiles():
             if one.locator.locator(".unresolved").count() == 0:
                 one.wait_painted(answer)
-        self.page.evaluate("() => new Promise(requestAnimationFrame)")  # words come with the next frame
+        # words come with the next frame, and may make the tile another size
+        wait_for(self.page, lambda: self.page.evaluate(_STILL) != "changing")
         return answer
 
 

@@ -265,7 +265,9 @@ export class PageModel extends SharedView {
       }
     }
     this.foresight.answered();
-    this.announcement = { key: 'page.answered', values: { found: matches.size, all: matches.size + unresolved.size } };
+    const answered = this.tiles.filter(({ uid }) => matches.has(uid) || unresolved.has(uid)); // a study without images takes no tile
+    const found = answered.filter(({ uid }) => matches.has(uid)).length;
+    this.announcement = { key: 'page.answered', values: { found, all: answered.length } };
     this.changed();
     if ([...matches.keys(), ...unresolved.keys()].some((uid) => !this.patient.studies.some((/** @type {any} */ study) => study.studyInstanceUid === uid))) {
       this.grow();
