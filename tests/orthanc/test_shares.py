@@ -269,7 +269,6 @@ def pages_of(seen: ServerSession) -> Iterator[requests.Response]:
                 click = {"sopInstanceUid": plane["sopInstanceUid"], "row": 30, "column": 30}
                 yield seen.post("/imaging/points/resolve", json=click)
                 yield seen.post("/imaging/points/resolve", json={**click, "row": 1e5})
-                yield seen.post("/imaging/points/timeline", json=click)
                 yield seen.get(f"/imaging/shared/instances/{plane['orthancInstanceId']}/frames/0/numpy")
     for path in (f"/imaging/patients/{PATIENT}", f"/imaging/studies/{STUDIES[0]}", "/imaging/exams",
                  f"/imaging/places?patientId={PATIENT}",

@@ -26,7 +26,6 @@ from longitudinal.points.stack_answer import (
     SeriesStacks,
     StackPlane,
 )
-from longitudinal.values.answer import MatchValues, PlaceValues, TimelineAnswer
 
 
 class Becomes(StrEnum):
@@ -70,18 +69,6 @@ def _fields(**by_kind: str) -> dict[str, Becomes]:
     return {name: Becomes[kind.upper()] for kind, names in by_kind.items() for name in names.split()}
 
 
-_MATCH = _fields(
-    uid="study_instance_uid series_instance_uid sop_instance_uid frame_of_reference_uid path alternatives",
-    orthanc_id="orthanc_instance_id",
-    itself="is_source frame_number slice_index row column x y z distance_mm in_gap chosen_by other_series uncertainty_mm "
-    "uncertainty_source grade reviewed",
-    day="study_date",
-    time="acquisition_date_time",
-    code="modality method",
-    nothing="series_description",
-    our_words="flags",
-    parts="links",
-)
 _VALUES = (
     "rescale_slope rescale_intercept pixel_padding_value pixel_padding_range_limit window_center window_width "
     "has_voi_lut"
@@ -117,7 +104,18 @@ FIELDS: Mapping[type[msgspec.Struct], Mapping[str, Becomes]] = {
     SkippedInstances: _fields(our_words="reason explanation", itself="count", nothing="details"),
     Answer: _fields(parts="point matches unresolved", our_words="flags", nothing="refinement"),
     Point: _fields(patient="patient_id", uid="frame_of_reference_uid", itself="x y z"),
-    Match: _MATCH,
+    Match: _fields(
+        uid="study_instance_uid series_instance_uid sop_instance_uid frame_of_reference_uid path alternatives",
+        orthanc_id="orthanc_instance_id",
+        itself="is_source frame_number slice_index row column x y z distance_mm in_gap chosen_by other_series "
+        "uncertainty_mm uncertainty_source grade reviewed",
+        day="study_date",
+        time="acquisition_date_time",
+        code="modality method",
+        nothing="series_description",
+        our_words="flags",
+        parts="links",
+    ),
     Links: _fields(nothing="preview frame", absent="ohif"),
     Unresolved: _fields(
         uid="study_instance_uid series_instance_uid", itself="reason", nothing="detail", day="study_date"
@@ -133,15 +131,6 @@ FIELDS: Mapping[type[msgspec.Struct], Mapping[str, Becomes]] = {
         itself="matrix state origin is_own expected_error_mm uncertainty_source unsigned flags",
     ),
     MappedPoint: _fields(itself="point reason uncertainty_mm uncertainty_source grade"),
-    TimelineAnswer: _fields(
-        parts="point matches unresolved", itself="radius_mm", our_words="flags", absent="job"
-    ),
-    MatchValues: {**_MATCH, "values": Becomes.PARTS},
-    PlaceValues: _fields(
-        itself="reason quantity voxels voxels_outside mean sd minimum maximum least_mean greatest_mean moved_reason "
-        "suv_reason",
-        code="unit", nothing="detail suv_detail",
-    ),
     SeriesStacks: _fields(
         uid="series_instance_uid study_instance_uid", orthanc_id="orthanc_series_id", patient="patient_id",
         code="modality", itself="series_number", nothing="series_description", parts="stacks not_indexed",

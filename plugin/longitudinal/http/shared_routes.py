@@ -22,7 +22,6 @@ DE_IDENTIFIED = frozenset(
         ("GET", PIXELS),
         ("POST", "/points/resolve"),
         ("POST", "/points/map"),
-        ("POST", "/points/timeline"),
     }
 )
 """What a de-identified share is answered."""
@@ -59,5 +58,3 @@ def check_question(body: Any, share: Share) -> None:
     is_batch = hasattr(body, "refine") and getattr(body, "points", None) is not None
     if share.de_identified and is_batch:
         raise NotForShares("a de-identified view answers one point at a time: ask without points")
-    if share.de_identified and getattr(body, "format", None) == "csv":
-        raise NotForShares("a de-identified view has no CSV: ask for JSON")

@@ -392,11 +392,14 @@ def test_what_may_have_text_in_its_pixels_is_not_shown(served: Served, tmp_path:
     assert ask(served, plain, "GET", f"/shared/instances/{PICTURE}/frames/0/numpy").status == 200
 
 
-def test_a_batch_and_a_table_are_refused(served: Served) -> None:
+def test_a_batch_is_refused(served: Served) -> None:
     share = opened(served, de_identified=True)
-    for path, body in (
-        ("/points/resolve", {"points": [CLICK]}),
-        ("/points/timeline", {**CLICK, "format": "csv"}),
-    ):
-        answer = ask(served, share, "POST", path, body)
-        assert (answer.status, json.loads(answer.body)["code"]) == (403, "notForShares")
+    answer = ask(served, share, "POST", "/points/resolve", {"points": [CLICK]})
+    assert (answer.status, json.loads(answer.body)["code"]) == (403, "notForShares")
+
+
+@pytest.mark.parametrize("de_identified", [False, True])
+def test_values_over_time_are_measured_by_a_job_and_refused(served: Served, de_identified: bool) -> None:
+    share = opened(served, de_identified=de_identified)
+    answer = ask(served, share, "POST", "/points/timeline", CLICK)
+    assert (answer.status, json.loads(answer.body)["code"]) == (403, "notForShares")

@@ -84,8 +84,8 @@ export function View({ address, go, api }) {
       <${Paging} page=${page} />
       ${patient !== null && share === null && html`<a class="button" href=${writeAddress({ view: 'review', patient: patient.orthancPatientId, exam: page.exam })}>${word('review.button')}</a>
         <${ShareButton} api=${api} patient=${patient} />`}
-      ${page.tiles.length > 0 && html`<button aria-expanded=${areValuesOpen} onClick=${() => openValues(!areValuesOpen)}>${word('values.button')}</button>
-        ${share === null && html`<button aria-expanded=${areLesionsOpen} onClick=${() => showLesions(!areLesionsOpen)}>${word('lesions.button')}</button>`}
+      ${page.tiles.length > 0 && html`${share === null && html`<button aria-expanded=${areValuesOpen} onClick=${() => openValues(!areValuesOpen)}>${word('values.button')}</button>
+          <button aria-expanded=${areLesionsOpen} onClick=${() => showLesions(!areLesionsOpen)}>${word('lesions.button')}</button>`}
         ${!share?.deIdentified && html`<${ShownHeader} page=${page} />
         <${RadiotherapyAtPlace} page=${page} />`}
         ${share === null && html`<${PlacesButton} page=${page} place=${address.place} go=${go} />`}`}
