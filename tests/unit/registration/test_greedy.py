@@ -11,6 +11,7 @@ from longitudinal.registration import greedy
 from longitudinal.registration.greedy import (
     LOCAL_CORRELATION,
     MUTUAL_INFORMATION,
+    deform_spacing,
     find_metric,
     refine_affine,
     refine_deformable,
@@ -105,3 +106,18 @@ def test_local_correlation_is_for_one_contrast(first: Contrast, second: Contrast
         Pyramid(scan(BODY, spacing=(8, 8, 8), size=(23, 25, 20), contrast=each)) for each in (first, second)
     ]
     assert find_metric(*pyramids) == metric
+
+
+def test_a_deformation_of_a_large_scan_takes_no_more_memory_than_it_may() -> None:
+    """CT of a limb, of a chest and of a trunk, without their pixels: 24 mm a voxel here."""
+    limb, chest, trunk = (
+        Pyramid(scan(BODY, spacing=(24, 24, 24), size=size, contrast=Contrast("CT")))
+        for size in ((8, 8, 12), (16, 12, 12), (21, 21, 50))
+    )
+    assert deform_spacing(limb, limb, LOCAL_CORRELATION) == greedy.FINEST_DEFORM_MM
+    of_chest = deform_spacing(chest, chest, LOCAL_CORRELATION)
+    assert greedy.FINEST_DEFORM_MM < of_chest < greedy.DEFORM_MM
+    assert np.prod(chest.cube(of_chest).GetSize()) <= 1.02 * greedy.MOST_DEFORM_VOXELS
+    assert deform_spacing(limb, chest, LOCAL_CORRELATION) == of_chest, "the larger one counts"
+    assert deform_spacing(trunk, limb, LOCAL_CORRELATION) == greedy.DEFORM_MM
+    assert deform_spacing(limb, limb, MUTUAL_INFORMATION) == greedy.DEFORM_MM
