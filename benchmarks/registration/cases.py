@@ -9,6 +9,7 @@ from longitudinal.align import read_series
 from longitudinal.geometry import affine
 from longitudinal.geometry.affine import Matrix
 from longitudinal.registration.alignment import Method
+from longitudinal.registration.block_fit import fit_to_blocks
 from longitudinal.registration.greedy import refine_affine
 from longitudinal.registration.pyramid import Pyramid
 from longitudinal.registration.rigid import refine_rigid
@@ -76,6 +77,17 @@ def decubitus() -> Case:
     )
 
 
+def refined_one_way(fixed: Pyramid, moving: Pyramid) -> Matrix:
+    """Moving from fixed (4, 4), LPS mm, rigid, as mutual information has it: the blocks have no part in it yet.
+
+    Raises
+    ------
+    NoOverlap
+    """
+    starts = [candidate.moving_from_fixed for candidate in search(fixed, moving, lambda fraction: None)]
+    return refine_rigid(fixed, moving, starts, lambda fraction: None)
+
+
 def aligned_one_way(fixed: Pyramid, moving: Pyramid, method: Method) -> Matrix:
     """Moving from fixed (4, 4), LPS mm, rigid or affine, without the check of itself.
 
@@ -83,8 +95,7 @@ def aligned_one_way(fixed: Pyramid, moving: Pyramid, method: Method) -> Matrix:
     ------
     NoOverlap
     """
-    starts = [candidate.moving_from_fixed for candidate in search(fixed, moving, lambda fraction: None)]
-    matrix = refine_rigid(fixed, moving, starts, lambda fraction: None)
+    matrix = fit_to_blocks(fixed, moving, refined_one_way(fixed, moving))
     return matrix if method is Method.RIGID else refine_affine(fixed, moving, matrix)
 
 

@@ -196,9 +196,9 @@ def chest(number: int, slices: slice, moved: np.ndarray) -> list[bytes]:
 
 
 def test_a_deformable_alignment_that_fails_leaves_the_rigid_one(start_orthanc: StartOrthanc) -> None:
-    """120 mm of a chest against the whole: the truth is rigid, and beyond the slab nothing holds what may stretch."""
-    # Greedy is not twice the same: what it makes of the slab is off by centimetres, and now and then by less
-    strict = ON_REQUEST["Longitudinal"] | {"Acceptance": {"MostForwardBackwardMm": 0.5}}
+    """120 mm of a chest against the whole: the truth is rigid, and a field is less exact than that."""
+    # the field returns to 0.35 mm, the rigid part to 0.015; a field may miss by three times as much
+    strict = ON_REQUEST["Longitudinal"] | {"Acceptance": {"MostForwardBackwardMm": 0.05}}
     server = start_orthanc(configuration={"Longitudinal": strict})
     moved = motion(6, (20, -15, 30))
     load(server, chest(1, slice(None), np.eye(4)), chest(2, slice(37, 97), moved))

@@ -82,13 +82,16 @@ def test_the_object_maps_the_later_frame_into_the_earlier(
     assert mean_error(affine.invert(fixed_from_moving), MOTION) < WITHIN_MM
 
 
-def test_the_same_scans_make_the_same_object(
+def test_the_same_scans_make_the_same_file(
     folders: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = []
-    for number in range(2):
-        out = tmp_path / f"{number}.dcm"
-        run(capsys, folders["fixed"], folders["moving"], "--initial", folders["near"], "--out", out)
+    for threads in ("1", "2"):
+        out = tmp_path / f"{threads}.dcm"
+        run(
+            capsys, folders["fixed"], folders["moving"], "--initial", folders["near"], "--out", out,
+            "--threads", threads,
+        )  # fmt: skip
         files.append(out.read_bytes())
     assert files[0] == files[1]
 

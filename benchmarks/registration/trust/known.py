@@ -218,11 +218,33 @@ def _alike(known: Known) -> Known:
     )
 
 
-def _slab() -> Known:
-    """120 mm of a chest that moves as a whole."""
-    scan = volume(data("chest_breath") / "study1")
+SLAB_MM = 120.0
+
+
+def _part(scan: Volume) -> Volume:
+    """The middle `SLAB_MM` of a scan along the body."""
     axis = int(np.argmax(np.abs(scan.directions[2])))
-    part = cropped(scan, 2 - axis, 120.0 / (scan.size[axis] * scan.spacing[axis]))
+    return cropped(scan, 2 - axis, SLAB_MM / (scan.size[axis] * scan.spacing[axis]))
+
+
+def _breath_slab() -> Known:
+    """A whole chest, and a slab of the same after a breath: what moves in and out at its ends is in one scan alone."""
+    whole = _breath()
+    part = _part(whole.moving)
+    shown = covered(whole.moving_points, part)
+    return replace(
+        whole,
+        name="chest_breath slab",
+        moving=part,
+        fixed_points=whole.fixed_points[shown],
+        moving_points=whole.moving_points[shown],
+    )
+
+
+def _slab() -> Known:
+    """A slab of a chest that moves as a whole."""
+    scan = volume(data("chest_breath") / "study1")
+    part = _part(scan)
     motion = rigid_motion(scan, (2.0, -2.0, 4.0), (6.0, -9.0, 10.0))
     return made("chest slab", "chest", part, motion, spacing=(1.2, 1.2, 2.5))
 
@@ -242,6 +264,7 @@ CASES: dict[str, Callable[[], Known]] = {
     "breath": _breath,
     "lung": _lung,
     "slab": _slab,
+    "breath slab": _breath_slab,
     "p09 moved": lambda: _moved_head("p09", (-3.0, 2.0, -14.0), False),
     "p09 warped": lambda: _warped_head("p09", 5, False),
     "p09 waved": lambda: _waved_head("p09", 6, False),

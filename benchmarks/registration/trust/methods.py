@@ -19,7 +19,17 @@ from longitudinal.registration.pyramid import image_transform
 from longitudinal.registration.quality import Quality, judge, tissue_points
 from longitudinal.settings import Acceptance
 
-RIGHT = ("p01", "p01 contrasts", "p04 moved", "p09 moved", "decubitus", "breath", "lung", "slab")
+RIGHT = (
+    "p01",
+    "p01 contrasts",
+    "p04 moved",
+    "p09 moved",
+    "decubitus",
+    "breath",
+    "lung",
+    "slab",
+    "breath slab",
+)
 """What a body does; heads that are bent by centimetres are for the model of errors alone."""
 
 HEAD = (

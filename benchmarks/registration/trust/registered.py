@@ -11,13 +11,15 @@ import numpy as np
 import SimpleITK as sitk
 
 from benchmarks.registration import cases
+from benchmarks.registration.cases import refined_one_way
 from benchmarks.registration.trust import known as generator
 from benchmarks.registration.trust.kept import code_of, kept_in, text_of
 from benchmarks.registration.trust.known import CASES, Known
-from longitudinal.geometry.affine import Points
-from longitudinal.registration import greedy, rigid, search, volume
+from longitudinal.geometry.affine import Matrix, Points
+from longitudinal.registration import block_fit, greedy, rigid, search, volume
 from longitudinal.registration.alignment import Method
-from longitudinal.registration.engine import Way, register_one_way
+from longitudinal.registration.block_fit import fit_to_blocks
+from longitudinal.registration.engine import Way, free
 from longitudinal.registration.pyramid import Pyramid
 
 
@@ -57,19 +59,31 @@ class Registered:
         return f"{code()}/{self.known.name}{' back' if self.is_swapped else ''}"
 
 
+def refining() -> str:
+    """A digest of what makes the scans, searches and refines."""
+    return text_of(generator, cases) + code_of(search, rigid, volume)
+
+
 def code() -> str:
-    """A digest of what makes the scans and registers them."""
-    return text_of(generator, cases) + code_of(search, rigid, greedy, volume)
+    """The same, and of all that goes on from there."""
+    return refining() + code_of(block_fit, greedy)
 
 
 def registered(known: Known) -> dict[Method, tuple[Way, Way]]:
     """Both ways of each method."""
 
+    fixed, moving = known.pyramids
+    orders = ((fixed, moving), (moving, fixed))
+
+    def refined() -> list[Matrix]:
+        return [refined_one_way(*order) for order in orders]
+
+    starts = kept_in(f"{refining()}/{known.name}", f"{known.name}, refined", refined)
+
     def both() -> list[Way]:
-        fixed, moving = known.pyramids
         return [
-            register_one_way(one, other, Method.DEFORMABLE, None, 1, lambda stage, fraction: None)
-            for one, other in ((fixed, moving), (moving, fixed))
+            free(*order, fit_to_blocks(*order, start), Method.DEFORMABLE, 1, lambda stage, fraction: None)
+            for order, start in zip(orders, starts, strict=True)
         ]
 
     forth, home = kept_in(f"{code()}/{known.name}", f"{known.name}, registered", both)

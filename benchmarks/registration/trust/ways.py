@@ -6,21 +6,27 @@ from types import ModuleType
 from typing import Any
 
 from benchmarks.registration import cases
-from benchmarks.registration.cases import aligned_one_way
+from benchmarks.registration.cases import refined_one_way
 from benchmarks.registration.trust import scans
 from benchmarks.registration.trust.kept import code_of, kept_in, text_of
 from benchmarks.registration.trust.pairs import Pair
 from longitudinal.geometry.affine import Matrix
-from longitudinal.registration import rigid, search, volume
-from longitudinal.registration.alignment import Method
+from longitudinal.registration import block_fit, rigid, search, volume
+from longitudinal.registration.block_fit import fit_to_blocks
 from longitudinal.registration.pyramid import Pyramid
 from longitudinal.registration.rigid import NoOverlap
 
 
 @lru_cache
-def _code() -> str:
+def _refining() -> str:
     """Of what makes the scans, and of what searches and refines."""
     return text_of(scans, cases) + code_of(search, rigid, volume)
+
+
+@lru_cache
+def _code() -> str:
+    """The same, and of the fit to blocks that ends it."""
+    return _refining() + code_of(block_fit)
 
 
 class Ways:
@@ -40,23 +46,29 @@ class Ways:
 
     def forth(self) -> Matrix | None:
         """Moving from fixed (4, 4), LPS mm; None without overlap."""
-        return self._way("forth", lambda fixed, moving: aligned_one_way(fixed, moving, Method.RIGID))
+        return self._way("forth", lambda fixed, moving: (fixed, moving))
 
     def home(self) -> Matrix | None:
         """Fixed from moving (4, 4), LPS mm; None without overlap."""
-        return self._way("home", lambda fixed, moving: aligned_one_way(moving, fixed, Method.RIGID))
+        return self._way("home", lambda fixed, moving: (moving, fixed))
 
     def kept(self, what: str, code: tuple[ModuleType, ...], make: Callable[[], Any]) -> Any:
         """Something about this pair: it depends on the ways and on some code besides."""
-        key = "/".join(map(str, (_code(), self._pair.fixed, self._pair.moving, what)))
-        return kept_in(f"{key}/{code_of(*code)}", f"{self.name}, {what}", make)
+        return self._kept(_code(), f"{what}/{code_of(*code)}", make)
 
-    def _way(self, way: str, make: Callable[[Pyramid, Pyramid], Matrix]) -> Matrix | None:
-        def found() -> Matrix | None:
+    def _kept(self, code: str, what: str, make: Callable[[], Any]) -> Any:
+        key = "/".join(map(str, (code, self._pair.fixed, self._pair.moving, what)))
+        return kept_in(key, f"{self.name}, {what.partition('/')[0]}", make)
+
+    def _way(self, way: str, order: Callable[[Pyramid, Pyramid], tuple[Pyramid, Pyramid]]) -> Matrix | None:
+        def refined() -> Matrix | None:
             try:
-                return make(*self.scans)
+                return refined_one_way(*order(*self.scans))
             except NoOverlap:
                 return None
 
-        made: Matrix | None = self.kept(way, (), found)
-        return made
+        start: Matrix | None = self._kept(_refining(), f"{way}, refined", refined)
+        if start is None:
+            return None
+        fitted: Matrix = self.kept(way, (), lambda: fit_to_blocks(*order(*self.scans), start))
+        return fitted

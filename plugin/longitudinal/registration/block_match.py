@@ -41,17 +41,25 @@ class Layout:
     room_mm
         None: those of most structure, wherever they are. Else at most one for each cube of this edge that the scan has
         room for, and the best of every cube of two strides come first: no part of the body is left out.
+    search_mm
+        How far a block may lie off.
     """
 
     edge_mm: float
     stride_mm: float
     most: int
     room_mm: float | None = None
+    search_mm: float = SEARCH_MM
 
     @property
     def half(self) -> int:
         """Voxels of half a block."""
         return round(self.edge_mm / SPACING_MM / 2)
+
+    @property
+    def reach(self) -> int:
+        """Voxels that a block may lie off."""
+        return round(self.search_mm / SPACING_MM)
 
 
 WHOLE = Layout(40.0, 20.0, 60)
@@ -163,7 +171,7 @@ def match_layouts(
 ) -> list[BlockMatches]:
     """The blocks of each layout, from one sampling of the scans."""
     image = fixed.cube(SPACING_MM)
-    around = max(layout.half for layout in layouts) + _REACH
+    around = max(layout.half + layout.reach for layout in layouts)
     mine = Sampled.on(image, fixed, sitk.Transform(3, sitk.sitkIdentity), around)
     theirs = Sampled.on(image, moving, transform, around)
     return [_matches(image, mine, theirs, around, layout) for layout in layouts]
@@ -171,8 +179,10 @@ def match_layouts(
 
 def _matches(image: Image, mine: Sampled, theirs: Sampled, around: int, layout: Layout) -> BlockMatches:
     corners = _corners(mine, theirs, around, layout)
-    width = 2 * (layout.half + _REACH)
-    found = [match_block(mine.part(corner, width), theirs.part(corner, width)) for corner in corners]
+    width = 2 * (layout.half + layout.reach)
+    found = [
+        match_block(mine.part(corner, width), theirs.part(corner, width), layout.reach) for corner in corners
+    ]
     directions = np.reshape(image.GetDirection(), (3, 3))
     middles = corners[:, ::-1] + (width / 2 - 0.5 - around)
     centres = np.array(image.GetOrigin()) + (middles * SPACING_MM) @ directions.T
@@ -194,7 +204,7 @@ def _corners(mine: Sampled, theirs: Sampled, around: int, layout: Layout) -> NDA
         structure = _structure(mine.part(first, edge))
         if structure >= LEAST_STRUCTURE:
             cube = () if layout.room_mm is None else tuple(at // (2 * stride) for at in first)
-            ranked.setdefault(cube, []).append((-structure, tuple(at - _REACH for at in first)))
+            ranked.setdefault(cube, []).append((-structure, tuple(at - layout.reach for at in first)))
     in_turn = sorted(
         (turn if layout.room_mm else 0, *entry)
         for entries in ranked.values()
@@ -213,12 +223,12 @@ def _structure(block: Sampled) -> float:
     return float(np.linalg.eigvalsh(vectors @ vectors.T / vectors.shape[1])[0])
 
 
-def match_block(mine: Sampled, theirs: Sampled) -> tuple[NDArray[np.float64], float]:
+def match_block(mine: Sampled, theirs: Sampled, reach: int = _REACH) -> tuple[NDArray[np.float64], float]:
     """Shift (k, j, i) in voxels and score, 0..1, of the best place of a block.
 
-    Both are cubes with the block in the middle and `SEARCH_MM` around it.
+    Both are cubes with the block in the middle and ``reach`` voxels around it.
     """
-    inner = mine.part((_REACH,) * 3, mine.scanned.shape[0] - 2 * _REACH)
+    inner = mine.part((reach,) * 3, mine.scanned.shape[0] - 2 * reach)
     block, field = inner.products(), theirs.products()
     width = field.shape[1]
     spectra = np.conj(small_fourier.forward(_WEIGHTS * block, width))
@@ -228,7 +238,7 @@ def match_block(mine: Sampled, theirs: Sampled) -> tuple[NDArray[np.float64], fl
     # a place half out of the scan has little energy to be divided by: it must not win by that
     score = small_fourier.back(agreement, len(energy)) / np.sqrt(np.maximum(energy, LEAST_COVER * own) * own)
     peak = np.array(np.unravel_index(int(np.argmax(score)), score.shape))
-    return _between_voxels(np.asarray(score, np.float32), peak) - _REACH, float(score.max())
+    return _between_voxels(np.asarray(score, np.float32), peak) - reach, float(score.max())
 
 
 def _sums(values: Voxels, width: int) -> Voxels:

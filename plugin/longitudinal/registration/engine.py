@@ -17,6 +17,7 @@ from longitudinal.geometry import affine
 from longitudinal.geometry.affine import Matrix
 from longitudinal.reasons import Rejection
 from longitudinal.registration.alignment import Alignment, Method, Progress, Stage
+from longitudinal.registration.block_fit import fit_to_blocks
 from longitudinal.registration.block_match import PLACES, WHOLE, BlockMatches, match_blocks, match_layouts
 from longitudinal.registration.greedy import refine_affine, refine_deformable
 from longitudinal.registration.mirror import mirror_ratio
@@ -39,8 +40,11 @@ from longitudinal.transforms.checks import CHECKS
 from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.model import Transform, linear
 
+FIT = 2
+"""Raise it with every change of what is found. 1: rigid by mutual information alone."""
+
 ENGINE = (
-    f"orthanc-longitudinal {__version__}-{CHECKS} "
+    f"orthanc-longitudinal {__version__}-{CHECKS}.{FIT} "
     f"(SimpleITK {version('SimpleITK')}, Greedy {version('picsl-greedy')})"
 )
 """What made an alignment, down to the version: another may come to other digits, by other `CHECKS` to another judgement."""
@@ -221,7 +225,14 @@ def register_one_way(
     NoOverlap
     """
     starts = [initial] if initial is not None else _search(fixed, moving, _of(Stage.SEARCH, progress))
-    rigid = refine_rigid(fixed, moving, starts, _of(Stage.REFINE, progress))
+    refined = refine_rigid(fixed, moving, starts, _of(Stage.REFINE, progress))
+    return free(fixed, moving, fit_to_blocks(fixed, moving, refined), method, threads, progress)
+
+
+def free(
+    fixed: Pyramid, moving: Pyramid, rigid: Matrix, method: Method, threads: int, progress: Progress
+) -> Way:
+    """Go on from a rigid alignment (4, 4), *moving from fixed*, with the freedom of a method."""
     if method is Method.RIGID:
         return Way(rigid, rigid, None)
     progress(Stage.AFFINE, 0.0)
