@@ -109,7 +109,7 @@ class FakeArchive:
     def stored_file(self, orthanc_id: str) -> StoredFile:
         return StoredFile(len(self.stored[orthanc_id].file), None)
 
-    def version(self, orthanc_id: str) -> str:
+    def version(self, orthanc_id: str, file: str | None = None) -> str:
         return str(self.stored[orthanc_id].sequence)
 
     def stored_files(self, series: str) -> dict[str, StoredFile]:

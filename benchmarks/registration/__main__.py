@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks.registration import capture, compare, failures, local_points, memory, served, twice
+from benchmarks.registration import against, capture, compare, failures, local_points, memory, served, twice
 from benchmarks.registration.trust import sections
 from longitudinal.registration.alignment import Method
 
@@ -31,6 +31,11 @@ def main() -> None:
         "--cold", type=int, default=3, help="points before which the worker is ended, of each pair"
     )
     through.add_argument("--warm", type=int, default=12)
+    other = which.add_parser("against", help="one point through the server, against another version")
+    other.add_argument("revision", help="of this repository, such as main")
+    other.add_argument("--pair", action="append", choices=[*served.CASES], help="default: all")
+    other.add_argument("--off", nargs="*", type=float, default=[0.0, 5.0, 10.0], help="mm")
+    other.add_argument("--pairs", type=int, default=12)
     again = which.add_parser("twice", help="the same pair twice: is it the same file")
     again.add_argument("--pair", action="append", choices=[*twice.CASES], help="default: all")
     again.add_argument("--method", action="append", choices=[*map(str, Method)], help="default: all")
@@ -50,6 +55,8 @@ def main() -> None:
             local_points.run(given.pair or list(local_points.CASES), given.points)
         case "served":
             served.run(given.pair or list(served.CASES), given.cold, given.warm)
+        case "against":
+            against.run(given.revision, given.pair or list(served.CASES), given.off, given.pairs)
         case "twice":
             twice.run(given.pair or list(twice.CASES), given.method or [*map(str, Method)])
         case "trust":

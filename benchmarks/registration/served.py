@@ -16,15 +16,18 @@ from typing import Any
 import numpy as np
 import pydicom
 
-from benchmarks.registration.cases import Case, head, lung
+from benchmarks.registration.cases import Case, breath, head, lung
+from longitudinal.jobs.pulse import processor_seconds
+from longitudinal.jobs.worker_pool import POINTS
 from tests.data import dicom_files
 from tests.orthanc.processes import worker_of
 from tests.orthanc.server import OrthancServer
 
-CASES = {"head": (head, "rigid"), "lung": (lung, "affine")}
+CASES = {"head": (head, "rigid"), "lung": (lung, "affine"), "breath": (breath, "affine")}
 OFF_MM = np.array([2.0, -1.5, 1.5])
 _LOOK_SECONDS = 0.02
-_TICKS = os.sysconf("SC_CLK_TCK")
+_WORKERS = ("longitudinal.jobs.worker", POINTS)
+"""Which of them refines depends on the version of the plugin."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def _report(case: Case, method: str, cold: int, warm: int) -> None:
         files = [*dicom_files(str(case.fixed)), *dicom_files(str(case.moving))]
         server.store_rest(files)
         server.wait_indexed(lambda health: health["instances"] == len(files), within=60.0)
-        ask = _Asker(server, case, method)
+        ask = Asker(server, case, method)
         found: dict[str, list[Timed]] = {"cold": [], "warm": []}
         for number, point in enumerate(chosen.tolist()):
             if number < cold:
@@ -77,10 +80,10 @@ def _report(case: Case, method: str, cold: int, warm: int) -> None:
         )
 
 
-class _Asker:
+class Asker:
     """Asks for points of the fixed scan in the moving one."""
 
-    def __init__(self, server: OrthancServer, case: Case, method: str) -> None:
+    def __init__(self, server: OrthancServer, case: Case, method: str, off: np.ndarray = OFF_MM) -> None:
         self._server, self._case = server, case
         first, second = (
             pydicom.dcmread(dicom_files(str(folder))[0], stop_before_pixels=True)
@@ -92,7 +95,7 @@ class _Asker:
             "studyInstanceUids": [str(second.StudyInstanceUID)],
             "refine": True,
         }
-        pairs = zip(case.fixed_points.tolist(), (case.moving_points + OFF_MM).tolist(), strict=True)
+        pairs = zip(case.fixed_points.tolist(), (case.moving_points + off).tolist(), strict=True)
         self._post(
             "/transforms", sourceFrameOfReferenceUid=str(first.FrameOfReferenceUID), method=method,
             targetFrameOfReferenceUid=str(second.FrameOfReferenceUID),
@@ -115,18 +118,17 @@ class _Asker:
         )  # fmt: skip
 
     def end_worker(self) -> None:
-        pid = worker_of(self._server.pid)
+        pid = worker_of(self._server.pid, POINTS)
         if pid is not None:
             os.kill(pid, signal.SIGKILL)
-            self._server.wait_until(lambda: worker_of(self._server.pid) is None, 5.0, "the worker has ended")
+            self._server.wait_until(
+                lambda: worker_of(self._server.pid, POINTS) is None, 5.0, "the worker has ended"
+            )
 
     def _processor_seconds(self) -> float:
-        """Of the worker so far, its threads and Greedy's among them; 0 where there is none."""
-        pid = worker_of(self._server.pid)
-        if pid is None:
-            return 0.0
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        """Of Orthanc and its workers so far, their threads and Greedy's among them."""
+        pids = (self._server.pid, *(worker_of(self._server.pid, module) for module in _WORKERS))
+        return sum(processor_seconds(pid) for pid in pids if pid is not None)
 
     def _post(self, path: str, **body: object) -> dict[str, Any]:
         response = self._server.session.post(f"/imaging{path}", json=body)

@@ -79,8 +79,11 @@ class Archive(Protocol):
     def stored_files(self, series: str) -> Mapping[str, StoredFile]:
         """The files of a series by the Orthanc ids of its instances, asked for at once; empty where it is gone."""
 
-    def version(self, orthanc_id: str) -> str:
-        """Tells the file of an instance from one that overwrites it. Raises KeyError where it is gone."""
+    def version(self, orthanc_id: str, file: str | None = None) -> str:
+        """Tells the file of an instance from one that overwrites it. Raises KeyError where it is gone.
+
+        `file` is the name of the file that it had: where that is there still, the archive need not be asked.
+        """
 
     def has_file(self, orthanc_id: str, stored: StoredFile) -> bool:
         """Whether an instance still is what it was when `stored` was found: neither deleted nor overwritten, as far as

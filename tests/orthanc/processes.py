@@ -35,13 +35,13 @@ def kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def worker_of(orthanc: int) -> int | None:
-    """Return the pid of the worker of an Orthanc; None while there is none."""
+def worker_of(orthanc: int, module: str = "longitudinal.jobs.worker") -> int | None:
+    """Return the pid of the process of an Orthanc that runs a module, that of alignments if none is named; None without."""
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             state, parent, *_ = entry.read_text().rpartition(")")[2].split()
             pid = int(entry.parent.name)
-            if int(parent) == orthanc and state != "Z" and "longitudinal.jobs.worker" in command_line(pid):
+            if int(parent) == orthanc and state != "Z" and module in command_line(pid).split():
                 return pid
     return None
 

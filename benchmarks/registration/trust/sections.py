@@ -2,7 +2,7 @@
 
 import SimpleITK as sitk
 
-from benchmarks.registration.trust import accepted, methods, places, refinement
+from benchmarks.registration.trust import accepted, methods, places, refinement, wrong_places
 from benchmarks.registration.trust.scans import PERSONS, SET_ON
 
 SECTIONS = {
@@ -10,6 +10,7 @@ SECTIONS = {
     "methods": methods.run,
     "places": places.run,
     "refinement": refinement.run,
+    "wrong-places": wrong_places.run,
 }
 
 

@@ -292,6 +292,7 @@ def _services(
         settings, of.readers, of.catalogue, of.inventory, indexing.queue, indexing.index_study, objects,
         of.annotations, of.loopback, of.statements, resolver, links, of.archive.has_instance, repair.gone,
         planner, stack_reader, kept, StoredHeaders(of.archive, of.inventory, STORED_VALUE_TAGS | SUV_TAGS), admission,
+        of.archive.version,
     )  # fmt: skip
     places = MeasuredPlaces(
         of.readers, of.catalogue, of.archive, resolver,

@@ -81,8 +81,10 @@ class OrthancArchive:
             return StoredFile(int(found.UncompressedSize), None)
         return self._file_of(found.Uuid, int(found.UncompressedSize))
 
-    def version(self, orthanc_id: str) -> str:
+    def version(self, orthanc_id: str, file: str | None = None) -> str:
         """The UUID of its file: Orthanc never uses one twice."""
+        if file is not None and self._storage.holds(file):
+            return file
         try:
             return _ATTACHMENT.decode(
                 orthanc.RestApiGet(f"/instances/{orthanc_id}/attachments/dicom/info")

@@ -1,4 +1,4 @@
-"""Registration and measuring wired together: workers, and the threads that give them jobs."""
+"""Registration, points and measuring wired together: workers, and the threads that give them jobs."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -30,9 +30,9 @@ from longitudinal.jobs.kinds.refine import RefinePoint
 from longitudinal.jobs.kinds.reslice import Reslice
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.report_process import ReportProcess
-from longitudinal.jobs.scan_planes import last_updates
+from longitudinal.jobs.scan_planes import VersionOf, last_updates
 from longitudinal.jobs.supervisor import Handler, Supervisor
-from longitudinal.jobs.worker_pool import WorkerPool
+from longitudinal.jobs.worker_pool import POINTS, WorkerPool
 from longitudinal.jobs.worker_process import WorkerProcess, Workplace
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.points.reslice import CutPlanner
@@ -78,6 +78,7 @@ class RegistrationServices:
         kept: KeptCuts,
         headers: HeaderReader,
         admission: Admission,
+        version_of: VersionOf,
     ) -> None:
         workplace = Workplace(
             _interpreter(settings),
@@ -101,35 +102,36 @@ class RegistrationServices:
             acquisition_of, last_update_of, outcomes, self._workers, settings, has, heal
         )  # fmt: skip
         align = AlignStudy(readers, catalogue, index_study, align_pair)
-        refine = RefinePoint(
-            resolver, acquisition_of, last_update_of, links, self._workers, settings.worker_threads
-        )
         check = Recheck(
             readers, catalogue, acquisition_of, last_update_of, loopback, statements, outcomes,
             lambda object_: annotations.refresh(object_).result(), self._workers, settings,
         )  # fmt: skip
-        handlers: dict[str, Handler] = {
-            align_study.KIND: align, refine_point.KIND: refine, recheck.KIND: check,
-            reslice_stack.KIND: Reslice(planner, stack_reader, kept, self._workers),
-        }  # fmt: skip
-        self._supervisor = Supervisor(queue, handlers, lambda: False, settings.worker_processes)
-        # A worker and a thread of its own: a click neither waits for an alignment nor interrupts it.
+        handlers: dict[str, Handler] = {align_study.KIND: align, recheck.KIND: check}
+        aligning = Supervisor(queue, handlers, lambda: False, settings.worker_processes)
+        # Each a worker and a thread of its own: a click neither waits for an alignment nor interrupts it.
+        self._point_workers = WorkerPool([WorkerProcess(replace(workplace, threads=1), POINTS)])
+        at_points: dict[str, Handler] = {
+            refine_point.KIND: RefinePoint(resolver, acquisition_of, version_of, links, self._point_workers),
+            reslice_stack.KIND: Reslice(planner, stack_reader, kept, self._point_workers, version_of),
+        }
+        pointing = Supervisor(queue, at_points, lambda: False)
         measurer = replace(workplace, threads=1, memory_mib=measuring.MEMORY_MIB)
         self._measurers = WorkerPool([WorkerProcess(measurer, measuring.MODULE)])
         measure = MeasurePlace(resolver, headers, last_update_of, self._measurers)
-        self._measuring = Supervisor(queue, {measure_place.KIND: measure}, lambda: False)
+        measuring_ = Supervisor(queue, {measure_place.KIND: measure}, lambda: False)
+        self._supervisors = (aligning, pointing, measuring_)
 
     def start(self) -> None:
         """Start the threads; a worker is started when there is something to do."""
-        self._supervisor.start()
-        self._measuring.start()
+        for supervisor in self._supervisors:
+            supervisor.start()
 
     def stop(self) -> None:
         """Put a running job back and end the workers."""
-        self._supervisor.stop()
-        self._measuring.stop()
-        self._workers.close()
-        self._measurers.close()
+        for supervisor in self._supervisors:
+            supervisor.stop()
+        for workers in (self._workers, self._point_workers, self._measurers):
+            workers.close()
         self.reports.close()
         self.drawing.close()
 

@@ -22,13 +22,16 @@ class PlaneStore:
 
     def __init__(self, source: PixelSource) -> None:
         self._source = source
-        self._kept: OrderedDict[tuple[str, int, PlaneMeaning], NDArray[np.float32]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str, int, PlaneMeaning], NDArray[np.float32]] = OrderedDict()
         self._bytes = 0
         self.read = 0
 
-    def get(self, instance: str, frame: int, meaning: PlaneMeaning) -> NDArray[np.float32]:
-        """Rescaled pixels (rows, columns) of a frame, 1-based; NaN for padding. Raises as `PixelSource.read` does."""
-        key = (instance, frame, meaning)
+    def get(self, version: str, instance: str, frame: int, meaning: PlaneMeaning) -> NDArray[np.float32]:
+        """Rescaled pixels (rows, columns) of a frame, 1-based; NaN for padding. Raises as `PixelSource.read` does.
+
+        `version` is that of the scan's files: what was read of others is not for it.
+        """
+        key = (version, instance, frame, meaning)
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
@@ -59,7 +62,8 @@ def reslice(task: ResliceTask, store: PlaneStore, progress: Callable[[float], No
 
     def read(number: int) -> NDArray[np.float32]:
         progress(number / len(planes))
-        pixels = store.get(task.scan.instances[number], task.scan.frames[number], task.meaning[number])
+        scan = task.scan
+        pixels = store.get(scan.version, scan.instances[number], scan.frames[number], task.meaning[number])
         if pixels.shape != (planes[number]["rows"], planes[number]["columns"]):
             raise PixelsUnavailable(
                 f"instance {task.scan.instances[number]} has other pixels than its header says"

@@ -1,9 +1,10 @@
 """What Orthanc's process and a worker say to each other: one JSON object a line.
 
-The worker that registers reads an `AlignTask`, a `RefineTask` or a `ResliceTask` from its standard input and writes any
-number of `ProgressMessage`, then `Registered`, `RefinedMessage` or `Resliced`, or `Unusable`, `Failed` or `Unanswered`. The
-one that measures reads a `MeasureTask` and writes `Measured`, the one that draws an `OverlayTask` and writes `Drawn` or
-`Gone`; both also `Failed` or `Unanswered`. Pixels of scans never pass here: workers read them from Orthanc.
+The worker that registers reads an `AlignTask` from its standard input and writes any number of `ProgressMessage`, then
+`Registered`, `Unusable`, `Failed` or `Unanswered`. The one for points reads a `RefineTask` or a `ResliceTask` and writes
+`RefinedMessage` or `Resliced` instead of `Registered`. The one that measures reads a `MeasureTask` and writes `Measured`,
+the one that draws an `OverlayTask` and writes `Drawn` or `Gone`; both also `Failed` or `Unanswered`. Pixels of scans never
+pass here: workers read them from Orthanc.
 """
 
 import math
@@ -28,7 +29,7 @@ class ScanPlanes(msgspec.Struct, rename="camel", frozen=True):
     """One scan: its planes, where the pixels of each are, and what its grey values stand for.
 
     `planes` is a packed PLANE array (n); `instances` (n) are Orthanc ids, `frames` (n) 1-based frame numbers. Times are ms,
-    null where unknown. `last_update` tells a scan that is kept from the same images with other pixels.
+    null where unknown. `version` stands for the stored files: other pixels, another version.
     """
 
     planes: bytes
@@ -38,7 +39,7 @@ class ScanPlanes(msgspec.Struct, rename="camel", frozen=True):
     repetition_time: float | None = None
     echo_time: float | None = None
     inversion_time: float | None = None
-    last_update: str = ""
+    version: str = ""
 
 
 class AlignTask(msgspec.Struct, tag="align", rename="camel", frozen=True):
@@ -66,7 +67,6 @@ class RefineTask(msgspec.Struct, tag="refine", rename="camel", frozen=True):
     moving: ScanPlanes
     moving_from_fixed: list[list[float]]
     point: list[float]
-    threads: int
 
 
 class PlaneMeaning(msgspec.Struct, frozen=True):

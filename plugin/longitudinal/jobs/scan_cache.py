@@ -1,4 +1,7 @@
-"""The scans that a worker keeps in memory, so that the next point of the same pair need not wait for them."""
+"""The scans that the process for points keeps in memory, so that the next point of the same pair need not wait for them.
+
+Neighbourhoods are registered at 2 mm: of a scan of 1 mm an eighth is kept.
+"""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -7,20 +10,20 @@ from hashlib import sha256
 import msgspec
 
 from longitudinal.jobs.messages import ScanPlanes
+from longitudinal.registration.kept_pyramid import KeptPyramid
+from longitudinal.registration.local import LOCAL_MM
 from longitudinal.registration.pyramid import Pyramid
 from longitudinal.registration.volume import Volume
 
 ProgressMessage = Callable[[float], None]
 ReadScan = Callable[[ScanPlanes, ProgressMessage], Volume]
 
-# Of the voxels: as they were read, stretched to 0..1, and averaged to 2 mm, which is an eighth of a scan of 1 mm.
-_COPIES = 2.25
 # The two scans of a point are in memory together in any case.
 _PAIR = 2
 
 
 class ScanCache:
-    """Scans by what they are made of (planes, instances, contrast, last update); the least recently used leave first.
+    """Scans by what they are made of: planes, instances, contrast, version. The least recently used leave first.
 
     Parameters
     ----------
@@ -34,16 +37,16 @@ class ScanCache:
         self.frames_read = 0
         self._budget = budget
         self._read = read
-        self._held: OrderedDict[bytes, Pyramid] = OrderedDict()
+        self._held: OrderedDict[bytes, KeptPyramid] = OrderedDict()
 
-    def get(self, scan: ScanPlanes, progress: ProgressMessage) -> Pyramid:
+    def get(self, scan: ScanPlanes, progress: ProgressMessage) -> KeptPyramid:
         """A scan, read if it is not in memory. Raises what reading raises."""
         key = sha256(msgspec.json.encode(scan)).digest()
         if key in self._held:
             self._held.move_to_end(key)
             return self._held[key]
         self._leave(1)  # its partner
-        self._held[key] = Pyramid(self._read(scan, progress))
+        self._held[key] = KeptPyramid(Pyramid(self._read(scan, progress)), LOCAL_MM)
         self.frames_read += len(scan.frames)
         self._leave(_PAIR)
         return self._held[key]
@@ -54,11 +57,5 @@ class ScanCache:
 
     def _leave(self, at_least: int) -> None:
         """Remove scans until the rest fit, or `at_least` are left."""
-        while len(self._held) > at_least and sum(map(_bytes_of, self._held.values())) > self._budget:
+        while len(self._held) > at_least and sum(scan.nbytes for scan in self._held.values()) > self._budget:
             self._held.popitem(last=False)
-
-
-def _bytes_of(pyramid: Pyramid) -> float:
-    volume = pyramid.volume
-    covered = 0 if volume.covered is None else volume.covered.nbytes
-    return _COPIES * (volume.voxels.nbytes + covered)

@@ -1,4 +1,7 @@
-"""A stack of a patient as it is sent to a worker, and when something was last stored in its series."""
+"""A stack of a patient as it is sent to a worker, and which files it is read from."""
+
+from collections.abc import Callable
+from hashlib import sha256
 
 from longitudinal.alignment.acquisition import Acquisition, milliseconds
 from longitudinal.alignment.failures import LastUpdateOf
@@ -24,6 +27,18 @@ def planes_of(index: PatientIndex, stack: int, acquisition: Acquisition) -> Scan
         echo_time=milliseconds(contrast.echo_time),
         inversion_time=milliseconds(contrast.inversion_time),
     )
+
+
+VersionOf = Callable[[str, str | None], str]
+"""`longitudinal.archive.Archive.version`."""
+
+
+def version_of_stack(index: PatientIndex, stack: int, version_of: VersionOf) -> str:
+    """Tells the files that a stack is read from at this moment from all others. Raises KeyError where one is gone."""
+    digest = sha256()
+    for orthanc_id, file in index.files_of_stack(stack).items():
+        digest.update(version_of(orthanc_id, file).encode())
+    return digest.hexdigest()
 
 
 def bare_planes_of(index: PatientIndex, stack: int) -> ScanPlanes:

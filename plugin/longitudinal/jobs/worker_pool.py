@@ -19,6 +19,9 @@ from longitudinal.jobs.messages import (
 from longitudinal.jobs.supervisor import JobContext
 from longitudinal.jobs.worker_process import WorkerProcess
 
+POINTS = "longitudinal.jobs.point_worker"
+"""The module of the process for points."""
+
 
 class WorkerPool:
     """Gives each task a worker of its own; a task waits while all are busy.

@@ -218,6 +218,15 @@ class PatientIndex:
                     return series.files[instance]
         return None
 
+    def files_of_stack(self, stack: int) -> dict[str, str | None]:
+        """Orthanc id of each instance of a stack -> the name of its file, as `file_of` has it."""
+        start, end = (int(value) for value in self.stack_set.start[stack : stack + 2])
+        series = self.series[int(self.stack_series[stack])]
+        return {
+            series.orthanc_ids[number]: series.files[number] if self._believes_files else None
+            for number in self.plane_instance[start:end].tolist()
+        }
+
     @cached_property
     def aliases(self) -> Mapping[str, str]:
         """FrameOfReferenceUID -> frame, for series with a UID per slice."""

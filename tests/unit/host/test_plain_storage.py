@@ -55,3 +55,24 @@ def test_where_a_plugin_keeps_either_orthanc_is_asked(
     fake_orthanc.expect("RestApiGet", "/system", returns=json.dumps(system))
     storage.trust()
     assert not storage.holds(NAME)
+
+
+def test_the_file_that_is_there_is_the_version_and_orthanc_is_asked_for_any_other(
+    storage: Any, fake_orthanc: FakeOrthanc
+) -> None:
+    from longitudinal.host.orthanc_archive import OrthancArchive
+
+    archive = OrthancArchive(4000, storage)
+    fake_orthanc.expect(
+        "RestApiGet",
+        "/system",
+        returns=json.dumps({"DatabaseBackendPlugin": None, "StorageAreaPlugin": None}),
+    )
+    storage.trust()
+    assert archive.version("an-instance", NAME) == NAME
+    storage.path(NAME).unlink()  # overwritten
+    now = {"Uuid": "another-file", "CompressedSize": 1, "UncompressedSize": 1}
+    fake_orthanc.expect(
+        "RestApiGet", "/instances/an-instance/attachments/dicom/info", returns=json.dumps(now)
+    )
+    assert archive.version("an-instance", NAME) == "another-file"

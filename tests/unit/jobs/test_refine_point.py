@@ -68,16 +68,22 @@ class House:
         )  # fmt: skip
         self.contrast = Contrast("CT")
         self.tagless: set[str] = set()
-        self.updated = {f"i1.{number}.1.1": f"at {number}" for number in (1, 2, 3)}
+        self.versions: dict[str, str] = {}
+        self.gone: set[str] = set()
         self.job = RefinePoint(
-            self.ward.resolver, self.look, lambda instance: self.updated.get(instance, ""),
-            lambda *of: Links(f"{of[2:]}", "", None), self.workers, 3,
+            self.ward.resolver, self.look, self.version,
+            lambda *of: Links(f"{of[2:]}", "", None), self.workers,
         )  # type: ignore[arg-type]  # fmt: skip
 
     def look(self, instance: str) -> Acquisition:
         if instance in self.tagless:
             raise KeyError(instance)
         return Acquisition(self.contrast)
+
+    def version(self, instance: str, file: str | None) -> str:
+        if instance in self.gone:
+            raise KeyError(instance)
+        return self.versions.get(instance, f"file of {instance}")
 
     def refine(
         self, *answers: RefinedMessage | Unusable | Exception, question: PixelQuestion | PointQuestion = CLICK,
@@ -113,15 +119,33 @@ def house(tmp_path: Path, queue: JobQueue) -> House:
 def test_the_worker_is_given_the_clicked_scan_and_that_of_the_match_and_the_way_between(house: House) -> None:
     house.refine(looked(45, 44, 37), looked(45, 44, 27))
     second, third = house.workers.tasks
-    assert (second.fixed.last_update, third.moving.last_update) == ("at 1", "at 3")
+    assert second.fixed == third.fixed
     for task in (second, third):
         assert task.fixed.instances == [f"i1.1.1.{number}" for number in range(1, 22)]
-        assert (task.point, task.threads, task.fixed.modality) == ([40.0, 50.0, 30.0], 3, "CT")
+        assert (task.point, task.fixed.modality) == ([40.0, 50.0, 30.0], "CT")
     assert second.moving.instances[0] == "i1.2.1.1"
     planes = np.frombuffer(third.moving.planes, PLANE)
     assert (third.moving.instances[0], len(planes)) == ("i1.3.1.1", 21)
     np.testing.assert_array_equal(second.moving_from_fixed, shift(5, -6, 7))
     np.testing.assert_array_equal(third.moving_from_fixed, shift(5, -6, -3))  # through study 2
+
+
+def test_one_image_overwritten_is_another_scan_for_the_worker(house: House) -> None:
+    house.refine(looked(45, 44, 37), looked(45, 44, 27))
+    before = house.workers.tasks[0]
+    house.versions["i1.2.1.9"] = "file that overwrites it"
+    house.refine(looked(45, 44, 37), looked(45, 44, 27))
+    after = house.workers.tasks[2]
+    assert (before.fixed, before.point) == (after.fixed, after.point)
+    assert before.moving.version != after.moving.version
+
+
+def test_where_an_image_of_a_scan_is_gone_nothing_is_refined(house: House) -> None:
+    """Not even one that is far from the point, and that the worker may still have in memory."""
+    house.gone.add("i1.2.1.21")
+    second, third = house.refine(looked(45, 44, 27))
+    assert (second.is_refined, second.reason, second.match) == (False, "changed", None)
+    assert third.is_refined
 
 
 def test_the_match_moves_to_where_the_place_was_found(house: House) -> None:

@@ -14,7 +14,7 @@ from longitudinal.jobs import kept_cuts
 from longitudinal.jobs.cut_task import PlaneStore, reslice
 from longitudinal.jobs.kept_cuts import KeptCuts
 from longitudinal.jobs.kinds.reslice import KIND, Reslice, ResliceParameters, request_cut
-from longitudinal.jobs.messages import Resliced, ResliceTask
+from longitudinal.jobs.messages import PlaneMeaning, Resliced, ResliceTask
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.supervisor import JobCancelled, JobContext
 from longitudinal.jobs.worker_process import TaskFailed
@@ -49,12 +49,13 @@ class Workers:
     def __init__(self) -> None:
         self.meanwhile: Callable[[JobContext], None] = lambda context: None
         self.fails: Exception | None = None
+        self.planes = PlaneStore(Pixels())  # type: ignore[arg-type]
 
     def reslice(self, task: ResliceTask, context: JobContext) -> Resliced:
         self.meanwhile(context)
         if self.fails is not None:
             raise self.fails
-        return reslice(task, PlaneStore(Pixels()), lambda fraction: None)  # type: ignore[arg-type]
+        return reslice(task, self.planes, lambda fraction: None)
 
 
 class House:
@@ -68,7 +69,13 @@ class House:
         self.updated = "once"
         resolver = self.ward.resolver
         self.planner = CutPlanner(resolver, resolver._archive, resolver._heal, lambda instance: self.updated)
-        self.job = Reslice(self.planner, Described(), self.kept, self.workers)  # type: ignore[arg-type]
+        self.gone: set[str] = set()
+        self.job = Reslice(self.planner, Described(), self.kept, self.workers, self.version)  # type: ignore[arg-type]
+
+    def version(self, instance: str, file: str | None) -> str:
+        if instance in self.gone:
+            raise KeyError(instance)
+        return f"{self.updated} {instance}"
 
     def run(self) -> Any:
         (job_id,) = self.queue.enqueue([request_cut(self.planner.plan(ASKED), ASKED)])
@@ -125,6 +132,29 @@ def test_a_worker_that_fails_says_why(house: House) -> None:
     with (
         house.kept.waiting_for(house.planner.plan(ASKED).key),
         pytest.raises(Unprocessable, match="in colour"),
+    ):
+        house.run()
+
+
+def test_a_plane_is_read_once_and_again_where_a_file_was_overwritten(house: House) -> None:
+    meaning = PlaneMeaning(1.0, 0.0)
+    for version, read in (("a", 1), ("a", 1), ("b", 2), ("b", 2)):
+        house.workers.planes.get(version, "i1.2.1.4", 1, meaning)
+        assert house.workers.planes.read == read
+
+
+def test_the_worker_is_told_the_version_of_the_files_and_of_a_deleted_image_nothing_is_cut(
+    house: House,
+) -> None:
+    told = []
+    for house.updated in ("once", "again"):
+        cut = house.planner.plan(ASKED)
+        told.append(house.job._task(cut).scan.version)
+    assert len(set(told)) == 2
+    house.gone.add("i1.2.1.21")
+    with (
+        house.kept.waiting_for(house.planner.plan(ASKED).key),
+        pytest.raises(Unprocessable, match=r"i1\.2\.1\.21.*deleted"),
     ):
         house.run()
 

@@ -11,8 +11,8 @@ from longitudinal.jobs.scan_cache import ScanCache
 from longitudinal.registration.volume import UnusableVolume, Volume
 
 EDGE = 20
-# Voxels as read and stretched, and those of 2 mm: an eighth would be for both of the latter, here a quarter more of one.
-BYTES = 2.25 * 4 * EDGE**3
+# Voxels of 2 mm, where those that are read have 1 mm; a byte each of the coarse image that says where the scan is.
+BYTES = 4 * (EDGE // 2) ** 3 + (EDGE // 5) ** 3
 
 
 def scan(name: str, **more: Any) -> ScanPlanes:
@@ -46,6 +46,12 @@ def test_a_pair_is_read_once() -> None:
     assert shelf.cache.frames_read == 14
 
 
+def test_what_is_kept_has_voxels_of_2_mm_and_no_finer_ones() -> None:
+    shelf = Shelf(scans=2)
+    kept = shelf.cache.get(scan("a"), lambda fraction: None)
+    assert (kept.volume.voxels.shape, kept.nbytes) == ((EDGE // 2,) * 3, BYTES)
+
+
 def test_the_least_recently_used_leaves_first() -> None:
     shelf = Shelf(scans=3)
     shelf.get("a", "b", "c", "a")
@@ -63,7 +69,7 @@ def test_a_pair_that_is_larger_than_the_budget_stays_until_another_is_needed() -
 
 
 @pytest.mark.parametrize(
-    "more", [{"echo_time": 20.0}, {"repetition_time": 500.0}, {"last_update": "20261121T120000"}]
+    "more", [{"echo_time": 20.0}, {"repetition_time": 500.0}, {"version": "of other files"}]
 )
 def test_of_another_contrast_or_with_other_pixels_it_is_another_scan(more: dict[str, Any]) -> None:
     shelf = Shelf(scans=4)

@@ -39,10 +39,11 @@ def test_a_right_place_is_confirmed_and_stays() -> None:
 
 def test_a_right_place_stays_although_the_block_went_astray(monkeypatch: pytest.MonkeyPatch) -> None:
     moving = Pyramid(scan(BODY, affine.invert(MOTION), seed=1))
-    monkeypatch.setattr(local._Registration, "block_displacement", lambda self, point: np.array([9.0, 0, 0]))
+    monkeypatch.setattr(local, "_blocks", lambda *of: [np.array([9.0, 0, 0]) for _ in of[4:]])
     found = refine(FIXED, moving, linear(MOTION), POINT)
     np.testing.assert_allclose(found.point, affine.apply(MOTION, POINT))
-    assert (found.verdict, found.uncertainty_mm) == (Verdict.UNSURE, None)
+    assert found.verdict is not Verdict.CONFIRMED
+    assert found.uncertainty_mm is None or found.uncertainty_mm > 5
     assert found.disagreement_mm is not None
     assert found.disagreement_mm > 7
 
@@ -64,9 +65,9 @@ def test_where_the_other_scan_ends_nothing_is_claimed() -> None:
 
 
 def estimates(random: np.random.Generator) -> np.ndarray:
-    """Three estimates: of one place or of several, near or far."""
+    """Four estimates: of one place or of several, near or far."""
     place = random.normal(size=3) * random.choice([0.2, 1.0, 5.0])
-    return place + random.normal(size=(3, 3)) * random.choice([0.1, 0.5, 3.0])
+    return place + random.normal(size=(4, 3)) * random.choice([0.1, 0.5, 3.0])
 
 
 def test_what_the_verdicts_promise() -> None:
@@ -77,12 +78,13 @@ def test_what_the_verdicts_promise() -> None:
         verdict, displacement, uncertainty = judge(looks)
         seen.add(verdict)
         lengths = np.linalg.norm(looks, axis=1)
-        spread = np.linalg.norm(looks - np.median(looks, axis=0), axis=1).max()
+        place = np.median(looks[:3], axis=0)
+        apart = np.linalg.norm(looks - place, axis=1)
         if verdict is Verdict.MOVED:
-            assert lengths.min() > KEPT_MM
-            assert np.linalg.norm(displacement) > spread
-            assert spread <= AGREED_MM
-            np.testing.assert_array_equal(displacement, np.median(looks, axis=0))
+            assert lengths[:3].min() > KEPT_MM
+            assert np.linalg.norm(displacement) > apart[:3].max()
+            assert apart.max() <= AGREED_MM
+            np.testing.assert_array_equal(displacement, place)
             continue
         assert not displacement.any()
         if verdict is Verdict.CONTRADICTED:
@@ -90,7 +92,7 @@ def test_what_the_verdicts_promise() -> None:
             assert uncertainty is not None
             assert uncertainty >= lengths.max()
         elif verdict is Verdict.CONFIRMED:
-            assert lengths[2] <= AGREED_MM
+            assert lengths[2:].max() <= AGREED_MM
             assert lengths[:2].min() <= AGREED_MM
         else:
             assert uncertainty is None
@@ -98,7 +100,7 @@ def test_what_the_verdicts_promise() -> None:
 
 
 def test_more_disagreement_is_never_more_certain() -> None:
-    place, apart = np.array([4.0, 0, 0]), np.array([[1.0, 0, 0], [-1.0, 0, 0], [0, 0, 0]])
+    place, apart = np.array([4.0, 0, 0]), np.array([[1.0, 0, 0], [-1.0, 0, 0], [0, 0, 0], [0, 1, 0]])
     found = [judge(place + apart * size)[2] for size in np.linspace(0, 1.9, 20)]
     known = [value for value in found if value is not None]
     assert known == sorted(known)

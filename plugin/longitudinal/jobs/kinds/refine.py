@@ -1,6 +1,6 @@
 """The job that refines a point: the question is resolved again, and each match reached by a transform is refined."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 
@@ -10,7 +10,7 @@ from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.alignment.candidate import VOLUME_MODALITIES, AcquisitionOf
 from longitudinal.errors import Ambiguous, NotFound, NotIndexable, OutsideImage
 from longitudinal.jobs.messages import RefinedMessage, RefineTask, ScanPlanes, Unusable
-from longitudinal.jobs.scan_planes import planes_of
+from longitudinal.jobs.scan_planes import VersionOf, planes_of, version_of_stack
 from longitudinal.jobs.supervisor import ArchiveSilent, JobContext, JobCrashed
 from longitudinal.jobs.worker_pool import WorkerPool
 from longitudinal.jobs.worker_process import NoInterpreter, TaskFailed
@@ -96,25 +96,23 @@ class RefinePoint:
 
     Parameters
     ----------
-    last_update_of
-        When something was last stored in a series, by the Orthanc id of one of its instances.
+    version_of
+        Tells the file of an instance from one that overwrites it.
     """
 
     def __init__(
         self,
         resolver: Resolver,
         acquisition_of: AcquisitionOf,
-        last_update_of: Callable[[str], str],
+        version_of: VersionOf,
         links: LinkBuilder,
         workers: WorkerPool,
-        threads: int,
     ) -> None:
         self._resolver = resolver
         self._acquisition_of = acquisition_of
-        self._last_update_of = last_update_of
+        self._version_of = version_of
         self._links = links
         self._workers = workers
-        self._threads = threads
 
     def __call__(self, context: JobContext) -> RefinedPoint:
         """Refine the matches of the job; one that cannot be refined does not affect the others.
@@ -180,7 +178,6 @@ class RefinePoint:
             moving_planes,
             place.moving_from_fixed.tolist(),
             place.point.tolist(),
-            self._threads,
         )
         answer = self._have_refined(task, context)
         if isinstance(answer, Unusable):
@@ -223,9 +220,9 @@ class RefinePoint:
         series = index.series[int(index.stack_series[stack])]
         first = series.orthanc_ids[int(index.plane_instance[index.stack_set.start[stack]])]
         acquisition = self._acquisition_of(first)
-        # Read before the pixels: if something is stored meanwhile, the next point reads them again.
-        updated = self._last_update_of(first)
-        return acquisition, msgspec.structs.replace(planes_of(index, stack, acquisition), last_update=updated)
+        # Read before the pixels: if one is overwritten meanwhile, the next point reads them again.
+        version = version_of_stack(index, stack, self._version_of)
+        return acquisition, msgspec.structs.replace(planes_of(index, stack, acquisition), version=version)
 
 
 def _results_so_far(memory: str | None) -> list[RefinedMatch]:

@@ -5,7 +5,7 @@ import msgspec
 from longitudinal.errors import Unprocessable
 from longitudinal.jobs.kept_cuts import KeptCuts
 from longitudinal.jobs.messages import PlaneMeaning, ResliceTask, Unusable
-from longitudinal.jobs.scan_planes import bare_planes_of
+from longitudinal.jobs.scan_planes import VersionOf, bare_planes_of, version_of_stack
 from longitudinal.jobs.supervisor import JobCancelled, JobContext
 from longitudinal.jobs.worker_pool import WorkerPool
 from longitudinal.jobs.worker_process import NoInterpreter, TaskFailed
@@ -46,15 +46,27 @@ def request_cut(cut: Cut, asked: AskedCut, owner: str = "") -> JobRequest:
 
 
 class Reslice:
-    """Runs reslice jobs."""
+    """Runs reslice jobs.
+
+    Parameters
+    ----------
+    version_of
+        Tells the file of an instance from one that overwrites it.
+    """
 
     def __init__(
-        self, planner: CutPlanner, stack_reader: StackReader, kept: KeptCuts, workers: WorkerPool
+        self,
+        planner: CutPlanner,
+        stack_reader: StackReader,
+        kept: KeptCuts,
+        workers: WorkerPool,
+        version_of: VersionOf,
     ) -> None:
         self._planner = planner
         self._stack_reader = stack_reader
         self._kept = kept
         self._workers = workers
+        self._version_of = version_of
 
     def __call__(self, context: JobContext) -> ReslicedCut:
         """Make the cut of the job.
@@ -82,16 +94,20 @@ class Reslice:
             answer = self._workers.reslice(self._task(cut), context)
         except (TaskFailed, NoInterpreter) as error:
             raise Unprocessable(f"the cut cannot be made: {error}") from None
+        except KeyError as error:
+            raise Unprocessable(f"the cut cannot be made: instance {error} was deleted") from None
         if isinstance(answer, Unusable):
             raise Unprocessable(f"the cut cannot be made: {answer.detail}")
         self._kept.put(cut.key, answer.png)
         return ReslicedCut(cut.rows, cut.columns, answer.frames_read, answer.seconds)
 
     def _task(self, cut: Cut) -> ResliceTask:
+        """Raises KeyError where an image was deleted."""
         described = self._stack_reader.stacks(cut.series_orthanc_id).stacks[cut.stack_in_series]
         planes = described.planes
+        version = version_of_stack(cut.index, cut.stack, self._version_of)
         return ResliceTask(
-            scan=bare_planes_of(cut.index, cut.stack),
+            scan=msgspec.structs.replace(bare_planes_of(cut.index, cut.stack), version=version),
             meaning=[
                 PlaneMeaning(
                     plane.rescale_slope or 1.0,
