@@ -104,6 +104,7 @@ class _Lifecycle:
         if plugin.access is not None:
             plugin.access.stop()
         plugin.reverify.stop()
+        plugin.reader.stop()
         plugin.registration.stop()
         plugin.indexing.stop()
         plugin.readers.close()

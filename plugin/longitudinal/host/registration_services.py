@@ -74,13 +74,7 @@ class RegistrationServices:
         kept: KeptCuts,
         headers: HeaderReader,
     ) -> None:
-        workplace = Workplace(
-            _interpreter(settings),
-            loopback.url,
-            loopback.token,
-            settings.worker_threads,
-            settings.worker_memory,
-        )
+        workplace = workplace_of(settings, loopback)
         self.reports = ReportProcess(WorkerProcess(workplace, report_process.MODULE))
         self._workers = WorkerPool([WorkerProcess(workplace) for _ in range(settings.worker_processes)])
         last_update_of = last_updates(readers, inventory)
@@ -122,6 +116,13 @@ class RegistrationServices:
         self._workers.close()
         self._measurers.close()
         self.reports.close()
+
+
+def workplace_of(settings: Settings, loopback: Loopback) -> Workplace:
+    """The surroundings of a worker that registers; others take less."""
+    return Workplace(
+        _interpreter(settings), loopback.url, loopback.token, settings.worker_threads, settings.worker_memory
+    )
 
 
 def _interpreter(settings: Settings) -> Path:
