@@ -3,6 +3,7 @@
 import logging
 import threading
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,8 @@ def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
     ------
     InvalidSettings
     """
-    storage = _storage(settings, configuration)
+    measures, addresses = Measures(), Addresses()
+    storage = _storage(settings, configuration, measures)
 
     def compared() -> None:
         if storage.files.trust():
@@ -153,7 +155,6 @@ def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
     )  # fmt: skip
     ohif = OhifHost(settings, configuration)
     admission = Admission(int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS)))
-    measures, addresses = Measures(), Addresses()
     users = read_users(configuration)
     access = _access(settings, configuration, storage, users, ohif.root)
     actor_of = by_password(users) if access is None else access.identity.actor
@@ -210,7 +211,7 @@ def _access(
     return access
 
 
-def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
+def _storage(settings: Settings, configuration: dict[str, Any], measures: Measures) -> _Storage:
     path, files = _sidecar_path(settings, configuration), PlainStorage(_storage_path(configuration))
     LOGGER.info("The sidecar is %s", path)
     readers = Readers(path)
@@ -259,7 +260,7 @@ def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
         keyring=keyring,
         statements=statements,
         documents=documents,
-        ingest=Ingest(writer, believed, reader, hurry),
+        ingest=Ingest(writer, believed, reader, hurry, partial(measures.count, "stores_total")),
         annotations=annotations,
         reverify=Reverify(readers, writer, annotations, keyring.fingerprint),
         wake=wake,

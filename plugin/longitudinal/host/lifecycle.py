@@ -26,6 +26,14 @@ _LEVELS = {
     orthanc.ResourceType.SERIES: "series",
     orthanc.ResourceType.INSTANCE: "instances",
 }
+_FOLLOWED = frozenset(
+    {
+        orthanc.ChangeType.DELETED,
+        orthanc.ChangeType.UPDATED_METADATA,
+        orthanc.ChangeType.ORTHANC_STARTED,
+        orthanc.ChangeType.ORTHANC_STOPPED,
+    }
+)
 
 
 def start(open_gate: OpenGate | None = None) -> None:
@@ -76,11 +84,12 @@ class _Lifecycle:
     def _on_stored(self, instance: Any, orthanc_id: str) -> None:
         # Of the tags nothing is used: for one that was there already they are those of the file that was not taken.
         self._plugin.ingest.stored(orthanc_id)
-        self._plugin.measures.count("stores_total")
         if (aet := modality_of(instance)) is not None:
             self._plugin.audit.audit.stored(orthanc_id, aet)
 
     def _on_change(self, change: int, level: int, orthanc_id: str) -> None:
+        if change not in _FOLLOWED:  # four for each store
+            return
         if change == orthanc.ChangeType.DELETED:
             self._plugin.ingest.deleted(_LEVELS[level], orthanc_id)
             if self._plugin.access is not None:

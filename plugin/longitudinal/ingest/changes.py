@@ -8,10 +8,9 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 
 from longitudinal.ingest.inventory import Change, ChangePage, Inventory
-from longitudinal.ingest.on_stored import Ingest
+from longitudinal.ingest.on_stored import Ingest, Written
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.facts import CURSOR, read_fact, write_fact
 from longitudinal.sidecar.tables.studies import (
@@ -25,7 +24,7 @@ from longitudinal.sidecar.writer import Writer
 LOGGER = logging.getLogger(__name__)
 
 _PAGE = 1_000
-# Nodes that share a database commit out of order: this many lines before the cursor are read again.
+# Nodes that share a database commit out of order: there, this many lines before the cursor are read again.
 _LOOK_BACK = 64
 # More changes than this at a start are left to the reconcile pass that follows, whose jobs report their progress.
 _MANY = 5_000
@@ -112,10 +111,10 @@ class Changes:
         assert self.cursor is not None
         # Their lines are in the log already, unless the log was cleared or the archive did not store the file.
         hinted = dict.fromkeys(self._ingest.take_hints())
-        is_last = False
+        is_last, look_back = False, 0 if self._inventory.is_ordered() else _LOOK_BACK
         while not is_last:
             newest = self._inventory.last_change()
-            page = self._inventory.changes(max(self._first, self.cursor - _LOOK_BACK), _PAGE)
+            page = self._inventory.changes(max(self._first, self.cursor - look_back), _PAGE)
             for orthanc_id in self._follow_page(page, read_missing):
                 hinted.pop(orthanc_id, None)
             is_last = page.is_last
@@ -148,7 +147,7 @@ class Changes:
         if not read_missing:
             known = known_instances(self._readers.connection(), orthanc_ids)
             orthanc_ids = [orthanc_id for orthanc_id in orthanc_ids if orthanc_id in known]
-        waiting: list[Future[None]] = []
+        waiting: list[Written] = []
         unread: list[str] = []
         for orthanc_id, done in self._ingest.index_all(orthanc_ids):
             if self._stopping.is_set():

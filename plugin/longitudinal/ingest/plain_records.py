@@ -5,6 +5,7 @@ with their statements, reports, what references other objects, identifiers that 
 `longitudinal.ingest.stored_objects`, and so is what pydicom cannot read.
 """
 
+from collections.abc import Callable
 from dataclasses import fields
 from types import GenericAlias
 from typing import Any, cast, get_type_hints
@@ -17,9 +18,11 @@ from longitudinal.dicom.character_sets import CharacterSet
 from longitudinal.dicom.registration.spatial_registration import REGISTRATION_SOP_CLASSES
 from longitudinal.dicom.reports.reader import REPORT_SOP_CLASSES
 from longitudinal.dicom.sop_classes import names_others
-from longitudinal.dicom.tags import read_file_tags, text
+from longitudinal.dicom.tags import Tags, read_file_tags, text
 from longitudinal.ingest.record import read_record
 from longitudinal.sidecar.tables.records import InstanceRecord
+
+ReadTags = Callable[[str, CharacterSet], Tags]
 
 
 class _ArchiveNeededError(Exception):
@@ -42,10 +45,15 @@ _ROW: Any = GenericAlias(tuple, tuple(_HINTS[name] for name in _NAMES))
 _DECODER: msgspec.msgpack.Decoder[list[tuple[Any, ...] | None]] = msgspec.msgpack.Decoder(list[_ROW | None])
 
 
-def read_plain_record(orthanc_id: str, path: str, default: CharacterSet) -> InstanceRecord | None:
-    """The record of an image from its stored file; None if it must be read beside the archive, or is gone."""
+def read_plain_record(
+    orthanc_id: str, path: str, default: CharacterSet, read: ReadTags = read_file_tags
+) -> InstanceRecord | None:
+    """The record of an image from its stored file; None if it must be read beside the archive, or is gone.
+
+    `read` may know the files before: it must give what `read_file_tags` does.
+    """
     try:
-        tags = read_file_tags(path, default)
+        tags = read(path, default)
         sop_class = text(tags, tag.SOP_CLASS_UID)
         if names_others(sop_class) or sop_class in REGISTRATION_SOP_CLASSES | REPORT_SOP_CLASSES:
             return None

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.alignment.failures import LastUpdateOf
@@ -91,11 +92,8 @@ class Arrivals:
 
     def _moment(self, change: Change) -> float:
         """When the quiet time of an instance begins, POSIX seconds; never later than now, whatever the date in the log."""
-        try:
-            moment = datetime.strptime(change.date, _DATE_FORMAT).replace(tzinfo=UTC).timestamp()
-        except ValueError:
-            moment = self._now()
-        return min(moment, self._now()) + (
+        moment, now = _moment_of(change.date), self._now()
+        return (now if moment is None else min(moment, now)) + (
             0.0 if self._has_received(change.orthanc_id) else self._takeover_seconds
         )
 
@@ -105,3 +103,12 @@ class Arrivals:
         if index is None or index.identity_conflict:
             return False
         return choose(index, Wish(study), lambda instance: _UNKNOWN, self._last_update_of) is not None
+
+
+@lru_cache(maxsize=16)  # what is stored within a second has one date
+def _moment_of(date: str) -> float | None:
+    """A date of the change log as POSIX seconds; None if it is not one."""
+    try:
+        return datetime.strptime(date, _DATE_FORMAT).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from longitudinal.dicom.similar_files import SimilarFiles
 from longitudinal.ingest.plain_records import encode_records, read_plain_record
 from longitudinal.jobs.messages import (
     TOKEN_VARIABLE,
@@ -22,6 +23,8 @@ from longitudinal.jobs.worker_start import do_tasks, settle_in
 
 # What was stored must be answerable within a second on a busy machine, too.
 _PRIORITY = 0
+_FILES = SimilarFiles()
+_TASK = msgspec.json.Decoder(ReadTask)
 
 
 def main() -> None:
@@ -43,8 +46,10 @@ def main() -> None:
 def answer_to(line: bytes) -> WorkerAnswer:
     """Do a task; whatever is wrong with it is an answer."""
     try:
-        task = msgspec.json.decode(line, type=ReadTask)
-        records = [read_plain_record(orthanc_id, path, task.default) for orthanc_id, path in task.files]
+        task = _TASK.decode(line)
+        records = [
+            read_plain_record(orthanc_id, path, task.default, _FILES.tags) for orthanc_id, path in task.files
+        ]
         return FilesRead(encode_records(records))
     except Exception as error:  # the process is fit for the next task
         return Failed(f"{type(error).__name__}: {error}")

@@ -5,7 +5,6 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -15,7 +14,7 @@ import msgspec
 from longitudinal.dicom.reader_versions import CURRENT
 from longitudinal.errors import LongitudinalError
 from longitudinal.ingest.inventory import ArchivedStudy, Inventory
-from longitudinal.ingest.on_stored import Ingest
+from longitudinal.ingest.on_stored import Ingest, Written
 from longitudinal.jobs.supervisor import JobContext, JobInterruption
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.fault import fault_of
@@ -103,7 +102,7 @@ class IndexStudy:
         began = time.monotonic()
         known = self._up_to_date(study, stored)
         missing = [instance for instance in stored if instance not in known]
-        waiting: deque[tuple[str, Future[None]]] = deque()
+        waiting: deque[tuple[str, Written]] = deque()
         unread = _Unread()
         # A start after an interrupted one reports at once when it has got further.
         ahead = _AHEAD if context.job.attempts == 1 else 1
@@ -174,7 +173,7 @@ class _Unread:
             self.add(instance, f"{type(error).__name__}: {error}")
 
 
-def _await(instance: str, done: Future[None], unread: _Unread) -> None:
+def _await(instance: str, done: Written, unread: _Unread) -> None:
     """Wait until an instance is written; its errors affect this instance only."""
     with unread.costs_only(instance):
         done.result()
