@@ -11,6 +11,7 @@ import orthanc
 from longitudinal.errors import InvalidSettings
 from longitudinal.host.audit_services import modality_of
 from longitudinal.host.callbacks import immortal
+from longitudinal.host.change_pace import ChangePace
 from longitudinal.host.composition import Plugin, compose
 from longitudinal.host.explorer import extend_explorer
 from longitudinal.host.log import forward_logging
@@ -26,14 +27,6 @@ _LEVELS = {
     orthanc.ResourceType.SERIES: "series",
     orthanc.ResourceType.INSTANCE: "instances",
 }
-_FOLLOWED = frozenset(
-    {
-        orthanc.ChangeType.DELETED,
-        orthanc.ChangeType.UPDATED_METADATA,
-        orthanc.ChangeType.ORTHANC_STARTED,
-        orthanc.ChangeType.ORTHANC_STOPPED,
-    }
-)
 
 
 def start(open_gate: OpenGate | None = None) -> None:
@@ -65,6 +58,9 @@ class _Lifecycle:
 
     def __init__(self, plugin: Plugin) -> None:
         self._plugin = plugin
+        self._pace = ChangePace()
+        kinds = orthanc.ChangeType
+        self._followed = {kinds.DELETED, kinds.UPDATED_METADATA, kinds.ORTHANC_STARTED, kinds.ORTHANC_STOPPED}
 
     def register(self, open_gate: OpenGate | None) -> None:
         """Hook into Orthanc. The writer runs from here on; in-process reads wait for ORTHANC_STARTED."""
@@ -88,7 +84,8 @@ class _Lifecycle:
             self._plugin.audit.audit.stored(orthanc_id, aet)
 
     def _on_change(self, change: int, level: int, orthanc_id: str) -> None:
-        if change not in _FOLLOWED:  # four for each store
+        if change not in self._followed:  # four for each store
+            self._pace.heard()
             return
         if change == orthanc.ChangeType.DELETED:
             self._plugin.ingest.deleted(_LEVELS[level], orthanc_id)

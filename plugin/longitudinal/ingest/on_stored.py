@@ -47,6 +47,8 @@ class _Together:
     @property
     def is_enough(self) -> bool:
         """Whether no more are to be added."""
+        if not self.objects:
+            return False
         return len(self.objects) >= _TOGETHER or self._done is not None or time.monotonic() >= self._until
 
     def queue(self, *, is_awaited: bool) -> Future[None]:
@@ -65,6 +67,10 @@ class Written:
         self._found = found
         self._together = together
         self._write = write
+
+    def queue(self) -> None:
+        """Have it written now, with those that were read before."""
+        self._together.queue(is_awaited=False)
 
     def result(self) -> None:
         """Wait until it is in the sidecar; raises what prevents that."""
@@ -194,21 +200,22 @@ class Ingest:
         """Read instances as the result is consumed, or some ahead of it; as `index`, but written a moment later."""
         write = partial(self._put, self._recent.moment)
         together, unhurried = _Together(write), 0
-        for orthanc_id, found in zip(orthanc_ids, self._reader.read(orthanc_ids), strict=True):
-            if together.objects and together.is_enough:
-                unhurried += len(together.objects)
-                is_much = unhurried >= _HURRY
-                together.queue(is_awaited=is_awaited or is_much)
-                unhurried = 0 if is_much else unhurried
-                together = _Together(write)
-            if found is None:
-                self._recent.forget(orthanc_id)
-                yield orthanc_id, None
-            else:
-                together.objects.append(found)
-                yield orthanc_id, Written(found, together, write)
-        if together.objects:
-            together.queue(is_awaited=is_awaited)
+        try:
+            for orthanc_id, found in zip(orthanc_ids, self._reader.read(orthanc_ids), strict=True):
+                if together.is_enough:
+                    unhurried += len(together.objects)
+                    is_much = unhurried >= _HURRY
+                    together.queue(is_awaited=is_awaited or is_much)
+                    together, unhurried = _Together(write), 0 if is_much else unhurried
+                if found is None:
+                    self._recent.forget(orthanc_id)
+                    yield orthanc_id, None
+                else:
+                    together.objects.append(found)
+                    yield orthanc_id, Written(found, together, write)
+        finally:  # also of what was read before something failed, or nobody wanted more
+            if together.objects:
+                together.queue(is_awaited=is_awaited)
 
     def _put(self, moment: int, objects: Sequence[StoredObject], is_awaited: bool) -> Future[None]:
         """Write what was read at a moment, unless something newer was stored."""

@@ -109,19 +109,23 @@ class IndexStudy:
         indexing = chain(
             self._ingest.index_all(missing[:1], is_awaited=True), self._ingest.index_all(missing[1:])
         )
-        for number, (instance, done) in enumerate(indexing):
-            context.checkpoint()
-            there, rate = len(stored) - len(missing) + number, _rate(number, began)
-            context.report(there / len(stored), f"reading {there} of {len(stored)}, {rate:.0f} a second")
-            if done is None:
-                unread.add(instance)
-            else:
-                waiting.append((instance, done))
-            if len(waiting) >= ahead:
-                _await(*waiting.popleft(), unread)
-                if ahead == 1:
-                    context.moved_on()
-                    ahead = _AHEAD
+        try:
+            for number, (instance, done) in enumerate(indexing):
+                context.checkpoint()
+                there, rate = len(stored) - len(missing) + number, _rate(number, began)
+                context.report(there / len(stored), f"reading {there} of {len(stored)}, {rate:.0f} a second")
+                if done is None:
+                    unread.add(instance)
+                else:
+                    waiting.append((instance, done))
+                if len(waiting) >= ahead:
+                    _await(*waiting.popleft(), unread)
+                    if ahead == 1:
+                        context.moved_on()
+                        ahead = _AHEAD
+        finally:  # an interrupted job keeps what it has read
+            for _, done in waiting:
+                done.queue()
         self._ingest.settle()
         for one in waiting:
             _await(*one, unread)
