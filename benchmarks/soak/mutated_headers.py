@@ -20,6 +20,7 @@ import pydicom.data
 
 from longitudinal.dicom.header import read_header
 from longitudinal.dicom.planes.image_planes import ImagePlanes, read_planes
+from longitudinal.dicom.similar_files import SimilarFiles
 from longitudinal.dicom.tags import Tags, read_file_tags
 from tests.data import data, is_dicom
 
@@ -63,36 +64,38 @@ def content_of(tags: Tags) -> Any:
     return read_header(tags), planes
 
 
-def both(path: Path, file: bytes) -> tuple[Any, Any]:
-    """What is read of a file where it lies, and what pydicom alone reads of its bytes."""
+def both(path: Path, file: bytes, files: SimilarFiles) -> tuple[Any, Any]:
+    """What is read of a file where it lies, alone and with the files before in mind, and what pydicom reads of its bytes."""
     answers = []
-    for source in (path, file):
+    for read in (lambda: read_file_tags(path), lambda: files.tags(path), lambda: read_file_tags(file)):
         try:
-            answers.append(content_of(read_file_tags(source)))
+            answers.append(content_of(read()))
         except Exception:
             answers.append(_NOT_READ)
-    return answers[0], answers[1]
+    return answers[0] if answers[0] == answers[1] else answers[:2], answers[2]
 
 
 def compare_real(paths: Sequence[Path]) -> Counter[str]:
     """How many real files are read alike, and how many are not."""
-    seen = Counter[str]()
+    seen, files = Counter[str](), SimilarFiles()
     for path in paths:
-        mine, theirs = both(path, path.read_bytes())
+        mine, theirs = both(path, path.read_bytes(), files)
         seen["same" if mine == theirs else "differ"] += 1
+    seen["like one before"] = files.recognized
     return seen
 
 
 def compare_damaged(files: Iterator[bytes], folder: Path) -> Counter[str]:
     """The same of damaged ones; `read alone`: read where pydicom raises."""
-    seen, path = Counter[str](), folder / "one.dcm"
+    seen, path, similar = Counter[str](), folder / "one.dcm", SimilarFiles()
     for file in files:
         path.write_bytes(file)
-        mine, theirs = both(path, file)
+        mine, theirs = both(path, file, similar)
         if mine == theirs:
             seen["same"] += 1
         else:
             seen["read alone" if theirs == _NOT_READ else "differ"] += 1
+    seen["like one before"] = similar.recognized
     return seen
 
 

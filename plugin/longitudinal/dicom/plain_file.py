@@ -37,9 +37,12 @@ _NOT_PLAIN: Final = (
 )
 _PREAMBLE: Final = 132
 _META_GROUP_ENDS: Final = 0x0003_0000
+_META_LENGTH: Final = (0x0002_0000, b"UL", 4)
 _TRANSFER_SYNTAX: Final = 0x0002_0010
 _PIXELS: Final = frozenset({0x7FE0_0008, 0x7FE0_0009, 0x7FE0_0010})
 _FIRST_PIXELS: Final = min(_PIXELS)
+PIXEL_HEADER: Final = 12
+"""Bytes of tag, VR and length: pydicom refuses a file that ends before."""
 # A structure set has megabytes of contours from here on, and nothing that is wanted.
 _FIRST_CONTOURS: Final = 0x3006_0000
 _SOP_CLASS: Final = Tag(0x0008_0016)
@@ -166,6 +169,8 @@ class _Scan:
             if self._delimiter(position)[0] >= _META_GROUP_ENDS:
                 return position, syntax
             tag, vr, start, length = self._explicit_header(position)
+            if position == _PREAMBLE and (tag, vr, length) != _META_LENGTH:
+                raise _NotPlain
             if tag == _TRANSFER_SYNTAX:
                 syntax = self._data[start : start + length].decode("latin-1").strip(" \0")
             if vr == _SEQUENCE or length == _UNDEFINED:
@@ -198,7 +203,7 @@ class _Scan:
             if tag <= last:
                 raise _NotPlain
             if tag >= _FIRST_PIXELS:
-                return self._with_pixels(found, tag)
+                return self._with_pixels(found, tag, position)
             if tag >= _FIRST_CONTOURS and self._is_structure_set(found):
                 return found
             last = tag
@@ -235,7 +240,7 @@ class _Scan:
             if tag <= last:
                 raise _NotPlain
             if tag >= _FIRST_PIXELS:
-                return self._with_pixels(found, tag)
+                return self._with_pixels(found, tag, position)
             if tag >= _FIRST_CONTOURS and self._is_structure_set(found):
                 return found
             last, start = tag, position + 8
@@ -277,9 +282,10 @@ class _Scan:
                 raise _NotPlain
             self._data += more
 
-    def _with_pixels(self, found: _Elements, tag: int) -> _Elements:
+    def _with_pixels(self, found: _Elements, tag: int, position: int) -> _Elements:
         if tag not in _PIXELS:
             raise _NotPlain  # after the place of the pixels there is padding, or nothing at all
+        self._reach(position + PIXEL_HEADER)
         found[Tag(tag)] = RawDataElement(Tag(tag), "OW", 0, None, 0, False, True)
         return found
 

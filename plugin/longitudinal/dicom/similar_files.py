@@ -16,7 +16,14 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
 
 from longitudinal.dicom.character_sets import LATIN_1, CharacterSet, character_set
-from longitudinal.dicom.plain_file import HEAD, LONGEST_PRIVATE, PRIVATE_GROUPS, Span, element_spans
+from longitudinal.dicom.plain_file import (
+    HEAD,
+    LONGEST_PRIVATE,
+    PIXEL_HEADER,
+    PRIVATE_GROUPS,
+    Span,
+    element_spans,
+)  # fmt: skip
 from longitudinal.dicom.tag_names import READ_TAGS, SPECIFIC_CHARACTER_SET
 from longitudinal.dicom.tags import read_file_tags, tags_from_dataset, text
 
@@ -24,6 +31,7 @@ _CHARACTER_SET: Final = int(SPECIFIC_CHARACTER_SET.replace(",", ""), 16)
 _WANTED: Final = {int(key.replace(",", ""), 16): Tag(int(key.replace(",", ""), 16)) for key in READ_TAGS}
 _LENGTHS: Final = {2: Struct("<H").unpack_from, 4: Struct("<L").unpack_from}
 _UNDEFINED: Final = 0xFFFF_FFFF
+_TAG_BYTES: Final = 4
 # Studies that are read at the same time, of some series each.
 _MOST_KINDS = 8
 # After so many files that were like none before, only one in so many is remembered.
@@ -165,7 +173,8 @@ class _Kind:
             at = value + length
             if tag is not None and not (is_private and length > LONGEST_PRIVATE):
                 found[tag] = _raw(tag, vr, data[value:at])
-        if not data.startswith(self._tail, at):
+        begins = at + len(self._tail) - _TAG_BYTES
+        if not data.startswith(self._tail, at) or begins + PIXEL_HEADER > len(data):
             return None
         read = tags_from_dataset(Dataset(found), default=self._default)  # type: ignore[arg-type]
         return self._constant | read

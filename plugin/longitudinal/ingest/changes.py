@@ -19,7 +19,7 @@ from longitudinal.sidecar.tables.studies import (
     series_of_instances,
     write_last_updates,
 )
-from longitudinal.sidecar.writer import Writer
+from longitudinal.sidecar.writer import Task, Writer
 
 LOGGER = logging.getLogger(__name__)
 
@@ -42,7 +42,8 @@ class Changes:
     annotated
         Called with each instance whose metadata changed, which another node may have done.
     followed
-        Called with the changes of each page, after their instances are indexed and before the cursor moves on.
+        Called with the changes of each page, after their instances are indexed; what it returns is written in the
+        transaction that moves the cursor on.
 
     Attributes
     ----------
@@ -57,7 +58,7 @@ class Changes:
         writer: Writer,
         ingest: Ingest,
         annotated: Callable[[str], object] = lambda instance: None,
-        followed: Callable[[Sequence[Change]], None] = lambda changes: None,
+        followed: Callable[[Sequence[Change]], Task[None] | None] = lambda changes: None,
     ) -> None:
         self._inventory = inventory
         self._readers = readers
@@ -132,12 +133,12 @@ class Changes:
         last_updates = self._index(stored, read_missing) if stored else {}
         for orthanc_id in {change.orthanc_id for change in fresh if change.kind == "UpdatedMetadata"}:
             self._annotated(orthanc_id)
-        self._followed(fresh)
+        also = self._followed(fresh)
         last = max([self.cursor, *(change.sequence for change in fresh)])
         self._seen.update(change.sequence for change in fresh)
         self._seen = {sequence for sequence in self._seen if sequence > last - _LOOK_BACK}
-        if last > self.cursor:
-            self._keep_cursor(last, last_updates)
+        if last > self.cursor or also is not None:
+            self._keep_cursor(last, last_updates, also)
             self.cursor = last
         return stored
 
@@ -168,8 +169,12 @@ class Changes:
             for orthanc_id in series
         }
 
-    def _keep_cursor(self, cursor: int, last_updates: Mapping[str, str]) -> None:
+    def _keep_cursor(
+        self, cursor: int, last_updates: Mapping[str, str], also: Task[None] | None = None
+    ) -> None:
         def keep(connection: sqlite3.Connection) -> None:
+            if also is not None:
+                also(connection)
             write_fact(connection, CURSOR, str(cursor))
             write_last_updates(connection, last_updates)
 

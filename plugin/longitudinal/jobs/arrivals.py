@@ -18,7 +18,7 @@ from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.arrivals import forget_arrivals, note_arrivals, quiet_arrivals
 from longitudinal.sidecar.tables.browse import owners_of_study
 from longitudinal.sidecar.tables.jobs import Priority
-from longitudinal.sidecar.writer import Writer
+from longitudinal.sidecar.writer import Task
 
 LOGGER = logging.getLogger(__name__)
 
@@ -30,8 +30,8 @@ _UNKNOWN = Acquisition(Contrast(""))
 class Arrivals:
     """Follows the change log; used by the thread that reads it.
 
-    Arrivals are written to the sidecar before the cursor moves on, and removed only in the transaction that queues the job:
-    a crash in between loses none.
+    Arrivals are written to the sidecar in the transaction that moves the cursor on, and removed only in the transaction
+    that queues the job: a crash in between loses none.
 
     Parameters
     ----------
@@ -50,7 +50,6 @@ class Arrivals:
     def __init__(
         self,
         readers: Readers,
-        writer: Writer,
         queue: JobQueue,
         catalogue: Catalogue,
         quiet_seconds: float,
@@ -60,7 +59,6 @@ class Arrivals:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._readers = readers
-        self._writer = writer
         self._queue = queue
         self._catalogue = catalogue
         self._quiet_seconds = quiet_seconds
@@ -69,13 +67,14 @@ class Arrivals:
         self._last_update_of = last_update_of
         self._now = now
 
-    def note(self, changes: Sequence[Change]) -> None:
-        """Note lines of the change log; returns when they are in the sidecar."""
+    def note(self, changes: Sequence[Change]) -> Task[None] | None:
+        """What is to be written of lines of the change log, together with the cursor; None if nothing is."""
         stored = {
             change.orthanc_id: self._moment(change) for change in changes if change.kind == "NewInstance"
         }
-        if stored:
-            self._writer.call(lambda connection: note_arrivals(connection, stored)).result()
+        if not stored:
+            return None
+        return lambda connection: note_arrivals(connection, stored)
 
     def look(self) -> None:
         """Queue an alignment for each study that has arrived and has a partner."""

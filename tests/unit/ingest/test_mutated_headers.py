@@ -10,4 +10,5 @@ from benchmarks.soak.mutated_headers import COUNT, SEED, compare_damaged, damage
 @pytest.mark.filterwarnings("ignore")
 def test_damaged_headers_are_read_as_pydicom_reads_them(tmp_path: Path) -> None:
     seen = compare_damaged(damaged_files(real_files(), COUNT // 10, SEED), tmp_path)
+    assert seen.pop("like one before") > 100
     assert seen == {"same": COUNT // 10}
