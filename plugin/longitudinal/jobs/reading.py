@@ -29,6 +29,8 @@ MEMORY_MIB = 1024
 
 # Read in one go while the batch before is written: some 30 ms.
 _BATCH = 200
+# Read here before it is asked again whether the process has started.
+_MEANWHILE = 20
 # Fewer are read at once: to ask another process takes as long.
 _FEWEST = 3
 # For a batch, or for a start on a busy machine.
@@ -78,10 +80,11 @@ class ReadingProcess:
 
     def read(self, orthanc_ids: Sequence[str]) -> Iterator[StoredObject | None]:
         """Each instance in order, a batch ahead of what was asked for."""
-        if len(orthanc_ids) < _FEWEST or not self._is_fit():
-            yield from self._objects.read(orthanc_ids)
-            return
-        batches = (orthanc_ids[start : start + _BATCH] for start in range(0, len(orthanc_ids), _BATCH))
+        done = 0
+        while done < len(orthanc_ids) and (len(orthanc_ids) - done < _FEWEST or not self._is_fit()):
+            yield from self._objects.read(orthanc_ids[done : done + _MEANWHILE])
+            done += _MEANWHILE
+        batches = (orthanc_ids[start : start + _BATCH] for start in range(done, len(orthanc_ids), _BATCH))
         before: _Batch | None = None
         for orthanc_id in batches:
             batch = self._begin(orthanc_id)

@@ -98,6 +98,22 @@ def test_many_batches_come_in_order(
     assert not reader.here
 
 
+def test_what_is_read_while_the_process_starts_is_continued_by_it(
+    archive: FolderArchive, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job of thousands of instances began a moment before the process was ready."""
+    monkeypatch.setattr(reading, "_MEANWHILE", 2)
+    ids = list(archive.stored)
+    found = reader.reading.read(ids)
+    first = [next(found), next(found)]
+    deadline = time.monotonic() + 30
+    while not reader.reading._is_ready:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert [one.record.orthanc_id for one in (*first, *found) if one is not None] == ids
+    assert reader.here == ids[:2]
+
+
 def test_what_is_gone_is_none_and_what_the_process_cannot_read_is_read_here(
     archive: FolderArchive, reader: Reader
 ) -> None:
