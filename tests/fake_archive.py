@@ -148,6 +148,9 @@ class FakeArchive:
     def last_change(self) -> int:
         return max((entry.sequence for entry in self.stored.values()), default=self.sequence)
 
+    def is_ordered(self) -> bool:
+        return False
+
     def studies(self, since: int, limit: int) -> list[str]:
         return list(dict.fromkeys(e.parents.study for e in self.stored.values()))[since : since + limit]
 

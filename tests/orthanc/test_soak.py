@@ -47,8 +47,8 @@ def test_the_backfill_and_its_rivals_read_all_of_an_old_archive(tmp_path: Path) 
     bare = fill_archive(tmp_path / "orthanc", "MR", FILES)
     with readers(bare) as rivals:
         for reader in rivals.values():
-            assert reader_rate(bare, reader, STUDIES * FILES) > 0
-    assert backfill_rate(OrthancServer(tmp_path / "orthanc", authentication=False)) > 0
+            assert min(reader_rate(bare, reader, STUDIES * FILES)) > 0
+    assert min(backfill_rate(OrthancServer(tmp_path / "orthanc", authentication=False))) > 0
 
 
 def test_a_filled_index_answers_and_starts(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ to pydicom: without preamble, deflated, big endian, out of order, truncated, wit
 from __future__ import annotations
 
 from functools import lru_cache
-from io import FileIO
+from io import BytesIO, FileIO
 from os import PathLike
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
@@ -37,9 +37,12 @@ _NOT_PLAIN: Final = (
 )
 _PREAMBLE: Final = 132
 _META_GROUP_ENDS: Final = 0x0003_0000
+_META_LENGTH: Final = (0x0002_0000, b"UL", 4)
 _TRANSFER_SYNTAX: Final = 0x0002_0010
 _PIXELS: Final = frozenset({0x7FE0_0008, 0x7FE0_0009, 0x7FE0_0010})
 _FIRST_PIXELS: Final = min(_PIXELS)
+PIXEL_HEADER: Final = 12
+"""Bytes of tag, VR and length: pydicom refuses a file that ends before."""
 # A structure set has megabytes of contours from here on, and nothing that is wanted.
 _FIRST_CONTOURS: Final = 0x3006_0000
 _SOP_CLASS: Final = Tag(0x0008_0016)
@@ -48,16 +51,16 @@ _ITEM, _ITEM_ENDS, _SEQUENCE_ENDS = 0xFFFE_E000, 0xFFFE_E00D, 0xFFFE_E0DD
 _UNDEFINED: Final = 0xFFFF_FFFF
 _DEEPEST: Final = 12
 # The header of most slices is in the first bytes; others have a hundred kilobytes of private elements.
-_HEAD: Final = 1 << 14
+HEAD: Final = 1 << 14
 _LONGEST: Final = 1 << 20
 
 _EXPLICIT_HEADER = Struct("<HH2sH")
 _IMPLICIT_HEADER = Struct("<HHL")
 _LENGTH = Struct("<L")
 
-_PRIVATE_GROUPS: Final = frozenset(int(wanted.group, 16) for wanted in READ_PRIVATE_TAGS)
+PRIVATE_GROUPS: Final = frozenset(int(wanted.group, 16) for wanted in READ_PRIVATE_TAGS)
 # Headers of a hundred kilobytes are kept there, too; wanted values are a number or a word.
-_LONGEST_PRIVATE: Final = 1_024
+LONGEST_PRIVATE: Final = 1_024
 
 _Wanted = dict[int, BaseTag]
 _Elements = dict[BaseTag, DataElement | RawDataElement]
@@ -96,13 +99,40 @@ def read_plain_file(path: str | PathLike[str], keep: frozenset[str] = READ_TAGS)
             return None
 
 
+class Span(NamedTuple):
+    """Where an element of a header lies: its `start`, where the `value` is, the `end`; bytes from the start of the file.
+
+    `vr` is None in implicit files, `length_bytes` the size of the field before the value. `is_open`: it is a sequence of
+    undefined length. The last span is of the pixels, and ends with their tag.
+    """
+
+    tag: int
+    vr: str | None
+    start: int
+    value: int
+    end: int
+    length_bytes: int
+    is_open: bool
+
+
+def element_spans(data: bytes) -> list[Span] | None:
+    """All elements of a plain file that begins with these bytes, those of its meta information too, up to the pixels.
+
+    None if the pixels are not reached, or the file is not one for `read_plain_file`.
+    """
+    try:
+        return _Scan(BytesIO(data), _WANTED).spans()
+    except _NotPlain:
+        return None
+
+
 class _Scan:
     """One pass over the elements of a file, which is read only as far as the pass gets."""
 
-    def __init__(self, file: FileIO, wanted: _Wanted) -> None:
+    def __init__(self, file: FileIO | BytesIO, wanted: _Wanted) -> None:
         self._file = file
         self._wanted = wanted
-        self._data = file.read(_HEAD) or b""
+        self._data = file.read(HEAD) or b""
 
     def dataset(self) -> Dataset:
         """The wanted elements. Raises _NotPlain."""
@@ -114,6 +144,24 @@ class _Scan:
         found = self._implicit(position) if syntax == _IMPLICIT else self._explicit(position)
         return Dataset(found)
 
+    def spans(self) -> list[Span]:
+        """Where all elements are, once `dataset` has found the file plain. Raises _NotPlain."""
+        self.dataset()
+        found, (begin, syntax), position = list[Span](), self._meta(), _PREAMBLE
+        while True:
+            is_explicit = position < begin or syntax != _IMPLICIT
+            if is_explicit:
+                tag, vr, start, length = self._explicit_header(position)
+            else:
+                (tag, length), vr, start = self._delimiter(position), b"", position + 8
+            if tag >= _FIRST_PIXELS:
+                return [*found, Span(tag, None, position, position + 4, position + 4, 0, True)]
+            is_open = length == _UNDEFINED
+            end = self._skip(start, is_explicit=is_explicit, depth=0) if is_open else start + length
+            length_bytes = 2 if is_explicit and vr in _SHORT else 4
+            found.append(Span(tag, vr.decode() or None, position, start, end, length_bytes, is_open))
+            position = end
+
     def _meta(self) -> tuple[int, str]:
         """Where the file meta information ends (it is always explicit little endian), and the transfer syntax."""
         position, syntax = _PREAMBLE, ""
@@ -121,6 +169,8 @@ class _Scan:
             if self._delimiter(position)[0] >= _META_GROUP_ENDS:
                 return position, syntax
             tag, vr, start, length = self._explicit_header(position)
+            if position == _PREAMBLE and (tag, vr, length) != _META_LENGTH:
+                raise _NotPlain
             if tag == _TRANSFER_SYNTAX:
                 syntax = self._data[start : start + length].decode("latin-1").strip(" \0")
             if vr == _SEQUENCE or length == _UNDEFINED:
@@ -153,7 +203,7 @@ class _Scan:
             if tag <= last:
                 raise _NotPlain
             if tag >= _FIRST_PIXELS:
-                return self._with_pixels(found, tag)
+                return self._with_pixels(found, tag, position)
             if tag >= _FIRST_CONTOURS and self._is_structure_set(found):
                 return found
             last = tag
@@ -173,7 +223,7 @@ class _Scan:
                 )
                 continue
             position = start + length
-            if tag in wanted or group in _PRIVATE_GROUPS:
+            if tag in wanted or group in PRIVATE_GROUPS:
                 self._keep(found, tag, vr.decode(), start, length)
 
     def _implicit(self, position: int) -> _Elements:
@@ -190,7 +240,7 @@ class _Scan:
             if tag <= last:
                 raise _NotPlain
             if tag >= _FIRST_PIXELS:
-                return self._with_pixels(found, tag)
+                return self._with_pixels(found, tag, position)
             if tag >= _FIRST_CONTOURS and self._is_structure_set(found):
                 return found
             last, start = tag, position + 8
@@ -204,7 +254,7 @@ class _Scan:
                 self._keep(found, tag, None, start, length)
 
     def _keep(self, found: _Elements, tag: int, vr: str | None, start: int, length: int) -> None:
-        if tag not in self._wanted and length > _LONGEST_PRIVATE:
+        if tag not in self._wanted and length > LONGEST_PRIVATE:
             return
         if start + length > len(self._data):
             self._reach(start + length)
@@ -221,20 +271,21 @@ class _Scan:
     def _is_end(self, position: int) -> bool:
         """Whether the file ends here: one without pixels ends with its last element."""
         if position + 12 > len(self._data):
-            self._data += self._file.read(_HEAD) or b""
+            self._data += self._file.read(HEAD) or b""
         return position == len(self._data)
 
     def _reach(self, end: int) -> None:
         """Read so many bytes of the file. Raises _NotPlain if it is shorter, or its header very long."""
         while len(self._data) < end:
-            more = self._file.read(max(_HEAD, end - len(self._data))) if end <= _LONGEST else b""
+            more = self._file.read(max(HEAD, end - len(self._data))) if end <= _LONGEST else b""
             if not more:
                 raise _NotPlain
             self._data += more
 
-    def _with_pixels(self, found: _Elements, tag: int) -> _Elements:
+    def _with_pixels(self, found: _Elements, tag: int, position: int) -> _Elements:
         if tag not in _PIXELS:
             raise _NotPlain  # after the place of the pixels there is padding, or nothing at all
+        self._reach(position + PIXEL_HEADER)
         found[Tag(tag)] = RawDataElement(Tag(tag), "OW", 0, None, 0, False, True)
         return found
 
@@ -276,4 +327,4 @@ class _Scan:
 
     def _is_wanted(self, tag: int) -> bool:
         """Also those of some private groups, in which elements are found by the creator of their block."""
-        return tag in self._wanted or tag >> 16 in _PRIVATE_GROUPS
+        return tag in self._wanted or tag >> 16 in PRIVATE_GROUPS

@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from longitudinal.host.orthanc_archive import BelievedArchive, OrthancArchive
 from longitudinal.host.orthanc_inventory import OrthancInventory
 from longitudinal.host.paths import from_configuration
 from longitudinal.host.plain_storage import PlainStorage
-from longitudinal.host.registration_services import RegistrationServices
+from longitudinal.host.registration_services import RegistrationServices, workplace_of
 from longitudinal.host.request_filter import FilterHost
 from longitudinal.host.rest import RestHost, by_password
 from longitudinal.host.static_host import StaticHost
@@ -45,8 +46,11 @@ from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.repair import Repair
 from longitudinal.ingest.reverify import Reverify
 from longitudinal.ingest.stored_objects import StoredDepths, StoredHeaders, StoredObjects
+from longitudinal.jobs import reading
 from longitudinal.jobs.kept_cuts import KeptCuts
+from longitudinal.jobs.reading import ReadingProcess
 from longitudinal.jobs.scan_planes import last_updates
+from longitudinal.jobs.worker_process import WorkerProcess
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.study_lookup import StudyLookup
 from longitudinal.places.diameters import MeasuredPlaces
@@ -83,6 +87,7 @@ class Plugin:
     readers: Readers
     writer: Writer
     ingest: Ingest
+    reader: ReadingProcess
     annotations: Annotations
     reverify: Reverify
     indexing: IndexServices
@@ -122,6 +127,7 @@ class _Storage:
     wake: threading.Event
     files: PlainStorage
     blocks: SeriesBlocks
+    reader: ReadingProcess
 
 
 def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
@@ -136,7 +142,8 @@ def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
     ------
     InvalidSettings
     """
-    storage = _storage(settings, configuration)
+    measures, addresses = Measures(), Addresses()
+    storage = _storage(settings, configuration, measures)
 
     def compared() -> None:
         if storage.files.trust():
@@ -148,7 +155,6 @@ def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
     )  # fmt: skip
     ohif = OhifHost(settings, configuration)
     admission = Admission(int(configuration.get("HttpThreadsCount", _DEFAULT_HTTP_THREADS)))
-    measures, addresses = Measures(), Addresses()
     users = read_users(configuration)
     access = _access(settings, configuration, storage, users, ohif.root)
     actor_of = by_password(users) if access is None else access.identity.actor
@@ -167,6 +173,7 @@ def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
         readers=storage.readers,
         writer=storage.writer,
         ingest=storage.ingest,
+        reader=storage.reader,
         annotations=storage.annotations,
         reverify=storage.reverify,
         indexing=indexing,
@@ -204,7 +211,7 @@ def _access(
     return access
 
 
-def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
+def _storage(settings: Settings, configuration: dict[str, Any], measures: Measures) -> _Storage:
     path, files = _sidecar_path(settings, configuration), PlainStorage(_storage_path(configuration))
     LOGGER.info("The sidecar is %s", path)
     readers = Readers(path)
@@ -231,7 +238,16 @@ def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
     # the index takes over only what is signed
     believed = BelievedArchive(settings.metadata_base, files, statements.believed)
     loopback = Loopback(configuration, settings.metadata_base)
+    place = replace(workplace_of(settings, loopback), threads=1, memory_mib=reading.MEMORY_MIB)
+    reader = ReadingProcess(
+        believed, StoredObjects(believed, inventory), WorkerProcess(place, reading.MODULE)
+    )
     wake = threading.Event()
+
+    def hurry() -> None:
+        if not wake.is_set():  # while stores come in it nearly always is, and setting it takes a lock
+            wake.set()
+
     documents = ExamDocuments(keyring, lambda: statements.problem)
     annotations = Annotations(writer, believed, documents)
     return _Storage(
@@ -244,12 +260,13 @@ def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
         keyring=keyring,
         statements=statements,
         documents=documents,
-        ingest=Ingest(writer, believed, StoredObjects(believed, inventory), wake.set),
+        ingest=Ingest(writer, believed, reader, hurry, partial(measures.count, "stores_total")),
         annotations=annotations,
         reverify=Reverify(readers, writer, annotations, keyring.fingerprint),
         wake=wake,
         files=files,
         blocks=blocks,
+        reader=reader,
     )
 
 

@@ -66,7 +66,7 @@ class IndexServices:
         reconcile = Reconcile(inventory, readers, ingest, self._backfill, annotations.refresh)
         if settings.align_on_arrival:
             arrivals = Arrivals(
-                readers, writer, self.queue, catalogue, settings.quiet_seconds, settings.takeover_seconds,
+                readers, self.queue, catalogue, settings.quiet_seconds, settings.takeover_seconds,
                 ingest.has_told, last_updates(readers, inventory),
             )  # fmt: skip
             changes = Changes(inventory, readers, writer, ingest, annotations.refresh, arrivals.note)

@@ -11,6 +11,7 @@ import orthanc
 from longitudinal.errors import InvalidSettings
 from longitudinal.host.audit_services import modality_of
 from longitudinal.host.callbacks import immortal
+from longitudinal.host.change_pace import ChangePace
 from longitudinal.host.composition import Plugin, compose
 from longitudinal.host.explorer import extend_explorer
 from longitudinal.host.log import forward_logging
@@ -57,6 +58,9 @@ class _Lifecycle:
 
     def __init__(self, plugin: Plugin) -> None:
         self._plugin = plugin
+        self._pace = ChangePace()
+        kinds = orthanc.ChangeType
+        self._followed = {kinds.DELETED, kinds.UPDATED_METADATA, kinds.ORTHANC_STARTED, kinds.ORTHANC_STOPPED}
 
     def register(self, open_gate: OpenGate | None) -> None:
         """Hook into Orthanc. The writer runs from here on; in-process reads wait for ORTHANC_STARTED."""
@@ -76,11 +80,13 @@ class _Lifecycle:
     def _on_stored(self, instance: Any, orthanc_id: str) -> None:
         # Of the tags nothing is used: for one that was there already they are those of the file that was not taken.
         self._plugin.ingest.stored(orthanc_id)
-        self._plugin.measures.count("stores_total")
         if (aet := modality_of(instance)) is not None:
             self._plugin.audit.audit.stored(orthanc_id, aet)
 
     def _on_change(self, change: int, level: int, orthanc_id: str) -> None:
+        if change not in self._followed:  # four for each store
+            self._pace.heard()
+            return
         if change == orthanc.ChangeType.DELETED:
             self._plugin.ingest.deleted(_LEVELS[level], orthanc_id)
             if self._plugin.access is not None:
@@ -108,6 +114,7 @@ class _Lifecycle:
         if plugin.access is not None:
             plugin.access.stop()
         plugin.reverify.stop()
+        plugin.reader.stop()
         plugin.registration.stop()
         plugin.indexing.stop()
         plugin.audit.stop()  # as late as it can find names: Orthanc's own routes still answer

@@ -1,6 +1,7 @@
 """The archive of record, read in Orthanc's own process."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -103,14 +104,14 @@ class OrthancArchive:
     def _file_of(self, uuid: str, size: int) -> StoredFile:
         path = self._storage.path(uuid)
         try:
-            is_there = path.stat().st_size == size
+            is_there = os.stat(path).st_size == size
         except OSError:
             is_there = False
         return StoredFile(size, path if is_there else None)
 
     def has_file(self, orthanc_id: str, stored: StoredFile) -> bool:
         """Whether an instance still has this file, which Orthanc removes before it answers a delete."""
-        return self.has_instance(orthanc_id) if stored.path is None else stored.path.exists()
+        return self.has_instance(orthanc_id) if stored.path is None else os.path.exists(stored.path)
 
     def parents(self, orthanc_id: str) -> Parents:
         """The resources above an instance."""

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import orthanc
 
 from longitudinal.dicom.dates import plain_date
@@ -14,18 +15,48 @@ _WHOLE = ",".join(sorted(tag.replace(",", "-") for tag in READ_TAGS))
 _DATES = ("StudyDate", "PatientBirthDate")
 
 
+class _Line(msgspec.Struct, frozen=True):
+    """A line of the change log, under Orthanc's own names."""
+
+    Seq: int
+    ChangeType: str
+    ID: str
+    Date: str
+
+
+class _Page(msgspec.Struct, frozen=True):
+    """A page of the change log, under Orthanc's own names."""
+
+    Changes: list[_Line]
+    Last: int
+    Done: bool
+
+
+_PAGE = msgspec.json.Decoder(_Page, strict=False)
+
+
 class OrthancInventory:
     """Implements `longitudinal.ingest.inventory.Inventory`."""
 
+    def __init__(self) -> None:
+        self._is_ordered: bool | None = None
+
     def changes(self, since: int, limit: int) -> ChangePage:
         """A page of /changes."""
-        page = json.loads(orthanc.RestApiGet(f"/changes?since={since}&limit={limit}"))
-        changes = tuple(Change(int(x["Seq"]), x["ChangeType"], x["ID"], x["Date"]) for x in page["Changes"])
-        return ChangePage(changes, int(page["Last"]), bool(page["Done"]))
+        page = _PAGE.decode(orthanc.RestApiGet(f"/changes?since={since}&limit={limit}"))
+        changes = tuple([Change(line.Seq, line.ChangeType, line.ID, line.Date) for line in page.Changes])
+        return ChangePage(changes, page.Last, page.Done)
 
     def last_change(self) -> int:
         """The newest sequence number."""
         return int(json.loads(orthanc.RestApiGet("/changes?last"))["Last"])
+
+    def is_ordered(self) -> bool:
+        """SQLite numbers a line and commits it under one lock; a database of a plugin may be another node's as well."""
+        if self._is_ordered is None:
+            system = json.loads(orthanc.RestApiGet("/system"))
+            self._is_ordered = system.get("DatabaseBackendPlugin", "unknown") is None
+        return self._is_ordered
 
     def studies(self, since: int, limit: int) -> list[str]:
         """A page of study ids."""

@@ -28,7 +28,9 @@ class PlainStorage:
 
     def path(self, name: str) -> Path:
         """Where the file of a name (a UUID) lies: in two levels of folders."""
-        return self.folder / name[:2] / name[2:4] / name
+        return Path(
+            f"{self.folder}/{name[:2]}/{name[2:4]}/{name}"
+        )  # for each stored file: `/` takes thrice as long
 
     def trust(self) -> bool:
         """From now on files tell of instances, if Orthanc alone keeps both: no plugin its database, none its files.

@@ -80,13 +80,7 @@ class RegistrationServices:
         admission: Admission,
         version_of: VersionOf,
     ) -> None:
-        workplace = Workplace(
-            _interpreter(settings),
-            loopback.url,
-            loopback.token,
-            settings.worker_threads,
-            settings.worker_memory,
-        )
+        workplace = workplace_of(settings, loopback)
         self.reports = ReportProcess(WorkerProcess(workplace, report_process.MODULE))
         drawer = replace(workplace, threads=1, memory_mib=drawing_process.MEMORY_MIB)
         self.drawing = DrawingProcess(
@@ -134,6 +128,13 @@ class RegistrationServices:
             workers.close()
         self.reports.close()
         self.drawing.close()
+
+
+def workplace_of(settings: Settings, loopback: Loopback) -> Workplace:
+    """The surroundings of a worker that registers; others take less."""
+    return Workplace(
+        _interpreter(settings), loopback.url, loopback.token, settings.worker_threads, settings.worker_memory
+    )
 
 
 def _interpreter(settings: Settings) -> Path:

@@ -8,10 +8,9 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 
 from longitudinal.ingest.inventory import Change, ChangePage, Inventory
-from longitudinal.ingest.on_stored import Ingest
+from longitudinal.ingest.on_stored import Ingest, Written
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.facts import CURSOR, read_fact, write_fact
 from longitudinal.sidecar.tables.studies import (
@@ -20,12 +19,12 @@ from longitudinal.sidecar.tables.studies import (
     series_of_instances,
     write_last_updates,
 )
-from longitudinal.sidecar.writer import Writer
+from longitudinal.sidecar.writer import Task, Writer
 
 LOGGER = logging.getLogger(__name__)
 
 _PAGE = 1_000
-# Nodes that share a database commit out of order: this many lines before the cursor are read again.
+# Nodes that share a database commit out of order: there, this many lines before the cursor are read again.
 _LOOK_BACK = 64
 # More changes than this at a start are left to the reconcile pass that follows, whose jobs report their progress.
 _MANY = 5_000
@@ -43,7 +42,8 @@ class Changes:
     annotated
         Called with each instance whose metadata changed, which another node may have done.
     followed
-        Called with the changes of each page, after their instances are indexed and before the cursor moves on.
+        Called with the changes of each page, after their instances are indexed; what it returns is written in the
+        transaction that moves the cursor on.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class Changes:
         writer: Writer,
         ingest: Ingest,
         annotated: Callable[[str], object] = lambda instance: None,
-        followed: Callable[[Sequence[Change]], None] = lambda changes: None,
+        followed: Callable[[Sequence[Change]], Task[None] | None] = lambda changes: None,
     ) -> None:
         self._inventory = inventory
         self._readers = readers
@@ -112,10 +112,10 @@ class Changes:
         assert self.cursor is not None
         # Their lines are in the log already, unless the log was cleared or the archive did not store the file.
         hinted = dict.fromkeys(self._ingest.take_hints())
-        is_last = False
+        is_last, look_back = False, 0 if self._inventory.is_ordered() else _LOOK_BACK
         while not is_last:
             newest = self._inventory.last_change()
-            page = self._inventory.changes(max(self._first, self.cursor - _LOOK_BACK), _PAGE)
+            page = self._inventory.changes(max(self._first, self.cursor - look_back), _PAGE)
             for orthanc_id in self._follow_page(page, read_missing):
                 hinted.pop(orthanc_id, None)
             is_last = page.is_last
@@ -133,12 +133,12 @@ class Changes:
         last_updates = self._index(stored, read_missing) if stored else {}
         for orthanc_id in {change.orthanc_id for change in fresh if change.kind == "UpdatedMetadata"}:
             self._annotated(orthanc_id)
-        self._followed(fresh)
+        also = self._followed(fresh)
         last = max([self.cursor, *(change.sequence for change in fresh)])
         self._seen.update(change.sequence for change in fresh)
         self._seen = {sequence for sequence in self._seen if sequence > last - _LOOK_BACK}
-        if last > self.cursor:
-            self._keep_cursor(last, last_updates)
+        if last > self.cursor or also is not None:
+            self._keep_cursor(last, last_updates, also)
             self.cursor = last
         return stored
 
@@ -148,7 +148,7 @@ class Changes:
         if not read_missing:
             known = known_instances(self._readers.connection(), orthanc_ids)
             orthanc_ids = [orthanc_id for orthanc_id in orthanc_ids if orthanc_id in known]
-        waiting: list[Future[None]] = []
+        waiting: list[Written] = []
         unread: list[str] = []
         for orthanc_id, done in self._ingest.index_all(orthanc_ids):
             if self._stopping.is_set():
@@ -169,8 +169,12 @@ class Changes:
             for orthanc_id in series
         }
 
-    def _keep_cursor(self, cursor: int, last_updates: Mapping[str, str]) -> None:
+    def _keep_cursor(
+        self, cursor: int, last_updates: Mapping[str, str], also: Task[None] | None = None
+    ) -> None:
         def keep(connection: sqlite3.Connection) -> None:
+            if also is not None:
+                also(connection)
             write_fact(connection, CURSOR, str(cursor))
             write_last_updates(connection, last_updates)
 

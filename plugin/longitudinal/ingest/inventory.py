@@ -53,6 +53,9 @@ class Inventory(Protocol):
     def last_change(self) -> int:
         """The sequence number of the newest change, 0 when there is none."""
 
+    def is_ordered(self) -> bool:
+        """Whether lines of the change log appear in the order of their numbers: not where several nodes write it."""
+
     def studies(self, since: int, limit: int) -> list[str]:
         """Orthanc ids of studies, from an offset. Deletes shift the studies that follow."""
 

@@ -4,8 +4,10 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from functools import partial
 
 from longitudinal.archive import Archive
+from longitudinal.errors import SidecarUnavailable
 from longitudinal.ingest.inventory import ArchivedStudy
 from longitudinal.ingest.recent_stores import RecentStores
 from longitudinal.ingest.record import with_current_notes
@@ -22,6 +24,63 @@ from longitudinal.sidecar.tables.studies import (
 )
 from longitudinal.sidecar.writer import Writer
 
+# Written in one piece: to queue each instance, and to tell that it is written, takes as long as to write it.
+_TOGETHER = 50
+# Large objects are not held back for others.
+_TOGETHER_SECONDS = 0.05
+# After so many the writer does not wait for more.
+_HURRY = 200
+
+
+_Write = Callable[[Sequence[StoredObject], bool], Future[None]]
+
+
+class _Together:
+    """Instances that are written in one piece, as soon as there are enough or somebody waits."""
+
+    def __init__(self, write: _Write) -> None:
+        self._write = write
+        self._until = time.monotonic() + _TOGETHER_SECONDS
+        self._done: Future[None] | None = None
+        self.objects: list[StoredObject] = []
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether no more are to be added."""
+        if not self.objects:
+            return False
+        return len(self.objects) >= _TOGETHER or self._done is not None or time.monotonic() >= self._until
+
+    def queue(self, *, is_awaited: bool) -> Future[None]:
+        """Queue them once."""
+        if self._done is None:
+            self._done = self._write(self.objects, is_awaited)
+        return self._done
+
+
+class Written:
+    """An instance that is written with others; for the thread that has read it."""
+
+    __slots__ = ("_found", "_together", "_write")
+
+    def __init__(self, found: StoredObject, together: _Together, write: _Write) -> None:
+        self._found = found
+        self._together = together
+        self._write = write
+
+    def queue(self) -> None:
+        """Have it written now, with those that were read before."""
+        self._together.queue(is_awaited=False)
+
+    def result(self) -> None:
+        """Wait until it is in the sidecar; raises what prevents that."""
+        try:
+            self._together.queue(is_awaited=True).result()
+        except SidecarUnavailable:
+            raise
+        except Exception:  # of one of them: now each is written by itself
+            self._write([self._found], True).result()
+
 
 class Ingest:
     """Follows what is stored in and deleted from the archive.
@@ -36,6 +95,8 @@ class Ingest:
         Reads stored objects into records.
     hurry
         Called after each store callback; must not block.
+    counted
+        Called with how many more instances callbacks reported.
     """
 
     def __init__(
@@ -44,12 +105,13 @@ class Ingest:
         archive: Archive,
         reader: ObjectReader,
         hurry: Callable[[], object] = lambda: None,
+        counted: Callable[[int], object] = lambda stores: None,
     ) -> None:
         self._writer = writer
         self._archive = archive
         self._reader = reader
         self._hurry = hurry
-        self._recent = RecentStores()
+        self._recent = RecentStores(counted)
 
     # The hints
 
@@ -124,38 +186,50 @@ class Ingest:
         """Whether the archive has an instance at present."""
         return self._archive.has_instance(orthanc_id)
 
-    def index(self, orthanc_id: str) -> Future[None] | None:
+    def index(self, orthanc_id: str) -> Written | None:
         """Read an instance from the archive and queue it; None when it is gone or cannot be read.
 
-        The future is done when the sidecar has it.
+        The result is done when the sidecar has it.
         """
         ((_, done),) = self.index_all([orthanc_id], is_awaited=True)
         return done
 
     def index_all(
         self, orthanc_ids: Sequence[str], *, is_awaited: bool = False
-    ) -> Iterator[tuple[str, Future[None] | None]]:
-        """Read instances one after the other as the result is consumed; as `index`, but written a moment later."""
-        objects = self._reader.read(orthanc_ids)
-        for orthanc_id in orthanc_ids:
-            moment = self._recent.moment
-            found = next(objects)
-            if found is None:
-                self._recent.forget(orthanc_id)
-            yield orthanc_id, None if found is None else self._put(found, moment, is_awaited)
+    ) -> Iterator[tuple[str, Written | None]]:
+        """Read instances as the result is consumed, or some ahead of it; as `index`, but written a moment later."""
+        write = partial(self._put, self._recent.moment)
+        together, unhurried = _Together(write), 0
+        try:
+            for orthanc_id, found in zip(orthanc_ids, self._reader.read(orthanc_ids), strict=True):
+                if together.is_enough:
+                    unhurried += len(together.objects)
+                    is_much = unhurried >= _HURRY
+                    together.queue(is_awaited=is_awaited or is_much)
+                    together, unhurried = _Together(write), 0 if is_much else unhurried
+                if found is None:
+                    self._recent.forget(orthanc_id)
+                    yield orthanc_id, None
+                else:
+                    together.objects.append(found)
+                    yield orthanc_id, Written(found, together, write)
+        finally:  # also of what was read before something failed, or nobody wanted more
+            if together.objects:
+                together.queue(is_awaited=is_awaited)
 
-    def _put(self, found: StoredObject, moment: int, is_awaited: bool) -> Future[None]:
+    def _put(self, moment: int, objects: Sequence[StoredObject], is_awaited: bool) -> Future[None]:
         """Write what was read at a moment, unless something newer was stored."""
-        orthanc_id = found.record.orthanc_id
+        is_stored_since, has_file = self._recent.is_stored_since, self._archive.has_file
 
         def put(_: sqlite3.Connection, instances: InstanceWriter) -> Iterable[Touched]:
-            # An instance that was stored since is read once more.
-            if self._recent.is_stored_since(orthanc_id, moment):
-                return []
-            if not self._archive.has_file(orthanc_id, found.file):
-                return []
-            # A review may have been written since, and a rejected transform must stay rejected.
-            return [instances.put(with_current_notes(found.record, self._archive), found.file.name)]
+            return {
+                # A review may have been written since, and a rejected transform must stay rejected.
+                instances.put(with_current_notes(found.record, self._archive), found.file.name)
+                for found in objects
+                # An instance that was stored since is read once more.
+                if not is_stored_since(found.record.orthanc_id, moment)
+                and has_file(found.record.orthanc_id, found.file)
+            }
 
         return self._writer.submit(put, is_awaited=is_awaited)
 

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.alignment.failures import LastUpdateOf
@@ -17,7 +18,7 @@ from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.arrivals import forget_arrivals, note_arrivals, quiet_arrivals
 from longitudinal.sidecar.tables.browse import owners_of_study
 from longitudinal.sidecar.tables.jobs import Priority
-from longitudinal.sidecar.writer import Writer
+from longitudinal.sidecar.writer import Task
 
 LOGGER = logging.getLogger(__name__)
 
@@ -29,8 +30,8 @@ _UNKNOWN = Acquisition(Contrast(""))
 class Arrivals:
     """Follows the change log; used by the thread that reads it.
 
-    Arrivals are written to the sidecar before the cursor moves on, and removed only in the transaction that queues the job:
-    a crash in between loses none.
+    Arrivals are written to the sidecar in the transaction that moves the cursor on, and removed only in the transaction
+    that queues the job: a crash in between loses none.
 
     Parameters
     ----------
@@ -49,7 +50,6 @@ class Arrivals:
     def __init__(
         self,
         readers: Readers,
-        writer: Writer,
         queue: JobQueue,
         catalogue: Catalogue,
         quiet_seconds: float,
@@ -59,7 +59,6 @@ class Arrivals:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._readers = readers
-        self._writer = writer
         self._queue = queue
         self._catalogue = catalogue
         self._quiet_seconds = quiet_seconds
@@ -68,13 +67,14 @@ class Arrivals:
         self._last_update_of = last_update_of
         self._now = now
 
-    def note(self, changes: Sequence[Change]) -> None:
-        """Note lines of the change log; returns when they are in the sidecar."""
+    def note(self, changes: Sequence[Change]) -> Task[None] | None:
+        """What is to be written of lines of the change log, together with the cursor; None if nothing is."""
         stored = {
             change.orthanc_id: self._moment(change) for change in changes if change.kind == "NewInstance"
         }
-        if stored:
-            self._writer.call(lambda connection: note_arrivals(connection, stored)).result()
+        if not stored:
+            return None
+        return lambda connection: note_arrivals(connection, stored)
 
     def look(self) -> None:
         """Queue an alignment for each study that has arrived and has a partner."""
@@ -91,11 +91,8 @@ class Arrivals:
 
     def _moment(self, change: Change) -> float:
         """When the quiet time of an instance begins, POSIX seconds; never later than now, whatever the date in the log."""
-        try:
-            moment = datetime.strptime(change.date, _DATE_FORMAT).replace(tzinfo=UTC).timestamp()
-        except ValueError:
-            moment = self._now()
-        return min(moment, self._now()) + (
+        moment, now = _moment_of(change.date), self._now()
+        return (now if moment is None else min(moment, now)) + (
             0.0 if self._has_received(change.orthanc_id) else self._takeover_seconds
         )
 
@@ -105,3 +102,12 @@ class Arrivals:
         if index is None or index.identity_conflict:
             return False
         return choose(index, Wish(study), lambda instance: _UNKNOWN, self._last_update_of) is not None
+
+
+@lru_cache(maxsize=16)  # what is stored within a second has one date
+def _moment_of(date: str) -> float | None:
+    """A date of the change log as POSIX seconds; None if it is not one."""
+    try:
+        return datetime.strptime(date, _DATE_FORMAT).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None

@@ -36,6 +36,7 @@ _PLUGIN = Path(__file__).resolve().parents[2]
 _LOOK_SECONDS = 0.1
 _END_SECONDS = 5.0
 _LAST_WORDS = 2_000
+_ANSWER: msgspec.json.Decoder[WorkerAnswer] = msgspec.json.Decoder(WorkerAnswer)
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH")
 
 
@@ -141,10 +142,16 @@ class WorkerProcess:
             raise ArchiveSilent(answer.error)
         return answer
 
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a process; for any thread."""
+        process = self._process
+        return process is not None and process.poll() is None
+
     def _next_answer(self, context: Watch) -> WorkerAnswer:
         while not self._answers:
             self._look_after(context)
-            self._answers += [msgspec.json.decode(line, type=WorkerAnswer) for line in self._lines()]
+            self._answers += [_ANSWER.decode(line) for line in self._lines()]
         return self._answers.pop(0)
 
     def close(self) -> None:

@@ -42,7 +42,7 @@ class Archive:
 
     def restarted(self) -> Arrivals:
         return Arrivals(
-            self.readers, self.writer, self.queue, self.catalogue, QUIET, TAKEOVER,
+            self.readers, self.queue, self.catalogue, QUIET, TAKEOVER,
             lambda instance: instance not in self.elsewhere, lambda instance: "", lambda: self.now,
         )  # fmt: skip
 
@@ -55,7 +55,12 @@ class Archive:
         for record in kept:
             self.sequence += 1
             changes.append(Change(self.sequence, "NewInstance", record.orthanc_id, when))
-        self.arrivals.note(changes)
+        self.note(changes)
+
+    def note(self, changes: list[Change]) -> None:
+        task = self.arrivals.note(changes)
+        if task is not None:
+            self.writer.call(task).result()
 
     def index(self, records: list[InstanceRecord]) -> None:
         touched: list[Touched] = []
@@ -128,7 +133,7 @@ def test_our_own_objects_and_other_things_without_a_place_start_nothing(archive:
 def test_studies_that_nothing_was_logged_of_are_left_alone(archive: Archive) -> None:
     """The backfill indexes them without a line in the change log."""
     archive.index(scan(1))
-    archive.arrivals.note(
+    archive.note(
         [Change(1, "StableStudy", "s1.1", "20260101T120000"), Change(2, "NewInstance", "unknown", "")]
     )
     archive.store(scan(2))

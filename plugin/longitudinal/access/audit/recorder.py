@@ -5,9 +5,11 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import unquote_plus, urlencode
+
+import msgspec
 
 from longitudinal.access.audit.chain import Head, Line, read_line
 from longitudinal.access.audit.core_events import core_event
@@ -255,7 +257,7 @@ class Recorder:
         who = who_of(noted, actor, self._reading.trusted_proxies)
         if noted.refusal or noted.status in _REFUSED:
             kind = EventKind.REFUSAL
-            noted = replace(noted, refusal=noted.refusal + claimed(noted, actor))
+            noted = msgspec.structs.replace(noted, refusal=noted.refusal + claimed(noted, actor))
         elif actor.is_verified and self._logins.is_new((who.name, who.how, who.address), noted.time):
             events.append(_event(noted, who, EventKind.LOGIN, StudyNames(""), Outcome.OK))
         if kind == EventKind.NONE:

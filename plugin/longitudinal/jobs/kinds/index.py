@@ -5,7 +5,6 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -15,7 +14,7 @@ import msgspec
 from longitudinal.dicom.reader_versions import CURRENT
 from longitudinal.errors import LongitudinalError
 from longitudinal.ingest.inventory import ArchivedStudy, Inventory
-from longitudinal.ingest.on_stored import Ingest
+from longitudinal.ingest.on_stored import Ingest, Written
 from longitudinal.jobs.supervisor import JobContext, JobInterruption
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.fault import fault_of
@@ -103,26 +102,30 @@ class IndexStudy:
         began = time.monotonic()
         known = self._up_to_date(study, stored)
         missing = [instance for instance in stored if instance not in known]
-        waiting: deque[tuple[str, Future[None]]] = deque()
+        waiting: deque[tuple[str, Written]] = deque()
         unread = _Unread()
         # A start after an interrupted one reports at once when it has got further.
         ahead = _AHEAD if context.job.attempts == 1 else 1
         indexing = chain(
             self._ingest.index_all(missing[:1], is_awaited=True), self._ingest.index_all(missing[1:])
         )
-        for number, (instance, done) in enumerate(indexing):
-            context.checkpoint()
-            there, rate = len(stored) - len(missing) + number, _rate(number, began)
-            context.report(there / len(stored), f"reading {there} of {len(stored)}, {rate:.0f} a second")
-            if done is None:
-                unread.add(instance)
-            else:
-                waiting.append((instance, done))
-            if len(waiting) >= ahead:
-                _await(*waiting.popleft(), unread)
-                if ahead == 1:
-                    context.moved_on()
-                    ahead = _AHEAD
+        try:
+            for number, (instance, done) in enumerate(indexing):
+                context.checkpoint()
+                there, rate = len(stored) - len(missing) + number, _rate(number, began)
+                context.report(there / len(stored), f"reading {there} of {len(stored)}, {rate:.0f} a second")
+                if done is None:
+                    unread.add(instance)
+                else:
+                    waiting.append((instance, done))
+                if len(waiting) >= ahead:
+                    _await(*waiting.popleft(), unread)
+                    if ahead == 1:
+                        context.moved_on()
+                        ahead = _AHEAD
+        finally:  # an interrupted job keeps what it has read
+            for _, done in waiting:
+                done.queue()
         self._ingest.settle()
         for one in waiting:
             _await(*one, unread)
@@ -174,7 +177,7 @@ class _Unread:
             self.add(instance, f"{type(error).__name__}: {error}")
 
 
-def _await(instance: str, done: Future[None], unread: _Unread) -> None:
+def _await(instance: str, done: Written, unread: _Unread) -> None:
     """Wait until an instance is written; its errors affect this instance only."""
     with unread.costs_only(instance):
         done.result()

@@ -25,7 +25,8 @@ _FRAME = (
 _INSTANCE_COLUMNS = """series_key, frame_key, header_key, sop_instance_uid, sop_class_uid, instance_number, number_of_frames,
     image_type, acquisition_date_time, time_source, role, reason, detail, planes, file"""
 _MARKS = ", ".join("?" * len(_INSTANCE_COLUMNS.split(",")))
-_INSERT = f"INSERT INTO instances ({_INSTANCE_COLUMNS}, orthanc_id) VALUES ({_MARKS}, ?)"
+_INSERT = f"""INSERT INTO instances ({_INSTANCE_COLUMNS}, orthanc_id) VALUES ({_MARKS}, ?)
+    ON CONFLICT (orthanc_id) DO NOTHING"""
 _REPLACE = f"UPDATE instances SET ({_INSTANCE_COLUMNS}) = ({_MARKS}) WHERE key = ?"
 _TRANSFORM = """INSERT INTO transforms (id, item, instance_key, source_frame, source_references, target_frame,
     target_references, kind, matrix, grid, refusal, detail, origin, label, created, creator, maker, digest,
@@ -80,12 +81,12 @@ class InstanceWriter:
             record.instance_number, record.number_of_frames, record.image_type, record.acquisition_date_time,
             record.time_source, record.role, record.reason, record.detail, record.planes, file,
         )  # fmt: skip
-        before = execute(
-            "SELECT key, frame_key, header_key FROM instances WHERE orthanc_id = ?", (record.orthanc_id,)
-        ).fetchone()
-        if before is None:
-            instance_key = execute(_INSERT, (*values, record.orthanc_id)).lastrowid
-        else:
+        inserted = execute(_INSERT, (*values, record.orthanc_id))
+        instance_key = inserted.lastrowid
+        if not inserted.rowcount:
+            before = execute(
+                "SELECT key, frame_key, header_key FROM instances WHERE orthanc_id = ?", (record.orthanc_id,)
+            ).fetchone()
             instance_key = before["key"]
             execute(_REPLACE, (*values, instance_key))
             execute("DELETE FROM transforms WHERE instance_key = ?", (instance_key,))

@@ -1,0 +1,192 @@
+"""The tags of files of which many are alike: slices of a series differ in a dozen elements.
+
+Of each kind of file the bytes of one header are remembered, and which elements differed in others of its kind. A file whose
+header has the same bytes everywhere else has the same elements: only those that differ are read, by the code that reads all
+of them. Every other file is read in the ordinary way, and so is one that `read_plain_file` leaves to pydicom.
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+from struct import Struct
+from typing import Any, Final
+
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag, Tag
+
+from longitudinal.dicom.character_sets import LATIN_1, CharacterSet, character_set
+from longitudinal.dicom.plain_file import (
+    HEAD,
+    LONGEST_PRIVATE,
+    PIXEL_HEADER,
+    PRIVATE_GROUPS,
+    Span,
+    element_spans,
+)  # fmt: skip
+from longitudinal.dicom.tag_names import READ_TAGS, SPECIFIC_CHARACTER_SET
+from longitudinal.dicom.tags import read_file_tags, tags_from_dataset, text
+
+_CHARACTER_SET: Final = int(SPECIFIC_CHARACTER_SET.replace(",", ""), 16)
+_WANTED: Final = {int(key.replace(",", ""), 16): Tag(int(key.replace(",", ""), 16)) for key in READ_TAGS}
+_LENGTHS: Final = {2: Struct("<H").unpack_from, 4: Struct("<L").unpack_from}
+_UNDEFINED: Final = 0xFFFF_FFFF
+_TAG_BYTES: Final = 4
+# Studies that are read at the same time, of some series each.
+_MOST_KINDS = 8
+# After so many files that were like none before, only one in so many is remembered.
+_VAIN, _ONE_IN = 20, 50
+# Behind the header, to be sure that the pixels begin there.
+_BEYOND = 1_024
+
+
+class SimilarFiles:
+    """Reads tags as `longitudinal.dicom.tags.read_file_tags` does, with the files before in mind; for one thread.
+
+    Attributes
+    ----------
+    recognized
+        How many files were like another one.
+    """
+
+    def __init__(self) -> None:
+        self._kinds: list[_Kind] = []
+        self._size = HEAD
+        self._vain = 0
+        self.recognized = 0
+
+    def tags(self, path: str | PathLike[str], default: CharacterSet = LATIN_1) -> dict[str, Any]:
+        """The tags of READ_TAGS of a stored file. Raises what `read_file_tags` raises."""
+        with open(path, "rb", buffering=0) as file:
+            data = file.read(self._size) or b""
+        for number, kind in enumerate(self._kinds):
+            found = kind.tags(data, default)
+            if found is not None:
+                if number:
+                    self._kinds.insert(0, self._kinds.pop(number))
+                self._vain = 0
+                self.recognized += 1
+                return found
+        tags = read_file_tags(path, default)
+        self._vain += 1
+        if self._vain < _VAIN or self._vain % _ONE_IN == 0:
+            self._remember(path, default, tags)
+        return tags
+
+    def _remember(self, path: str | PathLike[str], default: CharacterSet, tags: dict[str, Any]) -> None:
+        with open(path, "rb", buffering=0) as file:
+            data = file.read(max(self._size, HEAD)) or b""
+            spans = element_spans(data)
+            if spans is None and len(data) == max(self._size, HEAD):
+                data += file.read(15 * HEAD) or b""
+                spans = element_spans(data)
+        if spans is None:
+            return
+        fresh = _Kind(data, spans, default)
+        for number, kind in enumerate(self._kinds):
+            if kind.is_like(fresh):
+                fresh.varying = kind.differences(fresh)
+                del self._kinds[number]
+                break
+        fresh.settle()
+        if fresh.tags(data, default) == tags:  # else there is something here that this code does not know
+            self._kinds = [fresh, *self._kinds[: _MOST_KINDS - 1]]
+            self._size = max(self._size, spans[-1].end + _BEYOND)
+
+
+class _Kind:
+    """A header, and which of its elements differ in others like it."""
+
+    def __init__(self, data: bytes, spans: list[Span], default: CharacterSet) -> None:
+        self._data = data
+        self._spans = spans
+        self._default = default
+        self._shape = [(span.tag, span.vr, span.is_open) for span in spans]
+        self.varying: frozenset[int] = frozenset()
+
+    def is_like(self, other: _Kind) -> bool:
+        """Whether the other has the same elements, and text is written in the same way."""
+        return (
+            self._shape == other._shape
+            and self._default == other._default
+            and self._value_of(_CHARACTER_SET) == other._value_of(_CHARACTER_SET)
+        )
+
+    def differences(self, other: _Kind) -> frozenset[int]:
+        """The numbers of elements that are known to differ, with those that do in the other."""
+        differ = (
+            number
+            for number, (mine, theirs) in enumerate(zip(self._spans, other._spans, strict=True))
+            if self._data[mine.start : mine.end] != other._data[theirs.start : theirs.end]
+        )
+        return self.varying | frozenset(differ)
+
+    def settle(self) -> None:
+        """Get ready for `tags`, once `varying` is known."""
+        data, spans = self._data, self._spans
+        varies_privately = any(self._is_private(spans[number]) for number in self.varying)
+        self._parts: list[tuple[bytes, int, BaseTag | None, str | None, bool]] = []
+        self._read_anew: dict[BaseTag, RawDataElement] = {}
+        constant: dict[BaseTag, RawDataElement] = {}
+        pixels, begin = Tag(spans[-1].tag), 0
+        constant[pixels] = _raw(pixels, "OW", b"")
+        for number, span in enumerate(spans[:-1]):
+            is_private = self._is_private(span)
+            tag = Tag(span.tag) if is_private else _WANTED.get(span.tag)
+            if number in self.varying:
+                self._parts.append(
+                    (
+                        data[begin : span.value - span.length_bytes],
+                        span.length_bytes,
+                        tag,
+                        span.vr,
+                        is_private,
+                    )
+                )
+                begin = span.end
+            elif tag is not None and not (is_private and span.end - span.value > LONGEST_PRIVATE):
+                kept = self._read_anew if is_private and varies_privately else constant
+                kept[tag] = _raw(tag, span.vr, data[span.value : span.end])
+        self._tail = data[begin : spans[-1].end]
+        self._can_match = not any(spans[number].is_open for number in self.varying)
+        named = constant.get(Tag(_CHARACTER_SET))
+        if named is not None:
+            self._read_anew[named.tag] = named
+        self._constant = tags_from_dataset(Dataset(constant), default=self._default)  # type: ignore[arg-type]
+        self._characters = character_set(text(self._constant, SPECIFIC_CHARACTER_SET), self._default)
+
+    def tags(self, data: bytes, default: CharacterSet) -> dict[str, Any] | None:
+        """The tags of a file that begins with these bytes; None if it is not of this kind."""
+        if not self._can_match or default != self._default:
+            return None
+        found = self._read_anew.copy()
+        at = 0
+        for constant, length_bytes, tag, vr, is_private in self._parts:
+            if not data.startswith(constant, at):
+                return None
+            value = at + len(constant) + length_bytes
+            if value > len(data):
+                return None
+            (length,) = _LENGTHS[length_bytes](data, value - length_bytes)
+            if length == _UNDEFINED:
+                return None
+            at = value + length
+            if tag is not None and not (is_private and length > LONGEST_PRIVATE):
+                found[tag] = _raw(tag, vr, data[value:at])
+        begins = at + len(self._tail) - _TAG_BYTES
+        if not data.startswith(self._tail, at) or begins + PIXEL_HEADER > len(data):
+            return None
+        read = tags_from_dataset(Dataset(found), default=self._default)  # type: ignore[arg-type]
+        return self._constant | read
+
+    @staticmethod
+    def _is_private(span: Span) -> bool:
+        return span.tag >> 16 in PRIVATE_GROUPS and span.tag not in _WANTED
+
+    def _value_of(self, tag: int) -> bytes | None:
+        return next((self._data[span.value : span.end] for span in self._spans if span.tag == tag), None)
+
+
+def _raw(tag: BaseTag, vr: str | None, value: bytes) -> RawDataElement:
+    """As `read_plain_file` makes it: no bytes are kept of an empty value."""
+    return RawDataElement(tag, vr, len(value), value or None, 0, vr is None, True)
