@@ -5,9 +5,11 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import unquote_plus, urlencode
+
+from msgspec.structs import replace
 
 from longitudinal.access.audit.chain import Head, Line, read_line
 from longitudinal.access.audit.core_events import core_event

@@ -2,16 +2,17 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+import msgspec
 
 from longitudinal.access.audit.events import EventKind
 from longitudinal.access.identity import Actor, How
 from longitudinal.touched import Touched
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Noted:
-    """One request, as it came.
+class Noted(msgspec.Struct, frozen=True, kw_only=True):
+    """One request, as it came; a struct, because one is made for every request while its sender waits.
 
     Attributes
     ----------
@@ -39,10 +40,10 @@ class Noted:
     headers: Mapping[str, str]
     address: str
     actor: Actor | None = None
-    arguments: Mapping[str, str] = field(default_factory=dict)
+    arguments: Mapping[str, str] = msgspec.field(default_factory=dict)
     status: int = 0
     request_id: str = ""
-    touched: Touched = field(default_factory=Touched)
+    touched: Touched = msgspec.field(default_factory=Touched)
     refusal: str = ""
     names: "tuple[StudyNames, ...] | None" = None
 
