@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from longitudinal.host.orthanc_archive import BelievedArchive, OrthancArchive
 from longitudinal.host.orthanc_inventory import OrthancInventory
 from longitudinal.host.paths import from_configuration
 from longitudinal.host.plain_storage import PlainStorage
-from longitudinal.host.registration_services import RegistrationServices
+from longitudinal.host.registration_services import RegistrationServices, workplace_of
 from longitudinal.host.request_filter import FilterHost
 from longitudinal.host.rest import RestHost, by_password
 from longitudinal.host.static_host import StaticHost
@@ -45,8 +45,11 @@ from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.repair import Repair
 from longitudinal.ingest.reverify import Reverify
 from longitudinal.ingest.stored_objects import StoredDepths, StoredHeaders, StoredObjects
+from longitudinal.jobs import reading
 from longitudinal.jobs.kept_cuts import KeptCuts
+from longitudinal.jobs.reading import ReadingProcess
 from longitudinal.jobs.scan_planes import last_updates
+from longitudinal.jobs.worker_process import WorkerProcess
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.study_lookup import StudyLookup
 from longitudinal.places.diameters import MeasuredPlaces
@@ -83,6 +86,7 @@ class Plugin:
     readers: Readers
     writer: Writer
     ingest: Ingest
+    reader: ReadingProcess
     annotations: Annotations
     reverify: Reverify
     indexing: IndexServices
@@ -122,6 +126,7 @@ class _Storage:
     wake: threading.Event
     files: PlainStorage
     blocks: SeriesBlocks
+    reader: ReadingProcess
 
 
 def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
@@ -167,6 +172,7 @@ def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
         readers=storage.readers,
         writer=storage.writer,
         ingest=storage.ingest,
+        reader=storage.reader,
         annotations=storage.annotations,
         reverify=storage.reverify,
         indexing=indexing,
@@ -231,7 +237,16 @@ def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
     # the index takes over only what is signed
     believed = BelievedArchive(settings.metadata_base, files, statements.believed)
     loopback = Loopback(configuration, settings.metadata_base)
+    place = replace(workplace_of(settings, loopback), threads=1, memory_mib=reading.MEMORY_MIB)
+    reader = ReadingProcess(
+        believed, StoredObjects(believed, inventory), WorkerProcess(place, reading.MODULE)
+    )
     wake = threading.Event()
+
+    def hurry() -> None:
+        if not wake.is_set():  # while stores come in it nearly always is, and setting it takes a lock
+            wake.set()
+
     documents = ExamDocuments(keyring, lambda: statements.problem)
     annotations = Annotations(writer, believed, documents)
     return _Storage(
@@ -244,12 +259,13 @@ def _storage(settings: Settings, configuration: dict[str, Any]) -> _Storage:
         keyring=keyring,
         statements=statements,
         documents=documents,
-        ingest=Ingest(writer, believed, StoredObjects(believed, inventory), wake.set),
+        ingest=Ingest(writer, believed, reader, hurry),
         annotations=annotations,
         reverify=Reverify(readers, writer, annotations, keyring.fingerprint),
         wake=wake,
         files=files,
         blocks=blocks,
+        reader=reader,
     )
 
 

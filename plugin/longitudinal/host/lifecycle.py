@@ -108,6 +108,7 @@ class _Lifecycle:
         if plugin.access is not None:
             plugin.access.stop()
         plugin.reverify.stop()
+        plugin.reader.stop()
         plugin.registration.stop()
         plugin.indexing.stop()
         plugin.audit.stop()  # as late as it can find names: Orthanc's own routes still answer

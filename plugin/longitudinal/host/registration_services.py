@@ -79,13 +79,7 @@ class RegistrationServices:
         headers: HeaderReader,
         admission: Admission,
     ) -> None:
-        workplace = Workplace(
-            _interpreter(settings),
-            loopback.url,
-            loopback.token,
-            settings.worker_threads,
-            settings.worker_memory,
-        )
+        workplace = workplace_of(settings, loopback)
         self.reports = ReportProcess(WorkerProcess(workplace, report_process.MODULE))
         drawer = replace(workplace, threads=1, memory_mib=drawing_process.MEMORY_MIB)
         self.drawing = DrawingProcess(
@@ -132,6 +126,13 @@ class RegistrationServices:
         self._measurers.close()
         self.reports.close()
         self.drawing.close()
+
+
+def workplace_of(settings: Settings, loopback: Loopback) -> Workplace:
+    """The surroundings of a worker that registers; others take less."""
+    return Workplace(
+        _interpreter(settings), loopback.url, loopback.token, settings.worker_threads, settings.worker_memory
+    )
 
 
 def _interpreter(settings: Settings) -> Path:

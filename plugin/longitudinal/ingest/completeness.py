@@ -18,7 +18,7 @@ _AFTER_ERROR_SECONDS = 5.0
 # After this many steps of a pass, the processor and Python's lock are left to other threads for a moment.
 _STEPS = 20
 # Stores come in streams: the first one waits this long, so that several are read and written together.
-_LINGER_SECONDS = 0.1
+_LINGER_SECONDS = 0.2
 _BREATH_SECONDS = 0.005
 
 

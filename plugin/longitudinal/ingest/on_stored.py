@@ -135,10 +135,10 @@ class Ingest:
     def index_all(
         self, orthanc_ids: Sequence[str], *, is_awaited: bool = False
     ) -> Iterator[tuple[str, Future[None] | None]]:
-        """Read instances one after the other as the result is consumed; as `index`, but written a moment later."""
+        """Read instances as the result is consumed, or a batch ahead of it; as `index`, but written a moment later."""
+        moment = self._recent.moment
         objects = self._reader.read(orthanc_ids)
         for orthanc_id in orthanc_ids:
-            moment = self._recent.moment
             found = next(objects)
             if found is None:
                 self._recent.forget(orthanc_id)

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from longitudinal.dicom.character_sets import LATIN_1, CharacterSet
 from longitudinal.dicom.reports.statement import PlaceStatement
 from longitudinal.points.radiotherapy.overlay_task import OverlayTask
 from longitudinal.reasons import AlignmentFailure, UnusableScan, ValueReason
@@ -234,6 +235,19 @@ class Gone(msgspec.Struct, tag="gone", frozen=True):
     what: str
 
 
+class ReadTask(msgspec.Struct, tag="read", frozen=True):
+    """Read stored files (Orthanc id, path); only for the process that reads. `default` is of text without a named set."""
+
+    files: list[tuple[str, str]]
+    default: CharacterSet = LATIN_1
+
+
+class FilesRead(msgspec.Struct, tag="filesRead", frozen=True):
+    """What `ingest.plain_records.encode_records` made of the records, one for each file."""
+
+    records: bytes
+
+
 class Resliced(msgspec.Struct, tag="resliced", rename="camel", frozen=True):
     """The cut, a PNG of 16 bits; `frames_read` counts the frames that had to be read."""
 
@@ -268,8 +282,10 @@ class Unanswered(msgspec.Struct, tag="unanswered", frozen=True):
     error: str
 
 
-WorkerTask = AlignTask | RefineTask | ResliceTask | MeasureTask | WriteTask | OverlayTask
-WorkerResult = Registered | RefinedMessage | Resliced | Measured | Written | Drawn | Gone | Unusable
+WorkerTask = AlignTask | RefineTask | ResliceTask | MeasureTask | WriteTask | OverlayTask | ReadTask
+WorkerResult = (
+    Registered | RefinedMessage | Resliced | Measured | Written | Drawn | Gone | FilesRead | Unusable
+)
 WorkerAnswer = ProgressMessage | WorkerResult | Failed | Unanswered
 
 

@@ -141,6 +141,12 @@ class WorkerProcess:
             raise ArchiveSilent(answer.error)
         return answer
 
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a process; for any thread."""
+        process = self._process
+        return process is not None and process.poll() is None
+
     def _next_answer(self, context: Watch) -> WorkerAnswer:
         while not self._answers:
             self._look_after(context)

@@ -1,0 +1,65 @@
+"""Records of images from their files alone, and how a process beside Orthanc hands them over.
+
+Most of what is stored are images whose file says everything. What the archive must be asked about - registration objects
+with their statements, reports, what references other objects, identifiers that Orthanc writes differently - is left to
+`longitudinal.ingest.stored_objects`, and so is what pydicom cannot read.
+"""
+
+from dataclasses import fields
+from types import GenericAlias
+from typing import Any, cast, get_type_hints
+
+import msgspec
+
+from longitudinal.archive import Archive
+from longitudinal.dicom import tag_names as tag
+from longitudinal.dicom.character_sets import CharacterSet
+from longitudinal.dicom.registration.spatial_registration import REGISTRATION_SOP_CLASSES
+from longitudinal.dicom.reports.reader import REPORT_SOP_CLASSES
+from longitudinal.dicom.sop_classes import names_others
+from longitudinal.dicom.tags import read_file_tags, text
+from longitudinal.ingest.record import read_record
+from longitudinal.sidecar.tables.records import InstanceRecord
+
+
+class _ArchiveNeededError(Exception):
+    """The file does not say everything."""
+
+
+class _NoArchive:
+    """Stands for the archive where it cannot be asked."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise _ArchiveNeededError(name)
+
+
+_NO_ARCHIVE = cast(Archive, _NoArchive())
+_OF_OTHERS = frozenset({"transforms", "places", "content"})
+"""Fields that records of images leave at their defaults."""
+_NAMES = tuple(field.name for field in fields(InstanceRecord) if field.name not in _OF_OTHERS)
+_HINTS = get_type_hints(InstanceRecord)
+_ROW: Any = GenericAlias(tuple, tuple(_HINTS[name] for name in _NAMES))
+_DECODER: msgspec.msgpack.Decoder[list[tuple[Any, ...] | None]] = msgspec.msgpack.Decoder(list[_ROW | None])
+
+
+def read_plain_record(orthanc_id: str, path: str, default: CharacterSet) -> InstanceRecord | None:
+    """The record of an image from its stored file; None if it must be read beside the archive, or is gone."""
+    try:
+        tags = read_file_tags(path, default)
+        sop_class = text(tags, tag.SOP_CLASS_UID)
+        if names_others(sop_class) or sop_class in REGISTRATION_SOP_CLASSES | REPORT_SOP_CLASSES:
+            return None
+        return read_record(orthanc_id, tags, _NO_ARCHIVE)
+    except Exception:  # whatever it is, the reader beside the archive meets it too, and logs it
+        return None
+
+
+def encode_records(records: list[InstanceRecord | None]) -> bytes:
+    """Records of `read_plain_record` as MessagePack."""
+    rows = [None if one is None else [getattr(one, name) for name in _NAMES] for one in records]
+    return msgspec.msgpack.encode(rows)
+
+
+def decode_records(encoded: bytes) -> list[InstanceRecord | None]:
+    """What `encode_records` was given. Raises msgspec.MsgspecError."""
+    return [None if row is None else InstanceRecord(*row) for row in _DECODER.decode(encoded)]

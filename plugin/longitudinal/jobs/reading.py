@@ -1,0 +1,175 @@
+"""Stored objects read in a process of their own, in batches: Orthanc's interpreter is left to Orthanc.
+
+What that process leaves is read here: objects that are no images, files that only the archive can read, and everything while
+there is no process: a few instances after a pause, until it has started, or after it died.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+
+from longitudinal.archive import Archive, StoredFile
+from longitudinal.dicom.character_sets import default_encoding
+from longitudinal.ingest.plain_records import decode_records
+from longitudinal.ingest.stored_objects import StoredObject, StoredObjects
+from longitudinal.jobs.messages import FilesRead, ReadTask
+from longitudinal.jobs.supervisor import JobCrashed
+from longitudinal.jobs.worker_process import NoInterpreter, TaskFailed, WorkerProcess
+from longitudinal.sidecar.tables.records import InstanceRecord
+
+LOGGER = logging.getLogger(__name__)
+
+MODULE = "longitudinal.jobs.reading_worker"
+MEMORY_MIB = 1024
+"""Of the process: enhanced objects can have headers of hundreds of megabytes once they are read."""
+
+# Read in one go while the batch before is written: some 30 ms.
+_BATCH = 200
+# Fewer are read at once: to ask another process takes as long.
+_FEWEST = 3
+# For a batch, or for a start on a busy machine.
+_SECONDS = 20.0
+# After a failure the process is left alone for so long.
+_AFTER_ERROR_SECONDS = 60.0
+
+
+class _Ended(Exception):
+    """The plugin stops, or the process did not answer in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Instances that are being read; `files` has None for one that is gone."""
+
+    orthanc_ids: Sequence[str]
+    files: Sequence[StoredFile | None]
+    records: "Future[list[InstanceRecord | None]] | None"
+
+
+class ReadingProcess:
+    """Implements `longitudinal.ingest.stored_objects.ObjectReader`, for several threads.
+
+    Parameters
+    ----------
+    objects
+        Reads what the process leaves.
+    """
+
+    def __init__(self, archive: Archive, objects: StoredObjects, process: WorkerProcess) -> None:
+        self._archive = archive
+        self._objects = objects
+        self._process = process
+        # One thread starts the process and talks to it: the process ends with the thread that started it.
+        self._thread = ThreadPoolExecutor(1, "longitudinal-reading")
+        self._ending = threading.Event()
+        self._is_ready = False
+        self._is_starting = False
+        self._not_before = 0.0
+
+    def stop(self) -> None:
+        """End the process; what is read afterwards is read here."""
+        self._ending.set()
+        self._thread.shutdown(wait=True)
+        self._process.close()
+
+    def read(self, orthanc_ids: Sequence[str]) -> Iterator[StoredObject | None]:
+        """Each instance in order, a batch ahead of what was asked for."""
+        if len(orthanc_ids) < _FEWEST or not self._is_fit():
+            yield from self._objects.read(orthanc_ids)
+            return
+        batches = (orthanc_ids[start : start + _BATCH] for start in range(0, len(orthanc_ids), _BATCH))
+        before: _Batch | None = None
+        for orthanc_id in batches:
+            batch = self._begin(orthanc_id)
+            if before is not None:
+                yield from self._finish(before)
+            before = batch
+        if before is not None:
+            yield from self._finish(before)
+
+    def _is_fit(self) -> bool:
+        """Whether the process can be asked at once; if not it is started, and the caller does not wait."""
+        if self._ending.is_set():
+            return False
+        if self._is_ready and self._process.is_running:
+            return True
+        if not self._is_starting and time.monotonic() >= self._not_before:
+            self._is_starting = True
+            self._is_ready = False
+            with suppress(RuntimeError):  # it was stopped meanwhile
+                self._thread.submit(self._start)
+        return False
+
+    def _start(self) -> None:
+        try:
+            self._is_ready = self._ask(ReadTask([])) == []
+        finally:
+            self._is_starting = False
+
+    def _begin(self, orthanc_ids: Sequence[str]) -> _Batch:
+        default = default_encoding(self._archive.default_encoding())
+        files = [self._file(orthanc_id) for orthanc_id in orthanc_ids]
+        wanted = [
+            (orthanc_id, str(file.path))
+            for orthanc_id, file in zip(orthanc_ids, files, strict=True)
+            if file is not None and file.path is not None
+        ]
+        try:
+            records = self._thread.submit(self._ask, ReadTask(wanted, default)) if wanted else None
+        except RuntimeError:  # it was stopped meanwhile
+            records = None
+        return _Batch(orthanc_ids, files, records)
+
+    def _file(self, orthanc_id: str) -> StoredFile | None:
+        try:
+            return self._archive.stored_file(orthanc_id)
+        except KeyError:
+            return None
+
+    def _finish(self, batch: _Batch) -> Iterator[StoredObject | None]:
+        found = [] if batch.records is None else batch.records.result()
+        records = iter(found)
+        for orthanc_id, file in zip(batch.orthanc_ids, batch.files, strict=True):
+            record = next(records, None) if file is not None and file.path is not None else None
+            if record is not None and file is not None:
+                yield StoredObject(record, file)
+            else:
+                yield next(self._objects.read([orthanc_id]))
+
+    def _ask(self, task: ReadTask) -> list[InstanceRecord | None]:
+        """What the process makes of files; nothing where it fails, which is never the caller's concern."""
+        try:
+            answer = self._process.run(task, _Deadline(self._ending))
+            assert isinstance(answer, FilesRead)
+            return decode_records(answer.records)
+        except _Ended:
+            LOGGER.info("The process that reads files was ended")
+        except (JobCrashed, TaskFailed, NoInterpreter) as error:
+            LOGGER.warning("Files are read in Orthanc's process for a while: %s", error)
+        except Exception:
+            LOGGER.exception("Files are read in Orthanc's process for a while")
+        self._is_ready = False
+        self._not_before = time.monotonic() + _AFTER_ERROR_SECONDS
+        return []
+
+
+class _Deadline:
+    """Implements `Watch`."""
+
+    def __init__(self, ending: threading.Event) -> None:
+        self._ending = ending
+        self._until = time.monotonic() + _SECONDS
+
+    def checkpoint(self) -> None:
+        if self._ending.is_set() or time.monotonic() > self._until:
+            raise _Ended
+
+    def beat(self, seconds_ago: float = 0.0) -> None:
+        """Nobody watches."""
+
+    def report(self, progress: float, stage: str) -> None:
+        """Nobody watches."""
