@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from longitudinal.geometry.image_plane import Planes, normals, projections
+from longitudinal.geometry.image_plane import Planes, projections
 from longitudinal.geometry.stack import GAP_FACTOR, SAME_POSITION_MM, Floats, Ints, Stack
 
 Bools = NDArray[np.bool_]
@@ -73,9 +73,10 @@ class StackSet:
         self.source_index: Ints = _joined([stack.order for stack in stacks], np.intp)
         self.planes: Planes = planes[self.source_index]
         self.start: Ints = np.concatenate(([0], np.cumsum(sizes, dtype=np.intp)))
-        self._normals = normals(self.planes)
+        projection = projections(self.planes)
+        self._normals = projection[:, 2]
         self._window = self._search_window(stacks)
-        self._packed = self._pack(stacks)
+        self._packed = self._pack(stacks, projection.reshape(-1, 9))
         self._prepare_search(stacks)
 
     @classmethod
@@ -183,7 +184,7 @@ class StackSet:
         bounds[first] = places - 0.5
         self._search, self._bounds = search, bounds
 
-    def _pack(self, stacks: Sequence[Stack]) -> Floats:
+    def _pack(self, stacks: Sequence[Stack], projection: Floats) -> Floats:
         """Put the data of each plane that an answer needs into one row, so that one gather fetches them.
 
         Position; a 5x3 matrix that takes ``point - position`` to distance along the plane's normal, row,
@@ -193,7 +194,6 @@ class StackSet:
         sizes = np.diff(self.start)
         packed = np.empty((len(self.planes), 26))
         packed[:, 0:3] = self.planes["position"]
-        projection = projections(self.planes).reshape(-1, 9)
         packed[:, 3:6], packed[:, 6:12] = projection[:, 6:9], projection[:, 0:6]
         stack_normals = np.array([stack.normal for stack in stacks], np.float64).reshape(-1, 3)
         turned = np.repeat(np.array([not stack.is_parallel for stack in stacks], bool), sizes)
