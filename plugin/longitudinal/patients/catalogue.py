@@ -69,9 +69,9 @@ class Catalogue:
         return _noted(index.view(visible, bridges=sight.bridges) if visible else None)
 
     def held(self, sop_instance_uid: str) -> PatientIndex | None:
-        """The whole current patient that owns an instance, if nothing has to be read or waited for to tell; or else None."""
+        """The whole current patient that owns an instance, if it is in memory and owns it alone; or else None."""
+        owners = self._owners_of(sop_instance_uid)
         with self._lock:
-            owners = self._owners.get(sop_instance_uid) or []
             held = self._held.get(owners[0].patient_key) if len(owners) == 1 else None
             if held is None or held.is_stale:
                 return None

@@ -130,7 +130,7 @@ class Resolver:
         """The answer to a question for whoever may see everything, if it takes microseconds and little stack; or else None.
 
         The patient is in memory, no exam is asked for, no transform is gone by, and files prove that all it names is there:
-        no database is asked, ours or Orthanc's, and nobody is waited for. Raises as `find`.
+        Orthanc is asked nothing, and nobody is waited for. Raises as `find`.
         """
         index = None if wanted.exams else self._catalogue.held(question.sop_instance_uid)
         if index is None or not index.believes_files:

@@ -141,6 +141,7 @@ def ask():
 
 threading.stack_size(32 * 1024)
 for _ in range(3):
+    room.ward.catalogue.invalidate(frozenset())  # the owner of the image is read again
     thread = threading.Thread(target=ask)
     thread.start()
     thread.join()
