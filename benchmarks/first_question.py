@@ -1,14 +1,18 @@
 """The first question about a patient of 30,000 slices, and how long Orthanc takes to start.
 
-    .venv/bin/python -m benchmarks.first_question [--pairs 12] [--starts 6]
+    .venv/bin/python -m benchmarks.first_question [--pairs 12] [--starts 12] [--before FOLDER]
 
 A synthetic sidecar, read by the product's own code in this process: interleaved pairs of a first question from blocks, one a
-series, and from the rows that they are made of, as it was without them; processor time of the process. Then an Orthanc with
-the plugin and one without, each started and stopped in turn, with caches warm: seconds until it answers, and processor time.
+series, and from the rows that they are made of, as it was without them; processor time of the process. With `--before`, a
+checkout of an earlier version (`git worktree add FOLDER 56dfb2c`, the last without blocks), pairs of that code and this one,
+each in a process of its own. Then an Orthanc with the plugin and one without, each started and stopped in turn, with caches
+warm: seconds until it answers, and processor time.
 """
 
 import argparse
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -67,6 +71,44 @@ def measure_questions(folder: Path, pairs: int) -> None:
     print(f"blocks / rows {found}; target at most {TARGET}")
 
 
+class Asker:
+    """A process that answers first questions by the code of a checkout."""
+
+    def __init__(self, checkout: Path, sidecar: Path) -> None:
+        script = Path(__file__).with_name("one_first_question.py")
+        self._process = subprocess.Popen(
+            [sys.executable, str(script), str(sidecar)], cwd=checkout, text=True, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": f"{checkout / 'plugin'}:{checkout}"},
+        )  # fmt: skip
+
+    def ask(self) -> tuple[float]:
+        """Milliseconds of processor time of one question."""
+        given, answer = self._process.stdin, self._process.stdout
+        assert given is not None
+        assert answer is not None
+        given.write("\n")
+        given.flush()
+        return (float(answer.readline()),)
+
+    def stop(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+
+def measure_before(folder: Path, before: Path, pairs: int) -> None:
+    """The code of this checkout, and that of another one."""
+    here = Path(__file__).resolve().parent.parent
+    ours, theirs = (
+        Asker(checkout.resolve(), folder / f"{name}.sqlite")
+        for name, checkout in (("here", here), ("before", before))
+    )
+    ours.ask(), theirs.ask()  # the first of a process is cold
+    (found,) = compare(ours.ask, theirs.ask, pairs)
+    ours.stop(), theirs.stop()
+    print(f"first question: {found.a:.0f} ms of processor time, {found.b:.0f} ms by the code of {before}")
+    print(f"now / before {found}; target at most {TARGET}")
+
+
 def one_start(server: OrthancServer) -> tuple[float, float]:
     """Seconds until it answers, and of the processors."""
     began = time.perf_counter()
@@ -90,11 +132,14 @@ def measure_starts(folder: Path, starts: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=12)
-    parser.add_argument("--starts", type=int, default=6)
+    parser.add_argument("--starts", type=int, default=12)
+    parser.add_argument("--before", type=Path)
     options = parser.parse_args()
     print(f"load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as name:
         measure_questions(Path(name), options.pairs)
+        if options.before is not None:
+            measure_before(Path(name), options.before, options.pairs)
         measure_starts(Path(name), options.starts)
 
 

@@ -3,7 +3,7 @@
 All reads here run in Orthanc's own process and take microseconds, `file` excepted.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -43,6 +43,10 @@ class StoredFile:
     def name(self) -> str | None:
         """The name of the file, which no other one ever gets; None without a path."""
         return None if self.path is None else self.path.name
+
+
+FilesThere = Callable[[Sequence[str]], bool]
+"""Whether all stored files of these names are there, and prove that their instances are; takes microseconds."""
 
 
 @dataclass(frozen=True, slots=True)

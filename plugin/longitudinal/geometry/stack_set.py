@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from longitudinal.geometry.image_plane import Planes, normals, projections
+from longitudinal.geometry.image_plane import Planes, projections
 from longitudinal.geometry.stack import GAP_FACTOR, SAME_POSITION_MM, Floats, Ints, Stack
 
 Bools = NDArray[np.bool_]
@@ -73,9 +73,10 @@ class StackSet:
         self.source_index: Ints = _joined([stack.order for stack in stacks], np.intp)
         self.planes: Planes = planes[self.source_index]
         self.start: Ints = np.concatenate(([0], np.cumsum(sizes, dtype=np.intp)))
-        self._normals = normals(self.planes)
+        projection = projections(self.planes)
+        self._normals = projection[:, 2]
         self._window = self._search_window(stacks)
-        self._packed = self._pack(stacks)
+        self._packed = self._pack(stacks, projection.reshape(-1, 9))
         self._prepare_search(stacks)
 
     @classmethod
@@ -111,7 +112,11 @@ class StackSet:
     def _locate(self, search: Floats, points: ArrayLike) -> Located:
         """Locate points, given the columns of ``_search`` of their stacks; the hot path."""
         point = np.asarray(points, np.float64).T
-        along = np.einsum("ik,ik->k", search[0:3], point) + search[3]
+        with np.errstate(invalid="ignore"):  # a point that is not finite is within no reach
+            return self._nearest(search, point)
+
+    def _nearest(self, search: Floats, point: Floats) -> Located:
+        along = _summed(search[0:3] * point) + search[3]
         # fmin and fmax drop NaN, which then selects the last plane
         clipped = np.fmax(np.fmin(along, search[5]), search[4])
         plane = self._bounds.searchsorted(clipped, side="right") - 1
@@ -119,7 +124,7 @@ class StackSet:
             self._look_around(plane, search, point)
         packed = self._packed.take(plane, axis=0).T.copy()
         measures = packed[3:18].reshape(5, 3, -1)
-        measured = np.einsum("ijk,jk->ik", measures, point - packed[0:3])
+        measured = _summed(measures * (point - packed[0:3]), axis=1)
         holds = np.abs(measured[1:5] - packed[18:22]) <= packed[22:26]
         return Located(
             plane=plane,
@@ -139,7 +144,7 @@ class StackSet:
         first, last = search[6, turned].astype(np.intp), search[8, turned].astype(np.intp)
         near = np.clip(plane[turned, None] + steps, first[:, None], last[:, None])
         offsets = point.T[turned, None] - self.planes["position"][near]
-        distance = np.abs(np.einsum("kni,kni->kn", self._normals[near], offsets))
+        distance = np.abs(_summed(self._normals[near] * offsets, axis=2))
         plane[turned] = near[np.arange(len(turned)), np.nan_to_num(distance, nan=np.inf).argmin(axis=1)]
 
     def _search_window(self, stacks: Sequence[Stack]) -> int:
@@ -179,7 +184,7 @@ class StackSet:
         bounds[first] = places - 0.5
         self._search, self._bounds = search, bounds
 
-    def _pack(self, stacks: Sequence[Stack]) -> Floats:
+    def _pack(self, stacks: Sequence[Stack], projection: Floats) -> Floats:
         """Put the data of each plane that an answer needs into one row, so that one gather fetches them.
 
         Position; a 5x3 matrix that takes ``point - position`` to distance along the plane's normal, row,
@@ -189,7 +194,6 @@ class StackSet:
         sizes = np.diff(self.start)
         packed = np.empty((len(self.planes), 26))
         packed[:, 0:3] = self.planes["position"]
-        projection = projections(self.planes).reshape(-1, 9)
         packed[:, 3:6], packed[:, 6:12] = projection[:, 6:9], projection[:, 0:6]
         stack_normals = np.array([stack.normal for stack in stacks], np.float64).reshape(-1, 3)
         turned = np.repeat(np.array([not stack.is_parallel for stack in stacks], bool), sizes)
@@ -226,6 +230,11 @@ def _answered(stack: Stack) -> Floats:
     answered = stack.reach * 2
     answered[0, 0], answered[-1, 1] = stack.reach[0, 0], stack.reach[-1, 1]
     return answered
+
+
+def _summed(values: Floats, axis: int = 0) -> Floats:
+    """Sums along an axis. Not by einsum: that needs 34 KB of stack, of which Orthanc's threads have 100."""
+    return np.asarray(np.add.reduce(values, axis=axis))
 
 
 def _joined(parts: list[Any], dtype: Any) -> NDArray[Any]:

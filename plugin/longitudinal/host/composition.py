@@ -290,7 +290,7 @@ def _services(
     )  # fmt: skip
     resolver = Resolver(
         of.readers, of.catalogue, of.archive, repair.answer, links, indexing.hurry, of.statements.unsigned,
-        exams.studies_of,
+        exams.studies_of, of.files.holds_all,
     )  # fmt: skip
     objects = RegistrationObjects(
         of.readers, of.archive, of.loopback, repair.registration, of.statements, settings.uid_root

@@ -8,6 +8,7 @@ others store, that takes milliseconds, with Python's lock held on plugins before
 import ctypes
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import orthanc
@@ -16,13 +17,15 @@ import orthanc
 _access = ctypes.PyDLL(None).access
 _access.argtypes = (ctypes.c_char_p, ctypes.c_int)
 _access.restype = ctypes.c_int
+# Of files that were asked for: whoever scrolls asks for the same again.
+_MOST_PATHS = 20_000
 
 
 class PlainStorage:
     """The folder in which Orthanc itself stores files, whether or not a plugin stores them elsewhere."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = os.fsencode(folder)
+        self._paths: dict[str, bytes] = {}
         self.folder = folder
         self._is_trusted = False
 
@@ -51,7 +54,19 @@ class PlainStorage:
 
     def holds(self, name: str) -> bool:
         """Whether the file is there, and proves that its instance is."""
+        return self.holds_all((name,))
+
+    def holds_all(self, names: Sequence[str]) -> bool:
+        """The same of many files."""
         if not self._is_trusted:
             return False
-        file = name.encode()
-        return bool(_access(b"/".join((self._folder, file[:2], file[2:4], file)), os.F_OK) == 0)
+        paths = self._paths
+        for name in names:
+            path = paths.get(name)
+            if path is None:
+                if len(paths) >= _MOST_PATHS:
+                    paths.clear()
+                path = paths[name] = os.fsencode(self.path(name))
+            if _access(path, os.F_OK) != 0:
+                return False
+        return True

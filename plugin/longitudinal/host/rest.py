@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from contextvars import copy_context
-from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import unquote, unquote_plus
@@ -25,7 +24,7 @@ from longitudinal.host.callbacks import immortal
 from longitudinal.host.handoff import Handoff
 from longitudinal.http.addresses import Addresses, customer
 from longitudinal.http.admission import Admission
-from longitudinal.http.exchange import Request, Response
+from longitudinal.http.exchange import Request, Response, is_form_part
 from longitudinal.http.headers import Guarded
 from longitudinal.http.measures import Measures
 from longitudinal.http.other_origins import OtherOrigins
@@ -126,7 +125,7 @@ class RestHost:
             self._note(route, request, response, time.perf_counter() - began)
             if self._audit is not None and asked is not None:
                 self._record(self._audit, uri, peer, route, asked, response, touched)
-            if "content-disposition" in headers and "host" not in headers and response.status >= _BAD_REQUEST:
+            if response.status >= _BAD_REQUEST and is_form_part(headers):
                 # A part of a POSTed form: Orthanc discards our answer; only an exception makes it report a failure.
                 raise RuntimeError(response.body.decode())
             read_by = self._others.headers(headers.get("origin"), response.headers)
@@ -144,6 +143,8 @@ class RestHost:
             if not request.is_form_part:  # the form as a whole was let in, and none of its files may get lost
                 sender = customer(peer, request.headers.get("x-forwarded-for", ""))
                 self._limiter.take(request.actor, sender, route.cost, len(request.body))
+            if (response := self._router.at_once(route, request)) is not None:
+                return route, response
             with self._admission.request(), self._admission.held() if route.calls_back else nullcontext():
                 run = partial(copy_context().run, self._router.run, route, values, request)
                 return route, self._threads.run(run)
@@ -180,19 +181,21 @@ def by_password(users: Users) -> ActorOf:
 
 
 def _read(path: str, raw: dict[str, Any], actor_of: ActorOf) -> Request:
-    headers = raw.get("headers", {})
-    request = Request(
+    headers, query = raw.get("headers", {}), raw.get("get", {})
+    return Request(
         method=raw["method"],
         path=_decoded(path).rstrip("/"),
-        query={unquote_plus(name): unquote_plus(value) for name, value in raw.get("get", {}).items()},
+        query={unquote_plus(name): unquote_plus(value) for name, value in query.items()} if query else {},
         headers=headers,
         body=bytes(raw.get("body", b"")),
+        actor=NOBODY if is_form_part(headers) else actor_of(headers),
     )
-    return replace(request, actor=NOBODY if request.is_form_part else actor_of(headers))
 
 
 def _decoded(path: str) -> str:
     """The path decoded once more, but for what would then be a slash that parts names, or an escape."""
+    if "%" not in path:
+        return path
     return unquote(re.sub("%(2[Ff]|25)", r"%25\1", path))
 
 

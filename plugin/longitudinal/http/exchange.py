@@ -34,8 +34,13 @@ class Request:
 
     @property
     def is_form_part(self) -> bool:
-        """Whether it is one part of a POSTed form, which Orthanc takes apart: its headers are those of the part."""
-        return "content-disposition" in self.headers and "host" not in self.headers
+        """Whether it is one part of a POSTed form."""
+        return is_form_part(self.headers)
+
+
+def is_form_part(headers: Mapping[str, str]) -> bool:
+    """Whether these are headers of one part of a POSTed form, which Orthanc takes apart."""
+    return "content-disposition" in headers and "host" not in headers
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import lru_cache
 
 from longitudinal.errors import RateLimited
 
@@ -63,6 +64,7 @@ class Measures:
             return {**self._counters, **{f"{name}_seconds_max": value for name, value in longest.items()}}
 
 
+@lru_cache(maxsize=256)
 def name_of(path: str | None) -> str:
     """The name under which a route is counted.
 

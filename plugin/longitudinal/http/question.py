@@ -1,5 +1,6 @@
 """The one question as a request has it: a pixel or a point, and which studies are searched."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import msgspec
@@ -69,10 +70,13 @@ class QuestionRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True
 
 # Asking msgspec for the fields of a struct takes longer than resolving a point.
 _FIELDS = tuple((field.name, field.encode_name) for field in msgspec.structs.fields(QuestionRequest))
+_PLAIN, _NOTHING = QuestionFilters(), (None,) * 12
 
 
 def question_of(asked: QuestionRequest, pointer: str = "") -> Asked:
     """The question of a request whose single fields are right; raises when the two forms are mixed or incomplete."""
+    if _is_plain_pixel(asked):
+        return _pixel(asked), _PLAIN if not pointer else replace(_PLAIN, pointer=pointer)
     given = {sent for name, sent in _FIELDS if getattr(asked, name) is not None}
     is_pixel = asked.sop_instance_uid is not None or not given & set(_POINT)
     needed, foreign = (_PIXEL, _POINT) if is_pixel else (_POINT, (*_PIXEL, "frameNumber"))
@@ -102,6 +106,16 @@ def question_of(asked: QuestionRequest, pointer: str = "") -> Asked:
         exams=None if asked.exams is None else tuple(asked.exams),
     )
     return (_pixel(asked) if is_pixel else _point(asked)), wanted
+
+
+def _is_plain_pixel(asked: QuestionRequest) -> bool:
+    """Whether it is a whole pixel and nothing else, as most questions are."""
+    if asked.sop_instance_uid is None or asked.row is None or asked.column is None or asked.per != "study":
+        return False
+    return (
+        asked.patient_id, asked.frame_of_reference_uid, asked.x, asked.y, asked.z, asked.study_instance_uids, asked.exams,
+        asked.modalities, asked.roles, asked.from_, asked.to, asked.max_distance_mm,
+    ) == _NOTHING  # fmt: skip
 
 
 def _pixel(asked: QuestionRequest) -> PixelQuestion:

@@ -68,6 +68,18 @@ class Catalogue:
         )
         return _noted(index.view(visible, bridges=sight.bridges) if visible else None)
 
+    def held(self, sop_instance_uid: str) -> PatientIndex | None:
+        """The whole current patient that owns an instance, if it is in memory and owns it alone; or else None."""
+        owners = self._owners_of(sop_instance_uid)
+        with self._lock:
+            held = self._held.get(owners[0].patient_key) if len(owners) == 1 else None
+            if held is None or held.is_stale:
+                return None
+            self._held.move_to_end(held.index.key)
+            self.hits += 1
+        touch("instances", owners[0].orthanc_id)
+        return _noted(held.index)
+
     def _whole(self, key: int) -> PatientIndex | None:
         with self._lock:
             held = self._held.get(key)

@@ -23,7 +23,7 @@ from longitudinal.transforms.attempts import Attempt, read_attempts
 from longitudinal.transforms.graph import UNKNOWN, FrameGraph, Path, UncertaintySource
 from longitudinal.transforms.stored import StoredTransform
 
-# Clicked stacks, and frames a point was given in, of which something is remembered: a reader looks at some of them at once.
+# Kinds of clicked stacks, and frames a point was given in, of which something is remembered: a reader looks at some at once.
 _MOST_SOURCES = 64
 # A view has arrays of its own for every plane that is visible.
 _MOST_VIEWS = 4
@@ -86,14 +86,14 @@ class StandingRanks:
 
     Attributes
     ----------
-    values
-        (rules, stacks).
     rank
-        (stacks,) of the rules that come before the distance, taken together.
+        (stacks,) index of each into `classes`.
+    classes
+        What the rules say of a stack, in their order; sorted.
     """
 
-    values: NDArray[np.float64]
     rank: NDArray[np.intp]
+    classes: tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ class PatientIndex:
         *,
         believes_files: bool = False,
     ) -> None:
-        self._believes_files = believes_files
+        self.believes_files = believes_files
         self.key: int = patient["key"]
         self.patient_id: str = patient["patient_id"]
         self.orthanc_id: str = patient["orthanc_id"]
@@ -166,7 +166,7 @@ class PatientIndex:
         self._lay_out_stacks()
         self.study_ids = frozenset(study.orthanc_id for study in self.studies)
         self._rows = (patient, studies, identities)
-        self._ranks: Remembered[tuple[str, int | None], StandingRanks] = Remembered(_MOST_SOURCES)
+        self._ranks: Remembered[tuple[str, int], StandingRanks] = Remembered(_MOST_SOURCES)
         self._routes: Remembered[str, _Route] = Remembered(_MOST_SOURCES)
         self._views: Remembered[tuple[frozenset[str], bool], PatientIndex] = Remembered(_MOST_VIEWS)
 
@@ -192,6 +192,7 @@ class PatientIndex:
         instances = [series.plane_instance for series in self.series] or [np.empty(0, np.intp)]
         # For each plane of the stack set: the index of its instance within the series.
         self.plane_instance = np.concatenate(instances)[self.stack_set.source_index]
+        self.frame_numbers = np.ascontiguousarray(self.stack_set.planes["frame_number"])
         self.stack_modality = np.array([self.series[i].modality for i, _ in entries], dtype="U16")
         self.stack_modality_code = np.unique(self.stack_modality, return_inverse=True)[1]
         self.stack_is_original = np.array([entry.is_original for _, entry in entries], dtype=bool)
@@ -211,7 +212,7 @@ class PatientIndex:
 
     def file_of(self, sop_instance_uid: str, orthanc_id: str) -> str | None:
         """The name of the stored file that proves that an instance is there; None where none does."""
-        if self._believes_files:
+        if self.believes_files:
             for series_number, instance in self.instances.get(sop_instance_uid, ()):
                 series = self.series[series_number]
                 if series.orthanc_ids[instance] == orthanc_id:
@@ -307,7 +308,7 @@ class PatientIndex:
             series,
             [transform for transform in self.transforms if bridges or transform.orthanc_id in objects],
             identities,
-            believes_files=self._believes_files,
+            believes_files=self.believes_files,
         )
         uids = {study.study_instance_uid for study in studies}
         made.studies = tuple(
@@ -319,13 +320,24 @@ class PatientIndex:
         return made
 
     def ranks(self, frame: str, clicked: int | None, compute: Callable[[], StandingRanks]) -> StandingRanks:
-        """What `compute` says of each stack for a source frame and a clicked stack, remembered; not to be changed."""
-        return self._ranks.get((frame, clicked), compute)
+        """What `compute` says of each stack for a source frame and a clicked stack, remembered; not to be changed.
+
+        It may go by the modality of the clicked stack and its normal, and by nothing else of it.
+        """
+        return self._ranks.get((frame, -1 if clicked is None else self._alike[clicked]), compute)
+
+    @cached_property
+    def _alike(self) -> list[int]:
+        """For each stack the number of those with its modality and its normal."""
+        numbers: dict[tuple[int, bytes], int] = {}
+        alike = zip(self.stack_modality_code.tolist(), self.stack_normal, strict=True)
+        return [numbers.setdefault((code, normal.tobytes()), len(numbers)) for code, normal in alike]
 
     def map_into_frames(self, frame: str, point: NDArray[np.float64]) -> FramePoints:
         """Map one point of `frame` into every frame of the patient."""
         matrices, ways, curved = self._route(frame)
-        points = matrices[:, :, :3] @ point + matrices[:, :, 3]
+        # matmul needs 30 KB of stack, of which Orthanc's threads have 100
+        points = np.add.reduce(matrices[:, :, :3] * point, axis=2) + matrices[:, :, 3]
         trails: dict[int, NDArray[np.float64]] = {}
         for number in curved:
             way = ways[number]
@@ -333,7 +345,9 @@ class PatientIndex:
             trails[number] = way.path.trail(point)
             points[number] = trails[number][-1]
         # A long chain of transforms can lead beyond all bounds; no position exists there.
-        points[~(np.abs(points) <= FARTHEST_MM).all(axis=1)] = np.nan
+        near = np.abs(points) <= FARTHEST_MM
+        if not near.all():
+            points[~near.all(axis=1)] = np.nan
         return FramePoints(points, ways, point, trails)
 
     def way_between(self, frame: str, other: str) -> Way | None:
@@ -346,7 +360,7 @@ class PatientIndex:
     def map_direction(self, frame: str, direction: NDArray[np.float64]) -> NDArray[np.float64]:
         """A direction of `frame` as unit vectors (f, 3) in every frame; NaN where no linear path leads."""
         mapped = self._route(frame)[0][:, :, :3] @ direction
-        length = np.sqrt(np.einsum("ij,ij->i", mapped, mapped))
+        length = np.sqrt(np.add.reduce(mapped * mapped, axis=1))
         return np.asarray(mapped / length[:, None])
 
     def _route(self, frame: str) -> _Route:

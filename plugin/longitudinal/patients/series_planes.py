@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from longitudinal.dicom.uids import series_frame
 from longitudinal.geometry.image_plane import PLANE, normals
+from longitudinal.geometry.packed_stacks import unpack_stacks
 from longitudinal.geometry.stack import Stack, split_into_stacks
 from longitudinal.sidecar.tables.series_columns import SeriesColumns
 
@@ -129,10 +130,11 @@ def _stacks(
     found = []
     for (frame, role), members in groups.items():
         mine = np.flatnonzero(np.isin(plane_instance, members)) if len(groups) > 1 else np.arange(len(planes))
-        for stack in split_into_stacks(planes[mine]):
+        stacks = split_into_stacks(planes[mine]) if len(groups) > 1 else unpack_stacks(instances.stacks)
+        for stack in stacks:
             order = mine[stack.order]
             first = instances.image_types[int(plane_instance[order[0]])]
-            moved = replace(stack, order=order)
+            moved = replace(stack, order=order) if len(groups) > 1 else stack
             voxel = _voxel_mm3(planes[order[0]], stack)
             found.append(SeriesStack(moved, frame, role, first.startswith("ORIGINAL"), voxel))
     return tuple(found)

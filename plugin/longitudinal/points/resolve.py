@@ -9,18 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longitudinal.geometry.stack_set import Located
-from longitudinal.patients.patient_index import FramePoints, PatientIndex, StandingRanks, StudyEntry
+from longitudinal.patients.patient_index import FramePoints, PatientIndex, StudyEntry
 from longitudinal.patients.series_planes import SeriesPlanes
-from longitudinal.points.answer import Answer, ChosenBy, Links, Match, Point, Unresolved, grade_of
+from longitudinal.points.answer import Answer, Links, Match, Point, Unresolved, grade_of
+from longitudinal.points.choice import Winners, choose
 from longitudinal.reasons import AlignmentFailure, UnresolvedReason
 from longitudinal.transforms.attempts import Attempt
 
-# PS3.3 C.7.6.2 names no planes; 30 degrees separates axial, coronal and sagittal, and assigns oblique ones to theirs.
-_SAME_PLANE_COSINE = np.cos(np.radians(30.0))
-# The rules of choice in order; without a clicked image the first three do not apply.
-_RULES: tuple[ChosenBy, ...] = ("clicked", "modality", "plane", "original", "voxel", "distance", "order")
-
-_DISTANCE_RULE = _RULES.index("distance")
 _IMAGE = frozenset({"image"})
 # For the text of a failed alignment, which anybody may write into metadata; the plugin's have some hundred characters.
 _LONGEST_DETAIL = 2_000
@@ -85,15 +80,19 @@ class _Reached:
 
 
 @dataclass(frozen=True, slots=True)
-class _Winners:
-    """The chosen stack of each group (study or series) that has one: its number, the rule, and how many series lost."""
+class Found:
+    """An answer, and the stored files of the images of its matches (None where one is not known), in their order."""
 
-    stacks: NDArray[np.intp]
-    rules: list[ChosenBy]
-    other_series: list[int]
+    answer: Answer
+    files: tuple[str | None, ...]
 
 
 def resolve(index: PatientIndex, source: Source, filters: Filters, links: LinkBuilder) -> Answer:
+    """Find the point in every study of the patient; as `find`."""
+    return find(index, source, filters, links).answer
+
+
+def find(index: PatientIndex, source: Source, filters: Filters, links: LinkBuilder) -> Found:
     """Find the point in every study of the patient.
 
     Parameters
@@ -109,9 +108,12 @@ def resolve(index: PatientIndex, source: Source, filters: Filters, links: LinkBu
     """
     passes = _all_passes(index, filters)
     reached = _reach(index, source, filters, passes)
-    winners = _choose(index, source, reached, filters.per)
+    winners = choose(
+        index, source.frame, reached.answers, reached.located.distance_mm, reached.clicked, filters.per
+    )
     found = _matches(index, source, reached, winners, filters.per, links)
     matches: list[Match] = []
+    files: list[str | None] = []
     unresolved: list[Unresolved] = []
     for number, study in enumerate(index.studies):
         if not passes[number]:
@@ -123,16 +125,18 @@ def resolve(index: PatientIndex, source: Source, filters: Filters, links: LinkBu
                 else found.get(number if group is None else group)
             )
             if match is not None:
-                matches.append(match)
+                matches.append(match[0])
+                files.append(match[1])
             else:
                 unresolved.append(_explain(index, study, group, reached))
     x, y, z = source.point.tolist()
-    return Answer(
+    answer = Answer(
         point=Point(index.patient_id, source.frame, x, y, z),
         matches=matches,
         unresolved=unresolved,
         flags=("identityConflict",) if index.identity_conflict else (),
     )
+    return Found(answer, tuple(files))
 
 
 def passing_studies(index: PatientIndex, filters: Filters) -> list[StudyEntry]:
@@ -170,57 +174,6 @@ def _reach(index: PatientIndex, source: Source, filters: Filters, passes: Sequen
     return _Reached(located, frame_points, wanted, answers, clicked)
 
 
-def _choose(index: PatientIndex, source: Source, reached: _Reached, per: str) -> _Winners:
-    """The best matching stack of each group by the rules in their order; the clicked stack comes first."""
-    group = index.stack_study if per == "study" else index.stack_series
-    answering = np.flatnonzero(reached.answers)
-    standing = index.ranks(
-        source.frame, reached.clicked, lambda: _standing_ranks(index, source, reached.clicked)
-    )
-    # Differences below a nanometre are rounding.
-    distance = np.round(np.abs(reached.located.distance_mm[answering]), 6)
-    # stacks of equal rank follow in their order
-    order = np.lexsort((distance, standing.rank[answering], group[answering]))
-    ranked, groups = answering[order], group[answering][order]
-    first = np.ones(len(ranked), dtype=bool)
-    first[1:] = groups[1:] != groups[:-1]
-    heads = np.flatnonzero(first)
-    ends = np.append(heads[1:], len(ranked))
-    runners = np.minimum(heads + 1, len(ranked) - 1)
-    differs = standing.values[:, ranked[heads]] != standing.values[:, ranked[runners]]
-    differs[_DISTANCE_RULE] = distance[order[heads]] != distance[order[runners]]
-    decided = differs.argmax(axis=0)
-    rules: list[ChosenBy] = [
-        _RULES[rule] if size > 1 else "only"
-        for rule, size in zip(decided.tolist(), (ends - heads).tolist(), strict=True)
-    ]
-    stacks = ranked[heads]
-    if reached.clicked is not None:
-        rules[stacks.tolist().index(reached.clicked)] = "clicked"
-    other = np.zeros(len(heads), dtype=np.intp)
-    if per == "study":
-        series = np.flatnonzero(np.bincount(index.stack_series[answering]))
-        other = np.bincount(index.study_of_series_array[series])[index.stack_study[stacks]] - 1
-    return _Winners(stacks, rules, other.tolist())
-
-
-def _standing_ranks(index: PatientIndex, source: Source, clicked: int | None) -> StandingRanks:
-    """What depends on the clicked stack alone, not on the point: all rules but the distance."""
-    ranks = np.zeros((len(_RULES), len(index.stack_study)))
-    if clicked is not None:
-        ranks[0] = 1.0
-        ranks[0, clicked] = 0.0
-        ranks[1] = index.stack_modality_code != index.stack_modality_code[clicked]
-        turned = index.map_direction(source.frame, index.stack_normal[clicked])[index.stack_frame]
-        cosine = np.abs(np.einsum("ij,ij->i", turned, index.stack_normal))
-        ranks[2] = ~(cosine >= _SAME_PLANE_COSINE)  # NaN where only a deformable path leads: not the same
-    ranks[3] = ~index.stack_is_original
-    ranks[4] = index.stack_voxel
-    ranks[6] = np.arange(len(index.stack_study))
-    before = np.unique(ranks[:_DISTANCE_RULE], axis=1, return_inverse=True)[1]
-    return StandingRanks(ranks, before.reshape(-1))
-
-
 def _all_passes(index: PatientIndex, filters: Filters) -> Sequence[bool]:
     """Whether each study passes the filters."""
     if (filters.studies, filters.modalities, filters.first_date, filters.last_date) == (None,) * 4:
@@ -240,20 +193,20 @@ def _passes(index: PatientIndex, study: StudyEntry, filters: Filters) -> bool:
 
 
 def _matches(
-    index: PatientIndex, source: Source, reached: _Reached, winners: _Winners, per: str, links: LinkBuilder
-) -> dict[int, Match]:
-    """The match of each winning stack by its group: the study's number, or the series' number."""
+    index: PatientIndex, source: Source, reached: _Reached, winners: Winners, per: str, links: LinkBuilder
+) -> dict[int, tuple[Match, str | None]]:
+    """The match of each winning stack and the file of its image, by its group: the study's number, or the series'."""
     located, stacks = reached.located, winners.stacks
     planes = located.plane[stacks]
     columns = zip(
         stacks.tolist(), index.stack_study[stacks].tolist(), index.stack_series[stacks].tolist(),
         index.stack_frame[stacks].tolist(), planes.tolist(), index.plane_instance[planes].tolist(),
-        index.stack_set.planes["frame_number"][planes].tolist(), located.slice_index[stacks].tolist(),
+        index.frame_numbers[planes].tolist(), located.slice_index[stacks].tolist(),
         located.row[stacks].tolist(), located.column[stacks].tolist(), located.distance_mm[stacks].tolist(),
         located.in_gap[stacks].tolist(), winners.rules, winners.other_series, strict=True,
     )  # fmt: skip
     points = reached.frame_points.points.tolist()
-    found: dict[int, Match] = {}
+    found: dict[int, tuple[Match, str | None]] = {}
     for (
         stack, study_number, series_number, frame, plane, instance, frame_number, slice_index, row, column, distance,
         in_gap, rule, other_series,
@@ -269,7 +222,7 @@ def _matches(
         orthanc_id = series.orthanc_ids[instance]
         uncertainty, uncertainty_source = reached.frame_points.uncertainty(frame)
         x, y, z = points[frame]
-        found[study_number if per == "study" else series_number] = Match(
+        match = Match(
             study.study_instance_uid, series.series_instance_uid, series.sop_instance_uids[instance], orthanc_id,
             rule == "clicked", frame_number, slice_index, row, column, index.frames[frame], x, y, z, distance, in_gap,
             rule, other_series, study.study_date, study.acquisition_date_time, series.modality,
@@ -277,6 +230,7 @@ def _matches(
             uncertainty_source, grade_of(uncertainty, is_claimed=way.is_claimed), way.reviewed, series.flags,
             links(study, series, instance, frame_number, plane),
         )  # fmt: skip
+        found[study_number if per == "study" else series_number] = match, series.files[instance]
     return found
 
 

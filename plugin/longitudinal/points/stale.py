@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from longitudinal.archive import Archive
+from longitudinal.archive import Archive, FilesThere
 from longitudinal.errors import NotFound
 from longitudinal.patients.patient_index import PatientIndex, StudyEntry
 from longitudinal.points.answer import Answer
@@ -59,6 +59,19 @@ def transforms_of(index: PatientIndex, answer: Answer) -> list[StoredTransform]:
     return transforms_used(index, {transform for match in answer.matches for transform in match.path})
 
 
+def is_proven(
+    files_there: FilesThere, index: PatientIndex, answer: Answer, files: Sequence[str | None]
+) -> bool:
+    """Whether stored files alone prove that everything an answer names is there; `files` are those of its matches."""
+    if not index.believes_files or None in files:
+        return False
+    unmatched = {item.study_instance_uid for item in answer.unresolved}
+    others = [
+        _file_of_study(index, study) for study in index.studies if study.study_instance_uid in unmatched
+    ]
+    return None not in others and files_there((*files, *others))  # type: ignore[arg-type]
+
+
 def find_stale(
     archive: Archive, index: PatientIndex, answer: Answer, used: Sequence[StoredTransform]
 ) -> Stale:
@@ -80,13 +93,19 @@ def find_stale(
 
 def _has_study(archive: Archive, index: PatientIndex, study: StudyEntry) -> bool:
     """Whether a study is there: one of its images is, or the archive says so."""
-    if study.series:
-        series = index.series[study.series[0]]  # none is without instances
-        instance = series.orthanc_ids[0]
-        file = index.file_of(series.sop_instance_uids[0], instance)
-        if file is not None and archive.has_instance(instance, file):
+    file = _file_of_study(index, study)
+    if file is not None:
+        instance = index.series[study.series[0]].orthanc_ids[0]
+        if archive.has_instance(instance, file):
             return True
     return archive.has("studies", study.orthanc_id)
+
+
+def _file_of_study(index: PatientIndex, study: StudyEntry) -> str | None:
+    """The stored file of one of its images, which proves that the study is there; None where none does."""
+    if not index.believes_files or not study.series:
+        return None
+    return index.series[study.series[0]].files[0]  # none is without instances
 
 
 def find_stale_transforms(archive: Archive, transforms: Sequence[StoredTransform]) -> Stale:

@@ -33,6 +33,7 @@ class Names:
         self._readers = readers
         self._ask_archive = ask_archive
         self._known: dict[Name, tuple[list[StudyNames], float]] = {}
+        self._patients: dict[str, tuple[str, float]] = {}
 
     def of(self, touched: Iterable[Name], *, also_archive: bool = True) -> tuple[StudyNames, ...]:
         """One entry for each study; one without a study for a patient of whom no single study is named."""
@@ -49,11 +50,20 @@ class Names:
 
     def _patient(self, name: str) -> str:
         """The PatientID of a patient by either name; the name itself of one that is not in the index."""
+        known, at = self._patients.get(name, ("", 0.0))
+        now = time.monotonic()
+        if known and now - at < _SECONDS:
+            return known
         try:
             with seeing(None):
-                return patient_id_of(self._readers.connection(), name) or name
+                found = patient_id_of(self._readers.connection(), name)
         except LongitudinalError:
-            return name
+            found = None
+        if found:
+            if len(self._patients) >= _MOST_KNOWN:
+                self._patients.clear()
+            self._patients[name] = found, now
+        return found or name
 
     def _studies(self, level: Level, name: str, *, also_archive: bool) -> list[StudyNames]:
         """Remembered for a while: which study holds an instance does not change, and a UID rarely comes to name a second."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import unquote_plus, urlencode
 
-import msgspec
+from msgspec.structs import replace
 
 from longitudinal.access.audit.chain import Head, Line, read_line
 from longitudinal.access.audit.core_events import core_event
@@ -257,7 +257,7 @@ class Recorder:
         who = who_of(noted, actor, self._reading.trusted_proxies)
         if noted.refusal or noted.status in _REFUSED:
             kind = EventKind.REFUSAL
-            noted = msgspec.structs.replace(noted, refusal=noted.refusal + claimed(noted, actor))
+            noted = replace(noted, refusal=noted.refusal + claimed(noted, actor))
         elif actor.is_verified and self._logins.is_new((who.name, who.how, who.address), noted.time):
             events.append(_event(noted, who, EventKind.LOGIN, StudyNames(""), Outcome.OK))
         if kind == EventKind.NONE:

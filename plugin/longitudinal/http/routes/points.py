@@ -22,7 +22,7 @@ from longitudinal.http.question import Asked, QuestionRequest, question_of, says
 from longitudinal.http.refinements import Refinements
 from longitudinal.http.router import Call, Route
 from longitudinal.points.answer import Answer
-from longitudinal.points.resolver import Resolver
+from longitudinal.points.resolver import PixelQuestion, Resolver
 
 MAX_POINTS = 1_000
 MAX_ANSWERS = 50_000
@@ -76,6 +76,13 @@ def point_routes(resolver: Resolver, refinements: Refinements) -> list[Route]:
         _refuse_beside_points(asked)
         return BatchAnswer(_batch(resolver, asked.points))
 
+    def at_once(call: Call[None, ResolveRequest]) -> Answer | None:
+        asked = call.body
+        if asked.sop_instance_uid is None or asked.points is not None or asked.refine:
+            return None
+        question, wanted = question_of(asked)
+        return resolver.at_once(question, wanted) if isinstance(question, PixelQuestion) else None
+
     def ask(asked: ResolveRequest, user: str) -> Answer:
         if asked.refine == "wait":
             return refinements.wait(*question_of(asked), user)
@@ -91,6 +98,7 @@ def point_routes(resolver: Resolver, refinements: Refinements) -> list[Route]:
             "Where is this point of the body in every other scan of the patient?",
             answer=Answer | BatchAnswer,
             body=ResolveRequest,
+            at_once=at_once,
             errors=(
                 NotFound,
                 Ambiguous,

@@ -245,3 +245,9 @@ def m018_blocks(db: Database) -> None:
     """Files of instances, so that their existence can be seen; series in one piece, so that they are read at once."""
     for statement in _BLOCKS:
         db.execute(statement)
+
+
+@MIGRATIONS()
+def m020_blocks_with_stacks(db: Database) -> None:
+    """Blocks hold how planes are split into stacks; those of before are made anew."""
+    db.execute("DELETE FROM series_blocks")

@@ -11,11 +11,16 @@ from typing import Any, TypeVar
 from zlib import compress, decompress, error
 
 import msgspec
+import numpy as np
+
+from longitudinal.geometry.image_plane import PLANE
+from longitudinal.geometry.packed_stacks import pack_stacks
+from longitudinal.geometry.stack import split_into_stacks
 
 T = TypeVar("T")
 
-_VERSION = 1
-"""Of the fields below: a block of another one does not count."""
+_VERSION = 2
+"""Of the fields below, and of how planes are split into stacks: a block of another one does not count."""
 _FASTEST = 1
 
 
@@ -28,6 +33,8 @@ class SeriesColumns(msgspec.Struct, frozen=True, array_like=True):
         Length of the part of each instance in `planes`.
     planes
         Packed `PLANE`s of all of them.
+    stacks
+        All planes split into stacks, packed (`pack_stacks`): those of the series if its planes have one frame and role.
     files
         Names under which the archive stored them, None where it was not known.
     """
@@ -45,17 +52,18 @@ class SeriesColumns(msgspec.Struct, frozen=True, array_like=True):
     frame_counts: tuple[int, ...]
     plane_bytes: tuple[int, ...]
     planes: bytes
+    stacks: bytes
 
 
 class _Block(msgspec.Struct, frozen=True, array_like=True):
-    """Columns as they are stored: one element for all where all are alike, and the planes deflated."""
+    """Columns as they are stored: one element for all where all are alike, planes and stacks deflated."""
 
     version: int
     count: int
     columns: SeriesColumns
 
 
-_NAMES = SeriesColumns.__struct_fields__[:-1]
+_NAMES = SeriesColumns.__struct_fields__[:-2]
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(_Block)
 
@@ -77,7 +85,10 @@ def columns_of_rows(connection: sqlite3.Connection, series_key: int) -> SeriesCo
     rows = [tuple(row) for row in connection.execute(_ROWS, (series_key,))]
     *columns, planes = zip(*rows, strict=True) if rows else ((),) * (len(_NAMES) + 1)
     fields: dict[str, Any] = dict(zip(_NAMES, columns, strict=True))
-    return SeriesColumns(**fields, planes=b"".join(planes))
+    joined = b"".join(planes)
+    return SeriesColumns(
+        **fields, planes=joined, stacks=pack_stacks(split_into_stacks(np.frombuffer(joined, PLANE)))
+    )
 
 
 def write_block(connection: sqlite3.Connection, series_key: int) -> None:
@@ -86,7 +97,9 @@ def write_block(connection: sqlite3.Connection, series_key: int) -> None:
     if not columns.orthanc_ids:
         return
     fields: dict[str, Any] = {name: _alike(getattr(columns, name)) for name in _NAMES}
-    packed = SeriesColumns(**fields, planes=compress(columns.planes, _FASTEST))
+    packed = SeriesColumns(
+        **fields, planes=compress(columns.planes, _FASTEST), stacks=compress(columns.stacks, _FASTEST)
+    )
     body = _ENCODER.encode(_Block(_VERSION, len(columns.orthanc_ids), packed))
     connection.execute(
         "INSERT OR REPLACE INTO series_blocks (series_key, body) VALUES (?, ?)", (series_key, body)
@@ -108,14 +121,14 @@ def _columns_of(body: bytes) -> SeriesColumns | None:
     """The columns of a block; None if it is of another version."""
     try:
         block = _DECODER.decode(body)
-        planes = decompress(block.columns.planes)
+        planes, stacks = decompress(block.columns.planes), decompress(block.columns.stacks)
     except (msgspec.MsgspecError, error):
         return None
     if block.version != _VERSION:
         return None
     packed = block.columns
     fields: dict[str, Any] = {name: _as_many(getattr(packed, name), block.count) for name in _NAMES}
-    return SeriesColumns(**fields, planes=planes)
+    return SeriesColumns(**fields, planes=planes, stacks=stacks)
 
 
 def _alike(values: Sequence[T]) -> Sequence[T]:
