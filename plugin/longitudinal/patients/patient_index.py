@@ -224,7 +224,7 @@ class PatientIndex:
         start, end = (int(value) for value in self.stack_set.start[stack : stack + 2])
         series = self.series[int(self.stack_series[stack])]
         return {
-            series.orthanc_ids[number]: series.files[number] if self._believes_files else None
+            series.orthanc_ids[number]: series.files[number] if self.believes_files else None
             for number in self.plane_instance[start:end].tolist()
         }
 
