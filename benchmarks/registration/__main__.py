@@ -2,7 +2,17 @@
 
 import argparse
 
-from benchmarks.registration import against, capture, compare, failures, local_points, memory, served, twice
+from benchmarks.registration import (
+    against,
+    capture,
+    compare,
+    contrasts,
+    failures,
+    local_points,
+    memory,
+    served,
+    twice,
+)
 from benchmarks.registration.trust import sections
 from longitudinal.registration.alignment import Method
 
@@ -22,6 +32,8 @@ def main() -> None:
     starts.add_argument("--rivals", help="as above")
     wrong = which.add_parser("failures", help="pairs that must not be accepted")
     wrong.add_argument("--kind", action="append", choices=[*failures.KINDS], help="default: all")
+    other = which.add_parser("contrasts", help="pairs in which equal tissue is not equally bright")
+    other.add_argument("--kind", action="append", choices=[*contrasts.KINDS], help="default: all")
     points = which.add_parser("local", help="one point at a time")
     points.add_argument("--pair", action="append", choices=[*local_points.CASES], help="default: all")
     points.add_argument("--points", type=int, default=150, help="at most, of each pair")
@@ -51,6 +63,8 @@ def main() -> None:
             capture.run(given.first, given.starts, given.checked, given.rival_starts, given.rivals)
         case "failures":
             failures.run(given.kind or list(failures.KINDS))
+        case "contrasts":
+            contrasts.run(given.kind or list(contrasts.KINDS))
         case "local":
             local_points.run(given.pair or list(local_points.CASES), given.points)
         case "served":

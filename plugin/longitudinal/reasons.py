@@ -149,7 +149,8 @@ class Rejection(ReasonCode):
     INCONSISTENT = (
         "inconsistent",
         "Mapped forward and backward, points do not return to where they started. Landmarks as a starting point help if the "
-        "search went astray; if an affine or deformable alignment did, the rigid one may hold.",
+        "search went astray; if an affine or deformable alignment did, the rigid one may hold. If neither helps, as with "
+        "CT, PET or MR of a part that shows little in one of them, a transform from landmarks needs no check of this kind.",
     )
     TOO_LITTLE_STRUCTURE = (
         "tooLittleStructure",
@@ -159,8 +160,8 @@ class Rejection(ReasonCode):
     LOCALLY_DIFFERENT = (
         "locallyDifferent",
         "Small parts of the scans, each examined by itself, do not lie where the alignment puts them: the body may have "
-        "changed its shape, or the scans may be of two persons. If it is one person, landmarks around the place of interest "
-        "make a transform for it.",
+        "changed its shape, one scan may be too coarse or noisy, as PET is, or the scans may be of two persons. If it is "
+        "one person, landmarks around the place of interest make a transform for it.",
     )
     MIRROR_IMAGE_FITS_BETTER = (
         "mirrorImageFitsBetter",

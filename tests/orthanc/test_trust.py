@@ -133,6 +133,7 @@ def test_a_mirrored_head_that_lies_turned_is_refused(start_orthanc: StartOrthanc
     pair = align(server)
     assert pair["rejection"] == "mirrorImageFitsBetter", pair
     assert "left and right may be swapped" in pair["reason"]
+    assert "a transform from landmarks" in pair["reason"], "the answer says what would help"
     point = np.asarray(landmarks(2)[0])
     x, y, z = point.tolist()
     answer = post(

@@ -37,6 +37,11 @@ def test_numbers() -> None:
 
 def test_each_rejection_names_what_would_help() -> None:
     assert [code for code in Rejection if "andmarks" not in code.explanation] == []
+    # what a search cannot find a person may start; what no search finds a person may give
+    assert "starting point" in Rejection.NO_OVERLAP.explanation
+    for words in ("starting point", "rigid one", "transform from landmarks"):
+        assert words in Rejection.INCONSISTENT.explanation
+    assert "make a transform" in Rejection.LOCALLY_DIFFERENT.explanation
 
 
 def test_modalities_and_states() -> None:
