@@ -69,15 +69,6 @@ def lung() -> Case:
     return Case("lung CT", data(BASELINE), data(FOLLOWUP), points[0], points[1], True)
 
 
-def breath() -> Case:
-    """A real chest CT and an exact breathing of up to 22 mm. Not tuned on."""
-    folder = data("chest_breath")
-    points = np.loadtxt(folder / "truth_points_study1_to_study2_LPSmm.csv", delimiter=",", skiprows=1)
-    return Case(
-        "breathing chest CT", folder / "study1", folder / "study2", points[:, :3], points[:, 3:], False
-    )
-
-
 def decubitus() -> Case:
     """One volunteer on back and belly, head partly out of view; no truth, so only there and back. Not tuned on."""
     empty = np.empty((0, 3))

@@ -3,12 +3,12 @@
 A second round the point does as well as a deformable registration of the whole scan, and less harm where the truth is rigid.
 
 A block match, by gradients, finds the neighbourhood from as far as a centimetre and a half in milliseconds; Greedy goes on
-from there, the way there and the way back. So that Greedy ends where the block has put it is no evidence: where there is
-nothing to register it moves nothing. What tells is whether two other blocks, each searched for on its own round the place
-that was known, find it too: the block of the other scan, on the way back, and a smaller one. Of another person's head the
-block and Greedy agreed within a millimetre at every fourth place, with the smaller block at none (docs/measurements).
-Correlation in the neighbourhood itself says nothing (area under the curve 0.47 to 0.70 for errors above 3 mm, against 0.95
-for the disagreement).
+from there, the way there and the way back (from the place that was known, where a smaller block finds another one: one of
+them is astray). So that Greedy ends where the block has put it is no evidence: where there is nothing to register it moves
+nothing. What tells is whether two other blocks, each searched for on its own round the known place, find it too: the
+block of the other scan, on the way back, and the smaller one. Of another person's head the block and Greedy agreed within a
+millimetre at every fourth place, with the smaller block at none (docs/measurements). Correlation in the neighbourhood itself
+says nothing (area under the curve 0.47 to 0.70 for errors above 3 mm, against 0.95 for the disagreement).
 
 The place that is known already is an estimate as well, by the whole scan: where one of the two ways or the block of the
 other scan finds it within half a voxel, or their median within what they differ by, it stays, confirmed if both blocks and

@@ -1,16 +1,18 @@
 """One point refined, where the truth is known and where there is nothing to find."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from longitudinal.geometry import affine
 from longitudinal.registration import local
+from longitudinal.registration.block_match import WHOLE
 from longitudinal.registration.local import AGREED_MM, KEPT_MM, Verdict, judge, refine
 from longitudinal.registration.pyramid import Pyramid
 from longitudinal.transforms.model import linear
-from tests.unit.registration.phantoms import BODY, MOTION, motion, scan
+from tests.unit.registration.phantoms import BODY, MOTION, Body, motion, scan
 
 pytestmark = pytest.mark.slow
 
@@ -35,6 +37,36 @@ def test_a_right_place_is_confirmed_and_stays() -> None:
     assert found.verdict is Verdict.CONFIRMED
     assert found.uncertainty_mm is not None
     assert found.uncertainty_mm < 3
+    again = refine(FIXED, moving, linear(MOTION), POINT)
+    assert (again.uncertainty_mm, again.disagreement_mm) == (found.uncertainty_mm, found.disagreement_mm)
+
+
+def test_another_body_has_no_green_place() -> None:
+    other = Pyramid(scan(Body.random(21), seed=1))
+    for point in ((12.0, -20.0, 8.0), (20.0, 25.0, 10.0), (5.0, 35.0, 5.0)):
+        found = refine(FIXED, other, linear(np.eye(4)), np.array(point))
+        assert found.verdict in (Verdict.UNSURE, Verdict.CONTRADICTED)
+
+
+def test_that_greedy_finds_what_the_block_finds_is_no_evidence() -> None:
+    found = np.array([[6.0, 0, 0], [6.1, 0, 0], [6.0, 0.2, 0], [0, -7.0, 0]])
+    assert judge(found)[0] is Verdict.CONTRADICTED
+    here = np.array([[0.1, 0, 0], [0.0, 0.1, 0], [0.2, 0, 0], [0, -7.0, 0]])
+    assert judge(here)[0] is Verdict.UNSURE
+
+
+def test_greedy_begins_at_the_known_place_where_the_blocks_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The large block astray and the small one right: the two ways still find the place."""
+    moving, found = Pyramid(scan(BODY, affine.invert(MOTION), seed=1)), local._blocks
+
+    def astray(*of: Any) -> list[np.ndarray]:
+        return [by + (WHOLE in of[4:] and len(of) > 5 and number == 0) * np.array([0, 14.0, 0])
+                for number, by in enumerate(found(*of))]  # fmt: skip
+
+    monkeypatch.setattr(local, "_blocks", astray)
+    estimates = local.estimate(FIXED, moving, MOTION, POINT)
+    assert estimates is not None
+    assert np.linalg.norm(estimates, axis=1).max() < AGREED_MM
 
 
 def test_a_right_place_stays_although_the_block_went_astray(monkeypatch: pytest.MonkeyPatch) -> None:
