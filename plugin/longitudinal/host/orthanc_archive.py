@@ -15,8 +15,8 @@ class _Attachment(msgspec.Struct, frozen=True):
     """What Orthanc says of a stored file, under Orthanc's own names; sizes are numbers or texts, by its version."""
 
     Uuid: str
-    CompressedSize: int | str
-    UncompressedSize: int | str
+    CompressedSize: int
+    UncompressedSize: int
 
 
 class _Instance(msgspec.Struct, frozen=True):
@@ -24,11 +24,12 @@ class _Instance(msgspec.Struct, frozen=True):
 
     ID: str
     FileUuid: str
-    FileSize: int | str
+    FileSize: int
 
 
-_INSTANCES = msgspec.json.Decoder(list[_Instance])
-_ATTACHMENT = msgspec.json.Decoder(_Attachment)
+# Not strict: some versions write sizes as texts.
+_INSTANCES = msgspec.json.Decoder(list[_Instance], strict=False)
+_ATTACHMENT = msgspec.json.Decoder(_Attachment, strict=False)
 
 
 class OrthancArchive:
@@ -78,9 +79,9 @@ class OrthancArchive:
             found = _ATTACHMENT.decode(orthanc.RestApiGet(f"/instances/{orthanc_id}/attachments/dicom/info"))
         except orthanc.OrthancException:
             raise KeyError(orthanc_id) from None
-        if int(found.CompressedSize) != int(found.UncompressedSize):
-            return StoredFile(int(found.UncompressedSize), None)
-        return self._file_of(found.Uuid, int(found.UncompressedSize))
+        if found.CompressedSize != found.UncompressedSize:
+            return StoredFile(found.UncompressedSize, None)
+        return self._file_of(found.Uuid, found.UncompressedSize)
 
     def version(self, orthanc_id: str, file: str | None = None) -> str:
         """The UUID of its file: Orthanc never uses one twice."""
@@ -99,7 +100,7 @@ class OrthancArchive:
             found = _INSTANCES.decode(orthanc.RestApiGet(f"/series/{series}/instances"))
         except orthanc.OrthancException:
             return {}
-        return {one.ID: self._file_of(one.FileUuid, int(one.FileSize)) for one in found}
+        return {one.ID: self._file_of(one.FileUuid, one.FileSize) for one in found}
 
     def _file_of(self, uuid: str, size: int) -> StoredFile:
         path = self._storage.path(uuid)
