@@ -56,8 +56,7 @@ class StudyNames:
     study_instance_uid: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(msgspec.Struct, frozen=True):
     """An instance that a modality stored by DICOM: its Orthanc id, and the modality's AE title."""
 
     time: float
