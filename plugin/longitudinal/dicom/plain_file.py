@@ -11,14 +11,21 @@ from functools import lru_cache
 from io import FileIO
 from os import PathLike
 from struct import Struct
-from typing import Final
-
-from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.dataset import Dataset
-from pydicom.tag import BaseTag, Tag
+from typing import TYPE_CHECKING, Final
 
 from longitudinal.dicom.sop_classes import RT_STRUCTURE_SET
 from longitudinal.dicom.tag_names import READ_PRIVATE_TAGS, READ_TAGS
+from longitudinal.late import late
+
+if TYPE_CHECKING:
+    import pydicom.dataelem
+    import pydicom.dataset
+    import pydicom.tag
+    from pydicom.dataelem import DataElement, RawDataElement
+    from pydicom.dataset import Dataset
+    from pydicom.tag import BaseTag
+else:
+    pydicom = late("pydicom")
 
 # PS3.5 7.1.2: explicit VRs with a length of 32 bits after two reserved bytes, and all others.
 _LONG: Final = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
@@ -42,7 +49,7 @@ _PIXELS: Final = frozenset({0x7FE0_0008, 0x7FE0_0009, 0x7FE0_0010})
 _FIRST_PIXELS: Final = min(_PIXELS)
 # A structure set has megabytes of contours from here on, and nothing that is wanted.
 _FIRST_CONTOURS: Final = 0x3006_0000
-_SOP_CLASS: Final = Tag(0x0008_0016)
+_SOP_CLASS: Final = 0x0008_0016
 _STRUCTURE_SET: Final = RT_STRUCTURE_SET.encode()
 _ITEM, _ITEM_ENDS, _SEQUENCE_ENDS = 0xFFFE_E000, 0xFFFE_E00D, 0xFFFE_E0DD
 _UNDEFINED: Final = 0xFFFF_FFFF
@@ -59,16 +66,13 @@ _PRIVATE_GROUPS: Final = frozenset(int(wanted.group, 16) for wanted in READ_PRIV
 # Headers of a hundred kilobytes are kept there, too; wanted values are a number or a word.
 _LONGEST_PRIVATE: Final = 1_024
 
-_Wanted = dict[int, BaseTag]
-_Elements = dict[BaseTag, DataElement | RawDataElement]
+_Wanted = dict[int, "BaseTag"]
+_Elements = dict["BaseTag", "DataElement | RawDataElement"]
 
 
 @lru_cache(maxsize=8)  # there are as many as there are readers
 def _wanted(keep: frozenset[str]) -> _Wanted:
-    return {int(key.replace(",", ""), 16): Tag(int(key.replace(",", ""), 16)) for key in keep}
-
-
-_WANTED: Final = _wanted(READ_TAGS)
+    return {int(key.replace(",", ""), 16): pydicom.tag.Tag(int(key.replace(",", ""), 16)) for key in keep}
 
 
 class _NotPlain(Exception):
@@ -91,7 +95,7 @@ def read_plain_file(path: str | PathLike[str], keep: frozenset[str] = READ_TAGS)
     """
     with open(path, "rb", buffering=0) as file:
         try:
-            return _Scan(file, _WANTED if keep is READ_TAGS else _wanted(keep)).dataset()
+            return _Scan(file, _wanted(keep)).dataset()
         except _NotPlain:
             return None
 
@@ -112,7 +116,7 @@ class _Scan:
         if not syntax or syntax in _NOT_PLAIN:
             raise _NotPlain
         found = self._implicit(position) if syntax == _IMPLICIT else self._explicit(position)
-        return Dataset(found)
+        return pydicom.dataset.Dataset(found)
 
     def _meta(self) -> tuple[int, str]:
         """Where the file meta information ends (it is always explicit little endian), and the transfer syntax."""
@@ -209,12 +213,14 @@ class _Scan:
         if start + length > len(self._data):
             self._reach(start + length)
         value = self._data[start : start + length]
-        known = self._wanted.get(tag) or Tag(tag)
+        known = self._wanted.get(tag) or pydicom.tag.Tag(tag)
         # pydicom keeps no bytes of an empty value
-        found[known] = RawDataElement(known, vr, length, value or None, start, vr is None, True)
+        found[known] = pydicom.dataelem.RawDataElement(
+            known, vr, length, value or None, start, vr is None, True
+        )
 
     def _is_structure_set(self, found: _Elements) -> bool:
-        sop_class = found.get(_SOP_CLASS)
+        sop_class = found.get(_SOP_CLASS)  # type: ignore[call-overload]  # a tag is a number
         value = None if sop_class is None else sop_class.value
         return isinstance(value, bytes) and value.strip(b" \0") == _STRUCTURE_SET
 
@@ -235,7 +241,9 @@ class _Scan:
     def _with_pixels(self, found: _Elements, tag: int) -> _Elements:
         if tag not in _PIXELS:
             raise _NotPlain  # after the place of the pixels there is padding, or nothing at all
-        found[Tag(tag)] = RawDataElement(Tag(tag), "OW", 0, None, 0, False, True)
+        found[pydicom.tag.Tag(tag)] = pydicom.dataelem.RawDataElement(
+            pydicom.tag.Tag(tag), "OW", 0, None, 0, False, True
+        )
         return found
 
     def _skip(self, position: int, *, is_explicit: bool, depth: int) -> int:
