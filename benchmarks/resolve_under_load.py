@@ -19,7 +19,16 @@ import numpy as np
 
 from benchmarks.ingest import make_files
 from benchmarks.pairs import median_interval
-from benchmarks.resolve import PATIENT, SERIES, STUDIES, RawConnection, dicom_file, percentiles, timed
+from benchmarks.resolve import (
+    PATIENT,
+    SERIES,
+    STUDIES,
+    RawConnection,
+    dicom_file,
+    percentiles,
+    process_seconds,
+    timed,
+)
 from benchmarks.synthetic_archive import slices
 from tests.orthanc.server import OrthancServer
 
@@ -27,11 +36,6 @@ P50_TARGET, P99_TARGET = 2.0, 4.0
 REQUESTS, STORES = 400, 240
 """Questions at rest, and files of one round of stores."""
 SETTLE_SECONDS = 1.5
-
-
-def process_seconds(pid: int) -> float:
-    """Processor time of a process by its own clock (clock_getcpuclockid(3)), in nanoseconds; /proc counts hundredths."""
-    return time.clock_gettime((~pid << 3) | 2)
 
 
 class Asker:

@@ -64,6 +64,25 @@ def patient_from_pixel(planes: Planes, row: ArrayLike, column: ArrayLike) -> NDA
     return np.asarray(planes["position"] + column * along_row + row * down_column)
 
 
+def point_of_pixel(plane: np.void, row: float, column: float) -> NDArray[np.float64]:
+    """The same for one pixel of one plane, equal in every bit: ten calls of numpy for nine numbers cost more than they do.
+
+    >>> plane = np.zeros(1, PLANE)
+    >>> plane["orientation"], plane["spacing"] = (1, 0, 0, 0, 1, 0), (2.0, 0.5)
+    >>> point_of_pixel(plane[0], 10, 4).tolist()
+    [2.0, 20.0, 0.0]
+    """
+    between_rows, between_columns = plane["spacing"].tolist()
+    cosines = plane["orientation"].tolist()
+    axes = zip(plane["position"].tolist(), cosines[:3], cosines[3:], strict=True)
+    return np.array(
+        [
+            position + column * (along * between_columns) + row * (down * between_rows)
+            for position, along, down in axes
+        ]
+    )
+
+
 def pixel_from_patient(
     planes: Planes, points: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

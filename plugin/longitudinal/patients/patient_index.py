@@ -269,8 +269,10 @@ class PatientIndex:
     ) -> tuple[np.void, int] | None:
         """The plane of a frame (1-based) of an instance and its index in `stack_set.planes`; None if it has none."""
         series = self.series[series_number]
-        first, end = series.plane_instance.searchsorted((instance, instance + 1)).tolist()
-        for member in range(first, end):
+        first = int(series.plane_instance.searchsorted(instance))
+        for member in range(first, len(series.planes)):
+            if series.plane_instance[member] != instance:
+                break
             plane = series.planes[member]
             if plane["frame_number"] == frame_number:
                 return plane, int(self._plane_of_source[member + self._plane_offsets[series_number]])

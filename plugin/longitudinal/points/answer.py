@@ -16,7 +16,7 @@ UNSIGNED = "unsigned"
 """Flag of a match: something is said of a transform of its path that no node has signed, and that counts for nothing."""
 
 
-class Point(msgspec.Struct, rename="camel", frozen=True):
+class Point(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """A point of a patient: LPS, mm, in one Frame of Reference."""
 
     patient_id: str
@@ -26,7 +26,7 @@ class Point(msgspec.Struct, rename="camel", frozen=True):
     z: float
 
 
-class Links(msgspec.Struct, rename="camel", frozen=True):
+class Links(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """Where to view the match; absolute paths on this server, null for what it does not serve."""
 
     preview: str
@@ -34,7 +34,7 @@ class Links(msgspec.Struct, rename="camel", frozen=True):
     ohif: str | None
 
 
-class Match(msgspec.Struct, rename="camel", frozen=True):
+class Match(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """The same place in one study. `row`, `column` and `slice_index` are 0-based, `frame_number` is 1-based.
 
     `x, y, z` is the point in the match's frame (LPS mm), `row, column` its orthogonal projection on the plane, `distance_mm`
@@ -76,7 +76,7 @@ class Match(msgspec.Struct, rename="camel", frozen=True):
     links: Links
 
 
-class Unresolved(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True):
+class Unresolved(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True, gc=False):
     """A study (with `per: series`, a series) without a match, and why."""
 
     study_instance_uid: str

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from longitudinal.archive import Archive, FilesThere
 from longitudinal.errors import Ambiguous, FieldError, NotFound, NotIndexable, OutsideImage
-from longitudinal.geometry.image_plane import patient_from_pixel
+from longitudinal.geometry.image_plane import point_of_pixel
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.patients.patient_index import PatientIndex, StudyEntry
 from longitudinal.points.answer import UNSIGNED, Answer, Match
@@ -276,7 +276,7 @@ class Resolver:
             raise _unknown(f"{pointer}/frameNumber", f"the instance has no frame {question.frame_number}")
         plane, number = found
         _check_inside(question, int(plane["rows"]), int(plane["columns"]), pointer)
-        point = patient_from_pixel(np.asarray(plane), question.row, question.column)
+        point = point_of_pixel(plane, question.row, question.column)
         frame = series.instance_frames[instance] or ""
         return Source(frame, point, number, question.row, question.column)
 

@@ -12,6 +12,7 @@ from longitudinal.geometry.image_plane import (
     normals,
     patient_from_pixel,
     pixel_from_patient,
+    point_of_pixel,
 )
 
 EXACT = 1e-9
@@ -104,3 +105,15 @@ def test_many_planes_and_points_at_once() -> None:
 def test_planes_are_packed() -> None:
     # the sidecar stores an array of planes as a BLOB
     assert PLANE.itemsize == sum(PLANE[name].itemsize for name in PLANE.names)
+
+
+def test_one_pixel_is_where_the_arrays_have_it() -> None:
+    generator = np.random.default_rng(5)
+    planes = np.zeros(50, PLANE)
+    planes["position"] = generator.uniform(-300, 300, (50, 3))
+    planes["orientation"] = generator.uniform(-1, 1, (50, 6))
+    planes["spacing"] = generator.uniform(0.1, 5, (50, 2))
+    rows, columns = generator.uniform(0, 512, (2, 50)).tolist()
+    expected = patient_from_pixel(planes, rows, columns)
+    found = [point_of_pixel(*each) for each in zip(planes, rows, columns, strict=True)]
+    assert np.array_equal(np.array(found), expected)

@@ -40,6 +40,22 @@ def test_a_file_counts_once_files_are_trusted_and_as_long_as_it_is_there(
     assert not storage.holds(NAME)
 
 
+def test_another_folder_in_its_place_has_its_own_files(
+    storage: Any, fake_orthanc: FakeOrthanc, tmp_path: Path
+) -> None:
+    system = {"DatabaseBackendPlugin": None, "StorageAreaPlugin": None}
+    fake_orthanc.expect("RestApiGet", "/system", returns=json.dumps(system))
+    storage.trust()
+    assert storage.holds_all([NAME, NAME])
+    tmp_path.rename(tmp_path.with_name("moved"))
+    assert not storage.holds(NAME)
+    tmp_path.mkdir()
+    assert not storage.holds(NAME)
+    storage.path(NAME).parent.mkdir(parents=True)
+    storage.path(NAME).touch()
+    assert storage.holds(NAME)
+
+
 @pytest.mark.parametrize(
     "system",
     [

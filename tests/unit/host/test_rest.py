@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import ANY
 
+import msgspec
 import pytest
 
 from longitudinal.access.identity import Users
@@ -56,6 +57,25 @@ class LaterOutput(Output):
 
     def SendHttpStatus(self, status: int, body: bytes) -> None:  # type: ignore[override]  # noqa: N802
         self.status, self.body = status, body
+
+
+class Asked(msgspec.Struct):
+    """What a route takes that answers some calls at once."""
+
+    number: int
+    more: list[int] = []
+
+
+class Where(msgspec.Struct):
+    """Which thread answered."""
+
+    thread: str
+
+
+def at_once(call: Call[None, Asked]) -> Where | None:
+    if call.body.number == 13:
+        raise RuntimeError("as nobody expected")
+    return Where("the caller's") if call.body.number < 10 else None
 
 
 class Gate:
@@ -124,6 +144,16 @@ def serve(fake_orthanc: FakeOrthanc, gate: Gate) -> Iterator[Callable[[int], Ser
             Route("GET", "/patients/{patient}", show(""), "", Response),
             Route("GET", "/patients/{patient}/relations", show("relations of "), "", Response),
             Route("GET", "/transforms/{transform}", show("transform "), "", Response),
+            Route(
+                "POST",
+                "/quick",
+                lambda _: Where("the pool's"),
+                "",
+                Where,
+                body=Asked,
+                at_once=at_once,
+                takes_forms=True,
+            ),
             Route("GET", "/else", lambda _: Response(status=302, location="/elsewhere"), "", Response),
         ]
         fake_orthanc.expect("CheckVersionAdvanced", 1, 12, 7, returns=0)
@@ -211,6 +241,31 @@ def test_bodies_run_on_the_pool(serve: Callable[[int], Serve], gate: Gate) -> No
     gate.opened.set()
     ask(serve(4), "/wait")
     assert all(name.startswith("longitudinal-http") for name in gate.threads)
+
+
+@pytest.mark.parametrize(
+    ("body", "thread"),
+    [
+        ('{"number": 1}', "the caller's"),
+        ('{"number": 1, "more": [1, 2]}', "the caller's"),
+        ('{"number": 11}', "the pool's"),  # it is not at hand
+        ('{"number": 13}', "the pool's"),  # whatever it raises
+        ('{"number": 1, "more": [' + "1, " * 1_000 + "1]}", "the pool's"),  # long
+    ],
+)
+def test_what_is_at_hand_is_answered_on_the_caller_s_thread(
+    serve: Callable[[int], Serve], body: str, thread: str
+) -> None:
+    answer = ask(serve(4), "/quick", "POST", body=body.encode())
+    assert (answer.status, json.loads(answer.body)) == (200, {"thread": thread})
+
+
+@pytest.mark.parametrize(
+    "body", ['{"number": "one"}', '{"number": 1, "more": ' + "[" * 500, "", '{"number": 1']
+)
+def test_a_body_that_is_wrong_is_so_on_any_thread(serve: Callable[[int], Serve], body: str) -> None:
+    answer = ask(serve(4), "/quick", "POST", body=body.encode())
+    assert answer.status == 400
 
 
 def test_path_arguments_and_user_are_decoded(serve: Callable[[int], Serve], gate: Gate) -> None:

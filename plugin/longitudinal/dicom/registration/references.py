@@ -1,12 +1,21 @@
 """The images a registration object of ours references, and the frames they name."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from pydicom import Dataset
-from pydicom.sequence import Sequence as DicomSequence
+from typing import TYPE_CHECKING
 
 from longitudinal.dicom.uids import SERIES_FRAME, is_uid
+from longitudinal.late import late
+
+if TYPE_CHECKING:
+    import pydicom
+    import pydicom.sequence
+    from pydicom import Dataset
+    from pydicom.sequence import Sequence as DicomSequence
+else:
+    pydicom = late("pydicom")
 
 
 @dataclass(frozen=True)
@@ -51,11 +60,13 @@ class RegisteredFrame:
 def reference_images(item: Dataset, frame: RegisteredFrame) -> None:
     """Reference the images of a frame in an item (Referenced Image Sequence, PS3.3 table 10-3)."""
     if frame.images:
-        item.ReferencedImageSequence = DicomSequence([_reference(image) for image in frame.images])
+        item.ReferencedImageSequence = pydicom.sequence.Sequence(
+            [_reference(image) for image in frame.images]
+        )
 
 
 def _reference(image: ReferencedImage) -> Dataset:
-    reference = Dataset()
+    reference = pydicom.Dataset()
     reference.ReferencedSOPClassUID = image.sop_class_uid
     reference.ReferencedSOPInstanceUID = image.sop_instance_uid
     return reference
@@ -67,11 +78,11 @@ def list_references(dataset: Dataset, images: Sequence[ReferencedImage]) -> None
     here = _by_series([image for image in images if image.study_instance_uid == own])
     if here:
         dataset.ReferencedSeriesSequence = here
-    others = DicomSequence()
+    others = pydicom.sequence.Sequence()
     for study in dict.fromkeys(
         image.study_instance_uid for image in images if image.study_instance_uid != own
     ):
-        item = Dataset()
+        item = pydicom.Dataset()
         item.StudyInstanceUID = study
         item.ReferencedSeriesSequence = _by_series(
             [image for image in images if image.study_instance_uid == study]
@@ -82,11 +93,11 @@ def list_references(dataset: Dataset, images: Sequence[ReferencedImage]) -> None
 
 
 def _by_series(images: Sequence[ReferencedImage]) -> DicomSequence:
-    series_items = DicomSequence()
+    series_items = pydicom.sequence.Sequence()
     for series in dict.fromkeys(image.series_instance_uid for image in images):
-        item = Dataset()
+        item = pydicom.Dataset()
         item.SeriesInstanceUID = series
         members = dict.fromkeys(image for image in images if image.series_instance_uid == series)
-        item.ReferencedInstanceSequence = DicomSequence([_reference(image) for image in members])
+        item.ReferencedInstanceSequence = pydicom.sequence.Sequence([_reference(image) for image in members])
         series_items.append(item)
     return series_items
