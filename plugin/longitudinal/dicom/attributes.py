@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
-
-from longitudinal.late import late
-
-if TYPE_CHECKING:
-    import pydicom.datadict
-else:
-    pydicom = late("pydicom")
+from pydicom.datadict import dictionary_description, dictionary_has_tag, dictionary_VR, keyword_for_tag
 
 MOST_CHARACTERS = 1_024
 MOST_ITEMS = 100
@@ -82,12 +76,8 @@ def _named(number: int) -> tuple[str, str, str]:
     >>> _named(0x00290010), _named(0x00291010)
     (('', 'Private Creator', 'LO'), ('', '', ''))
     """
-    if pydicom.datadict.dictionary_has_tag(number):
-        return (
-            pydicom.datadict.keyword_for_tag(number),
-            pydicom.datadict.dictionary_description(number),
-            pydicom.datadict.dictionary_VR(number),
-        )
+    if dictionary_has_tag(number):
+        return keyword_for_tag(number), dictionary_description(number), dictionary_VR(number)
     is_private = bool(number >> 16 & 1)
     return (
         ("", "Private Creator", "LO") if is_private and number & 0xFFFF in _PRIVATE_CREATOR else ("", "", "")

@@ -4,29 +4,20 @@ Only the top level of the data set is looked at, without decoding what is not lo
 warning for people, not a validation: the modules are the few that every image has, and those of CT, MR and PET images.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from longitudinal.late import late
-
-if TYPE_CHECKING:
-    import pydicom
-    import pydicom.datadict
-    import pydicom.dataelem
-    import pydicom.tag
-    import pydicom.uid
-    import pydicom.valuerep
-    from pydicom.dataelem import DataElement, RawDataElement
-    from pydicom.dataset import Dataset
-    from pydicom.tag import BaseTag
-else:
-    pydicom = late("pydicom")
-
+import pydicom
+from pydicom import config
+from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag
+from pydicom.uid import UID
+from pydicom.valuerep import validate_value
 
 Fault = Literal["missing", "empty", "wrongVr", "badValue", "badUid"]
 
@@ -59,7 +50,7 @@ _BY_CLASS = {
         "FrameReferenceTime",
     ),
 }
-_PIXEL_DATA = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_PIXEL_DATA = tuple(tag_for_keyword(name) for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"))
 # Text of these has a form, and ASCII alone.
 _WITH_FORM = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"})
 # Zeros in these are a value, not padding.
@@ -87,7 +78,7 @@ def header_faults(file: bytes) -> list[HeaderFault]:
     """The faults of a header, at most `MOST_WARNINGS`. Never raises: a file that pydicom cannot read has one."""
     try:
         ds = pydicom.dcmread(BytesIO(file), force=True, stop_before_pixels=True)
-        has_pixels = "Rows" in ds or "Columns" in ds or any(name in ds for name in _PIXEL_DATA)
+        has_pixels = "Rows" in ds or "Columns" in ds or any(tag in ds for tag in _PIXEL_DATA if tag)
         found: list[HeaderFault] = []
         for fault in _faults(ds, has_pixels):
             found.append(fault)
@@ -102,7 +93,7 @@ def _faults(ds: Dataset, has_pixels: bool) -> Iterator[HeaderFault]:
     sop_class = _text(ds, "SOPClassUID")
     needed = (*_EVERY, *(_PIXELS if has_pixels else ()), *_BY_CLASS.get(sop_class, ()))
     for keyword in needed:
-        tag = pydicom.datadict.tag_for_keyword(keyword)
+        tag = tag_for_keyword(keyword)
         if tag is None:
             continue
         if tag not in ds:
@@ -110,12 +101,12 @@ def _faults(ds: Dataset, has_pixels: bool) -> Iterator[HeaderFault]:
         elif not _has_value(ds, tag):
             yield _fault("empty", tag, "type 1: must have a value")
     for keyword in _EVERY_TYPE_2:
-        tag = pydicom.datadict.tag_for_keyword(keyword)
+        tag = tag_for_keyword(keyword)
         if tag is not None and tag not in ds:
             yield _fault("missing", tag, "type 2: must be there, if only without a value")
     yield from _of_file_meta(ds)
     for tag in sorted(ds.keys()):
-        yield from _of_element(ds, pydicom.tag.BaseTag(tag))
+        yield from _of_element(ds, BaseTag(tag))
 
 
 def _of_file_meta(ds: Dataset) -> Iterator[HeaderFault]:
@@ -124,7 +115,7 @@ def _of_file_meta(ds: Dataset) -> Iterator[HeaderFault]:
     if meta is None or "TransferSyntaxUID" not in meta:
         yield _fault("missing", 0x00020010, "the file states no transfer syntax (PS3.10 7.1)")
     for keyword, of_object in _OF_FILE_META.items():
-        tag = pydicom.datadict.tag_for_keyword(keyword)
+        tag = tag_for_keyword(keyword)
         if meta is None or tag is None or tag not in meta:
             continue
         stated, actual = _text(meta, keyword), _text(ds, of_object)
@@ -137,7 +128,7 @@ def _of_element(ds: Dataset, tag: BaseTag) -> Iterator[HeaderFault]:
     if tag.is_private or element is None:
         return
     try:
-        allowed = pydicom.datadict.dictionary_VR(tag).split(" or ")
+        allowed = dictionary_VR(tag).split(" or ")
     except KeyError:
         return
     vr = element.VR or allowed[0]  # implicit VR states none
@@ -145,7 +136,7 @@ def _of_element(ds: Dataset, tag: BaseTag) -> Iterator[HeaderFault]:
     if vr not in (*allowed, "UN"):
         yield _fault("wrongVr", tag, f"is {vr}, must be {' or '.join(allowed)}")
         return
-    if vr in _WITH_FORM and isinstance(element, pydicom.dataelem.RawDataElement):
+    if vr in _WITH_FORM and isinstance(element, RawDataElement):
         yield from _of_values(tag, vr, element.value or b"")
 
 
@@ -160,7 +151,7 @@ def _of_values(tag: BaseTag, vr: str, raw: bytes) -> Iterator[HeaderFault]:
                 return
             continue
         try:
-            pydicom.valuerep.validate_value(vr, value.strip(" "), pydicom.config.RAISE)
+            validate_value(vr, value.strip(" "), config.RAISE)
         except ValueError:
             yield _fault("badValue", tag, f"{_shown(value)} is not a value of {vr} (PS3.5 6.2)")
             return
@@ -168,28 +159,28 @@ def _of_values(tag: BaseTag, vr: str, raw: bytes) -> Iterator[HeaderFault]:
 
 def _fault(fault: Fault, tag: int, detail: str) -> HeaderFault:
     group, element = tag >> 16, tag & 0xFFFF
-    return HeaderFault(fault, f"{group:04X},{element:04X}", pydicom.datadict.keyword_for_tag(tag), detail)
+    return HeaderFault(fault, f"{group:04X},{element:04X}", keyword_for_tag(tag), detail)
 
 
 def _has_value(ds: Dataset, tag: int) -> bool:
     element: DataElement | RawDataElement | None = ds.get_item(tag)
-    vr = None if element is None else element.VR or pydicom.datadict.dictionary_VR(tag).split(" or ")[0]
+    vr = None if element is None else element.VR or dictionary_VR(tag).split(" or ")[0]
     return len(_raw(ds, tag) if vr in _BINARY else _raw(ds, tag).strip(b" \0")) > 0
 
 
 def _raw(ds: Dataset, tag: int) -> bytes:
     element: DataElement | RawDataElement | None = ds.get_item(tag)
-    if isinstance(element, pydicom.dataelem.RawDataElement):
+    if isinstance(element, RawDataElement):
         return element.value or b""
     return b"" if element is None or element.value in (None, "") else b"x"
 
 
 def _text(ds: Dataset, keyword: str) -> str:
-    tag = pydicom.datadict.tag_for_keyword(keyword)
+    tag = tag_for_keyword(keyword)
     return (
         ""
         if tag is None or tag not in ds
-        else str(pydicom.uid.UID(_raw(ds, tag).decode("ascii", "replace").rstrip(" \0")))
+        else str(UID(_raw(ds, tag).decode("ascii", "replace").rstrip(" \0")))
     )
 
 

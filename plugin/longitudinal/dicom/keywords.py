@@ -1,18 +1,9 @@
 """Keywords of attributes (PS3.6) and their tags, as DICOMweb writes them: "00100010"."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from longitudinal.late import late
-
-if TYPE_CHECKING:
-    import pydicom.datadict
-else:
-    pydicom = late("pydicom")
-
+from pydicom.datadict import keyword_for_tag, tag_for_keyword
 
 _HEX = re.compile(r"[0-9A-Fa-f]{4},?[0-9A-Fa-f]{4}")
 
@@ -23,7 +14,7 @@ def tag_of(keyword: str) -> str:
     >>> tag_of("PatientName"), tag_of("PatientsName")
     ('00100010', '')
     """
-    tag = pydicom.datadict.tag_for_keyword(keyword)
+    tag = tag_for_keyword(keyword)
     return "" if tag is None else f"{tag:08X}"
 
 
@@ -39,7 +30,7 @@ def attribute_of(name: str) -> frozenset[str]:
 
 def _keyword(part: str) -> str:
     if _HEX.fullmatch(part):
-        return pydicom.datadict.keyword_for_tag(int(part.replace(",", ""), 16))
+        return keyword_for_tag(int(part.replace(",", ""), 16))
     return _by_lower_case().get(part.lower(), "")
 
 

@@ -1,19 +1,10 @@
 """Which study a file says that it belongs to, before any archive has it."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING
 
-from longitudinal.late import late
-
-if TYPE_CHECKING:
-    import pydicom
-else:
-    pydicom = late("pydicom")
-
+import pydicom
 
 _TAGS = ["SpecificCharacterSet", "PatientID", "StudyInstanceUID", "InstitutionName"]
 _PADDING = " \0\t\r\n"

@@ -9,28 +9,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import cache
 from io import BytesIO
 from os import PathLike
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
+
+import pydicom
+from pydicom.config import IGNORE
+from pydicom.datadict import dictionary_VR, keyword_for_tag
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.filereader import read_partial
+from pydicom.multival import MultiValue
+from pydicom.tag import BaseTag, Tag
 
 from longitudinal.dicom.character_sets import LATIN_1, SPECIFIC_CHARACTER_SET, CharacterSet, character_set
 from longitudinal.dicom.plain_file import read_plain_file
 from longitudinal.dicom.tag_names import PIXELS, PRIVATE_BLOCKS, READ_PRIVATE_TAGS, READ_TAGS, PrivateTag
-from longitudinal.late import late
-
-if TYPE_CHECKING:
-    import pydicom
-    import pydicom.config
-    import pydicom.datadict
-    import pydicom.dataelem
-    import pydicom.filereader
-    import pydicom.multival
-    import pydicom.tag
-    from pydicom.dataelem import DataElement, RawDataElement
-    from pydicom.tag import BaseTag
-else:
-    pydicom = late("pydicom")
 
 Tags = Mapping[str, Any]
 
@@ -170,7 +163,7 @@ def name_of(key: str) -> str:
     >>> name_of("0028,0030")
     'PixelSpacing (0028,0030)'
     """
-    return f"{pydicom.datadict.keyword_for_tag(int(key.replace(',', ''), 16))} ({key})".strip()
+    return f"{keyword_for_tag(int(key.replace(',', ''), 16))} ({key})".strip()
 
 
 def private_key(tags: Tags, wanted: PrivateTag) -> str | None:
@@ -212,16 +205,16 @@ def tags_from_dataset(
     dict
         Malformed values are kept as written, for the typed getters to refuse.
     """
-    wanted = _known_keys_of(READ_TAGS) if keep is READ_TAGS else _keys_of(keep)
+    wanted = _KEYS if keep is READ_TAGS else _keys_of(keep)
     characters = character_set(_named_character_set(dataset), default)
     found: dict[str, Any] = {}
     if keep is READ_TAGS:
         found |= {_PIXEL_KEYS[element_tag]: None for element_tag in dataset.keys() & _PIXEL_KEYS.keys()}
-        if creators := dataset.keys() & _known_keys_of(_CREATOR_TAGS).keys():
+        if creators := dataset.keys() & _CREATORS.keys():
             wanted = wanted | _private_keys(dataset, creators)
     for element_tag in dataset.keys() & wanted.keys():
         element: Any = dataset.get_item(element_tag)  # still raw if nobody has asked for it
-        vr = _vr(element) if isinstance(element, pydicom.dataelem.RawDataElement) else None
+        vr = _vr(element) if isinstance(element, RawDataElement) else None
         if vr in _WRITTEN_AS_ASCII:
             # as written: pydicom raises on malformed numbers
             found[wanted[element_tag]] = (element.value or b"").decode("latin-1").strip(_PADDING)
@@ -264,7 +257,7 @@ def read_file_tags(
         return bool(pixels)
 
     opened_or_bytes = BytesIO(source) if isinstance(source, bytes) else source
-    dataset = pydicom.filereader.read_partial(opened_or_bytes, stop_at_pixels, force=True)
+    dataset = read_partial(opened_or_bytes, stop_at_pixels, force=True)
     return tags_from_dataset(dataset, keep, default) | pixels
 
 
@@ -279,12 +272,10 @@ def with_unicode(dataset: pydicom.Dataset, default: CharacterSet = LATIN_1) -> p
     characters = character_set(_named_character_set(dataset), default)
     for element_tag in list(dataset.keys()):
         element: Any = dataset.get_item(element_tag)
-        vr = _vr(element) if isinstance(element, pydicom.dataelem.RawDataElement) else None
+        vr = _vr(element) if isinstance(element, RawDataElement) else None
         if vr in _TEXT:
             written = characters.decode(element.value or b"", is_name=vr == "PN").rstrip(_PADDING)
-            dataset[element_tag] = pydicom.dataelem.DataElement(
-                element_tag, vr or "", written, validation_mode=pydicom.config.IGNORE
-            )
+            dataset[element_tag] = DataElement(element_tag, vr or "", written, validation_mode=IGNORE)
     return dataset
 
 
@@ -302,24 +293,22 @@ def _word(element: RawDataElement, vr: str | None) -> str:
 
 
 def _keys_of(keep: frozenset[str]) -> dict[BaseTag, str]:
-    return {pydicom.tag.Tag(int(key.replace(",", ""), 16)): key for key in keep}
+    return {Tag(int(key.replace(",", ""), 16)): key for key in keep}
 
 
-_known_keys_of = cache(_keys_of)  # of the few sets of tags that are constants
-_PIXEL_KEYS = {int(key.replace(",", ""), 16): key for key in PIXELS}
-_CREATOR_TAGS = frozenset(f"{tag.group},00{block}" for tag in READ_PRIVATE_TAGS for block in PRIVATE_BLOCKS)
-
-
-@cache
-def _character_set_tag() -> BaseTag:
-    return pydicom.tag.Tag(int(SPECIFIC_CHARACTER_SET.replace(",", ""), 16))
+_KEYS = _keys_of(READ_TAGS)
+_PIXEL_KEYS = _keys_of(frozenset(PIXELS))
+_CREATORS = _keys_of(
+    frozenset(f"{tag.group},00{block}" for tag in READ_PRIVATE_TAGS for block in PRIVATE_BLOCKS)
+)
+(_CHARACTER_SET,) = _keys_of(frozenset({SPECIFIC_CHARACTER_SET}))
 
 
 def _private_keys(dataset: pydicom.Dataset, creators: set[BaseTag]) -> dict[BaseTag, str]:
     """The private elements to copy and their creators, by tag."""
     found: dict[BaseTag, str] = {}
     for creator_tag in creators:
-        key = _known_keys_of(_CREATOR_TAGS)[creator_tag]
+        key = _CREATORS[creator_tag]
         element = dataset.get_item(creator_tag)
         value = element.value if element is not None else b""
         name = value.decode("latin-1") if isinstance(value, bytes) else str(value)
@@ -331,11 +320,10 @@ def _private_keys(dataset: pydicom.Dataset, creators: set[BaseTag]) -> dict[Base
 
 def _named_character_set(dataset: pydicom.Dataset) -> str:
     """Give Specific Character Set as it is written; "" when absent."""
-    tag = _character_set_tag()
-    element: Any = dataset.get_item(tag) if tag in dataset else None
+    element: Any = dataset.get_item(_CHARACTER_SET) if _CHARACTER_SET in dataset else None
     if element is None:
         return ""
-    if isinstance(element, pydicom.dataelem.RawDataElement):
+    if isinstance(element, RawDataElement):
         return (element.value or b"").decode("latin-1").strip(_PADDING)
     return _joined_text(element) or ""
 
@@ -344,7 +332,7 @@ def _vr(element: RawDataElement) -> str | None:
     if element.VR is not None and element.VR != "UN":
         return element.VR
     try:
-        return pydicom.datadict.dictionary_VR(element.tag)
+        return dictionary_VR(element.tag)
     except KeyError:
         return None
 
@@ -378,13 +366,13 @@ def _joined_text(element: DataElement) -> str | None:
         return ""
     if isinstance(value, bytes):
         return None
-    if isinstance(value, (pydicom.multival.MultiValue, list, tuple)):
+    if isinstance(value, (MultiValue, list, tuple)):
         return "\\".join([_written(part) for part in value])
     return _written(value)
 
 
 def _written(value: Any) -> str:
-    if isinstance(value, pydicom.tag.BaseTag):
+    if isinstance(value, BaseTag):
         return f"{value.group:04x},{value.elem:04x}"
     # repr keeps every bit of a double; DS and IS know how they were written
     return repr(value) if type(value) is float else str(value).strip(_PADDING)

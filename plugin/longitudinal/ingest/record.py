@@ -1,13 +1,13 @@
 """Makes an InstanceRecord of any stored instance: it has planes, or the reason why it has none."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from io import BytesIO
-from typing import TYPE_CHECKING
+
+import pydicom
+from pydicom._uid_dict import UID_dictionary
 
 from longitudinal.archive import Archive, Parents
 from longitudinal.dicom.character_sets import CharacterSet, default_encoding
@@ -28,18 +28,11 @@ from longitudinal.dicom.sop_classes import names_others
 from longitudinal.dicom.tags import Tags, with_unicode
 from longitudinal.dicom.uids import series_frame
 from longitudinal.ingest.reports import read_places
-from longitudinal.late import late
 from longitudinal.reasons import RegistrationRefusal
 from longitudinal.sidecar.tables.records import InstanceRecord, Notes, TransformRecord
 from longitudinal.transforms.annotation import read_statement
 from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.grid_storage import LARGEST_EXACT_BYTES
-
-if TYPE_CHECKING:
-    import pydicom
-    import pydicom._uid_dict
-else:
-    pydicom = late("pydicom")
 
 LOGGER = logging.getLogger(__name__)
 
@@ -157,7 +150,7 @@ def _orthanc_id(text: str) -> str:
 
 def _unknown_class(sop_class_uid: str) -> str:
     """The detail for a SOP class that is not in the standard; empty for one that is."""
-    if sop_class_uid in pydicom._uid_dict.UID_dictionary:
+    if sop_class_uid in UID_dictionary:
         return ""
     return f"SOP Class UID {sop_class_uid or '(none)'} is not in the DICOM standard; its content is not read"
 

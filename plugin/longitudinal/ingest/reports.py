@@ -1,25 +1,17 @@
 """Makes records of the places that a stored structured report states."""
 
-from __future__ import annotations
-
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 import msgspec
+import pydicom
 
 from longitudinal.archive import Archive
 from longitudinal.dicom.character_sets import CharacterSet, default_encoding
 from longitudinal.dicom.reports.group import Report, ReportedGroup
 from longitudinal.dicom.reports.reader import LARGEST_REPORT, MOST_GROUPS, TooManyGroups, read_report
 from longitudinal.dicom.tags import with_unicode
-from longitudinal.late import late
 from longitudinal.reasons import PlaceFault
 from longitudinal.sidecar.tables.records import PlaceRecord
-
-if TYPE_CHECKING:
-    import pydicom
-else:
-    pydicom = late("pydicom")
 
 _LONGEST_DETAIL = 500
 # Most reports are text: those without the value type of coordinates (SCOORD, SCOORD3D) are not parsed.

@@ -5,18 +5,13 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+
+from pydicom._uid_dict import UID_dictionary
 
 from longitudinal.dicom.dates import dashed_date
 from longitudinal.dicom.related.content import Content, decode_content
-from longitudinal.late import late
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.sidecar.tables.contents import read_contents
-
-if TYPE_CHECKING:
-    import pydicom._uid_dict
-else:
-    pydicom = late("pydicom")
 
 
 @dataclass(frozen=True)
@@ -97,5 +92,5 @@ def read_objects(connection: sqlite3.Connection, index: PatientIndex) -> list[Re
 
 def class_name(sop_class_uid: str) -> str:
     """The name of a SOP class for people, without "Storage"; the UID of one that is not in the standard."""
-    entry = pydicom._uid_dict.UID_dictionary.get(sop_class_uid)
+    entry = UID_dictionary.get(sop_class_uid)
     return entry[0].removesuffix(" Storage") if entry else sop_class_uid

@@ -1,13 +1,15 @@
 """Reports of places written and stored: what is new is in the archive before what it replaces is deleted."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
+
+import pydicom
+from pydicom import Dataset
+from pydicom.uid import generate_uid
 
 from longitudinal import __version__
 from longitudinal.archive import Archive, ArchiveWriter
@@ -17,20 +19,12 @@ from longitudinal.dicom.reports.statement import Line, Mapping, PlaceStatement
 from longitudinal.dicom.tags import with_unicode
 from longitudinal.dicom.uids import frame_uid
 from longitudinal.errors import FieldError, NotFound, PlaceRefused
-from longitudinal.late import late
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.places.drawn import DrawnLines
 from longitudinal.places.kept import KeptGroup
 from longitudinal.places.positions import CORNER, ON_THE_PLANE_MM
 from longitudinal.points.answer import Match
 from longitudinal.reasons import PlaceFault
-
-if TYPE_CHECKING:
-    import pydicom
-    import pydicom.uid
-    from pydicom import Dataset
-else:
-    pydicom = late("pydicom")
 
 NOBODY = "unknown user"
 """The observer where Orthanc does not know its users."""
@@ -113,7 +107,7 @@ class PlaceReports:
     def new_uid(self) -> str:
         """A UID that nothing has yet."""
         root = self._uid_root
-        return str(pydicom.uid.generate_uid(prefix=None if root is None else f"{root.rstrip('.')}."))
+        return str(generate_uid(prefix=None if root is None else f"{root.rstrip('.')}."))
 
     def draft(
         self,
@@ -276,7 +270,7 @@ def person(user: str) -> str:
 
 def _header(reference: Dataset) -> bytes:
     """The header of an image as a DICOM file."""
-    header = pydicom.Dataset()
+    header = Dataset()
     for element in reference:
         header[element.tag] = element
     header.file_meta = pydicom.dataset.FileMetaDataset()

@@ -1,7 +1,5 @@
 """Statements about stored objects: signed if this node makes them, counted if their signature verifies."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import sqlite3
@@ -10,12 +8,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from io import BytesIO
-from typing import TYPE_CHECKING
+
+from pydicom.filereader import read_partial
+from pydicom.tag import BaseTag
 
 from longitudinal.access.keyring import Keyring
 from longitudinal.archive import Archive
 from longitudinal.errors import Conflict, SidecarUnavailable
-from longitudinal.late import late
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.instances import InstanceWriter, Touched
 from longitudinal.sidecar.tables.records import Notes
@@ -24,12 +23,6 @@ from longitudinal.transforms import statements
 from longitudinal.transforms.annotation import read_items, write_annotation
 from longitudinal.transforms.signature import Signature, Subject, sign, verifies
 from longitudinal.transforms.statements import Memory
-
-if TYPE_CHECKING:
-    import pydicom.filereader
-    from pydicom.tag import BaseTag
-else:
-    pydicom = late("pydicom")
 
 LOGGER = logging.getLogger(__name__)
 
@@ -246,11 +239,7 @@ def _sop_instance_uid(file: bytes) -> str:
         return bool(tag > _SOP_INSTANCE_UID)
 
     try:
-        return str(
-            pydicom.filereader.read_partial(BytesIO(file), stop_when=is_behind, force=True).get(
-                "SOPInstanceUID", ""
-            )
-        )
+        return str(read_partial(BytesIO(file), stop_when=is_behind, force=True).get("SOPInstanceUID", ""))
     except Exception:  # a file that pydicom cannot read still has a digest
         LOGGER.warning("The SOP Instance UID of a stored object cannot be read", exc_info=True)
         return ""

@@ -1,13 +1,12 @@
 """Transforms as registration objects in the archive: written together with their statements, and used at once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pydicom
+from pydicom import Dataset
 
 from longitudinal.archive import Archive, ArchiveWriter
 from longitudinal.dicom.character_sets import default_encoding
@@ -24,7 +23,6 @@ from longitudinal.dicom.registration.writer import (
 from longitudinal.dicom.tags import with_unicode
 from longitudinal.errors import ArchiveFailed, NotFound
 from longitudinal.geometry import affine
-from longitudinal.late import late
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.patients.series_planes import SeriesPlanes
 from longitudinal.registration_objects.statements import Statements
@@ -32,12 +30,6 @@ from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.records import Notes
 from longitudinal.sidecar.tables.transforms import sop_class_of
 from longitudinal.transforms.error_at_place import ErrorAtPlace, digest_of, encode_error, put_error
-
-if TYPE_CHECKING:
-    import pydicom
-    from pydicom import Dataset
-else:
-    pydicom = late("pydicom")
 
 # Enough to identify a frame after some of its images are deleted.
 _MOST_REFERENCES = 1_000

@@ -5,20 +5,15 @@ The map runs from the REG's frame into the item's, opposite to a matrix REG:
 point x itself, not at ``Pre . x`` (C.20.3.1.1).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import Dataset
 
 from longitudinal.dicom.registration.matrix import RefusedError, items, numbers, read_matrix, value_of
 from longitudinal.geometry import affine
 from longitudinal.reasons import RegistrationRefusal
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 COSINE_TOLERANCE = 1e-2
 """How far the direction cosines of a grid may be from perpendicular unit vectors.

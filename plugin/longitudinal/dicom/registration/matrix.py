@@ -4,24 +4,16 @@ A matrix is sixteen decimal strings in row-major order (PS3.3 C.20.2.1.1). Value
 read from the bytes: no rounding, and no exception for text that is not a number.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import Dataset
+from pydicom.datadict import dictionary_VR
 
 from longitudinal.geometry import affine
-from longitudinal.late import late
 from longitudinal.reasons import RegistrationRefusal
-
-if TYPE_CHECKING:
-    import pydicom
-    import pydicom.datadict
-    from pydicom import Dataset
-else:
-    pydicom = late("pydicom")
 
 MATRIX_TYPES = ("RIGID", "RIGID_SCALE", "AFFINE")
 
@@ -66,7 +58,7 @@ def items(dataset: Dataset, keyword: str) -> list[Dataset]:
     value = value_of(dataset, keyword)
     if value is None or isinstance(value, str | bytes) or not isinstance(value, Iterable):
         return []
-    return [item for item in value if isinstance(item, pydicom.Dataset)]
+    return [item for item in value if isinstance(item, Dataset)]
 
 
 def text(dataset: Dataset, keyword: str) -> str | None:
@@ -84,7 +76,7 @@ def numbers(dataset: Dataset, keyword: str) -> NDArray[np.float64]:
 def _raw_values(dataset: Dataset, keyword: str) -> Sequence[Any]:
     if keyword not in dataset:
         return []
-    if pydicom.datadict.dictionary_VR(keyword) == "DS":
+    if dictionary_VR(keyword) == "DS":
         value: Any = dataset.get_item(keyword).value
         value = value.decode("ascii", errors="replace") if isinstance(value, bytes) else value
     else:

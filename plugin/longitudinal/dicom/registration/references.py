@@ -1,21 +1,12 @@
 """The images a registration object of ours references, and the frames they name."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from pydicom import Dataset
+from pydicom.sequence import Sequence as DicomSequence
 
 from longitudinal.dicom.uids import SERIES_FRAME, is_uid
-from longitudinal.late import late
-
-if TYPE_CHECKING:
-    import pydicom
-    import pydicom.sequence
-    from pydicom import Dataset
-    from pydicom.sequence import Sequence as DicomSequence
-else:
-    pydicom = late("pydicom")
 
 
 @dataclass(frozen=True)
@@ -60,13 +51,11 @@ class RegisteredFrame:
 def reference_images(item: Dataset, frame: RegisteredFrame) -> None:
     """Reference the images of a frame in an item (Referenced Image Sequence, PS3.3 table 10-3)."""
     if frame.images:
-        item.ReferencedImageSequence = pydicom.sequence.Sequence(
-            [_reference(image) for image in frame.images]
-        )
+        item.ReferencedImageSequence = DicomSequence([_reference(image) for image in frame.images])
 
 
 def _reference(image: ReferencedImage) -> Dataset:
-    reference = pydicom.Dataset()
+    reference = Dataset()
     reference.ReferencedSOPClassUID = image.sop_class_uid
     reference.ReferencedSOPInstanceUID = image.sop_instance_uid
     return reference
@@ -78,11 +67,11 @@ def list_references(dataset: Dataset, images: Sequence[ReferencedImage]) -> None
     here = _by_series([image for image in images if image.study_instance_uid == own])
     if here:
         dataset.ReferencedSeriesSequence = here
-    others = pydicom.sequence.Sequence()
+    others = DicomSequence()
     for study in dict.fromkeys(
         image.study_instance_uid for image in images if image.study_instance_uid != own
     ):
-        item = pydicom.Dataset()
+        item = Dataset()
         item.StudyInstanceUID = study
         item.ReferencedSeriesSequence = _by_series(
             [image for image in images if image.study_instance_uid == study]
@@ -93,11 +82,11 @@ def list_references(dataset: Dataset, images: Sequence[ReferencedImage]) -> None
 
 
 def _by_series(images: Sequence[ReferencedImage]) -> DicomSequence:
-    series_items = pydicom.sequence.Sequence()
+    series_items = DicomSequence()
     for series in dict.fromkeys(image.series_instance_uid for image in images):
-        item = pydicom.Dataset()
+        item = Dataset()
         item.SeriesInstanceUID = series
         members = dict.fromkeys(image for image in images if image.series_instance_uid == series)
-        item.ReferencedInstanceSequence = pydicom.sequence.Sequence([_reference(image) for image in members])
+        item.ReferencedInstanceSequence = DicomSequence([_reference(image) for image in members])
         series_items.append(item)
     return series_items

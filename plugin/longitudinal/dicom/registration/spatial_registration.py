@@ -6,11 +6,11 @@ into the item's (PS3.3 C.20.3.1.1). Nothing here raises because of a file's cont
 with a reason.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import datetime, time
-from typing import TYPE_CHECKING
+
+from pydicom import Dataset
+from pydicom.uid import DeformableSpatialRegistrationStorage, SpatialRegistrationStorage
 
 from longitudinal.dicom.dates import read_date, read_time, read_timezone
 from longitudinal.dicom.registration.deformable_registration import (
@@ -28,14 +28,7 @@ from longitudinal.dicom.registration.matrix import (
 )
 from longitudinal.dicom.uids import frame_uid
 from longitudinal.geometry import affine
-from longitudinal.late import late
 from longitudinal.reasons import RegistrationRefusal
-
-if TYPE_CHECKING:
-    import pydicom.uid
-    from pydicom import Dataset
-else:
-    pydicom = late("pydicom")
 
 __all__ = [
     "REGISTRATION_SOP_CLASSES",
@@ -46,9 +39,9 @@ __all__ = [
     "read_registration",
 ]
 
-_SPATIAL = "1.2.840.10008.5.1.4.1.1.66.1"
-_DEFORMABLE = "1.2.840.10008.5.1.4.1.1.66.3"
-REGISTRATION_SOP_CLASSES = frozenset({_SPATIAL, _DEFORMABLE})
+REGISTRATION_SOP_CLASSES = frozenset(
+    {str(SpatialRegistrationStorage), str(DeformableSpatialRegistrationStorage)}
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +143,7 @@ def read_registration(dataset: Dataset) -> Registration:
     if registration.sop_class_uid not in REGISTRATION_SOP_CLASSES:
         detail = f"SOP Class UID {registration.sop_class_uid or 'absent'}"
         return replace(registration, refusal=RegistrationRefusal.NOT_A_REGISTRATION, detail=detail)
-    deformable = registration.sop_class_uid == _DEFORMABLE
+    deformable = registration.sop_class_uid == DeformableSpatialRegistrationStorage
     keyword = "DeformableRegistrationSequence" if deformable else "RegistrationSequence"
     sequence = items(dataset, keyword)
     if not sequence:

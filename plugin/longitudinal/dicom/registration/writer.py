@@ -5,8 +5,6 @@ identity of that frame, item 2 the transform, and it is stored in the source's s
 read back like any other object: the API returns what is stored, rounding included.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import uuid
@@ -14,9 +12,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pydicom
+from pydicom import DataElement, Dataset, config
+from pydicom.datadict import dictionary_VR
+from pydicom.dataset import FileMetaDataset
+from pydicom.sequence import Sequence as DicomSequence
+from pydicom.uid import (
+    UID,
+    DeformableSpatialRegistrationStorage,
+    ExplicitVRLittleEndian,
+    SpatialRegistrationStorage,
+    generate_uid,
+)
+from pydicom.valuerep import PersonName, format_number_as_ds
 
 from longitudinal.dicom.dates import read_timezone
 from longitudinal.dicom.header import read_header
@@ -31,21 +41,6 @@ from longitudinal.dicom.registration.references import (
 from longitudinal.dicom.tags import tags_from_dataset
 from longitudinal.dicom.uids import SERIES_FRAME
 from longitudinal.geometry import affine
-from longitudinal.late import late
-
-if TYPE_CHECKING:
-    import pydicom
-    import pydicom.datadict
-    import pydicom.dataset
-    import pydicom.sequence
-    import pydicom.uid
-    import pydicom.valuerep
-    from pydicom import Dataset
-    from pydicom.dataset import FileMetaDataset
-    from pydicom.sequence import Sequence as DicomSequence
-    from pydicom.uid import UID
-else:
-    pydicom = late("pydicom")
 
 __all__ = [
     "GIVEN_LABELS",
@@ -191,13 +186,9 @@ def write_registration(
     if source.frame == target.frame:
         raise ValueError("source and target are the same frame")
     deformable = isinstance(transform, DisplacementField)
-    dataset = pydicom.Dataset()
+    dataset = Dataset()
     dataset.SpecificCharacterSet = "ISO_IR 192"
-    dataset.SOPClassUID = (
-        pydicom.uid.DeformableSpatialRegistrationStorage
-        if deformable
-        else pydicom.uid.SpatialRegistrationStorage
-    )
+    dataset.SOPClassUID = DeformableSpatialRegistrationStorage if deformable else SpatialRegistrationStorage
     _copy_patient_and_study(dataset, reference)
     dataset.SOPInstanceUID = _make_uid(uid_root, _salted("instance", entropy))
     dataset.SeriesInstanceUID = _make_uid(uid_root, _salted("series", entropy))
@@ -206,14 +197,14 @@ def write_registration(
     dataset.FrameOfReferenceUID = _frame_uid(target, uid_root)
     dataset.PositionReferenceIndicator = ""
     if isinstance(transform, DisplacementField):
-        dataset.DeformableRegistrationSequence = pydicom.sequence.Sequence(
+        dataset.DeformableRegistrationSequence = DicomSequence(
             [
                 _deformable_item(None, target, uid_root, RegistrationType.IDENTITY),
                 _deformable_item(transform, source, uid_root, authorship.registration_type),
             ]
         )
     else:
-        dataset.RegistrationSequence = pydicom.sequence.Sequence(
+        dataset.RegistrationSequence = DicomSequence(
             [
                 _matrix_item(np.eye(4), target, RegistrationType.IDENTITY),
                 _matrix_item(transform, source, authorship.registration_type),
@@ -242,11 +233,9 @@ def _copy_patient_and_study(dataset: Dataset, reference: Dataset) -> None:
         value = value_of(reference, keyword)
         if value is None and keyword in _PATIENT_AND_STUDY_OPTIONAL:
             continue
-        representation = pydicom.datadict.dictionary_VR(keyword)
-        copied = pydicom.valuerep.PersonName(str(value or "")) if representation == "PN" else value
-        dataset[keyword] = pydicom.DataElement(
-            keyword, representation, copied or "", validation_mode=pydicom.config.IGNORE
-        )
+        representation = dictionary_VR(keyword)
+        copied = PersonName(str(value or "")) if representation == "PN" else value
+        dataset[keyword] = DataElement(keyword, representation, copied or "", validation_mode=config.IGNORE)
 
 
 def _date(dataset: Dataset, created: datetime | None, reference: Dataset) -> None:
@@ -293,14 +282,14 @@ def _matrix_item(
     matrix: affine.Matrix, frame: RegisteredFrame, registration_type: RegistrationType | None
 ) -> Dataset:
     """An item of the Registration Sequence (PS3.3 C.20.2)."""
-    registration = pydicom.Dataset()
-    registration.MatrixSequence = pydicom.sequence.Sequence([_matrix(matrix)])
+    registration = Dataset()
+    registration.MatrixSequence = DicomSequence([_matrix(matrix)])
     registration.RegistrationTypeCodeSequence = _code(registration_type)
-    item = pydicom.Dataset()
+    item = Dataset()
     if frame.has_uid:
         item.FrameOfReferenceUID = frame.frame
     reference_images(item, frame)
-    item.MatrixRegistrationSequence = pydicom.sequence.Sequence([registration])
+    item.MatrixRegistrationSequence = DicomSequence([registration])
     return item
 
 
@@ -314,25 +303,21 @@ def _deformable_item(
 
     Source Frame of Reference UID is type 1 here: a frame without a UID gets a new one beside its images.
     """
-    item = pydicom.Dataset()
+    item = Dataset()
     item.SourceFrameOfReferenceUID = _frame_uid(frame, uid_root)
     reference_images(item, frame)
     item.RegistrationTypeCodeSequence = _code(registration_type)
     if displacements is not None:
         if not affine.is_identity(displacements.pre, tolerance=0):
-            item.PreDeformationMatrixRegistrationSequence = pydicom.sequence.Sequence(
-                [_matrix(displacements.pre)]
-            )
+            item.PreDeformationMatrixRegistrationSequence = DicomSequence([_matrix(displacements.pre)])
         if not affine.is_identity(displacements.post, tolerance=0):
-            item.PostDeformationMatrixRegistrationSequence = pydicom.sequence.Sequence(
-                [_matrix(displacements.post)]
-            )
-        item.DeformableRegistrationGridSequence = pydicom.sequence.Sequence([_grid(displacements)])
+            item.PostDeformationMatrixRegistrationSequence = DicomSequence([_matrix(displacements.post)])
+        item.DeformableRegistrationGridSequence = DicomSequence([_grid(displacements)])
     return item
 
 
 def _grid(displacements: DisplacementField) -> Dataset:
-    grid = pydicom.Dataset()
+    grid = Dataset()
     grid.ImagePositionPatient = _decimal_strings(displacements.position)
     grid.ImageOrientationPatient = _decimal_strings(displacements.orientation)
     grid.GridDimensions = [int(count) for count in displacements.dimensions]
@@ -346,7 +331,7 @@ def _matrix(matrix: affine.Matrix) -> Dataset:
     fault = affine.find_fault(np.asarray(matrix, dtype=np.float64))
     if fault is not None:
         raise ValueError(f"the matrix is not a usable point map: {fault}")
-    item = pydicom.Dataset()
+    item = Dataset()
     rigid = affine.is_rigid(matrix, WRITTEN_RIGID_TOLERANCE)
     item.FrameOfReferenceTransformationMatrixType = "RIGID" if rigid else "AFFINE"
     values = np.array(matrix, dtype=np.float64)
@@ -357,16 +342,16 @@ def _matrix(matrix: affine.Matrix) -> Dataset:
 
 def _decimal_strings(values: affine.Points) -> list[str]:
     """At most 16 characters each (PS3.5 6.2): 13 decimals below one, 11 below a hundred mm."""
-    return [pydicom.valuerep.format_number_as_ds(float(value) + 0.0) for value in values]
+    return [format_number_as_ds(float(value) + 0.0) for value in values]
 
 
 def _code(registration_type: RegistrationType | None) -> DicomSequence:
     if registration_type is None:
-        return pydicom.sequence.Sequence()
-    item = pydicom.Dataset()
+        return DicomSequence()
+    item = Dataset()
     item.CodeValue, item.CodeMeaning = registration_type.value
     item.CodingSchemeDesignator = "DCM"
-    return pydicom.sequence.Sequence([item])
+    return DicomSequence([item])
 
 
 def _frame_uid(frame: RegisteredFrame, uid_root: str | None) -> str:
@@ -381,11 +366,11 @@ def _salted(purpose: str, entropy: Sequence[str] | None) -> list[str] | None:
 def _make_uid(uid_root: str | None, entropy: list[str] | None) -> UID:
     """A UID under the root, or a UUID under 2.25 (PS3.5 B.2); the same for the same entropy."""
     if uid_root is not None:
-        return pydicom.uid.generate_uid(prefix=f"{uid_root.rstrip('.')}.", entropy_srcs=_separated(entropy))
+        return generate_uid(prefix=f"{uid_root.rstrip('.')}.", entropy_srcs=_separated(entropy))
     if entropy is None:
-        return pydicom.uid.generate_uid(prefix=None)
+        return generate_uid(prefix=None)
     digest = hashlib.sha256("".join(_separated(entropy) or []).encode()).digest()
-    return pydicom.uid.UID(f"2.25.{uuid.UUID(bytes=digest[:16], version=5).int}")
+    return UID(f"2.25.{uuid.UUID(bytes=digest[:16], version=5).int}")
 
 
 def _separated(entropy: list[str] | None) -> list[str] | None:
@@ -394,8 +379,8 @@ def _separated(entropy: list[str] | None) -> list[str] | None:
 
 
 def _file_meta(dataset: Dataset) -> FileMetaDataset:
-    meta = pydicom.dataset.FileMetaDataset()
+    meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return meta

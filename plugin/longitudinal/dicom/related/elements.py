@@ -10,21 +10,14 @@ import mmap
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from io import BytesIO
 from pathlib import Path
 from struct import Struct, error
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from longitudinal.late import late
-
-if TYPE_CHECKING:
-    import pydicom
-    import pydicom._dicom_dict
-    import pydicom.uid
-else:
-    pydicom = late("pydicom")
-
+import pydicom
+from pydicom._dicom_dict import DicomDictionary
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 Buffer = bytes | mmap.mmap
 Elements = dict[int, "bytes | list[Elements]"]
@@ -43,16 +36,12 @@ _DEEPEST: Final = 32
 # A short sequence that stands in a file again and again is read once: nobody changes what was read.
 _LONGEST_REPEATED: Final = 512
 _MOST_INFLATED: Final = 256 * 1024 * 1024
+SEQUENCES: Final = frozenset(tag for tag, entry in DicomDictionary.items() if entry[0] == "SQ")
+"""Every sequence of the standard: implicit VR does not say which elements are sequences."""
+
 _EXPLICIT_HEADER = Struct("<HH2sH")
 _IMPLICIT_HEADER = Struct("<HHL")
 _LENGTH = Struct("<L")
-
-
-@cache
-def sequences() -> frozenset[int]:
-    """Every sequence of the standard: implicit VR does not say which elements are sequences."""
-    entries = pydicom._dicom_dict.DicomDictionary.items()
-    return frozenset(tag for tag, entry in entries if entry[0] == "SQ")
 
 
 class DamagedFile(ValueError):
@@ -170,9 +159,9 @@ class _Walk:
             if tag >= _FIRST_PIXELS and not depth:
                 self.pixels = (position, length) if tag == _PIXEL_DATA else None
                 break
-            if vr == b"SQ" or length == _UNDEFINED or (vr in (b"", b"UN") and tag in sequences()):
+            if vr == b"SQ" or length == _UNDEFINED or (tag in SEQUENCES and vr in (b"", b"UN")):
                 items, position = self._sequence(tag, position, length, explicit and vr != b"UN", depth)
-                if (items and tag in sequences() and any(items)) or tag in wanted:
+                if (items and tag in SEQUENCES and any(items)) or tag in wanted:
                     found[tag] = items
                 continue
             if position + length > end:
@@ -240,11 +229,11 @@ def _little_endian(data: Buffer) -> tuple[Buffer, int, bool]:
         if group << 16 | element == _TRANSFER_SYNTAX:
             syntax = data[start : start + length].decode("latin-1").strip(" \0")
         position = start + length
-    if syntax == pydicom.uid.DeflatedExplicitVRLittleEndian:
+    if syntax == DeflatedExplicitVRLittleEndian:
         return _inflated(bytes(data[position:])), 0, True
     if not syntax or syntax == "1.2.840.10008.1.2.2":
         return _rewritten(data)
-    return data, position, syntax != pydicom.uid.ImplicitVRLittleEndian
+    return data, position, syntax != ImplicitVRLittleEndian
 
 
 def _inflated(data: bytes) -> bytes:

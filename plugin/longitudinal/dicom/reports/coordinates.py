@@ -1,19 +1,16 @@
 """Spatial coordinates of a report (PS3.3 C.18.6, C.18.9): points and lines of two points, anything else with its reason."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from pydicom import Dataset
 
 from longitudinal.dicom.reports.group import GroupKind
 from longitudinal.dicom.reports.statement import Axis, Line
 from longitudinal.dicom.uids import frame_uid
 from longitudinal.reasons import PlaceFault
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 # No scanner is ten kilometres long, and no image has as many pixels.
 _FARTHEST = 1e7

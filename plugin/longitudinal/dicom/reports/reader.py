@@ -1,10 +1,10 @@
 """Reads structured reports of any software: groups of TID 1410, 1411 and 1501, and coordinates outside of groups."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+from pydicom import Dataset
 
 from longitudinal.dicom.dates import read_date_time, read_timezone
 from longitudinal.dicom.reports.coordinates import Coordinates, UnknownShape, lines_of, read_coordinates
@@ -12,9 +12,6 @@ from longitudinal.dicom.reports.group import Report, ReportedGroup
 from longitudinal.dicom.reports.statement import ALGORITHM, MANUFACTURER, Mapping, mapping_of
 from longitudinal.dicom.uids import is_uid
 from longitudinal.reasons import PlaceFault
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 _STORAGE: Final = "1.2.840.10008.5.1.4.1.1.88."
 REPORT_SOP_CLASSES: Final = frozenset(_STORAGE + suffix for suffix in ("22", "33", "34", "35"))
