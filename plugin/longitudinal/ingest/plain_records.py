@@ -33,6 +33,8 @@ class _NoArchive:
     """Stands for the archive where it cannot be asked."""
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # asked by Python and its tools, not about the archive
+            raise AttributeError(name)
         raise _ArchiveNeededError(name)
 
 
