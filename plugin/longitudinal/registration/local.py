@@ -145,7 +145,7 @@ def judge(estimates: Points) -> tuple[Verdict, Points, float | None]:
     'confirmed'
     >>> judge(np.array([[6.0, 0, 0], [6.4, 0, 0], [6.2, 0.3, 0], [6.0, 1, 0]]))[1].tolist()
     [6.2, 0.0, 0.0]
-    >>> judge(np.array([[6.0, 0, 0], [6.4, 0, 0], [6.2, 0.3, 0], [0, 0, -9.0]]))[0].value
+    >>> judge(np.array([[6.0, 0, 0], [6.4, 0, 0], [6.2, 0.3, 0], [0.5, 0, 0]]))[0].value
     'unsure'
     >>> judge(np.array([[6.0, 0, 0], [0, 9.0, 0], [0, 0, 7.0], [0, 0, -9.0]]))[0].value
     'contradicted'
