@@ -26,9 +26,10 @@ def run(revision: str, wanted: list[str], off: list[float], pairs: int) -> None:
     """Print a row for each pair of scans and each distance that what is known is off."""
     print(f"Ratios: this version to {revision}, medians of {pairs} interleaved pairs\n")
     print(
-        "| scans | start off, mm | s: this, other | ratio | CPU s: this, other | ratio | error, mm: this, other | green |"
+        "| scans | start off, mm | s: this, other | ratio | CPU s: this, other | ratio | error, mm: this, other "
+        "| where it is not red | red | green |"
     )
-    print("|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         _check_out(revision, Path(folder))
         for name, distance in product(wanted, off):
@@ -67,9 +68,13 @@ def _report(name: str, other: Path, distance: float, pairs: int) -> None:
 
         wall, processor = compare(lambda: figures(0), lambda: figures(1), pairs)
     errors = ", ".join(f"{np.mean([timed.error for timed in of]):.2f}" for of in asked)
+    answered = ", ".join(
+        f"{np.mean([timed.error for timed in of if timed.grade != 'red'] or [np.nan]):.2f}" for of in asked
+    )
+    red = ", ".join(f"{sum(timed.grade == 'red' for timed in of)}" for of in asked)
     green = ", ".join(f"{np.mean([timed.grade == 'green' for timed in of]):.0%}" for of in asked)
     print(
         f"| {case.name} | {distance:g} | {wall.a:.2f}, {wall.b:.2f} | {wall} "
-        f"| {processor.a:.2f}, {processor.b:.2f} | {processor} | {errors} | {green} |",
+        f"| {processor.a:.2f}, {processor.b:.2f} | {processor} | {errors} | {answered} | {red} | {green} |",
         flush=True,
     )
