@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 
 from longitudinal.errors import Busy, Unprocessable
+from longitudinal.jobs.deadline import Deadline, DeadlineReached
 from longitudinal.jobs.messages import Drawn, Gone
 from longitudinal.jobs.supervisor import ArchiveSilent, JobCrashed
 from longitudinal.jobs.worker_process import NoInterpreter, TaskFailed, WorkerProcess
@@ -20,28 +21,6 @@ _TURN_SECONDS = 10.0
 _PLACE_SECONDS = 2.0
 _LOOK_SECONDS = 0.02
 _STARTS = 2
-
-
-class _Ended(Exception):
-    """There is no time left, or the server ends."""
-
-
-class _Deadline:
-    """Implements `Watch`: ends a task that takes too long."""
-
-    def __init__(self, seconds: float, ending: threading.Event) -> None:
-        self._until = time.monotonic() + seconds
-        self._ending = ending
-
-    def checkpoint(self) -> None:
-        if time.monotonic() > self._until or self._ending.is_set():
-            raise _Ended
-
-    def beat(self, seconds_ago: float = 0.0) -> None:
-        """Nobody watches."""
-
-    def report(self, progress: float, stage: str) -> None:
-        """Nobody watches."""
 
 
 class DrawingProcess:
@@ -101,14 +80,14 @@ class DrawingProcess:
     def _draw(self, task: OverlayTask) -> bytes:
         for start in range(1, _STARTS + 1):
             try:
-                answer = self._process.run(task, _Deadline(_SECONDS, self._ending))
+                answer = self._process.run(task, Deadline(_SECONDS, self._ending))
             except (JobCrashed, ArchiveSilent) as error:
                 if start == _STARTS:
                     raise Unprocessable(f"the lines cannot be drawn: {error}") from error
                 continue
             except (NoInterpreter, TaskFailed) as error:
                 raise Unprocessable(f"the lines cannot be drawn: {error}") from error
-            except _Ended:
+            except DeadlineReached:
                 raise Busy("the lines are not ready in time; ask again in a second") from None
             if isinstance(answer, Gone):
                 raise KeyError(_gone(task, answer.what))

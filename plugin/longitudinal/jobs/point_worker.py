@@ -16,13 +16,12 @@ from longitudinal.jobs.messages import (
     RefinedMessage,
     RefineTask,
     ResliceTask,
-    Unanswered,
     WorkerAnswer,
     rounded,
 )
-from longitudinal.jobs.pixels import OrthancSilent, PixelSource
+from longitudinal.jobs.pixels import PixelSource
 from longitudinal.jobs.scan_cache import ScanCache
-from longitudinal.jobs.scan_reading import UnusableScan, failure_of, peak_mib, read_both, read_scan
+from longitudinal.jobs.scan_reading import answered, peak_mib, read_both, read_scan
 from longitudinal.jobs.worker_life import Answerer, Voice, live
 from longitudinal.reasons import AlignmentFailure
 from longitudinal.registration.local import refine
@@ -66,18 +65,13 @@ def main() -> None:
 
 
 def _answer(line: bytes, scans: ScanCache, planes: PlaneStore, voice: Voice) -> WorkerAnswer:
-    """Do a task; whatever is wrong with it is an answer."""
-    try:
+    def do() -> WorkerAnswer:
         task = msgspec.json.decode(line, type=RefineTask | ResliceTask)
         if isinstance(task, ResliceTask):
             return reslice(task, planes, voice.part("reading", 0.0, 1.0))
         return refine_point(task, scans, voice)
-    except UnusableScan as error:
-        answer: WorkerAnswer = error.answer
-    except OrthancSilent as error:
-        return Unanswered(str(error))
-    except Exception as error:  # the process is fit for the next task
-        answer = failure_of(error)
+
+    answer = answered(do)
     if isinstance(answer, Failed) and answer.reason == AlignmentFailure.TOO_MUCH_MEMORY:
         scans.forget()
     return answer

@@ -16,6 +16,7 @@ from longitudinal.archive import Archive, StoredFile
 from longitudinal.dicom.character_sets import default_encoding
 from longitudinal.ingest.plain_records import decode_records
 from longitudinal.ingest.stored_objects import StoredObject, StoredObjects
+from longitudinal.jobs.deadline import Deadline, DeadlineReached
 from longitudinal.jobs.messages import FilesRead, ReadTask
 from longitudinal.jobs.supervisor import JobCrashed
 from longitudinal.jobs.worker_process import NoInterpreter, TaskFailed, WorkerProcess
@@ -37,10 +38,6 @@ _FEWEST = 3
 _SECONDS = 20.0
 # After a failure the process is left alone for so long.
 _AFTER_ERROR_SECONDS = 60.0
-
-
-class _Ended(Exception):
-    """The plugin stops, or the process did not answer in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +143,10 @@ class ReadingProcess:
     def _ask(self, task: ReadTask) -> list[InstanceRecord | None]:
         """What the process makes of files; nothing where it fails, which is never the caller's concern."""
         try:
-            answer = self._process.run(task, _Deadline(self._ending))
+            answer = self._process.run(task, Deadline(_SECONDS, self._ending))
             assert isinstance(answer, FilesRead)
             return decode_records(answer.records)
-        except _Ended:
+        except DeadlineReached:
             LOGGER.info("The process that reads files was ended")
         except (JobCrashed, TaskFailed, NoInterpreter) as error:
             LOGGER.warning("Files are read in Orthanc's process for a while: %s", error)
@@ -158,21 +155,3 @@ class ReadingProcess:
         self._is_ready = False
         self._not_before = time.monotonic() + _AFTER_ERROR_SECONDS
         return []
-
-
-class _Deadline:
-    """Implements `Watch`."""
-
-    def __init__(self, ending: threading.Event) -> None:
-        self._ending = ending
-        self._until = time.monotonic() + _SECONDS
-
-    def checkpoint(self) -> None:
-        if self._ending.is_set() or time.monotonic() > self._until:
-            raise _Ended
-
-    def beat(self, seconds_ago: float = 0.0) -> None:
-        """Nobody watches."""
-
-    def report(self, progress: float, stage: str) -> None:
-        """Nobody watches."""

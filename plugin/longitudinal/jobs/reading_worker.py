@@ -3,23 +3,17 @@
 It needs nothing of Orthanc but where the files lie. It ends after two idle minutes.
 """
 
-import os
-from collections.abc import Callable
-from typing import BinaryIO
-
 import msgspec
 
 from longitudinal.dicom.similar_files import SimilarFiles
 from longitudinal.ingest.plain_records import encode_records, read_plain_record
 from longitudinal.jobs.messages import (
-    TOKEN_VARIABLE,
-    URL_VARIABLE,
     Failed,
     FilesRead,
     ReadTask,
     WorkerAnswer,
 )
-from longitudinal.jobs.worker_start import do_tasks, settle_in
+from longitudinal.jobs.worker_start import answer_tasks
 
 # What was stored must be answerable within a second on a busy machine, too.
 _PRIORITY = 0
@@ -29,18 +23,7 @@ _TASK = msgspec.json.Decoder(ReadTask)
 
 def main() -> None:
     """Do tasks until standard input ends, or none has come for a while."""
-    settle_in(_PRIORITY)
-    for unused in (URL_VARIABLE, TOKEN_VARIABLE):
-        os.environ.pop(unused, None)
-
-    def begin(output: BinaryIO) -> Callable[[bytes], None]:
-        def do(line: bytes) -> None:
-            output.write(msgspec.json.encode(answer_to(line)) + b"\n")
-            output.flush()
-
-        return do
-
-    do_tasks(begin)
+    answer_tasks(_PRIORITY, answer_to)
 
 
 def answer_to(line: bytes) -> WorkerAnswer:

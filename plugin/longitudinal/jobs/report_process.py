@@ -1,11 +1,11 @@
 """The process for structured reports as a request sees it: started when the first report is to be written."""
 
 import threading
-import time
 from collections.abc import Sequence
 
 from longitudinal.dicom.reports.statement import PlaceStatement
 from longitudinal.errors import WriterUnavailable
+from longitudinal.jobs.deadline import Deadline, DeadlineReached
 from longitudinal.jobs.messages import ReportToWrite, WriteTask, Written
 from longitudinal.jobs.supervisor import ArchiveSilent, JobCrashed
 from longitudinal.jobs.worker_process import NoInterpreter, TaskFailed, WorkerProcess
@@ -14,27 +14,6 @@ MODULE = "longitudinal.jobs.report_worker"
 # A start takes one or two seconds on a busy machine, a report some hundredths of one.
 _SECONDS, _SECONDS_EACH = 30.0, 1.0
 _STARTS = 2
-
-
-class _TooLate(Exception):
-    """The process did not answer in time."""
-
-
-class _Deadline:
-    """Implements `Watch`: ends a task that takes too long."""
-
-    def __init__(self, seconds: float) -> None:
-        self._until = time.monotonic() + seconds
-
-    def checkpoint(self) -> None:
-        if time.monotonic() > self._until:
-            raise _TooLate
-
-    def beat(self, seconds_ago: float = 0.0) -> None:
-        """Nobody watches."""
-
-    def report(self, progress: float, stage: str) -> None:
-        """Nobody watches."""
 
 
 class ReportProcess:
@@ -56,7 +35,7 @@ class ReportProcess:
         with self._turn:
             for start in range(1, _STARTS + 1):
                 try:
-                    answer = self._process.run(task, _Deadline(_SECONDS + len(reports) * _SECONDS_EACH))
+                    answer = self._process.run(task, Deadline(_SECONDS + len(reports) * _SECONDS_EACH))
                     assert isinstance(answer, Written)
                     return answer.files
                 except (JobCrashed, ArchiveSilent) as error:
@@ -64,7 +43,7 @@ class ReportProcess:
                         raise WriterUnavailable(str(error)) from error
                 except (NoInterpreter, TaskFailed) as error:
                     raise WriterUnavailable(str(error)) from error
-                except _TooLate:
+                except DeadlineReached:
                     raise WriterUnavailable(
                         "the process for structured reports did not answer in time"
                     ) from None

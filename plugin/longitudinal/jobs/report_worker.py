@@ -4,26 +4,21 @@ A process of its own beside those that register: who keeps a place does not wait
 stays out of Orthanc's interpreter. It ends after two idle minutes.
 """
 
-import os
 import warnings
-from collections.abc import Callable
 from io import BytesIO
-from typing import BinaryIO
 
 import msgspec
 import pydicom
 
 from longitudinal.dicom.reports.writer import write_report
 from longitudinal.jobs.messages import (
-    TOKEN_VARIABLE,
-    URL_VARIABLE,
     Failed,
     ReportToWrite,
     WorkerAnswer,
     WriteTask,
     Written,
 )
-from longitudinal.jobs.worker_start import do_tasks, settle_in
+from longitudinal.jobs.worker_start import answer_tasks
 
 # A person waits for it, so it does not stand back behind everybody as registration does.
 _PRIORITY = 0
@@ -31,20 +26,9 @@ _PRIORITY = 0
 
 def main() -> None:
     """Do tasks until standard input ends, or none has come for a while."""
-    settle_in(_PRIORITY)
-    for unused in (URL_VARIABLE, TOKEN_VARIABLE):
-        os.environ.pop(unused, None)
     # highdicom warns of what is allowed: a name without a comma, say
     warnings.simplefilter("ignore")
-
-    def begin(output: BinaryIO) -> Callable[[bytes], None]:
-        def do(line: bytes) -> None:
-            output.write(msgspec.json.encode(answer_to(line)) + b"\n")
-            output.flush()
-
-        return do
-
-    do_tasks(begin)
+    answer_tasks(_PRIORITY, answer_to)
 
 
 def answer_to(line: bytes) -> WorkerAnswer:

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.geometry.image_plane import PLANE
-from longitudinal.jobs.messages import AlignTask, Failed, RefineTask, ScanPlanes, Unusable
+from longitudinal.jobs.messages import (
+    AlignTask,
+    Failed,
+    RefineTask,
+    ScanPlanes,
+    Unanswered,
+    Unusable,
+    WorkerAnswer,
+)
 from longitudinal.jobs.pixels import (
     ImageGone,
     ImageUnavailable,
@@ -64,6 +72,18 @@ def read_scan(source: PixelSource, scan: ScanPlanes, progress: Callable[[float],
     times = (scan.repetition_time, scan.echo_time, scan.inversion_time)
     contrast = Contrast(scan.modality, *(math.nan if time is None else time for time in times))
     return build_volume(planes, read, contrast, progress)
+
+
+def answered(do: Callable[[], WorkerAnswer]) -> WorkerAnswer:
+    """Do a task; whatever is wrong with it is an answer, and the process is fit for the next one."""
+    try:
+        return do()
+    except UnusableScan as error:
+        return error.answer
+    except OrthancSilent as error:
+        return Unanswered(str(error))
+    except Exception as error:
+        return failure_of(error)
 
 
 def peak_mib() -> float:

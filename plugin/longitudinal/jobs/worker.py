@@ -11,10 +11,10 @@ from functools import partial
 import msgspec
 import numpy as np
 
-from longitudinal.jobs.messages import AlignTask, Registered, Unanswered, WorkerAnswer, rounded
-from longitudinal.jobs.pixels import OrthancSilent, PixelSource
+from longitudinal.jobs.messages import AlignTask, Registered, WorkerAnswer, rounded
+from longitudinal.jobs.pixels import PixelSource
 from longitudinal.jobs.scan_cache import ReadScan
-from longitudinal.jobs.scan_reading import UnusableScan, failure_of, peak_mib, read_both, read_scan
+from longitudinal.jobs.scan_reading import answered, peak_mib, read_both, read_scan
 from longitudinal.jobs.worker_life import Answerer, Voice, live
 from longitudinal.registration.alignment import Alignment, Method, Stage
 from longitudinal.registration.engine import align, recheck
@@ -107,15 +107,7 @@ def main() -> None:
 
 
 def _answer(line: bytes, read: ReadScan, voice: Voice) -> WorkerAnswer:
-    """Do a task; whatever is wrong with it is an answer."""
-    try:
-        return align_scans(msgspec.json.decode(line, type=AlignTask), read, voice)
-    except UnusableScan as error:
-        return error.answer
-    except OrthancSilent as error:
-        return Unanswered(str(error))
-    except Exception as error:  # the process is fit for the next task
-        return failure_of(error)
+    return answered(lambda: align_scans(msgspec.json.decode(line, type=AlignTask), read, voice))
 
 
 if __name__ == "__main__":

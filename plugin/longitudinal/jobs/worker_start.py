@@ -9,7 +9,15 @@ import sys
 from collections.abc import Callable
 from typing import BinaryIO, Final
 
-from longitudinal.jobs.messages import MEMORY_VARIABLE, PARENT_VARIABLE
+import msgspec
+
+from longitudinal.jobs.messages import (
+    MEMORY_VARIABLE,
+    PARENT_VARIABLE,
+    TOKEN_VARIABLE,
+    URL_VARIABLE,
+    WorkerAnswer,
+)
 
 LOWEST_PRIORITY: Final = 19
 # After so long without a task it ends and gives its memory back; the next task starts another.
@@ -49,3 +57,19 @@ def do_tasks(prepare: Callable[[BinaryIO], Callable[[bytes], None]]) -> None:
             if not line:
                 return
             do(line)
+
+
+def answer_tasks(priority: int, answer: Callable[[bytes], WorkerAnswer]) -> None:
+    """The life of a process that asks Orthanc nothing: one answer to each task, and no word before it."""
+    settle_in(priority)
+    for unused in (URL_VARIABLE, TOKEN_VARIABLE):
+        os.environ.pop(unused, None)
+
+    def begin(output: BinaryIO) -> Callable[[bytes], None]:
+        def do(line: bytes) -> None:
+            output.write(msgspec.json.encode(answer(line)) + b"\n")
+            output.flush()
+
+        return do
+
+    do_tasks(begin)
