@@ -14,19 +14,16 @@ from pathlib import Path
 import orthanc
 
 # With Python's lock held: the call is shorter than giving the lock away and waiting for it again.
-_faccessat = ctypes.PyDLL(None).faccessat
-_faccessat.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_int)
-_faccessat.restype = ctypes.c_int
-# Of files that were asked for: whoever scrolls asks for the same again.
-_MOST_PATHS = 20_000
+_access = ctypes.PyDLL(None).access
+_access.argtypes = (ctypes.c_char_p, ctypes.c_int)
+_access.restype = ctypes.c_int
 
 
 class PlainStorage:
     """The folder in which Orthanc itself stores files, whether or not a plugin stores them elsewhere."""
 
     def __init__(self, folder: Path) -> None:
-        self._paths: dict[str, bytes] = {}
-        self._opened: tuple[int, int, int] | None = None
+        self._folder = os.fsencode(folder)
         self.folder = folder
         self._is_trusted = False
 
@@ -61,30 +58,7 @@ class PlainStorage:
         """The same of many files."""
         if not self._is_trusted:
             return False
-        paths, folder = self._paths, self._opened_folder()
-        for name in names:
-            path = paths.get(name)
-            if path is None:
-                if len(paths) >= _MOST_PATHS:
-                    paths.clear()
-                path = paths[name] = os.fsencode(f"{name[:2]}/{name[2:4]}/{name}")
-            if folder is None or _faccessat(folder, path, os.F_OK, 0) != 0:
-                return False
-        return True
+        return all(self._is_there(name.encode()) for name in names)
 
-    def _opened_folder(self) -> int | None:
-        """A descriptor of the folder that is there now; None without one.
-
-        From it a file is found four times as fast as from the root. Another folder in its place has other files.
-        """
-        opened = self._opened
-        try:
-            now = os.stat(self.folder)
-            if opened is None or opened[1:] != (now.st_dev, now.st_ino):
-                # the one before stays open: another thread may be looking into it
-                descriptor = os.open(self.folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-                now = os.fstat(descriptor)
-                opened = self._opened = (descriptor, now.st_dev, now.st_ino)
-        except OSError:
-            return None
-        return opened[0]
+    def _is_there(self, file: bytes) -> bool:
+        return bool(_access(b"/".join((self._folder, file[:2], file[2:4], file)), os.F_OK) == 0)
