@@ -94,20 +94,9 @@ class RequestFilter:
                 f"the Host {_shown(request.headers['host'])} is not a name of this machine, and no password is required. "
                 "Add it to Longitudinal.AllowedHosts, or set AuthenticationEnabled"
             )
-        if request.method in _READS or self._is_harmless(request):
+        if request.method in _READS:
             return None
         return self._of_statements(request) or self._of_forms(request) or self._of_pages(request)
-
-    def _is_harmless(self, request: Incoming) -> bool:
-        """Whether no page sends it and it names none of what is asked for below: a program stores an image."""
-        path, headers = request.path, request.headers
-        return not (
-            request.method in _FAKED
-            or "sec-fetch-site" in headers
-            or "origin" in headers
-            or "metadata" in path
-            or path.startswith(self._rules.root)
-        )
 
     def _is_known(self, host: str | None) -> bool:
         if host is None:  # no browser leaves it out
@@ -133,6 +122,8 @@ class RequestFilter:
 
     def _of_statements(self, request: Incoming) -> str | None:
         """Statements about registration objects are signed; a request could still replace one by an older one."""
+        if "metadata" not in request.path:
+            return None
         parts = [part for part in request.path.split("/") if part]
         if len(parts) < 4 or parts[0] not in _LEVELS or parts[2] != "metadata":
             return None
@@ -153,7 +144,9 @@ class RequestFilter:
     def _of_forms(self, request: Incoming) -> str | None:
         """Orthanc takes a POSTed form apart, and each part comes with headers that whoever wrote the form chose."""
         root = self._rules.root
-        if request.method != "POST" or not request.is_form or not (request.path + "/").startswith(f"{root}/"):
+        if request.method != "POST" or not request.path.startswith(root) or not request.is_form:
+            return None
+        if not (request.path + "/").startswith(f"{root}/"):
             return None
         if request.path.rstrip("/") == f"{root}/uploads":
             return None

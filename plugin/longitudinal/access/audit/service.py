@@ -20,7 +20,6 @@ from longitudinal.sight import StudyName
 from longitudinal.touched import Touched
 
 State = Literal["off", "written", "failing"]
-_STORE = "/instances"
 _READING = ("GET", "HEAD", "OPTIONS")
 
 
@@ -124,8 +123,6 @@ class Audit:
         self, method: str, path: str, arguments: Mapping[str, str]
     ) -> tuple[StudyNames, ...] | None:
         """What a change is about is looked up before it is done: what is deleted cannot be found afterwards."""
-        if path == _STORE and not arguments:  # names nothing that is there
-            return None
         kind, named = core_event(method, path, arguments, self._reading.roots)
         if kind != EventKind.WRITE or not named:
             return None
