@@ -1,6 +1,7 @@
 """The one question as a request has it: a pixel or a point, and which studies are searched."""
 
 from dataclasses import replace
+from operator import attrgetter
 from typing import Annotated, Literal
 
 import msgspec
@@ -70,7 +71,11 @@ class QuestionRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True
 
 # Asking msgspec for the fields of a struct takes longer than resolving a point.
 _FIELDS = tuple((field.name, field.encode_name) for field in msgspec.structs.fields(QuestionRequest))
-_PLAIN, _NOTHING = QuestionFilters(), (None,) * 12
+_PLAIN = QuestionFilters()
+_REST = [
+    name for name, _ in _FIELDS if name not in ("sop_instance_uid", "frame_number", "row", "column", "per")
+]
+_rest_of, _NOTHING = attrgetter(*_REST), (None,) * len(_REST)
 
 
 def question_of(asked: QuestionRequest, pointer: str = "") -> Asked:
@@ -112,10 +117,7 @@ def _is_plain_pixel(asked: QuestionRequest) -> bool:
     """Whether it is a whole pixel and nothing else, as most questions are."""
     if asked.sop_instance_uid is None or asked.row is None or asked.column is None or asked.per != "study":
         return False
-    return (
-        asked.patient_id, asked.frame_of_reference_uid, asked.x, asked.y, asked.z, asked.study_instance_uids, asked.exams,
-        asked.modalities, asked.roles, asked.from_, asked.to, asked.max_distance_mm,
-    ) == _NOTHING  # fmt: skip
+    return bool(_rest_of(asked) == _NOTHING)
 
 
 def _pixel(asked: QuestionRequest) -> PixelQuestion:

@@ -129,14 +129,15 @@ def _stacks(
                 groups.setdefault((frame or "", role or ""), []).append(index)
     found = []
     for (frame, role), members in groups.items():
-        mine = np.flatnonzero(np.isin(plane_instance, members)) if len(groups) > 1 else np.arange(len(planes))
-        stacks = split_into_stacks(planes[mine]) if len(groups) > 1 else unpack_stacks(instances.stacks)
+        if len(groups) == 1:
+            stacks = unpack_stacks(instances.stacks)
+        else:
+            mine = np.flatnonzero(np.isin(plane_instance, members))
+            stacks = [replace(stack, order=mine[stack.order]) for stack in split_into_stacks(planes[mine])]
         for stack in stacks:
-            order = mine[stack.order]
-            first = instances.image_types[int(plane_instance[order[0]])]
-            moved = replace(stack, order=order) if len(groups) > 1 else stack
-            voxel = _voxel_mm3(planes[order[0]], stack)
-            found.append(SeriesStack(moved, frame, role, first.startswith("ORIGINAL"), voxel))
+            first = instances.image_types[int(plane_instance[stack.order[0]])]
+            voxel = _voxel_mm3(planes[stack.order[0]], stack)
+            found.append(SeriesStack(stack, frame, role, first.startswith("ORIGINAL"), voxel))
     return tuple(found)
 
 
