@@ -89,6 +89,28 @@ def invert(matrix: Matrix) -> Matrix:
     return inverse
 
 
+def best_rotation(covariance: Matrix) -> tuple[Matrix, Points, float]:
+    """The rotation that turns points onto others best (Kabsch).
+
+    Parameters
+    ----------
+    covariance
+        (3, 3) sum over the points, weighted or not, of ``outer(source, target)``, both about their centroids.
+
+    Returns
+    -------
+    rotation
+        (3, 3), target from source.
+    stretches
+        (3,) singular values, largest first.
+    handedness
+        -1 where a mirror image would fit better, else 1.
+    """
+    left, stretches, right = np.linalg.svd(covariance)
+    handedness = float(np.sign(np.linalg.det(left @ right))) or 1.0
+    return np.asarray(right.T @ np.diag([1.0, 1.0, handedness]) @ left.T), stretches, handedness
+
+
 def is_rigid(matrix: Matrix, tolerance: float = RIGID_TOLERANCE) -> bool:
     """Whether the map keeps distances and handedness (PS3.3 C.20.2.1.2, type RIGID)."""
     linear = matrix[:3, :3]

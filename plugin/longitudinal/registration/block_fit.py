@@ -77,9 +77,7 @@ def _weighted_fit(source: Points, target: Points, weights: Floats) -> Matrix:
     """The rigid map with the smallest weighted sum of squared distances (Kabsch)."""
     part = weights / weights.sum()
     middle, goal = part @ source, part @ target
-    left, _, right = np.linalg.svd((source - middle).T @ (part[:, None] * (target - goal)))
-    handedness = np.sign(np.linalg.det(left @ right)) or 1.0
     matrix = np.eye(4)
-    matrix[:3, :3] = right.T @ np.diag([1.0, 1.0, handedness]) @ left.T
+    matrix[:3, :3] = affine.best_rotation((source - middle).T @ (part[:, None] * (target - goal)))[0]
     matrix[:3, 3] = goal - matrix[:3, :3] @ middle
     return matrix

@@ -155,7 +155,6 @@ class Sampled:
 
 
 _PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
-_REACH = round(SEARCH_MM / SPACING_MM)
 _WEIGHTS = np.array(PRODUCT_WEIGHTS, np.float32)[:, None, None, None]
 
 
@@ -223,7 +222,7 @@ def _structure(block: Sampled) -> float:
     return float(np.linalg.eigvalsh(vectors @ vectors.T / vectors.shape[1])[0])
 
 
-def match_block(mine: Sampled, theirs: Sampled, reach: int = _REACH) -> tuple[NDArray[np.float64], float]:
+def match_block(mine: Sampled, theirs: Sampled, reach: int) -> tuple[NDArray[np.float64], float]:
     """Shift (k, j, i) in voxels and score, 0..1, of the best place of a block.
 
     Both are cubes with the block in the middle and ``reach`` voxels around it.

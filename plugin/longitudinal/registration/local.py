@@ -27,7 +27,6 @@ from longitudinal.geometry import affine
 from longitudinal.geometry.affine import Matrix, Points
 from longitudinal.registration.block_match import (
     PLACES,
-    SEARCH_MM,
     SPACING_MM,
     WHOLE,
     Layout,
@@ -235,14 +234,14 @@ def _cover(moving: Pyramid, start: Matrix, point: Points) -> float:
 
 def _blocks(fixed: Pyramid, moving: Pyramid, start: Matrix, point: Points, *layouts: Layout) -> list[Points]:
     """The same by matching one block of gradients, for each layout; all are searched for round the start."""
-    widths = [2 * (layout.half + round(SEARCH_MM / SPACING_MM)) for layout in layouts]
+    widths = [2 * (layout.half + layout.reach) for layout in layouts]
     box = _box(point, max(widths) * SPACING_MM, SPACING_MM)
     mine = Sampled.on(box, fixed, sitk.Transform(3, sitk.sitkIdentity))
     theirs = Sampled.on(box, moving, as_transform(start))
     found = []
-    for width in widths:
+    for layout, width in zip(layouts, widths, strict=True):
         corner = ((max(widths) - width) // 2,) * 3
-        shift, _ = match_block(mine.part(corner, width), theirs.part(corner, width))
+        shift, _ = match_block(mine.part(corner, width), theirs.part(corner, width), layout.reach)
         found.append(np.asarray(shift[::-1] * SPACING_MM, np.float64))
     return found
 

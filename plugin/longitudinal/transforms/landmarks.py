@@ -132,9 +132,9 @@ def fit_rigid(source: ArrayLike, target: ArrayLike) -> LandmarkFit:
     """
     source_points, target_points = _check(source, target, LEAST_PAIRS_RIGID, flat_allowed=True)
     centroid, goal = source_points.mean(axis=0), target_points.mean(axis=0)
-    left, stretches, right = np.linalg.svd((source_points - centroid).T @ (target_points - goal))
-    handedness = np.sign(np.linalg.det(left @ right)) or 1.0
-    rotation = right.T @ np.diag([1.0, 1.0, handedness]) @ left.T
+    rotation, stretches, handedness = affine.best_rotation(
+        (source_points - centroid).T @ (target_points - goal)
+    )
     matrix = np.eye(4)
     matrix[:3, :3], matrix[:3, 3] = rotation, goal - rotation @ centroid
     _check_fit(matrix)
