@@ -43,18 +43,23 @@ def damaged_files(paths: Sequence[Path], count: int, seed: int) -> Iterator[byte
     small = [path for path in paths if path.stat().st_size < _SMALL]
     parents = [path.read_bytes() for path in chance.sample(small, min(_PARENTS, len(small)))]
     for _ in range(count):
-        damaged = bytearray(chance.choice(parents))
-        for _ in range(chance.choice((1, 1, 2, 4))):
-            where = chance.randrange(132, max(133, min(len(damaged), _HEADER)))
-            how = chance.choice(("byte", "length", "cut", "insert"))
-            if how == "cut":
-                del damaged[where:]
-                break
-            if how == "insert":
-                damaged[where:where] = bytes(chance.randrange(1, 4))
-            elif where < len(damaged):
-                damaged[where] = chance.randrange(256) if how == "byte" else damaged[where] + 2 & 0xFF
-        yield bytes(damaged)
+        yield damaged_copy(chance, chance.choice(parents))
+
+
+def damaged_copy(chance: random.Random, content: bytes) -> bytes:
+    """A file with one to four kinds of damage in its header, behind the preamble."""
+    damaged = bytearray(content)
+    for _ in range(chance.choice((1, 1, 2, 4))):
+        where = chance.randrange(132, max(133, min(len(damaged), _HEADER)))
+        how = chance.choice(("byte", "length", "cut", "insert"))
+        if how == "cut":
+            del damaged[where:]
+            break
+        if how == "insert":
+            damaged[where:where] = bytes(chance.randrange(1, 4))
+        elif where < len(damaged):
+            damaged[where] = chance.randrange(256) if how == "byte" else damaged[where] + 2 & 0xFF
+    return bytes(damaged)
 
 
 def content_of(tags: Tags) -> Any:

@@ -71,7 +71,8 @@ def _wanted(keep: frozenset[str]) -> _Wanted:
     return {int(key.replace(",", ""), 16): Tag(int(key.replace(",", ""), 16)) for key in keep}
 
 
-_WANTED: Final = _wanted(READ_TAGS)
+WANTED: Final = _wanted(READ_TAGS)
+"""Numbers of the tags that the index reads, and the tags."""
 
 
 class _NotPlain(Exception):
@@ -94,7 +95,7 @@ def read_plain_file(path: str | PathLike[str], keep: frozenset[str] = READ_TAGS)
     """
     with open(path, "rb", buffering=0) as file:
         try:
-            return _Scan(file, _WANTED if keep is READ_TAGS else _wanted(keep)).dataset()
+            return _Scan(file, WANTED if keep is READ_TAGS else _wanted(keep)).dataset()
         except _NotPlain:
             return None
 
@@ -121,7 +122,7 @@ def element_spans(data: bytes) -> list[Span] | None:
     None if the pixels are not reached, or the file is not one for `read_plain_file`.
     """
     try:
-        return _Scan(BytesIO(data), _WANTED).spans()
+        return _Scan(BytesIO(data), WANTED).spans()
     except _NotPlain:
         return None
 

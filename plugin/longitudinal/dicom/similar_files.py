@@ -21,14 +21,14 @@ from longitudinal.dicom.plain_file import (
     LONGEST_PRIVATE,
     PIXEL_HEADER,
     PRIVATE_GROUPS,
+    WANTED,
     Span,
     element_spans,
 )  # fmt: skip
-from longitudinal.dicom.tag_names import READ_TAGS, SPECIFIC_CHARACTER_SET
+from longitudinal.dicom.tag_names import SPECIFIC_CHARACTER_SET
 from longitudinal.dicom.tags import read_file_tags, tags_from_dataset, text
 
 _CHARACTER_SET: Final = int(SPECIFIC_CHARACTER_SET.replace(",", ""), 16)
-_WANTED: Final = {int(key.replace(",", ""), 16): Tag(int(key.replace(",", ""), 16)) for key in READ_TAGS}
 _LENGTHS: Final = {2: Struct("<H").unpack_from, 4: Struct("<L").unpack_from}
 _UNDEFINED: Final = 0xFFFF_FFFF
 _TAG_BYTES: Final = 4
@@ -132,7 +132,7 @@ class _Kind:
         constant[pixels] = _raw(pixels, "OW", b"")
         for number, span in enumerate(spans[:-1]):
             is_private = self._is_private(span)
-            tag = Tag(span.tag) if is_private else _WANTED.get(span.tag)
+            tag = Tag(span.tag) if is_private else WANTED.get(span.tag)
             if number in self.varying:
                 self._parts.append(
                     (
@@ -181,7 +181,7 @@ class _Kind:
 
     @staticmethod
     def _is_private(span: Span) -> bool:
-        return span.tag >> 16 in PRIVATE_GROUPS and span.tag not in _WANTED
+        return span.tag >> 16 in PRIVATE_GROUPS and span.tag not in WANTED
 
     def _value_of(self, tag: int) -> bytes | None:
         return next((self._data[span.value : span.end] for span in self._spans if span.tag == tag), None)

@@ -14,6 +14,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
+from benchmarks.soak.mutated_headers import damaged_copy
 from longitudinal.dicom.plain_file import read_plain_file
 from longitudinal.dicom.tags import read_file_tags, tags_from_dataset
 from tests import builders as build
@@ -21,7 +22,6 @@ from tests.data import data, is_dicom
 
 MUTATIONS = 600
 SMALL = 300_000
-_HEADER = 1_600
 
 
 def read_both(path: Path) -> tuple[dict[str, Any] | None, dict[str, Any]]:
@@ -115,17 +115,7 @@ def test_damaged_files_are_read_as_pydicom_reads_them_or_left_to_it(tmp_path: Pa
     paths = chance.sample([path for path in real_files() if path.stat().st_size < SMALL], 40)
     seen = Counter[str]()
     for _ in range(MUTATIONS):
-        damaged = bytearray(chance.choice(paths).read_bytes())
-        for _ in range(chance.choice((1, 1, 2, 4))):
-            where = chance.randrange(132, min(len(damaged), _HEADER))
-            how = chance.choice(("byte", "length", "cut", "insert"))
-            if how == "cut":
-                del damaged[where:]
-                break
-            if how == "insert":
-                damaged[where:where] = bytes(chance.randrange(1, 4))
-            else:
-                damaged[where] = chance.randrange(256) if how == "byte" else damaged[where] + 2 & 0xFF
+        damaged = damaged_copy(chance, chance.choice(paths).read_bytes())
         (tmp_path / "one.dcm").write_bytes(damaged)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
