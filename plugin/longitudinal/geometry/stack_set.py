@@ -111,7 +111,7 @@ class StackSet:
 
     def _locate(self, search: Floats, points: ArrayLike) -> Located:
         """Locate points, given the columns of ``_search`` of their stacks; the hot path."""
-        point = np.asarray(points, np.float64).T
+        point = np.ascontiguousarray(np.asarray(points, np.float64).T)
         with np.errstate(invalid="ignore"):  # a point that is not finite is within no reach
             return self._nearest(search, point)
 

@@ -58,7 +58,8 @@ class PlainStorage:
         """The same of many files."""
         if not self._is_trusted:
             return False
-        return all(self._is_there(name.encode()) for name in names)
-
-    def _is_there(self, file: bytes) -> bool:
-        return bool(_access(b"/".join((self._folder, file[:2], file[2:4], file)), os.F_OK) == 0)
+        for name in names:  # all() over a generator takes longer
+            file = name.encode()
+            if _access(b"%b/%b/%b/%b" % (self._folder, file[:2], file[2:4], file), os.F_OK) != 0:
+                return False
+        return True

@@ -6,10 +6,10 @@ Handlers know nothing of it. Whatever is not known here is refused.
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from longitudinal.access.pseudonyms import Pseudonyms
 from longitudinal.access.shares import Share

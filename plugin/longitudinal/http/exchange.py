@@ -1,15 +1,15 @@
 """A request and a response, free of any server."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from longitudinal.access.identity import NOBODY, Actor
 
 JSON = "application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):  # a struct, as Response: a dataclass takes ten times as long
     """One request.
 
     Attributes
@@ -27,8 +27,8 @@ class Request:
 
     method: str
     path: str
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = msgspec.field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: bytes = b""
     actor: Actor = NOBODY
 
@@ -43,13 +43,12 @@ def is_form_part(headers: Mapping[str, str]) -> bool:
     return "content-disposition" in headers and "host" not in headers
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """One response; `location` makes it a redirect, `code` is that of a problem."""
 
     body: bytes = b""
     status: int = 200
     content_type: str = JSON
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     location: str | None = None
     code: str = ""

@@ -1,9 +1,9 @@
 """Leaves attributes that a role does not see out of JSON answers, whatever route made them."""
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from longitudinal.dicom.keywords import tag_of
 from longitudinal.http.exchange import JSON, Response

@@ -9,12 +9,13 @@ the role a route needs, and while the handler runs the caller sees only the stud
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Concatenate, Generic, Protocol, TypedDict, TypeVar, Unpack, overload
 from urllib.parse import unquote
 
 import msgspec
+from msgspec.structs import replace
 
 from longitudinal.access.audit.events import EventKind
 from longitudinal.access.gate import wait_out
@@ -57,8 +58,7 @@ Query = TypeVar("Query", bound=msgspec.Struct)
 Body = TypeVar("Body", bound=msgspec.Struct)
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Generic[Q, B]):
+class Call(msgspec.Struct, Generic[Q, B], frozen=True):
     """One call of a route.
 
     Attributes

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,8 +48,7 @@ class StudyEntry:
     attempts: tuple[Attempt, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class FramePoints:
+class FramePoints(msgspec.Struct, frozen=True, eq=False):
     """A point of one frame mapped into every frame of the patient.
 
     Attributes
@@ -286,7 +286,7 @@ class PatientIndex:
 
     def stack_of_plane(self, plane: int) -> int:
         """The stack that `stack_set.planes[plane]` is in."""
-        return int(np.searchsorted(self.stack_set.start, plane, side="right")) - 1
+        return int(self.stack_set.start.searchsorted(plane, side="right")) - 1
 
     def view(self, visible_studies: frozenset[str], *, bridges: bool = False) -> "PatientIndex":
         """The patient as somebody sees them who may see some of the studies (Orthanc ids) only.

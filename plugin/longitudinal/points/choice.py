@@ -1,9 +1,9 @@
 """Which of the stacks that hold a point shows it best, in each study or series, and by which rule."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,8 +19,7 @@ _RULES: tuple[ChosenBy, ...] = ("modality", "plane", "original", "voxel")
 _STEPS_OF_A_MM = 1e6
 
 
-@dataclass(frozen=True, slots=True)
-class Winners:
+class Winners(msgspec.Struct, frozen=True, eq=False):
     """The chosen stack of each group (study or series) that has one: its number, the rule, and how many series lost."""
 
     stacks: NDArray[np.intp]

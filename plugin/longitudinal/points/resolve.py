@@ -2,19 +2,20 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from longitudinal.geometry.stack_set import Located
-from longitudinal.patients.patient_index import FramePoints, PatientIndex, StudyEntry
+from longitudinal.patients.patient_index import FramePoints, PatientIndex, StudyEntry, Way
 from longitudinal.patients.series_planes import SeriesPlanes
-from longitudinal.points.answer import Answer, Links, Match, Point, Unresolved, grade_of
+from longitudinal.points.answer import Answer, Grade, Links, Match, Point, Unresolved, grade_of
 from longitudinal.points.choice import Winners, choose
 from longitudinal.reasons import AlignmentFailure, UnresolvedReason
 from longitudinal.transforms.attempts import Attempt
+from longitudinal.transforms.graph import UncertaintySource
 
 _IMAGE = frozenset({"image"})
 # For the text of a failed alignment, which anybody may write into metadata; the plugin's have some hundred characters.
@@ -26,8 +27,7 @@ OUTSIDE_TRANSFORM = "the point is outside the region of the deformable transform
 LinkBuilder = Callable[[StudyEntry, SeriesPlanes, int, int, int], Links]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True, eq=False):  # structs, not dataclasses: made for every question
     """The source of a question: a point in a frame, and the clicked pixel if there is one.
 
     Attributes
@@ -45,8 +45,7 @@ class Source:
     column: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
+class Filters(msgspec.Struct, frozen=True):
     """Which studies are searched, and how.
 
     Attributes
@@ -68,8 +67,7 @@ class Filters:
     max_distance_mm: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Reached:
+class _Reached(msgspec.Struct, frozen=True, eq=False):
     """The stacks of a patient and the position of the point in each; arrays with one element per stack."""
 
     located: Located
@@ -79,8 +77,7 @@ class _Reached:
     clicked: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """An answer, and the stored files of the images of its matches (None where one is not known), in their order."""
 
     answer: Answer
@@ -118,17 +115,13 @@ def find(index: PatientIndex, source: Source, filters: Filters, links: LinkBuild
     for number, study in enumerate(index.studies):
         if not passes[number]:
             continue
-        for group in study.series if filters.per == "series" and study.series else (None,):
-            match = (
-                None
-                if filters.per == "series" and group is None
-                else found.get(number if group is None else group)
-            )
-            if match is not None:
-                matches.append(match[0])
-                files.append(match[1])
+        for group in (number,) if filters.per == "study" else study.series or (None,):
+            if group in found:
+                match, file = found[group]
+                matches.append(match)
+                files.append(file)
             else:
-                unresolved.append(_explain(index, study, group, reached))
+                unresolved.append(_explain(index, study, None if filters.per == "study" else group, reached))
     x, y, z = source.point.tolist()
     answer = Answer(
         point=Point(index.patient_id, source.frame, x, y, z),
@@ -154,7 +147,7 @@ def count_answers(index: PatientIndex, filters: Filters) -> int:
 
 def _reach(index: PatientIndex, source: Source, filters: Filters, passes: Sequence[bool]) -> _Reached:
     frame_points = index.map_into_frames(source.frame, source.point)
-    located = index.stack_set.locate(frame_points.points[index.stack_frame])
+    located = index.stack_set.locate(frame_points.points.take(index.stack_frame, axis=0))
     wanted = index.stack_is_image
     if filters.roles != _IMAGE:
         wanted = np.isin(index.stack_role, list(filters.roles))
@@ -194,19 +187,19 @@ def _passes(index: PatientIndex, study: StudyEntry, filters: Filters) -> bool:
 
 def _matches(
     index: PatientIndex, source: Source, reached: _Reached, winners: Winners, per: str, links: LinkBuilder
-) -> dict[int, tuple[Match, str | None]]:
-    """The match of each winning stack and the file of its image, by its group: the study's number, or the series'."""
+) -> dict[int | None, tuple[Match, str | None]]:
+    """The match of each winning stack and the file of its image, by its group: the number of the study or series."""
     located, stacks = reached.located, winners.stacks
-    planes = located.plane[stacks]
+    planes, frames = located.plane[stacks], index.stack_frame[stacks].tolist()
     columns = zip(
-        stacks.tolist(), index.stack_study[stacks].tolist(), index.stack_series[stacks].tolist(),
-        index.stack_frame[stacks].tolist(), planes.tolist(), index.plane_instance[planes].tolist(),
+        stacks.tolist(), index.stack_study[stacks].tolist(), index.stack_series[stacks].tolist(), frames,
+        planes.tolist(), index.plane_instance[planes].tolist(),
         index.frame_numbers[planes].tolist(), located.slice_index[stacks].tolist(),
         located.row[stacks].tolist(), located.column[stacks].tolist(), located.distance_mm[stacks].tolist(),
         located.in_gap[stacks].tolist(), winners.rules, winners.other_series, strict=True,
     )  # fmt: skip
-    points = reached.frame_points.points.tolist()
-    found: dict[int, tuple[Match, str | None]] = {}
+    arrivals = {frame: _arrival(reached.frame_points, frame) for frame in set(frames)}
+    found: dict[int | None, tuple[Match, str | None]] = {}
     for (
         stack, study_number, series_number, frame, plane, instance, frame_number, slice_index, row, column, distance,
         in_gap, rule, other_series,
@@ -217,21 +210,29 @@ def _matches(
             frame_number = int(index.stack_set.planes[plane]["frame_number"])
             slice_index = plane - int(index.stack_set.start[stack])
         study, series = index.studies[study_number], index.series[series_number]
-        way = reached.frame_points.ways[frame]
-        assert way is not None  # a frame without a path yields NaN, and NaN is within no reach
-        orthanc_id = series.orthanc_ids[instance]
-        uncertainty, uncertainty_source = reached.frame_points.uncertainty(frame)
-        x, y, z = points[frame]
+        (x, y, z), way, uncertainty, uncertainty_source, grade = arrivals[frame]
         match = Match(
-            study.study_instance_uid, series.series_instance_uid, series.sop_instance_uids[instance], orthanc_id,
+            study.study_instance_uid, series.series_instance_uid, series.sop_instance_uids[instance],
+            series.orthanc_ids[instance],
             rule == "clicked", frame_number, slice_index, row, column, index.frames[frame], x, y, z, distance, in_gap,
             rule, other_series, study.study_date, study.acquisition_date_time, series.modality,
             series.series_description, way.edge_ids, way.alternatives, way.method, uncertainty,
-            uncertainty_source, grade_of(uncertainty, is_claimed=way.is_claimed), way.reviewed, series.flags,
+            uncertainty_source, grade, way.reviewed, series.flags,
             links(study, series, instance, frame_number, plane),
         )  # fmt: skip
         found[study_number if per == "study" else series_number] = match, series.files[instance]
     return found
+
+
+def _arrival(
+    frame_points: FramePoints, frame: int
+) -> tuple[list[float], Way, float | None, UncertaintySource, Grade]:
+    """The point in a frame where it was reached, by which way, and how well that is known: alike for all matches there."""
+    way = frame_points.ways[frame]
+    assert way is not None  # a frame without a path yields NaN, and NaN is within no reach
+    uncertainty, source = frame_points.uncertainty(frame)
+    grade = grade_of(uncertainty, is_claimed=way.is_claimed)
+    return frame_points.points[frame].tolist(), way, uncertainty, source, grade
 
 
 def _explain(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
 import numpy as np
 from msgspec.structs import replace
 
@@ -26,8 +27,7 @@ _EDGE = 0.5
 _MOST_NAMED = 100
 
 
-@dataclass(frozen=True, slots=True)
-class PixelQuestion:
+class PixelQuestion(msgspec.Struct, frozen=True):
     """A pixel of an image: `frame_number` 1-based, `row` and `column` 0-based, fractional."""
 
     sop_instance_uid: str
