@@ -71,6 +71,37 @@ def test_what_is_deleted_is_not_named_by_the_next_answer(start_orthanc: StartOrt
     delete_one_by_one(server, files, stored)
 
 
+def test_a_deleted_registration_leads_nowhere_in_the_next_answer(start_orthanc: StartOrthanc) -> None:
+    server = start_orthanc()
+    server.wait_indexed(compared, 10)
+    frames = (FRAME, f"{FRAME}.2")
+    uids = [pydicom.uid.generate_uid() for _ in range(6)]
+    files = [
+        build.as_file(
+            build.classic(
+                (0, 0, 0), FrameOfReferenceUID=frame, StudyDate=f"2020010{number}", StudyInstanceUID=uids[number],
+                SeriesInstanceUID=uids[number + 2], SOPInstanceUID=uids[number + 4],
+            )
+        )
+        for number, frame in enumerate(frames)
+    ]  # fmt: skip
+    stored = [each["ID"] for each in server.store_rest(files)]
+    server.wait_indexed(lambda health: health["instances"] == 2, 10)
+    for _ in range(3):
+        given = server.session.post(
+            "/imaging/transforms",
+            json={
+                "sourceFrameOfReferenceUid": frames[0],
+                "targetFrameOfReferenceUid": frames[1],
+                "matrix": [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]],
+            },
+        )
+        given.raise_for_status()
+        assert ask(server, files[0]) == set(stored)
+        server.session.delete(f"/instances/{given.json()['orthancInstanceId']}").raise_for_status()
+        assert ask(server, files[0]) == {stored[0]}
+
+
 def test_of_compressed_files_orthanc_is_asked(start_orthanc: StartOrthanc) -> None:
     server, files = start_orthanc(configuration={"StorageCompression": True}), images(4)
     server.wait_indexed(compared, 10)

@@ -249,7 +249,7 @@ class Places:
     def _stale(self, index: PatientIndex, places: list[KeptPlace]) -> Stale:
         groups = [group for place in places for group in (*place.groups, *place.outdated)]
         used = {name for group in groups if group.mapping for name in group.mapping.transforms}
-        transforms = find_stale_transforms(self._archive, transforms_used(index, used))
+        transforms = find_stale_transforms(self._archive, index, transforms_used(index, used))
         rejected = [stored.orthanc_id for stored in index.transforms if stored.state == "rejected"]
         instances = dict.fromkeys(group.row["orthanc_id"] for group in groups)
         gone = tuple(orthanc_id for orthanc_id in instances if not self._archive.has_instance(orthanc_id))

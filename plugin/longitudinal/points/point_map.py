@@ -84,7 +84,7 @@ class PointMapper:
             )
             way = pair.index.way_between(pair.source, pair.target)
             used = () if way is None else transforms_used(pair.index, way.edge_ids)
-            return (pair, way), find_stale_transforms(self._archive, used)
+            return (pair, way), find_stale_transforms(self._archive, pair.index, used)
 
         pair, way = until_current(ask, self._heal, "transforms are being deleted")
         return _unmapped(pair, len(points)) if way is None else _mapped(pair, way, points)

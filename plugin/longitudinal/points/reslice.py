@@ -106,7 +106,7 @@ class CutPlanner:
             if way is None:
                 _, detail = why_unreached(index, {index.frames[int(index.stack_frame[stack])]})
                 raise Unprocessable(detail, [FieldError("seriesInstanceUid", detail)])
-            stale = find_stale_transforms(self._archive, transforms_used(index, way.edge_ids))
+            stale = find_stale_transforms(self._archive, index, transforms_used(index, way.edge_ids))
             return (index, stack, index.stack_set.planes[source.plane], way), stale
 
         index, stack, plane, way = until_current(ask, self._heal, "transforms are being deleted")

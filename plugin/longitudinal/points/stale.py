@@ -4,7 +4,7 @@ This node's callbacks update the sidecar at once. What another node deleted or r
 reported, is found here: an answer names few things, and each is checked in the archive before the answer is sent.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -77,10 +77,10 @@ def find_stale(
 ) -> Stale:
     """Check the instances, the registration objects (`used`) and the studies without a match that an answer names."""
     named = {match.orthanc_instance_id: match.sop_instance_uid for match in answer.matches}
-    transforms = find_stale_transforms(archive, used)
+    transforms = find_stale_transforms(archive, index, used)
     gone = (
         *transforms.instances,
-        *(name for name, uid in named.items() if not archive.has_instance(name, index.file_of(uid, name))),
+        *_gone(archive, index, named),
     )
     unmatched = {item.study_instance_uid for item in answer.unresolved}
     missing = [
@@ -89,6 +89,13 @@ def find_stale(
         if study.study_instance_uid in unmatched and not _has_study(archive, index, study)
     ]
     return Stale(gone, tuple(missing), transforms.rejected)
+
+
+def _gone(archive: Archive, index: PatientIndex, named: Mapping[str, str]) -> tuple[str, ...]:
+    """Which of some instances, SOP Instance UIDs by Orthanc ids, are not in the archive any more."""
+    return tuple(
+        name for name, uid in named.items() if not archive.has_instance(name, index.file_of(uid, name))
+    )
 
 
 def _has_study(archive: Archive, index: PatientIndex, study: StudyEntry) -> bool:
@@ -108,10 +115,15 @@ def _file_of_study(index: PatientIndex, study: StudyEntry) -> str | None:
     return index.series[study.series[0]].files[0]  # none is without instances
 
 
-def find_stale_transforms(archive: Archive, transforms: Sequence[StoredTransform]) -> Stale:
-    """Look up the registration objects of the transforms that an answer goes by."""
-    objects = dict.fromkeys(stored.orthanc_id for stored in transforms)
-    gone = tuple(orthanc_id for orthanc_id in objects if not archive.has_instance(orthanc_id))
+def find_stale_transforms(
+    archive: Archive, index: PatientIndex, transforms: Sequence[StoredTransform]
+) -> Stale:
+    """Look up the registration objects of the transforms that an answer goes by.
+
+    Their files tell that they are there; whether one is rejected only the archive knows, so that is asked each time.
+    """
+    objects = {stored.orthanc_id: stored.sop_instance_uid for stored in transforms}
+    gone = _gone(archive, index, objects)
     rejected = {stored.orthanc_id for stored in transforms if _is_rejected(archive, stored)}
     return Stale(instances=gone, rejected=tuple(rejected - set(gone)))
 

@@ -10,7 +10,7 @@ import pytest
 from longitudinal.patients.catalogue import Catalogue
 from longitudinal.points.resolver import PixelQuestion, QuestionFilters, Resolver
 from longitudinal.sidecar.tables.records import InstanceRecord
-from tests.unit.patients.ward import FRAME, Ward, _links, registration, shift, volume
+from tests.unit.patients.ward import FRAME, FakeArchive, Ward, _links, registration, shift, volume
 
 UID = "1.1.1.3"
 QUESTION = PixelQuestion(UID, 1, 50, 40)
@@ -26,6 +26,21 @@ class Files:
     def there(self, names: Sequence[str]) -> bool:
         self.asked += names
         return self.gone.isdisjoint(names)
+
+
+class ByFiles(FakeArchive):
+    """An archive that is asked about an instance only where its file is not there."""
+
+    def __init__(self, files: Files) -> None:
+        super().__init__()
+        self.files = files
+        self.asked: list[str] = []
+
+    def has_instance(self, orthanc_id: str, file: str | None = None) -> bool:
+        if file is not None and self.files.there([file]):
+            return True
+        self.asked.append(orthanc_id)
+        return super().has_instance(orthanc_id)
 
 
 class Room:
@@ -113,6 +128,24 @@ def test_whether_a_registration_was_rejected_is_asked_of_the_archive(tmp_path: P
     room = Room(tmp_path, volume(1), moved, [registration(2, "1.2.8", FRAME, shift(0, 0, 0))])
     room.ask()
     assert room.resolver.at_once(QUESTION, QuestionFilters()) is None
+
+
+def test_a_registration_is_there_as_long_as_its_file_is(tmp_path: Path) -> None:
+    moved = volume(2, frame_of_reference_uid="1.2.8")
+    room = Room(tmp_path, volume(1), moved, [registration(2, "1.2.8", FRAME, shift(0, 0, 0))])
+    archive = room.ward.archive = ByFiles(room.files)
+    room.resolver = Resolver(room.ward.readers, room.ward.catalogue, archive, room.ward.heal, _links)
+    assert [match.path for match in room.resolver.resolve(QUESTION, QuestionFilters()).matches] == [
+        (),
+        ("1.2.9.90.1",),
+    ]
+    assert archive.asked == []  # files prove all that the answer names
+    room.files.gone.add("file-1.2.9.90")
+    room.ask()
+    assert archive.asked == ["i1.2.9.90"]  # it may have been stored again under another name
+    archive.gone.add("i1.2.9.90")
+    answer = room.resolver.resolve(QUESTION, QuestionFilters())
+    assert [item.reason for item in answer.unresolved] == ["needsAlignment"]
 
 
 def test_exams_are_looked_up_the_ordinary_way(room: Room) -> None:

@@ -77,7 +77,9 @@ class RadiotherapyPoints:
             places = Places(located.index, located.source, patient.targets.foreign)
             gone: list[str] = []
             studies = [self._study(patient, study, places, wanted, gone) for study in located.studies]
-            stale = find_stale_transforms(self._archive, transforms_used(located.index, places.paths))
+            stale = find_stale_transforms(
+                self._archive, located.index, transforms_used(located.index, places.paths)
+            )
             return (located, patient, studies), Stale((*stale.instances, *gone), (), stale.rejected)
 
         located, patient, studies = until_current(ask, self._heal, "objects are being deleted")

@@ -114,7 +114,7 @@ class OverlayLines:
                     _, paths, overlays = self._kept.get(key, make)
             except KeyError as error:
                 gone = (str(error.args[0]),)
-            stale = find_stale_transforms(self._archive, transforms_used(index, paths))
+            stale = find_stale_transforms(self._archive, index, transforms_used(index, paths))
             return overlays, Stale((*stale.instances, *gone), (), stale.rejected)
 
         return until_current(ask, self._heal, "objects are being deleted")
