@@ -6,7 +6,9 @@ could be the section "Access", refuses every request.
 
 import ctypes
 import difflib
+import gc
 import json
+import os
 import re
 import site
 import sys
@@ -58,6 +60,9 @@ def add_libraries(folder: Path) -> None:
     sys.path.sort(key=lambda entry: entry.endswith("dist-packages"))
 
 
+# The threads of numpy's linear algebra wait by spinning: 0.1 s of a processor at a start. All matrices here are small.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+gc.disable()  # nearly all that a start makes stays
 RESTRICTED = is_restricted()
 if RESTRICTED:
     ctypes.pythonapi.Py_IncRef(
@@ -76,3 +81,6 @@ except BaseException as error:  # Orthanc must keep running, whatever it is
         orthanc.LogError(traceback.format_exc())
     closed = " The settings have a section Access, so every request is refused." if RESTRICTED else ""
     orthanc.LogError(f"orthanc-longitudinal is NOT running: {error}{closed}")
+finally:
+    gc.freeze()  # later collections need not look at it either
+    gc.enable()

@@ -67,6 +67,26 @@ def test_a_failing_start_is_logged_and_orthanc_goes_on(
     assert server.session.get("/system").ok
 
 
+@pytest.mark.parametrize("body", ["", "raise OSError('the sidecar is locked')"])
+def test_garbage_is_collected_after_a_start_and_after_a_failed_one(
+    checkout: Path, start_orthanc: StartOrthanc, body: str
+) -> None:
+    (checkout / ".venv").symlink_to(sys.prefix)
+    set_host(
+        checkout / "plugin" / "longitudinal",
+        f"import gc\northanc.LogWarning(f'during: {{gc.isenabled()}}')\n{body}",
+    )
+    script = checkout / "plugin" / "watched.py"
+    script.write_text(
+        "import gc, runpy, orthanc\n"
+        "runpy.run_path(__file__.replace('watched', 'main'))\n"
+        "orthanc.LogWarning(f'after: {gc.isenabled()}, frozen: {gc.get_freeze_count() > 0}')\n"
+    )
+    server = start_orthanc(script=script)
+    assert "during: False" in server.log
+    assert "after: True, frozen: True" in server.log
+
+
 class ConfiguredByFolder(OrthancServer):
     """Started with the folder of its configuration, written without a slash at its end."""
 

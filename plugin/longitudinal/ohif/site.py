@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Mapping
+from functools import cache, partial
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -102,7 +103,7 @@ def _static(folder: Path, file: AppFile) -> StaticFile:
 
 
 def our_modules() -> dict[str, StaticFile]:
-    """The extension and what it shares with the timeline page, compressed once: there is a file for each module."""
+    """The extension and what it shares with the timeline page, each compressed when it is first asked for."""
     return {
         f"{_OURS}/{folder}/{path}": _compressed(file)
         for folder in _OUR_FOLDERS
@@ -112,9 +113,9 @@ def our_modules() -> dict[str, StaticFile]:
 
 
 def _compressed(file: StaticFile) -> StaticFile:
-    # without a time stamp the same content yields the same bytes
-    body = gzip.compress(file.read(), mtime=0)
-    return StaticFile(lambda: body, file.content_type, file.etag, file.cache, is_gzip=True)
+    # The content is the one that the tag was made of. Without a time stamp it always yields the same bytes.
+    compressed = cache(partial(gzip.compress, file.read(), mtime=0))
+    return StaticFile(compressed, file.content_type, file.etag, file.cache, is_gzip=True)
 
 
 def _configuration(roots: Roots) -> bytes:

@@ -5,6 +5,7 @@ from elsewhere. All its addresses are relative, so that it works behind a proxy 
 """
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ from longitudinal.http.exchange import JSON, Response
 from longitudinal.http.headers import frame_ancestors
 from longitudinal.http.openapi import openapi_document
 from longitudinal.http.router import Call, Route
-from longitudinal.http.static_files import CONTENT_TYPES, static_bytes
+from longitudinal.http.static_files import CONTENT_TYPES, StaticFile, static_bytes
 
 _STATIC = Path(__file__).parents[1] / "static"
 _DAY = "public, max-age=86400"
@@ -34,8 +35,12 @@ def with_documentation(root: str, routes: Sequence[Route], ancestors: Sequence[s
         "script": static_bytes((_STATIC / "redoc.standalone.js").read_bytes(), CONTENT_TYPES[".js"], _DAY),
     }  # fmt: skip
 
+    @cache  # at the start, before anybody asks for it, it would cost 0.03 s
+    def document() -> StaticFile:
+        return static_bytes(msgspec.json.encode(openapi_document(root, described)), JSON)
+
     def openapi(call: Call[None, None]) -> Response:
-        return files["document"].answer(call.request.headers)
+        return document().answer(call.request.headers)
 
     def page(call: Call[None, None]) -> Response:
         return files["page"].answer(call.request.headers)
@@ -56,5 +61,4 @@ def with_documentation(root: str, routes: Sequence[Route], ancestors: Sequence[s
             need=Need.ANY,
         ),
     ]
-    files["document"] = static_bytes(msgspec.json.encode(openapi_document(root, described)), JSON)
     return described
