@@ -17,6 +17,7 @@ LOOKUP = "/tools/lookup"
 """Orthanc's own: the resource that has a UID, which is the body."""
 PATIENT = "asked"
 STUDIES, SLICES = 10, 40
+IMAGES = STUDIES * SLICES
 QUESTIONS = 50
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.pairs import Comparison, compare
 from benchmarks.soak.churn import Churn
-from benchmarks.soak.clients import LOOKUP, Clients, store_patient
+from benchmarks.soak.clients import IMAGES, LOOKUP, Clients, store_patient
 from benchmarks.soak.equality import Difference, difference, miscounted, seconds_until_equal
 from tests.orthanc.server import OrthancServer
 
@@ -69,7 +69,7 @@ def under_load(folder: Path, pairs: int, seconds: float, parallel: int = ASSOCIA
 
     with OrthancServer(folder / "orthanc", authentication=False) as server:
         questions = store_patient(server, folder / "asked")
-        server.wait_indexed(lambda health: health["queued"] == 0 and health["instances"] > 0, SETTLE_SECONDS)
+        server.wait_indexed(lambda health: health["instances"] == IMAGES, SETTLE_SECONDS)
         churn = Churn(server, folder / "flood", parallel)
         clients = Clients(server, questions, parallel)
 

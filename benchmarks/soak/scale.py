@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.pairs import median_interval
 from benchmarks.resolve import NO_OP, RawConnection
-from benchmarks.soak.clients import ROUTE, store_patient
+from benchmarks.soak.clients import IMAGES, ROUTE, store_patient
 from benchmarks.soak.equality import sidecar_of
 from benchmarks.synthetic_archive import fill, slices
 from longitudinal.sidecar.connection import open_writer
@@ -97,7 +97,7 @@ def ask_rounds(grown: Sequence[Grown], folder: Path, rounds: int) -> None:
             running.enter_context(one.server)
             questions = store_patient(one.server, folder / f"asked{one.size}")
             one.server.wait_indexed(
-                lambda health, size=one.size: health["instances"] > size and health["queued"] == 0, INDEXED_SECONDS
+                lambda health, size=one.size: health["instances"] == size + IMAGES, INDEXED_SECONDS
             )  # fmt: skip
             ready.append((one, questions))
         for number in range(-1, rounds):
