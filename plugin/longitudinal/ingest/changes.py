@@ -94,8 +94,8 @@ class Changes:
         self._keep_cursor(start, {})
         self.follow(read_missing=last - start <= _MANY)
 
-    def follow(self, *, read_missing: bool = True) -> None:
-        """Index what was stored since the last call.
+    def follow(self, *, read_missing: bool = True) -> int:
+        """Index what was stored since the last call; returns how many instances were.
 
         Parameters
         ----------
@@ -112,11 +112,13 @@ class Changes:
         assert self.cursor is not None
         # Their lines are in the log already, unless the log was cleared or the archive did not store the file.
         hinted = dict.fromkeys(self._ingest.take_hints())
-        is_last, look_back = False, 0 if self._inventory.is_ordered() else _LOOK_BACK
+        count, is_last, look_back = 0, False, 0 if self._inventory.is_ordered() else _LOOK_BACK
         while not is_last:
             newest = self._inventory.last_change()
             page = self._inventory.changes(max(self._first, self.cursor - look_back), _PAGE)
-            for orthanc_id in self._follow_page(page, read_missing):
+            stored = self._follow_page(page, read_missing)
+            count += len(stored)
+            for orthanc_id in stored:
                 hinted.pop(orthanc_id, None)
             is_last = page.is_last
             if is_last and not page.changes and newest > self.cursor:  # the log was cleared
@@ -124,6 +126,7 @@ class Changes:
                 self.cursor = newest
         if hinted:
             self._keep_cursor(self.cursor, self._index(list(hinted), read_missing=True))
+        return count + len(hinted)
 
     def _follow_page(self, page: ChangePage, read_missing: bool) -> Sequence[str]:
         """Follow the lines of a page; returns the instances that were stored according to them."""

@@ -19,6 +19,9 @@ _AFTER_ERROR_SECONDS = 5.0
 _STEPS = 20
 # Stores come in streams: the first one waits this long, so that several are read and written together.
 _LINGER_SECONDS = 0.2
+# As long as so many came meanwhile, the next ones wait longer: the larger the batch, the less each takes from those who store.
+_STREAM = 20
+_LINGER_IN_STREAM_SECONDS = 0.45
 _BREATH_SECONDS = 0.005
 
 
@@ -88,13 +91,13 @@ class Completeness:
                 if not has_begun:
                     self._changes.begin()
                     has_begun = True
-                self._look()
+                count = self._look()
                 if time.monotonic() >= self._next_pass or self._lost() > self._lost_before:
                     self._pass()
                 self.last_error = None
                 # `stop` sets this first and wakes the thread afterwards, so a wake that was cleared before is noticed here.
                 if not self._stop.is_set() and self._wake.wait(_LOOK_SECONDS):
-                    self._stop.wait(_LINGER_SECONDS)
+                    self._stop.wait(_LINGER_SECONDS if count < _STREAM else _LINGER_IN_STREAM_SECONDS)
             except Stopping:
                 return
             except SidecarUnavailable:  # the writer has logged it; it passes
@@ -105,12 +108,14 @@ class Completeness:
                 self.last_error = str(error)
                 self._stop.wait(_AFTER_ERROR_SECONDS)
 
-    def _look(self) -> None:
+    def _look(self) -> int:
+        """Follow the log; returns how many instances were read."""
         self._wake.clear()
-        self._changes.follow()
+        count = self._changes.follow()
         if time.monotonic() >= self._looked_at + _LOOK_SECONDS:
             self._looked_at = time.monotonic()
             self._looked()
+        return count
 
     def _pass(self) -> None:
         began = looked = time.monotonic()

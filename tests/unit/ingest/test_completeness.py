@@ -23,12 +23,14 @@ class Script:
         self.failures: list[str] = []
         self.steps_left: int | None = 3
         self.lost = 0
+        self.followed = 0
 
     def begin(self) -> None:
         self._ask("begin")
 
-    def follow(self) -> None:
+    def follow(self) -> int:
         self._ask("follow")
+        return self.followed
 
     def stop(self) -> None:
         self._ask("stop")
@@ -123,6 +125,21 @@ def test_who_knows_of_a_store_does_not_wait_for_the_next_look(
     for number in range(1, 4):
         wake.set()
         wait_until(lambda expected=looks + number: script.asked.count("follow") == expected)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("followed", "other"), [(19, "_LINGER_IN_STREAM_SECONDS"), (20, "_LINGER_SECONDS")])
+def test_in_a_stream_of_stores_more_are_waited_for(
+    run: Any, monkeypatch: pytest.MonkeyPatch, followed: int, other: str
+) -> None:
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 1000.0)
+    for name in ("_LINGER_SECONDS", "_LINGER_IN_STREAM_SECONDS"):
+        monkeypatch.setattr(module, name, 1000.0 if name == other else 0.001)
+    wake = threading.Event()
+    thread, script = run(followed=followed, wake=wake)
+    wait_until(lambda: thread.passes == 1)
+    looks = script.asked.count("follow")
+    wake.set()
+    wait_until(lambda: script.asked.count("follow") == looks + 1)
 
 
 @pytest.mark.parametrize("what", ["begin", "follow", "pass"])
