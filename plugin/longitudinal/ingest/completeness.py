@@ -19,7 +19,8 @@ _AFTER_ERROR_SECONDS = 5.0
 _STEPS = 20
 # Stores come in streams: the first one waits this long, so that several are read and written together.
 _LINGER_SECONDS = 0.2
-# As long as so many came meanwhile, the next ones wait longer: the larger the batch, the less each takes from those who store.
+# As long as so many came meanwhile, the next ones wait longer: the larger the batch, the less each takes from those
+# who store.
 _STREAM = 20
 _LINGER_IN_STREAM_SECONDS = 0.45
 _BREATH_SECONDS = 0.005
