@@ -4,7 +4,9 @@
 
 A patient of 20 studies x 5 series is stored in a real Orthanc. Then, in turn: some hundred questions at rest, and questions
 for as long as so many associations of storescu store CT slices (copies of a real one with identifiers of their own). Ratios
-of p50 and of p99, pair by pair, with their intervals; processor time of Orthanc for a question at rest.
+of p50 and of p99, pair by pair, with their intervals; processor time of Orthanc for a question at rest. In the same rounds
+an Orthanc without the plugin is asked a question of its own that takes about as long (/tools/lookup of a PatientID): how
+long anything waits on a machine that is busy storing.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import os
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,29 +42,37 @@ SETTLE_SECONDS = 1.5
 
 
 class Asker:
-    """Asks for places of random images, one question after the other."""
+    """Asks one question after the other."""
 
-    def __init__(self, server: OrthancServer, uids: list[str]) -> None:
-        self._server = server
-        self._connection = RawConnection(server)
-        picks = np.random.default_rng(2).integers(0, len(uids), REQUESTS)
-        self._bodies = [
-            json.dumps({"sopInstanceUid": uids[number], "row": 20.5, "column": 31.25}).encode()
-            for number in picks
-        ]
+    def __init__(self, server: OrthancServer, path: str, bodies: Sequence[bytes]) -> None:
+        self.server = server
+        self._path = path
+        self._bodies = bodies
+        self.connect()
 
     def connect(self) -> None:
         """Orthanc closes a connection that was idle for a second."""
-        self._connection = RawConnection(self._server)
+        self._connection = RawConnection(self.server)
 
     def ask(self, number: int) -> None:
         """One question."""
-        self._connection.post("/imaging/points/resolve", self._bodies[number % REQUESTS])
+        self._connection.post(self._path, self._bodies[number % len(self._bodies)])
 
 
-def under_load(server: OrthancServer, asker: Asker, files: list[Path], associations: int) -> list[float]:
+def places(uids: Sequence[str]) -> list[bytes]:
+    """Questions for places of random images."""
+    picks = np.random.default_rng(2).integers(0, len(uids), REQUESTS)
+    return [
+        json.dumps({"sopInstanceUid": uids[number], "row": 20.5, "column": 31.25}).encode()
+        for number in picks
+    ]
+
+
+def under_load(asker: Asker, files: list[Path], associations: int) -> list[float]:
     """Seconds of each question that was asked from the first store to the last."""
-    sender = threading.Thread(target=server.store_scu, args=(files,), kwargs={"associations": associations})
+    sender = threading.Thread(
+        target=asker.server.store_scu, args=(files,), kwargs={"associations": associations}
+    )
     sender.start()
     seconds: list[float] = []
     while sender.is_alive():
@@ -70,30 +81,48 @@ def under_load(server: OrthancServer, asker: Asker, files: list[Path], associati
     return seconds
 
 
-def measure(server: OrthancServer, uids: list[str], folder: Path, pairs: int, associations: int) -> None:
-    asker = Asker(server, uids)
-    rest, load, cpu = [], [], []
-    for number in range(-1, pairs):
-        files = make_files(folder / f"round{number}", STORES, "CT")
+class Course:
+    """Percentiles of one asker, round by round: at rest, and while files are stored."""
+
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
+        self._rest: list[tuple[float, float]] = []
+        self._load: list[tuple[float, float]] = []
+        self._cpu: list[float] = []
+
+    def round(self, files: list[Path], associations: int) -> None:
+        """Ask at rest, then under load."""
         time.sleep(SETTLE_SECONDS)
-        asker.connect()
-        used = process_seconds(server.pid)
-        quiet = timed(asker.ask, REQUESTS)
-        used = process_seconds(server.pid) - used
-        busy = under_load(server, asker, files, associations)
-        if number >= 0:  # the first pair warms both
-            rest.append(percentiles(quiet))
-            load.append(percentiles(busy))
-            cpu.append(used / REQUESTS * 1e6)
-    at_rest, loaded = np.array(rest), np.array(load)
-    for column, (name, target) in enumerate((("p50", P50_TARGET), ("p99", P99_TARGET))):
-        ratio, low, high = median_interval(loaded[:, column] / at_rest[:, column])
-        print(
-            f"{name}: {np.median(at_rest[:, column]):.0f} us at rest, {np.median(loaded[:, column]):.0f} us while "
-            f"{associations} associations store; ratio {ratio:.2f} (95 % {low:.2f} to {high:.2f}, {pairs} pairs); "
-            f"target at most {target}"
-        )
-    print(f"processor time of Orthanc for a question at rest: {np.median(cpu):.0f} us")
+        self._asker.connect()
+        used = process_seconds(self._asker.server.pid)
+        quiet = timed(self._asker.ask, REQUESTS)
+        used = process_seconds(self._asker.server.pid) - used
+        busy = under_load(self._asker, files, associations)
+        self._rest.append(percentiles(quiet))
+        self._load.append(percentiles(busy))
+        self._cpu.append(used / REQUESTS * 1e6)
+
+    def report(self, name: str, targets: tuple[str, str]) -> None:
+        """Print what the rounds after the first, which warms, have shown."""
+        rest, load = np.array(self._rest[1:]), np.array(self._load[1:])
+        print(f"{name}: {np.median(self._cpu[1:]):.0f} us of Orthanc's processor time at rest")
+        for column, (percentile, target) in enumerate(zip(("p50", "p99"), targets, strict=True)):
+            ratio, low, high = median_interval(load[:, column] / rest[:, column])
+            print(
+                f"  {percentile}: {np.median(rest[:, column]):.0f} us at rest, {np.median(load[:, column]):.0f} us under "
+                f"load; ratio {ratio:.2f} (95 % {low:.2f} to {high:.2f}, {len(rest)} pairs){target}"
+            )
+
+
+def measure(ours: Asker, bare: Asker, folder: Path, pairs: int, associations: int) -> None:
+    courses = Course(ours), Course(bare)
+    for number in range(pairs + 1):
+        files = make_files(folder / f"round{number}", STORES, "CT")
+        for course in courses if number % 2 else courses[::-1]:
+            course.round(files, associations)
+    print(f"{associations} associations store")
+    courses[0].report("resolve", (f"; target at most {P50_TARGET}", f"; target at most {P99_TARGET}"))
+    courses[1].report("an Orthanc without the plugin, /tools/lookup", ("", ""))
 
 
 def main() -> None:
@@ -106,14 +135,19 @@ def main() -> None:
     print(f"load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with OrthancServer(folder / "orthanc", authentication=False) as server:
-            connection = RawConnection(server)
-            for record in records:
-                connection.post("/instances", dicom_file(record))
+        with (
+            OrthancServer(folder / "orthanc", authentication=False) as server,
+            OrthancServer(folder / "bare", plugin=False, authentication=False) as without,
+        ):
+            for each in (server, without):
+                connection = RawConnection(each)
+                for record in records:
+                    connection.post("/instances", dicom_file(record))
             server.wait_indexed(lambda health: health["instances"] == len(records), within=30)
+            uids = [record.sop_instance_uid for record in records]
             measure(
-                server,
-                [record.sop_instance_uid for record in records],
+                Asker(server, "/imaging/points/resolve", places(uids)),
+                Asker(without, "/tools/lookup", [PATIENT.encode()]),
                 folder,
                 options.pairs,
                 options.associations,

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
+import msgspec
+
 from longitudinal.access.roles import Need
 
 _ID = r"[0-9a-f]{8}(?:-[0-9a-f]{8}){4}"
@@ -73,8 +75,7 @@ class Asked:
 _ADMINISTER = Asked(Need.ADMINISTER, is_unlimited=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Roots:
+class Roots(msgspec.Struct, frozen=True):  # a key of what is remembered
     """Where Orthanc's plugins serve, without a slash at the end."""
 
     dicom_web: str = "/dicom-web"

@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import msgspec
 
@@ -48,8 +47,7 @@ class Noted(msgspec.Struct, frozen=True, kw_only=True):
     names: "tuple[StudyNames, ...] | None" = None
 
 
-@dataclass(frozen=True, slots=True)
-class StudyNames:
+class StudyNames(msgspec.Struct, frozen=True):
     """What a study is called in an event: PatientID and StudyInstanceUID, one of which may be empty."""
 
     patient_id: str
@@ -64,8 +62,7 @@ class Store(msgspec.Struct, frozen=True):
     aet: str
 
 
-@dataclass(frozen=True, slots=True)
-class Who:
+class Who(msgspec.Struct, frozen=True):
     """Who sends a request, as an event has it."""
 
     name: str
