@@ -33,6 +33,10 @@ class PlainStorage:
             f"{self.folder}/{name[:2]}/{name[2:4]}/{name}"
         )  # for each stored file: `/` takes thrice as long
 
+    def has(self, name: str) -> bool:
+        """Whether the file is there, whatever that proves."""
+        return self._has(name.encode())
+
     def trust(self) -> bool:
         """From now on files tell of instances, if Orthanc alone keeps both: no plugin its database, none its files.
 
@@ -59,7 +63,9 @@ class PlainStorage:
         if not self._is_trusted:
             return False
         for name in names:  # all() over a generator takes longer
-            file = name.encode()
-            if _access(b"%b/%b/%b/%b" % (self._folder, file[:2], file[2:4], file), os.F_OK) != 0:
+            if not self._has(name.encode()):
                 return False
         return True
+
+    def _has(self, name: bytes) -> bool:
+        return _access(b"%b/%b/%b/%b" % (self._folder, name[:2], name[2:4], name), os.F_OK) == 0

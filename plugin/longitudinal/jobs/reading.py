@@ -28,8 +28,9 @@ MODULE = "longitudinal.jobs.reading_worker"
 MEMORY_MIB = 1024
 """Of the process: enhanced objects can have headers of hundreds of megabytes once they are read."""
 
-# Read in one go while the batch before is written: some 30 ms.
-_BATCH = 200
+# Read in one go while the batch before is written: some 30 ms. Of many instances the first batches are smaller, since
+# nothing is read until it is known where their files lie.
+_FIRST_BATCH, _BATCH = 25, 200
 # Read here before it is asked again whether the process has started.
 _MEANWHILE = 20
 # Fewer are read at once: to ask another process takes as long.
@@ -81,10 +82,9 @@ class ReadingProcess:
         while done < len(orthanc_ids) and (len(orthanc_ids) - done < _FEWEST or not self._is_fit()):
             yield from self._objects.read(orthanc_ids[done : done + _MEANWHILE])
             done += _MEANWHILE
-        batches = (orthanc_ids[start : start + _BATCH] for start in range(done, len(orthanc_ids), _BATCH))
         before: _Batch | None = None
-        for orthanc_id in batches:
-            batch = self._begin(orthanc_id)
+        for some in _batches(orthanc_ids[done:]):
+            batch = self._begin(some)
             if before is not None:
                 yield from self._finish(before)
             before = batch
@@ -155,3 +155,15 @@ class ReadingProcess:
         self._is_ready = False
         self._not_before = time.monotonic() + _AFTER_ERROR_SECONDS
         return []
+
+
+def _batches(orthanc_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """All of them in order; if they are many, twice as many in each batch as in the one before.
+
+    >>> [len(some) for some in _batches(["x"] * 500)], [len(some) for some in _batches(["x"] * 200)]
+    ([25, 50, 100, 200, 125], [200])
+    """
+    size, start = _FIRST_BATCH if len(orthanc_ids) > _BATCH else _BATCH, 0
+    while start < len(orthanc_ids):
+        yield orthanc_ids[start : start + size]
+        start, size = start + size, min(2 * size, _BATCH)

@@ -4,8 +4,7 @@ import logging
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -27,6 +26,8 @@ LOGGER = logging.getLogger(__name__)
 KIND = "index"
 # Read while the writer writes the earlier ones, many in one transaction; more would only fill its queue.
 _AHEAD = 400
+# Whether to go on is asked this often; between two slices read in a row it takes longer than they do.
+_CHECK_SECONDS = 0.02
 # Avoids a division by zero in the rate.
 _SHORTEST_SECONDS = 0.001
 
@@ -99,7 +100,7 @@ class IndexStudy:
         return self._read(context, study, stored)
 
     def _read(self, context: JobContext, study: str, stored: Sequence[str]) -> Indexed:
-        began = time.monotonic()
+        began = next_check = time.monotonic()
         known = self._up_to_date(study, stored)
         missing = [instance for instance in stored if instance not in known]
         waiting: deque[tuple[str, Written]] = deque()
@@ -111,9 +112,13 @@ class IndexStudy:
         )
         try:
             for number, (instance, done) in enumerate(indexing):
-                context.checkpoint()
-                there, rate = len(stored) - len(missing) + number, _rate(number, began)
-                context.report(there / len(stored), f"reading {there} of {len(stored)}, {rate:.0f} a second")
+                if (now := time.monotonic()) >= next_check:
+                    next_check = now + _CHECK_SECONDS
+                    context.checkpoint()
+                    there, rate = len(stored) - len(missing) + number, _rate(number, began)
+                    context.report(
+                        there / len(stored), f"reading {there} of {len(stored)}, {rate:.0f} a second"
+                    )
                 if done is None:
                     unread.add(instance)
                 else:
@@ -164,23 +169,18 @@ class _Unread:
             LOGGER.error("Instance %s cannot be indexed: %s", instance, why)
         self.why[instance] = why
 
-    @contextmanager
-    def costs_only(self, instance: str) -> Iterator[None]:
-        """Attribute an error to the instance, unless it comes from the sidecar, the archive or the job."""
-        try:
-            yield
-        except (JobInterruption, LongitudinalError):
-            raise
-        except Exception as error:
-            if isinstance(error, sqlite3.Error) and fault_of(error, Path()) is not None:
-                raise
-            self.add(instance, f"{type(error).__name__}: {error}")
-
 
 def _await(instance: str, done: Written, unread: _Unread) -> None:
-    """Wait until an instance is written; its errors affect this instance only."""
-    with unread.costs_only(instance):
+    """Wait until an instance is written; its errors affect this instance only, unless they come from the sidecar, the
+    archive or the job."""
+    try:
         done.result()
+    except (JobInterruption, LongitudinalError):
+        raise
+    except Exception as error:
+        if isinstance(error, sqlite3.Error) and fault_of(error, Path()) is not None:
+            raise
+        unread.add(instance, f"{type(error).__name__}: {error}")
 
 
 def _rate(count: int, began: float) -> float:
