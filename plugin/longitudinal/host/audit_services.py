@@ -27,7 +27,6 @@ from longitudinal.sidecar.connection import Readers
 LOGGER = logging.getLogger(__name__)
 
 _MIB = 1024 * 1024
-_BY_DICOM = orthanc.InstanceOrigin.DICOM_PROTOCOL
 
 
 class AuditServices:
@@ -148,7 +147,7 @@ class _ToOrthanc:
 def modality_of(instance: Any) -> str | None:
     """The AE title that an instance was stored by through DICOM; None where it came in another way."""
     try:
-        if instance.GetInstanceOrigin() == _BY_DICOM:
+        if instance.GetInstanceOrigin() == orthanc.InstanceOrigin.DICOM_PROTOCOL:
             return str(instance.GetInstanceRemoteAet())
     except Exception:  # nothing of a store depends on it
         LOGGER.debug("The origin of an instance is not known", exc_info=True)
