@@ -18,7 +18,7 @@ from longitudinal.exams.exams import Exams
 from longitudinal.host.access_services import AccessServices, roots_of
 from longitudinal.host.audit_services import AuditServices
 from longitudinal.host.dicom_web import search_of
-from longitudinal.host.index_services import IndexServices
+from longitudinal.host.index_services import STUDIES, IndexServices
 from longitudinal.host.loopback import Loopback
 from longitudinal.host.metrics import MetricsHost, metrics_of
 from longitudinal.host.ohif import OhifHost, dicom_web_roots
@@ -48,7 +48,7 @@ from longitudinal.ingest.reverify import Reverify
 from longitudinal.ingest.stored_objects import StoredDepths, StoredHeaders, StoredObjects
 from longitudinal.jobs import reading
 from longitudinal.jobs.kept_cuts import KeptCuts
-from longitudinal.jobs.reading import ReadingProcess
+from longitudinal.jobs.reading import ReadingProcess, ReadingProcesses
 from longitudinal.jobs.scan_planes import last_updates
 from longitudinal.jobs.worker_process import WorkerProcess
 from longitudinal.patients.catalogue import Catalogue
@@ -87,7 +87,7 @@ class Plugin:
     readers: Readers
     writer: Writer
     ingest: Ingest
-    reader: ReadingProcess
+    reader: ReadingProcesses
     annotations: Annotations
     reverify: Reverify
     indexing: IndexServices
@@ -127,7 +127,7 @@ class _Storage:
     wake: threading.Event
     files: PlainStorage
     blocks: SeriesBlocks
-    reader: ReadingProcess
+    reader: ReadingProcesses
 
 
 def compose(settings: Settings, configuration: dict[str, Any]) -> Plugin:
@@ -239,8 +239,9 @@ def _storage(settings: Settings, configuration: dict[str, Any], measures: Measur
     believed = BelievedArchive(settings.metadata_base, files, statements.believed)
     loopback = Loopback(configuration, settings.metadata_base)
     place = replace(workplace_of(settings, loopback), threads=1, memory_mib=reading.MEMORY_MIB)
-    reader = ReadingProcess(
-        believed, StoredObjects(believed, inventory), WorkerProcess(place, reading.MODULE)
+    here = StoredObjects(believed, inventory)
+    reader = ReadingProcesses(
+        [ReadingProcess(believed, here, WorkerProcess(place, reading.MODULE)) for _ in range(STUDIES)]
     )
     wake = threading.Event()
 

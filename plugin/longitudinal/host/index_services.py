@@ -26,7 +26,7 @@ from longitudinal.sidecar.writer import Writer
 # long while a study was read, as each request changes threads several times; the reading was no slower.
 _SWITCH_INTERVAL = 0.0005
 # Indexed at once: while Orthanc reads the tags of one study's series, another's are written.
-_STUDIES = 2
+STUDIES = 2
 
 
 class IndexServices:
@@ -94,7 +94,7 @@ class IndexServices:
         )
         self.index_study = IndexStudy(inventory, readers, ingest)
         self._supervisor = Supervisor(
-            self.queue, {KIND: self.index_study}, lambda: ingest.is_receiving, _STUDIES
+            self.queue, {KIND: self.index_study}, lambda: ingest.is_receiving, STUDIES
         )
 
     def start(self) -> None:

@@ -35,7 +35,8 @@ class PlainStorage:
 
     def has(self, name: str) -> bool:
         """Whether the file is there, whatever that proves."""
-        return self._has(name.encode())
+        file = name.encode()
+        return bool(_access(b"%b/%b/%b/%b" % (self._folder, file[:2], file[2:4], file), os.F_OK) == 0)
 
     def trust(self) -> bool:
         """From now on files tell of instances, if Orthanc alone keeps both: no plugin its database, none its files.
@@ -63,9 +64,7 @@ class PlainStorage:
         if not self._is_trusted:
             return False
         for name in names:  # all() over a generator takes longer
-            if not self._has(name.encode()):
+            file = name.encode()
+            if _access(b"%b/%b/%b/%b" % (self._folder, file[:2], file[2:4], file), os.F_OK) != 0:
                 return False
         return True
-
-    def _has(self, name: bytes) -> bool:
-        return _access(b"%b/%b/%b/%b" % (self._folder, name[:2], name[2:4], name), os.F_OK) == 0

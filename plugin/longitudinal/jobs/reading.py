@@ -157,6 +157,36 @@ class ReadingProcess:
         return []
 
 
+class ReadingProcesses:
+    """The same by several processes, for the jobs that read at the same time.
+
+    Parameters
+    ----------
+    processes
+        As long as one thing is read at a time, the first one reads it, and the others are not started.
+    """
+
+    def __init__(self, processes: Sequence[ReadingProcess]) -> None:
+        self._lock = threading.Lock()
+        self._in_use = dict.fromkeys(processes, 0)
+
+    def stop(self) -> None:
+        """End the processes."""
+        for process in self._in_use:
+            process.stop()
+
+    def read(self, orthanc_ids: Sequence[str]) -> Iterator[StoredObject | None]:
+        """Each instance in order, by the process that has the least to do."""
+        with self._lock:
+            process = min(self._in_use, key=self._in_use.__getitem__)
+            self._in_use[process] += 1
+        try:
+            yield from process.read(orthanc_ids)
+        finally:
+            with self._lock:
+                self._in_use[process] -= 1
+
+
 def _batches(orthanc_ids: Sequence[str]) -> Iterator[Sequence[str]]:
     """All of them in order; if they are many, twice as many in each batch as in the one before.
 

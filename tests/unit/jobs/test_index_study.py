@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from longitudinal.errors import SidecarUnavailable
 from longitudinal.ingest.on_stored import Ingest
 from longitudinal.ingest.stored_objects import StoredObjects
+from longitudinal.jobs.kinds import index
 from longitudinal.jobs.kinds.index import KIND, Indexed, IndexStudy, UnreadableInstances, request_index
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.supervisor import MAX_ATTEMPTS, JobCancelled, JobContext
@@ -146,7 +147,8 @@ def test_deleted_while_it_runs_is_no_failure(house: House) -> None:
     assert house.known(ids) == set(ids[:2])
 
 
-def test_cancelled_in_the_middle_keeps_what_is_done(house: House) -> None:
+def test_cancelled_in_the_middle_keeps_what_is_done(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "_CHECK_SECONDS", 0.0)
     ids = house.store(6)
     context = house.context()
     read = house.archive.file

@@ -17,7 +17,7 @@ from longitudinal.ingest.plain_records import decode_records, encode_records, re
 from longitudinal.ingest.record import read_record
 from longitudinal.ingest.stored_objects import StoredObject, StoredObjects
 from longitudinal.jobs import reading
-from longitudinal.jobs.reading import ReadingProcess
+from longitudinal.jobs.reading import ReadingProcess, ReadingProcesses
 from longitudinal.jobs.worker_process import WorkerProcess, Workplace
 from tests import builders as build
 from tests.data import dicom_files
@@ -189,3 +189,28 @@ def test_records_of_real_files_survive_the_way_bit_by_bit() -> None:
         assert decode_records(encode_records([record, None])) == [record, None]
         read += record is not None
     assert read == 10
+
+
+def test_two_that_read_at_once_have_a_process_each_and_one_alone_has_the_first(
+    archive: FolderArchive,
+) -> None:
+    readers = [Reader(archive), Reader(archive)]
+    both = ReadingProcesses([reader.reading for reader in readers])
+    try:
+        ids = list(archive.stored)
+        list(both.read(ids))
+        assert not readers[1].here
+        first, second = both.read(ids), both.read(ids)
+        assert next(first) == next(second)
+        assert readers[1].here
+        readers[1].here.clear()
+        second.close()  # a job that is cancelled
+        assert [one.record.orthanc_id for one in both.read(ids) if one is not None] == ids
+        assert readers[1].here == ids
+        list(first)
+        readers[1].here.clear()
+        list(both.read(ids))
+        assert not readers[1].here
+    finally:
+        both.stop()
+    assert not any(reader.process.is_running for reader in readers)
