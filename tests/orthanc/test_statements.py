@@ -230,7 +230,7 @@ def test_words_from_before_there_were_keys_are_kept_and_wait(start_orthanc: Star
     server.wait_until(lambda: len(listed_or_none(server)) == 1, WITHIN)
     say(server, transform, json.dumps(old))
     server.wait_until(lambda: trust(server) == ("usable", None, None, ["given", "review"]), WITHIN)
-    assert server.health()["signingProblem"] is None
+    server.wait_until(lambda: server.health()["signingProblem"] is None, WITHIN)
     assert said(server, transform) == old
     assert review(server, transform, "accepted") == 200
     assert trust(server) == ("usable", None, "accepted", ["given"])
