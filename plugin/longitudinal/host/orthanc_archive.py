@@ -79,8 +79,9 @@ class OrthancArchive:
             found = _ATTACHMENT.decode(orthanc.RestApiGet(f"/instances/{orthanc_id}/attachments/dicom/info"))
         except orthanc.OrthancException:
             raise KeyError(orthanc_id) from None
-        is_plain = found.CompressedSize == found.UncompressedSize and self._storage.has(found.Uuid)
-        return StoredFile(found.UncompressedSize, self._storage.path(found.Uuid) if is_plain else None)
+        if found.CompressedSize != found.UncompressedSize:
+            return StoredFile(found.UncompressedSize, None)
+        return self._file_of(found.Uuid, found.UncompressedSize)
 
     def version(self, orthanc_id: str, file: str | None = None) -> str:
         """The UUID of its file: Orthanc never uses one twice."""
@@ -99,19 +100,19 @@ class OrthancArchive:
             found = _INSTANCES.decode(orthanc.RestApiGet(f"/series/{series}/instances"))
         except orthanc.OrthancException:
             return {}
-        return {one.ID: self._file_of(one) for one in found}
+        return {one.ID: self._file_of(one.FileUuid, one.FileSize) for one in found}
 
-    def _file_of(self, instance: _Instance) -> StoredFile:
-        path = self._storage.path(instance.FileUuid)
+    def _file_of(self, uuid: str, size: int) -> StoredFile:
+        path = self._storage.path(uuid)
         try:
-            is_plain = os.stat(path).st_size == instance.FileSize
+            is_there = os.stat(path).st_size == size
         except OSError:
-            is_plain = False
-        return StoredFile(instance.FileSize, path if is_plain else None)
+            is_there = False
+        return StoredFile(size, path if is_there else None)
 
     def has_file(self, orthanc_id: str, stored: StoredFile) -> bool:
         """Whether an instance still has this file, which Orthanc removes before it answers a delete."""
-        return self.has_instance(orthanc_id) if stored.name is None else self._storage.has(stored.name)
+        return self.has_instance(orthanc_id) if stored.name is None else self._storage.has_all((stored.name,))
 
     def parents(self, orthanc_id: str) -> Parents:
         """The resources above an instance."""

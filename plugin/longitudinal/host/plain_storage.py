@@ -33,10 +33,13 @@ class PlainStorage:
             f"{self.folder}/{name[:2]}/{name[2:4]}/{name}"
         )  # for each stored file: `/` takes thrice as long
 
-    def has(self, name: str) -> bool:
-        """Whether the file is there, whatever that proves."""
-        file = name.encode()
-        return bool(_access(b"%b/%b/%b/%b" % (self._folder, file[:2], file[2:4], file), os.F_OK) == 0)
+    def has_all(self, names: Sequence[str]) -> bool:
+        """Whether the files are there, whatever that proves."""
+        for name in names:  # all() over a generator takes longer
+            file = name.encode()
+            if _access(b"%b/%b/%b/%b" % (self._folder, file[:2], file[2:4], file), os.F_OK) != 0:
+                return False
+        return True
 
     def trust(self) -> bool:
         """From now on files tell of instances, if Orthanc alone keeps both: no plugin its database, none its files.
@@ -61,10 +64,4 @@ class PlainStorage:
 
     def holds_all(self, names: Sequence[str]) -> bool:
         """The same of many files."""
-        if not self._is_trusted:
-            return False
-        for name in names:  # all() over a generator takes longer
-            file = name.encode()
-            if _access(b"%b/%b/%b/%b" % (self._folder, file[:2], file[2:4], file), os.F_OK) != 0:
-                return False
-        return True
+        return self._is_trusted and self.has_all(names)
