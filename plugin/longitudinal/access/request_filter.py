@@ -96,12 +96,7 @@ class RequestFilter:
             )
         if request.method in _READS:
             return None
-        refusal = None
-        if "metadata" in request.path:
-            refusal = self._of_statements(request)
-        if refusal is None and request.path.startswith(self._rules.root):
-            refusal = self._of_forms(request)
-        return refusal or self._of_pages(request)
+        return self._of_statements(request) or self._of_forms(request) or self._of_pages(request)
 
     def _is_known(self, host: str | None) -> bool:
         if host is None:  # no browser leaves it out
@@ -127,6 +122,8 @@ class RequestFilter:
 
     def _of_statements(self, request: Incoming) -> str | None:
         """Statements about registration objects are signed; a request could still replace one by an older one."""
+        if "metadata" not in request.path:
+            return None
         parts = [part for part in request.path.split("/") if part]
         if len(parts) < 4 or parts[0] not in _LEVELS or parts[2] != "metadata":
             return None
@@ -147,7 +144,7 @@ class RequestFilter:
     def _of_forms(self, request: Incoming) -> str | None:
         """Orthanc takes a POSTed form apart, and each part comes with headers that whoever wrote the form chose."""
         root = self._rules.root
-        if request.method != "POST" or not request.is_form:
+        if request.method != "POST" or not request.path.startswith(root) or not request.is_form:
             return None
         if not (request.path + "/").startswith(f"{root}/"):
             return None

@@ -15,7 +15,7 @@ class Addresses:
 
     def note(self, path: str, peer: str, headers: Mapping[str, str]) -> None:
         """A request came in on this thread; its headers are those of the whole, also where a part of a form follows."""
-        self._by_thread[threading.get_ident()] = path, peer, headers
+        self._by_thread[threading.get_ident()] = path.rstrip("/"), peer, headers
 
     def of(self, path: str) -> str:
         """Where the request of this thread comes from; "" where it came past the filter."""
@@ -27,7 +27,7 @@ class Addresses:
 
     def _whole(self, path: str) -> tuple[str, Mapping[str, str]]:
         noted, peer, headers = self._by_thread.get(threading.get_ident(), ("", "", {}))
-        return (peer, headers) if noted.rstrip("/") == path.rstrip("/") else ("", {})
+        return (peer, headers) if noted == path.rstrip("/") else ("", {})
 
 
 @lru_cache(maxsize=1_024)
