@@ -32,6 +32,7 @@ from benchmarks.resolve import (
     process_seconds,
     timed,
 )
+from benchmarks.soak.clients import LOOKUP, ROUTE
 from benchmarks.synthetic_archive import slices
 from tests.orthanc.server import OrthancServer
 
@@ -122,7 +123,7 @@ def measure(ours: Asker, bare: Asker, folder: Path, pairs: int, associations: in
             course.round(files, associations)
     print(f"{associations} associations store")
     courses[0].report("resolve", (f"; target at most {P50_TARGET}", f"; target at most {P99_TARGET}"))
-    courses[1].report("an Orthanc without the plugin, /tools/lookup", ("", ""))
+    courses[1].report(f"an Orthanc without the plugin, {LOOKUP}", ("", ""))
 
 
 def main() -> None:
@@ -146,8 +147,8 @@ def main() -> None:
             server.wait_indexed(lambda health: health["instances"] == len(records), within=30)
             uids = [record.sop_instance_uid for record in records]
             measure(
-                Asker(server, "/imaging/points/resolve", places(uids)),
-                Asker(without, "/tools/lookup", [PATIENT.encode()]),
+                Asker(server, ROUTE, places(uids)),
+                Asker(without, LOOKUP, [PATIENT.encode()]),
                 folder,
                 options.pairs,
                 options.associations,
