@@ -1,6 +1,6 @@
 """Annotations as anybody may write them, without a signature."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from longitudinal.sidecar.tables.records import Notes
 from longitudinal.transforms.annotation import read_annotation, write_annotation

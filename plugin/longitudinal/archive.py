@@ -4,9 +4,10 @@ All reads here run in Orthanc's own process and take microseconds, `file` except
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
+
+import msgspec
 
 GRANTS = 8
 """The grants of a patient or a study are in the user metadata MetadataBase + 8."""
@@ -14,8 +15,7 @@ SHARES = 9
 """The shares of a patient or a study are in the user metadata MetadataBase + 9."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parents:
+class Parents(msgspec.Struct, frozen=True):
     """The Orthanc identifiers above one instance.
 
     `patient_id` is PatientID (0010,0020) as Orthanc reads it, which may be another text than the file's; None where nobody
@@ -28,8 +28,7 @@ class Parents:
     patient_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
+class StoredFile(msgspec.Struct, frozen=True):
     """The file of one instance as the archive keeps it.
 
     `size` is in bytes. `path` is where it lies unchanged in the file system; None where only the archive can read it
@@ -49,8 +48,7 @@ FilesThere = Callable[[Sequence[str]], bool]
 """Whether all stored files of these names are there, and prove that their instances are; takes microseconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """What became of a file that was sent to the archive.
 
     `refused` is about a well-formed object, `notDicom` about anything else; both without ids, with what the archive said.

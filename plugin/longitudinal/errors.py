@@ -5,11 +5,11 @@ results with a reason, not errors.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
+class FieldError(msgspec.Struct, frozen=True):
     """One field of a request that is wrong.
 
     Parameters

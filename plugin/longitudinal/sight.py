@@ -9,11 +9,11 @@ access is not restricted. A thread that a handler starts has none, so handlers s
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class StudyName:
+class StudyName(msgspec.Struct, frozen=True):
     """What a study is known by, which never changes.
 
     `patient_id` is that of the index: PatientID, or `study:<StudyInstanceUID>` where that is empty.
@@ -24,8 +24,7 @@ class StudyName:
     study_instance_uid: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(msgspec.Struct, frozen=True):
     """What one caller may see.
 
     Attributes
@@ -46,7 +45,7 @@ class Sight:
 
     sees: Callable[[StudyName], bool]
     owner: str = ""
-    joined: set[str] = field(default_factory=set)
+    joined: set[str] = msgspec.field(default_factory=set)
     bridges: bool = False
     hides: frozenset[str] = frozenset()
     may_add: Callable[[StudyName, str], bool] = lambda study, institution: False

@@ -6,7 +6,6 @@ is not an administrator must write it in its plain form.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
 import msgspec
@@ -45,16 +44,14 @@ _UID_ARGUMENTS = {
 } | _WADO  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(msgspec.Struct, frozen=True):
     """A resource that a request names: `level` as in Orthanc's paths, by its Orthanc id or by its UID."""
 
     level: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """What a request is about.
 
     Attributes

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from longitudinal.access.core_paths import Asked, Named, Roots, asked_of
 from longitudinal.access.identity import Actor, Identity
@@ -22,8 +23,7 @@ StudiesOf = Callable[[Named], Sequence[StudyName]]
 """The studies that hold a resource, at this moment; none where it is not stored. A patient's are all of theirs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Own:
+class Own(msgspec.Struct, frozen=True):
     """Paths of ours, which their own routes look after.
 
     Attributes

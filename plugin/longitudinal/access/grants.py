@@ -7,7 +7,6 @@ else writes there gives nothing.
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Literal
@@ -73,8 +72,7 @@ RECORDS = SignedRecords("grant", Grant, MOST, _has_an_end)
 """Grants in the metadata of a resource."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
+class _Given(msgspec.Struct, frozen=True):
     """The grants of one user, by `Grant.target`; and when the last one of each role ends."""
 
     by_target: Mapping[str, tuple[Grant, ...]]

@@ -2,8 +2,9 @@
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from typing import Self
+
+import msgspec
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NAME = r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+)(?::([0-9]{1,5}))?"
@@ -11,8 +12,7 @@ _HOST = re.compile(_NAME)
 _ORIGIN = re.compile(rf"(https?)://{_NAME}", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(msgspec.Struct, frozen=True):
     """A server's name in lower case, without a dot at its end; `port` is None where none is written."""
 
     name: str
@@ -40,8 +40,7 @@ class Host:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """Where a page comes from; the port is always known."""
 
     scheme: str

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 from longitudinal.access.shares import Share
 
 # What Orthanc itself registers where it is open to other machines and nobody is named.
@@ -29,8 +31,7 @@ class How(StrEnum):
 Claims = tuple[tuple[str, tuple[str, ...]], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(msgspec.Struct, frozen=True):
     """Who acts: a user by name, or `NOBODY`, whose name is empty.
 
     `claims` are those of the token, sorted by name, each with its values as text. `share` is what a link has opened, where
@@ -102,8 +103,7 @@ ShareReader = Callable[[Mapping[str, str]], Share | None]
 """The share that a request with these headers has opened; None where it has opened none."""
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """Who acts where access is restricted: by password, by token, or by a token beside a proxy's service account.
 
     Parameters

@@ -3,7 +3,8 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from longitudinal.access.grants import GrantBook
 from longitudinal.access.identity import Actor
@@ -21,8 +22,7 @@ _REMEMBERED_ACTORS = 1_000
 _MOST_JOINED = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class StudyFacts:
+class StudyFacts(msgspec.Struct, frozen=True):
     """What rules ask of a study beyond its name, as Orthanc has it now."""
 
     institution: str = ""
@@ -34,18 +34,17 @@ FactsOf = Callable[[str], StudyFacts | None]
 """The facts of a study by its Orthanc id; None where it is not stored."""
 
 
-@dataclass(slots=True)
-class _Selection:
+class _Selection(msgspec.Struct):
     """The roles that the rules of one actor give, by what they name."""
 
     anywhere: frozenset[Role] = _NONE
     everything: frozenset[Role] = _NONE
-    patients: dict[str, frozenset[Role]] = field(default_factory=dict)
-    studies: dict[str, frozenset[Role]] = field(default_factory=dict)
-    institutions: dict[str, frozenset[Role]] = field(default_factory=dict)
-    labels: dict[str, frozenset[Role]] = field(default_factory=dict)
+    patients: dict[str, frozenset[Role]] = msgspec.field(default_factory=dict)
+    studies: dict[str, frozenset[Role]] = msgspec.field(default_factory=dict)
+    institutions: dict[str, frozenset[Role]] = msgspec.field(default_factory=dict)
+    labels: dict[str, frozenset[Role]] = msgspec.field(default_factory=dict)
     bridges: bool = False
-    joined: set[str] = field(default_factory=set)
+    joined: set[str] = msgspec.field(default_factory=set)
 
     def add(self, rule: AccessRule, claims: Mapping[str, tuple[str, ...]]) -> None:
         """Add what a rule gives that is for this actor."""

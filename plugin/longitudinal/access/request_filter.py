@@ -6,7 +6,6 @@ arguments: so it is the effective method that counts here.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -46,8 +45,7 @@ class Incoming(msgspec.Struct, frozen=True):  # made for every request: a datacl
         return self.headers.get("content-type", "").strip().lower().startswith(_FORM)
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True):
     """What an administrator has set.
 
     Attributes
@@ -75,7 +73,7 @@ class Rules:
     allowed_hosts: frozenset[str] = frozenset()
     allowed_origins: frozenset[Origin] = frozenset()
     metadata_base: int = 4000
-    metadata_names: Mapping[str, int] = field(default_factory=dict)
+    metadata_names: Mapping[str, int] = msgspec.field(default_factory=dict)
     token_header: str | None = None
 
 

@@ -4,7 +4,6 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.cookies import CookieError, SimpleCookie
 from typing import Literal, Protocol
@@ -47,8 +46,7 @@ class ShareStore(Protocol):
         """Replace the shares of a resource by what `change` makes of them. Raises ArchiveFailed."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
+class _Target(msgspec.Struct, frozen=True):
     """What is shared; `studies` are Orthanc ids, empty for the whole patient."""
 
     level: Literal["patients", "studies"]
@@ -57,8 +55,7 @@ class _Target:
     studies: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True):
     """What a link was exchanged for: the value of the cookie, and for how many seconds it counts."""
 
     share: Share

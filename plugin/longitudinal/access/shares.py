@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
@@ -87,8 +86,7 @@ def is_secret_of(share: Share, secret: str) -> bool:
     return hmac.compare_digest(share.digest, digest_of(secret))
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(msgspec.Struct, frozen=True):
     """What a link is exchanged for: a signed text of a cookie that names a share, a nonce, and an end (POSIX seconds)."""
 
     share: str

@@ -3,9 +3,10 @@
 import logging
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol
+
+import msgspec
 
 from longitudinal.access import grants
 from longitudinal.access.grants import Grant, GrantBook
@@ -32,8 +33,7 @@ class GrantStore(Protocol):
         """Replace the grants of a resource by what `change` makes of them. Raises ArchiveFailed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """What is shared: a patient, or one study; `resource` is its Orthanc id."""
 
     level: Literal["patients", "studies"]

@@ -4,11 +4,11 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jwt
+import msgspec
 
 LOGGER = logging.getLogger(__name__)
 
@@ -19,8 +19,7 @@ _PRIVATE = b"PRIVATE KEY"
 _FAMILIES = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 
 
-@dataclass(frozen=True, slots=True)
-class TokenKey:
+class TokenKey(msgspec.Struct, frozen=True):
     """One public key; `id` is its `kid`, None where the file has none. `algorithms` are those it may verify."""
 
     id: str | None

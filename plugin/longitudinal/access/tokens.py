@@ -7,12 +7,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import jwt
+import msgspec
 
 from longitudinal.access.identity import NOBODY, Actor, How
 from longitudinal.access.token_keys import TokenKey, TokenKeys
@@ -29,8 +29,7 @@ _REQUIRED = ["exp", "iss", "aud"]
 _LONGEST_NAME = 200
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True):
     """A token whose signature was checked: who it names and from when until when it counts (POSIX seconds)."""
 
     actor: Actor

@@ -1,7 +1,8 @@
 """How a series was acquired: its contrast, and which part of the body it shows."""
 
 import math
-from dataclasses import dataclass
+
+import msgspec
 
 from longitudinal.dicom import tag_names as tag
 from longitudinal.dicom.planes.contrast import Contrast
@@ -31,8 +32,7 @@ _REGIONS: dict[str, tuple[str, ...]] = {
 _ABBREVIATIONS = {"ABD": "ABDOMEN"}
 
 
-@dataclass(frozen=True, slots=True)
-class Acquisition:
+class Acquisition(msgspec.Struct, frozen=True):
     """The data that decide whether two series can be compared.
 
     Attributes

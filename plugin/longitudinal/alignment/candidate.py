@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,8 +24,7 @@ AcquisitionOf = Callable[[str], Acquisition]
 """The acquisition of a series, by the Orthanc id of one of its instances."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class StackCandidate:
+class StackCandidate(msgspec.Struct, frozen=True, eq=False):
     """A stack of images that may represent its study.
 
     Attributes

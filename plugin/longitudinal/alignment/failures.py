@@ -1,7 +1,8 @@
 """Known failures: which pairs of frames are not tried again, and which series cannot be used at all."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.reasons import AlignmentFailure
@@ -18,8 +19,7 @@ MOST_TRIES = 6
 """Including pairs that failed for other reasons than their checks: each may take the time of three crashes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
+class Tried(msgspec.Struct, frozen=True):
     """What a job has tried so far, and does not try again.
 
     Attributes

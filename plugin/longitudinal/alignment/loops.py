@@ -1,7 +1,6 @@
 """How well the transforms of a patient agree: points mapped round loops of frames."""
 
-from dataclasses import dataclass
-
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,8 +12,7 @@ from longitudinal.transforms.closure import closure_errors
 _PARTS = np.array([0.3, 0.5, 0.7])
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(msgspec.Struct, frozen=True):
     """A loop of transforms, the one that is judged first, and how far points end from their start, mm.
 
     The errors are None if no point could be mapped round it.

@@ -1,7 +1,6 @@
 """The outcome of an alignment: a registration object if it is accepted, otherwise a record beside the later study."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
@@ -22,8 +21,7 @@ from longitudinal.transforms.error_at_place import ErrorAtPlace
 _LONGEST_VERSION = 64
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, eq=False):
     """An alignment as the worker made it.
 
     Attributes

@@ -4,7 +4,8 @@ Frames that are joined by transforms form a group. An alignment joins two groups
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from longitudinal.alignment.candidate import (
     AcquisitionOf,
@@ -19,8 +20,7 @@ from longitudinal.registration_objects.written import first_series
 from longitudinal.transforms.graph import FrameGraph, freedom
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(msgspec.Struct, frozen=True):
     """The request for one study.
 
     Attributes
@@ -47,16 +47,14 @@ class Wish:
     is_asked: bool = False
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Pair:
+class Pair(msgspec.Struct, frozen=True, eq=False):
     """Two stacks to align: the fixed one is in the earlier frame."""
 
     fixed: StackCandidate
     moving: StackCandidate
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True, eq=False):
     """What to do for one frame of a study: its best pair with each possible partner's frame, the best partner first."""
 
     frame: str

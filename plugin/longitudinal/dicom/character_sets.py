@@ -7,8 +7,9 @@ Orthanc switches between few sets only: of ``ISO 2022 IR 13\ISO 2022 IR 87``, co
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 SPECIFIC_CHARACTER_SET: Final = "0008,0005"
 
@@ -89,8 +90,7 @@ _DEFAULT_ENCODINGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CharacterSet:
+class CharacterSet(msgspec.Struct, frozen=True):
     """How the text of an object is encoded.
 
     Attributes

@@ -6,10 +6,10 @@ warning for people, not a validation: the modules are the few that every image h
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import BytesIO
 from typing import Literal
 
+import msgspec
 import pydicom
 from pydicom import config
 from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
@@ -64,8 +64,7 @@ _SHOWN = 40
 _LARGEST_TEXT = 4_096
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderFault:
+class HeaderFault(msgspec.Struct, frozen=True):
     """One fault; `tag` as "0020,000D", `keyword` "" for an unknown or private tag."""
 
     fault: Fault

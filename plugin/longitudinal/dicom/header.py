@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Literal
+
+import msgspec
 
 from longitudinal.dicom import tag_names as tag
 from longitudinal.dicom.dates import plain_date, read_date, read_date_time, read_time, read_timezone
@@ -14,8 +15,7 @@ from longitudinal.dicom.uids import frame_uid
 TimeSource = Literal["acquisition", "content", "series", "study"]
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(msgspec.Struct, frozen=True):
     """What an instance states about its patient, study, series and itself.
 
     Strings are "" and numbers None if absent or malformed. Dates are YYYYMMDD, "" if they are not dates; times are as

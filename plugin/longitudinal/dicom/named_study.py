@@ -1,9 +1,9 @@
 """Which study a file says that it belongs to, before any archive has it."""
 
 import hashlib
-from dataclasses import dataclass
 from io import BytesIO
 
+import msgspec
 import pydicom
 
 _TAGS = ["SpecificCharacterSet", "PatientID", "StudyInstanceUID", "InstitutionName"]
@@ -11,8 +11,7 @@ _PADDING = " \0\t\r\n"
 _DIGITS, _GROUP = 40, 8
 
 
-@dataclass(frozen=True, slots=True)
-class NamedStudy:
+class NamedStudy(msgspec.Struct, frozen=True):
     """What a file says: PatientID (0010,0020), StudyInstanceUID (0020,000D), InstitutionName (0008,0080)."""
 
     patient_id: str

@@ -5,7 +5,8 @@ Orthanc reads a file that comes by HTTP on a stack of 100 KB, and ends when its 
 
 import struct
 import zlib
-from dataclasses import dataclass
+
+import msgspec
 
 MOST_LEVELS = 32
 """Deeper than any object of the standard's; the deepest are structured reports of a dozen levels."""
@@ -19,8 +20,7 @@ _IMPLICIT, _DEFLATED, _BIG = b"1.2.840.10008.1.2", b"1.2.840.10008.1.2.1.99", b"
 _LARGEST_DEFLATED = 256 * 1024 * 1024
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(msgspec.Struct):
     """A sequence or an item that was begun; `end` is None where its length is not stated."""
 
     is_sequence: bool

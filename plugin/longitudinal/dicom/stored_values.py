@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from longitudinal.dicom import tag_names as tag
 from longitudinal.dicom.sop_classes import RT_DOSE
@@ -75,8 +76,7 @@ _VOI_LUT_FUNCTIONS: Final = frozenset({"LINEAR", "LINEAR_EXACT", "SIGMOID"})
 _SIGN_BIT, _WORD = 1 << 15, 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class RealWorldValues:
+class RealWorldValues(msgspec.Struct, frozen=True):
     """A linear Real World Value Mapping: ``value = slope * stored + intercept`` (PS3.3 C.7.6.16.2.11).
 
     It takes stored values from `first` to `last`, before any rescale.
@@ -89,8 +89,7 @@ class RealWorldValues:
     last: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class FrameValues:
+class FrameValues(msgspec.Struct, frozen=True):
     """How the stored values of one frame become numbers, ``slope * stored + intercept``, and how they are shown.
 
     Attributes
@@ -121,8 +120,7 @@ class FrameValues:
     real_world: RealWorldValues | None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredValues:
+class StoredValues(msgspec.Struct, frozen=True):
     """What is known of the pixels of one instance.
 
     Attributes
@@ -219,8 +217,7 @@ def _frame(tags: Tags, shared: Tags, frame: Tags) -> FrameValues:
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Lookup:
+class _Lookup(msgspec.Struct, frozen=True):
     """Where the attributes of one functional group stand for one frame."""
 
     tags: Tags

@@ -6,9 +6,10 @@ The rules are QIBA's vendor-neutral ones (Calculation of SUVs, "robust" version)
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+import msgspec
 
 from longitudinal.dicom import tag_names as tag
 from longitudinal.dicom.dates import read_date, read_date_time, read_time
@@ -66,8 +67,7 @@ class NoSuv(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class _Tracer:
+class _Tracer(msgspec.Struct, frozen=True):
     """The one radiopharmaceutical: becquerel at injection, half-life in seconds."""
 
     tags: Tags

@@ -1,9 +1,10 @@
 """What an uploader shows of an exam and its images."""
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
+
+import msgspec
 
 from longitudinal.archive import Archive
 from longitudinal.exams.answer import (
@@ -26,8 +27,7 @@ _LINKED: dict[str, Literal["image", "series", "study"]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(msgspec.Struct, frozen=True):
     """Where things are served: paths on this server, without a slash at their end; None where they are not."""
 
     root: str

@@ -5,7 +5,9 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from longitudinal.archive import Archive, ArchiveWriter
 from longitudinal.errors import (
@@ -35,8 +37,7 @@ _FIELDS = {"instances": "/sopInstanceUid", "series": "/seriesInstanceUid", "stud
 Submit = Callable[[Callable[[sqlite3.Connection, InstanceWriter], Iterable[Touched]]], Future[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(msgspec.Struct, frozen=True):
     """What the other system states of an image; "" where it states nothing."""
 
     description: str = ""
@@ -45,8 +46,7 @@ class Given:
     url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
+class _Target(msgspec.Struct, frozen=True):
     level: str
     orthanc_id: str
     study: str

@@ -5,8 +5,10 @@ the links to studies that they see, and the declaration where it is of such a pa
 """
 
 import re
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+
+import msgspec
+from msgspec.structs import replace
 
 from longitudinal.archive import Archive
 from longitudinal.errors import FieldError, InvalidRequest, NotFound
@@ -20,8 +22,7 @@ from longitudinal.touched import touch
 _NAME = re.compile(r"[A-Za-z0-9._-]{0,63}[A-Za-z0-9_-]", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class ExamState:
+class ExamState(msgspec.Struct, frozen=True):
     """An exam at one moment.
 
     Attributes

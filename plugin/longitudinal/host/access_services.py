@@ -3,8 +3,9 @@
 import logging
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from longitudinal.access import grants, shares
 from longitudinal.access.core_paths import Roots

@@ -2,10 +2,12 @@
 
 import logging
 import threading
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from longitudinal.access.gate import Own
 from longitudinal.access.identity import Users, read_users
@@ -79,8 +81,7 @@ _DEFAULT_HTTP_THREADS = 50
 _PAGE = Path(__file__).parents[1] / "web"
 
 
-@dataclass(frozen=True, slots=True)
-class Plugin:
+class Plugin(msgspec.Struct, frozen=True):
     """Everything that lives as long as Orthanc does: what `lifecycle` registers, starts and stops."""
 
     root: str
@@ -102,8 +103,7 @@ class Plugin:
     audit: AuditServices
 
 
-@dataclass(frozen=True, slots=True)
-class _Storage:
+class _Storage(msgspec.Struct, frozen=True):
     """The archive, its index, and what keeps the one like the other.
 
     Attributes

@@ -5,9 +5,10 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
+
+import msgspec
 
 from longitudinal.errors import InvalidSettings, LongitudinalError, Refused
 from longitudinal.reasons import GivenTransformRefusal, LandmarkFault, PlaceFault, UploadRefusal
@@ -21,8 +22,7 @@ class Retry(StrEnum):
     AFTER_A_CHANGE = "after a change"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One line of the catalogue; `status` is that of the response."""
 
     code: str

@@ -3,9 +3,10 @@
 import re
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
 from email.message import Message
 from urllib.parse import unquote
+
+import msgspec
 
 from longitudinal.errors import BodyTooLarge, MalformedBody
 
@@ -19,8 +20,7 @@ _PARAMETER = re.compile(r""";\s*([^=;\s]+)\s*=\s*(?:"((?:[^"\\]|\\.)*+)"?|([^;\s
 _EXTENDED = re.compile(r"utf-8'[^']*'(.*)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """One part: the name of its file (of its field where it has none), its bytes, and its field if it is no file."""
 
     name: str

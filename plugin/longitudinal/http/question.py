@@ -1,10 +1,10 @@
 """The one question as a request has it: a pixel or a point, and which studies are searched."""
 
-from dataclasses import replace
 from operator import attrgetter
 from typing import Annotated, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from longitudinal.dicom.planes.roles import Role
 from longitudinal.errors import FieldError

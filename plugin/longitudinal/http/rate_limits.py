@@ -6,9 +6,10 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+
+import msgspec
 
 from longitudinal.access.identity import Actor
 from longitudinal.errors import RateLimited
@@ -49,8 +50,7 @@ def cost_of(method: str, path: str, answer: object, *, takes_files: bool, is_que
     return Cost.PICTURE if is_picture or path.endswith("/version") else Cost.READ
 
 
-@dataclass(slots=True)
-class _Bucket:
+class _Bucket(msgspec.Struct):
     """What is left at a time of the clock."""
 
     left: float

@@ -4,11 +4,12 @@ import stat
 import zipfile
 from collections.abc import Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass
 from io import BytesIO
 from itertools import pairwise
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import IO
+
+import msgspec
 
 from longitudinal.reasons import UploadRefusal
 
@@ -30,8 +31,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _IS_ENCRYPTED = 0x1
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedFile:
+class ReceivedFile(msgspec.Struct, frozen=True):
     """A file to store, or, with a `refusal`, one not to; a file of a zip is named `<zip>/<path in it>`."""
 
     name: str
@@ -40,8 +40,7 @@ class ReceivedFile:
     detail: str = ""
 
 
-@dataclass(slots=True)
-class Allowance:
+class Allowance(msgspec.Struct):
     """What all zips of one upload together may still unpack to."""
 
     bytes_left: int

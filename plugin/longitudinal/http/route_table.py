@@ -1,7 +1,8 @@
 """Every route of the plugin, built from the services they need."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from longitudinal.access.audit.service import Audit
 from longitudinal.archive import ArchiveReceiver
@@ -65,8 +66,7 @@ from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.writer import Writer
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
+class Services(msgspec.Struct, frozen=True):
     """What the routes need of the rest of the plugin.
 
     Attributes

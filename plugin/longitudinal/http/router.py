@@ -9,7 +9,6 @@ the role a route needs, and while the handler runs the caller sees only the stud
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Concatenate, Generic, Protocol, TypedDict, TypeVar, Unpack, overload
 from urllib.parse import unquote
@@ -223,8 +222,7 @@ def _event_of(method: str, path: str, need: Need) -> EventKind:
     return _GIVING.get(first, EventKind.WRITE)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """Of bodies, in MiB: the settings MaxBodyMiB and MaxUploadMiB."""
 
     body: int = 4
@@ -266,12 +264,12 @@ class Router:
     """
 
     def __init__(
-        self, routes: Sequence[Route], limits: Limits = Limits(), policy: Policy | None = None,
+        self, routes: Sequence[Route], limits: Limits | None = None, policy: Policy | None = None,
         *, unrecorded: Callable[[], str | None] = lambda: None, masks: Callable[[Share], Masking] | None = None,
     ) -> None:  # fmt: skip
         self._masks = masks
         self.routes = tuple(routes)
-        self._limits = limits
+        self._limits = limits or Limits()
         self._policy = policy
         self._unrecorded = unrecorded
         self._exact: dict[str, dict[str, Route]] = {}

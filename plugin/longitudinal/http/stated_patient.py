@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from longitudinal.dicom.header import read_header
 from longitudinal.dicom.tags import read_file_tags
@@ -17,8 +18,7 @@ _SHOWN = 100
 _SEPARATORS = re.compile(r"[\^,\s=]+")
 
 
-@dataclass(frozen=True, slots=True)
-class StatedPatient:
+class StatedPatient(msgspec.Struct, frozen=True):
     """PatientID and PatientName as the form states them; None where it does not."""
 
     patient_id: str | None = None

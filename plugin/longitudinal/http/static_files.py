@@ -2,9 +2,10 @@
 
 import gzip
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+
+import msgspec
 
 from longitudinal.http.exchange import Response
 
@@ -23,8 +24,7 @@ CONTENT_TYPES: Mapping[str, str] = {
 """By suffix; files of other kinds are not served out of a folder."""
 
 
-@dataclass(frozen=True, slots=True)
-class StaticFile:
+class StaticFile(msgspec.Struct, frozen=True):
     """A file that can be sent.
 
     Attributes
@@ -45,7 +45,7 @@ class StaticFile:
     content_type: str
     etag: str
     cache: str = REVALIDATE
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     is_gzip: bool = False
 
     def answer(self, asked: Mapping[str, str], *, sends_gzip: bool = True) -> Response:

@@ -1,12 +1,12 @@
 """The contents and the change log of the archive, as a protocol; `host` implements it with in-process reads."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class ArchivedStudy:
+
+class ArchivedStudy(msgspec.Struct, frozen=True):
     """A study as the archive lists it.
 
     Attributes
@@ -25,8 +25,7 @@ class ArchivedStudy:
     tags: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """One line of the archive's change log; `date` is UTC, as YYYYMMDDTHHMMSS."""
 
     sequence: int
@@ -35,8 +34,7 @@ class Change:
     date: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ChangePage:
+class ChangePage(msgspec.Struct, frozen=True):
     """Consecutive lines of the change log; `is_last` if there were no more at that moment."""
 
     changes: tuple[Change, ...]

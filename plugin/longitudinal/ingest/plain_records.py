@@ -6,7 +6,6 @@ with their statements, reports, what references other objects, identifiers that 
 """
 
 from collections.abc import Callable
-from dataclasses import fields
 from types import GenericAlias
 from typing import Any, cast, get_type_hints
 
@@ -41,7 +40,7 @@ class _NoArchive:
 _NO_ARCHIVE = cast(Archive, _NoArchive())
 _OF_OTHERS = frozenset({"transforms", "places", "content"})
 """Fields that records of images leave at their defaults."""
-_NAMES = tuple(field.name for field in fields(InstanceRecord) if field.name not in _OF_OTHERS)
+_NAMES = tuple(name for name in InstanceRecord.__struct_fields__ if name not in _OF_OTHERS)
 _HINTS = get_type_hints(InstanceRecord)
 _ROW: Any = GenericAlias(tuple, tuple(_HINTS[name] for name in _NAMES))
 _DECODER: msgspec.msgpack.Decoder[list[tuple[Any, ...] | None]] = msgspec.msgpack.Decoder(list[_ROW | None])

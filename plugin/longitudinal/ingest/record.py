@@ -3,10 +3,10 @@
 import hashlib
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from io import BytesIO
 
 import pydicom
+from msgspec.structs import replace
 from pydicom._uid_dict import UID_dictionary
 
 from longitudinal.archive import Archive, Parents

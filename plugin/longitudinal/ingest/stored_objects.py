@@ -7,8 +7,9 @@ callback passes may be of a file that the archive did not store.
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from longitudinal.archive import Archive, StoredFile
 from longitudinal.dicom.character_sets import CharacterSet, default_encoding
@@ -25,8 +26,7 @@ LOGGER = logging.getLogger(__name__)
 _LARGE_BYTES = 64 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class StoredObject:
+class StoredObject(msgspec.Struct, frozen=True):
     """The record of an instance, and the file it was read from."""
 
     record: InstanceRecord

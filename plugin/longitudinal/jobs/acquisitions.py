@@ -4,7 +4,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.alignment.failures import LastUpdateOf
@@ -15,8 +16,7 @@ _MOST = 2_000
 _TRUSTED_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True):
     acquisition: Acquisition
     last_update: str
     checked_at: float

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -18,8 +17,7 @@ from longitudinal.sidecar.tables.jobs import JobState
 from longitudinal.sidecar.tables.studies import FoundStudy
 
 
-@dataclass(frozen=True, slots=True)
-class FramePair:
+class FramePair(msgspec.Struct, frozen=True):
     """Two frames of a patient that somebody says where to begin between."""
 
     index: PatientIndex

@@ -1,8 +1,7 @@
 """A job that was asked for by somebody who may not see all of a patient sees no more than they did."""
 
-from dataclasses import replace
-
 import msgspec
+from msgspec.structs import replace
 
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.jobs import Job, JobRequest

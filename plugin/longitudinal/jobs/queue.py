@@ -4,9 +4,11 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from longitudinal.errors import Conflict, NotFound, SidecarUnavailable, TooManyJobs
 from longitudinal.jobs.limits import limited
@@ -31,8 +33,7 @@ _MOST_WAYS = 5
 _MOST_RUNNING = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(msgspec.Struct, frozen=True):
     """A running job, its age, and the time since its worker's last sign of life; None before the first one."""
 
     job: Job

@@ -10,7 +10,8 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+
+import msgspec
 
 from longitudinal.archive import Archive, StoredFile
 from longitudinal.dicom.character_sets import default_encoding
@@ -41,8 +42,7 @@ _SECONDS = 20.0
 _AFTER_ERROR_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
+class _Batch(msgspec.Struct, frozen=True):
     """Instances that are being read; `files` has None for one that is gone."""
 
     orthanc_ids: Sequence[str]

@@ -6,9 +6,9 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 
 import msgspec
+from msgspec.structs import replace
 
 from longitudinal.errors import LongitudinalError, SidecarUnavailable
 from longitudinal.jobs.limits import sight_of
@@ -138,8 +138,7 @@ class JobContext:
             raise JobPostponed
 
 
-@dataclass(slots=True)
-class _Lane:
+class _Lane(msgspec.Struct):
     """The state of one thread: the event that wakes it, and its running job."""
 
     changed: threading.Event

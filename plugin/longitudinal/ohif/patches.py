@@ -8,8 +8,9 @@ files therefore work under any root and any prefix of a reverse proxy, and nothi
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
+
+import msgspec
 
 RELATIVE = b"%RELATIVE%"
 """Placeholder in index.html for the path from the page up to the app's root: "./", "../", ..."""
@@ -24,8 +25,7 @@ RELATIVE_TEXT = b"%RELATIVE_TEXT%"
 """Placeholder in index.html for {up, home}: the same path as a JavaScript object, and whether this is the root itself."""
 
 
-@dataclass(frozen=True)
-class Patch:
+class Patch(msgspec.Struct, frozen=True):
     """One kind of change.
 
     Attributes

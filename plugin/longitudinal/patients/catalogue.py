@@ -3,7 +3,8 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.patients.series_planes import SeriesPlanes, read_series_planes
@@ -22,12 +23,11 @@ _MAX_PLANES = 400_000
 _MAX_OWNERS = 20_000
 
 
-@dataclass(slots=True)
-class _Held:
+class _Held(msgspec.Struct):
     """An index in memory; `changed` are the series that were written since it was read."""
 
     index: PatientIndex
-    changed: set[int] = field(default_factory=set)
+    changed: set[int] = msgspec.field(default_factory=set)
     is_stale: bool = False
 
 

@@ -2,7 +2,8 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from longitudinal.errors import Ambiguous, FieldError, NotFound, TransformRefused
 from longitudinal.patients.catalogue import Catalogue
@@ -13,8 +14,7 @@ from longitudinal.sidecar.tables.patients import patient_key_of, patients_with_f
 _POINTERS = ("/sourceFrameOfReferenceUid", "/targetFrameOfReferenceUid")
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class FramePair:
+class FramePair(msgspec.Struct, frozen=True, eq=False):
     """The patient, and the two frames under the names that its index has for them."""
 
     index: PatientIndex

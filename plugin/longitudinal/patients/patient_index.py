@@ -3,7 +3,6 @@
 import dataclasses
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
 
@@ -30,8 +29,7 @@ _MOST_SOURCES = 64
 _MOST_VIEWS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class StudyEntry:
+class StudyEntry(msgspec.Struct, frozen=True):
     """A study in time order; `study_date` as YYYY-MM-DD; `series` are indices into `PatientIndex.series`.
 
     Its planes are contiguous in `PatientIndex.stack_set.planes`, from `first_plane`. `attempts` are failed alignments.
@@ -80,8 +78,7 @@ class FramePoints(msgspec.Struct, frozen=True, eq=False):
         return way.uncertainty(way.path.trail(self.source) if trail is None else trail)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class StandingRanks:
+class StandingRanks(msgspec.Struct, frozen=True, eq=False):
     """How stacks compare by what a point does not change, smaller is better.
 
     Attributes
@@ -96,8 +93,7 @@ class StandingRanks:
     classes: tuple[tuple[float, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(msgspec.Struct, frozen=True):
     """A path between two frames, as needed for an answer.
 
     `uncertainty_mm` is that of every place if it does not depend on the place, otherwise None.
@@ -314,7 +310,7 @@ class PatientIndex:
         )
         uids = {study.study_instance_uid for study in studies}
         made.studies = tuple(
-            dataclasses.replace(
+            msgspec.structs.replace(
                 study, attempts=tuple(one for one in study.attempts if one.partner_study_instance_uid in uids)
             )
             for study in made.studies

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
 from pydicom._uid_dict import UID_dictionary
 
 from longitudinal.dicom.dates import dashed_date
@@ -14,8 +14,7 @@ from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.sidecar.tables.contents import read_contents
 
 
-@dataclass(frozen=True)
-class RelatedObject:
+class RelatedObject(msgspec.Struct, frozen=True, dict=True):
     """One object: where it is, and what it says. `date` is that of its study, YYYY-MM-DD."""
 
     orthanc_id: str

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.patients.related_objects import RelatedObject
 from longitudinal.sidecar.tables import contents
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """A stored instance, series or study of the patient; `frames` are those it is in."""
 
     uid: str
@@ -23,8 +23,7 @@ class Target:
     frames: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Targets:
+class Targets(msgspec.Struct, frozen=True):
     """What is stored of all that a patient's objects name.
 
     `instances`, `series` and `studies` have those of the patient by UID, more than one where a UID was used twice;

@@ -3,8 +3,9 @@
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,8 +20,7 @@ _ONE_ORIENTATION_COSINE = 0.99995
 _ONE_FRAME_PER_SLICE = ("oneFramePerSlice",)
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesStack:
+class SeriesStack(msgspec.Struct, frozen=True):
     """A stack of a series; `stack.order` points into `SeriesPlanes.planes`."""
 
     stack: Stack
@@ -30,8 +30,7 @@ class SeriesStack:
     voxel_mm3: float
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesPlanes:
+class SeriesPlanes(msgspec.Struct, frozen=True):
     """Everything of one series; immutable.
 
     Attributes

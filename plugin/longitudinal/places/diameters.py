@@ -1,6 +1,6 @@
 """Diameters of places: kept in the study they were drawn in, under the tracking UID of the place."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from longitudinal.errors import Conflict
 from longitudinal.patients.patient_index import PatientIndex

@@ -1,9 +1,9 @@
 """Diameters as a person draws them on an image, and the lines of the report that keeps them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,8 +18,7 @@ Pixel = tuple[float, float]
 """Row and column, 0-based, fractional."""
 
 
-@dataclass(frozen=True, slots=True)
-class DrawnDiameter:
+class DrawnDiameter(msgspec.Struct, frozen=True):
     """One line between two pixels of an image."""
 
     axis: Literal["long", "short"]
@@ -27,8 +26,7 @@ class DrawnDiameter:
     end: Pixel
 
 
-@dataclass(frozen=True, slots=True)
-class DrawnDiameters:
+class DrawnDiameters(msgspec.Struct, frozen=True):
     """A long axis, and perhaps a short one, on one frame (1-based) of an image."""
 
     sop_instance_uid: str
@@ -42,8 +40,7 @@ class DrawnDiameters:
         return (long.start[0] + long.end[0]) / 2, (long.start[1] + long.end[1]) / 2
 
 
-@dataclass(frozen=True, slots=True)
-class DrawnLines:
+class DrawnLines(msgspec.Struct, frozen=True):
     """The lines as a report has them: in the patient (LPS mm), or on the image where that has no Frame of Reference."""
 
     in_patient: tuple[Line, ...]

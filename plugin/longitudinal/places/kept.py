@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -23,8 +22,7 @@ _FAULTS = {str(fault): fault for fault in PlaceFault}
 GONE = "the report that the place was mapped from is gone"
 
 
-@dataclass(frozen=True, slots=True)
-class KeptGroup:
+class KeptGroup(msgspec.Struct, frozen=True):
     """One measurement group of a report of the patient.
 
     Attributes
@@ -60,8 +58,7 @@ class KeptGroup:
         return self.study, self.row["created"] or "", self.id
 
 
-@dataclass(frozen=True, slots=True)
-class KeptPlace:
+class KeptPlace(msgspec.Struct, frozen=True):
     """One place.
 
     Attributes
@@ -89,8 +86,7 @@ class KeptPlace:
         return tuple(group for group in self.groups if group.is_own)
 
 
-@dataclass(frozen=True, slots=True)
-class KeptPlaces:
+class KeptPlaces(msgspec.Struct, frozen=True):
     """All places of a patient in time order, by key, and what is not offered as one."""
 
     index: PatientIndex

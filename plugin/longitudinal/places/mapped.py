@@ -1,6 +1,6 @@
 """Which mapped reports of a place are to be written, study by study."""
 
-from dataclasses import dataclass, field
+import msgspec
 
 from longitudinal.dicom.reports.statement import Mapping
 from longitudinal.errors import PlaceRefused
@@ -13,13 +13,12 @@ from longitudinal.points.answer import Answer, Match
 from longitudinal.reasons import PlaceFault
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(msgspec.Struct):
     """What is to be written, and what becomes of every study (StudyInstanceUID)."""
 
-    drafts: list[Draft] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
-    not_kept: list[NotKept] = field(default_factory=list)
+    drafts: list[Draft] = msgspec.field(default_factory=list)
+    kept: list[str] = msgspec.field(default_factory=list)
+    not_kept: list[NotKept] = msgspec.field(default_factory=list)
 
 
 def plan_mapped(

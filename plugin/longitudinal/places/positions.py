@@ -1,8 +1,8 @@
 """Where a group of a report is in the patient: its points in a frame of the patient, and the pixel that shows it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,8 +18,7 @@ ON_THE_PLANE_MM = 0.05
 CORNER = 0.5
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Position:
+class Position(msgspec.Struct, frozen=True, eq=False):
     """Where a group is.
 
     Attributes

@@ -1,13 +1,14 @@
 """Reports of places written and stored: what is new is in the archive before what it replaces is deleted."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
 import pydicom
+from msgspec.structs import replace
 from pydicom import Dataset
 from pydicom.uid import generate_uid
 
@@ -47,8 +48,7 @@ class ReportWriter(Protocol):
         """Each report with the header of the image it is about. Raises WriterUnavailable."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """An image that shows a place, and the pixel; `distance_mm` is that of the place from its plane.
 
     `drawn` are diameters, which are then stated instead of the point.
@@ -64,8 +64,7 @@ class Seen:
     drawn: DrawnLines | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """A report to be written: the statement, the image it is about, and the Orthanc ids of what it replaces."""
 
     statement: PlaceStatement

@@ -1,7 +1,6 @@
 """Refinement of a match: in which scans a point is refined, and the resulting match."""
 
 from collections.abc import Set
-from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -35,8 +34,7 @@ class NotRefined(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True, eq=False):
     """Where a point is refined.
 
     Attributes
@@ -55,8 +53,7 @@ class Surroundings:
     point: NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class LocalEstimate:
+class LocalEstimate(msgspec.Struct, frozen=True):
     """The result of registering the surroundings.
 
     Attributes

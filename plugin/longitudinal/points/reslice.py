@@ -1,9 +1,9 @@
 """What it takes to cut a stack of one study along an image of another: which planes, and where the image lies among them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,8 +26,7 @@ MOST_NODES = 257
 """A side: 0.5 m at `NODE_MM`."""
 
 
-@dataclass(frozen=True, slots=True)
-class AskedCut:
+class AskedCut(msgspec.Struct, frozen=True):
     """The image whose plane counts, frame number 1-based, and the series to be cut (UID or Orthanc id), stack 0-based."""
 
     sop_instance_uid: str
@@ -36,8 +35,7 @@ class AskedCut:
     stack: int
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Cut:
+class Cut(msgspec.Struct, frozen=True, eq=False):
     """A cut that can be made.
 
     Attributes

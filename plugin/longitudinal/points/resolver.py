@@ -1,7 +1,6 @@
 """From a question to an answer that is valid at this moment."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
@@ -36,8 +35,7 @@ class PixelQuestion(msgspec.Struct, frozen=True):
     column: float
 
 
-@dataclass(frozen=True, slots=True)
-class PointQuestion:
+class PointQuestion(msgspec.Struct, frozen=True):
     """A point of a patient: LPS mm in a frame of reference."""
 
     patient_id: str
@@ -45,8 +43,7 @@ class PointQuestion:
     point: tuple[float, float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class QuestionFilters:
+class QuestionFilters(msgspec.Struct, frozen=True):
     """The filters of the request; studies by StudyInstanceUID or Orthanc id. `pointer` names the request in errors.
 
     `exams` are names of exams of the patient.
@@ -54,7 +51,7 @@ class QuestionFilters:
 
     studies: tuple[str, ...] | None = None
     modalities: frozenset[str] | None = None
-    roles: frozenset[str] = field(default_factory=lambda: frozenset({"image"}))
+    roles: frozenset[str] = msgspec.field(default_factory=lambda: frozenset({"image"}))
     first_date: str | None = None
     last_date: str | None = None
     per: Literal["study", "series"] = "study"
@@ -63,8 +60,7 @@ class QuestionFilters:
     exams: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class ResolvedQuestion:
+class ResolvedQuestion(msgspec.Struct, frozen=True, eq=False):
     """An answer, with the patient at that moment and the point of the question."""
 
     index: PatientIndex
@@ -72,8 +68,7 @@ class ResolvedQuestion:
     answer: Answer
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class LocatedQuestion:
+class LocatedQuestion(msgspec.Struct, frozen=True, eq=False):
     """The patient and the point of a question, and the studies that pass its filters, in time order."""
 
     index: PatientIndex

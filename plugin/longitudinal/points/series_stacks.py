@@ -3,7 +3,6 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import msgspec
@@ -60,8 +59,7 @@ _UNREAD = StoredValues(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(msgspec.Struct, frozen=True):
     """An answer and what it was made of: the index replaces `series` when one of its instances changes."""
 
     series: SeriesPlanes

@@ -5,8 +5,9 @@ reported, is found here: an answer names few things, and each is checked in the 
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
+
+import msgspec
 
 from longitudinal.archive import Archive, FilesThere
 from longitudinal.errors import NotFound
@@ -21,8 +22,7 @@ HEAL_ROUNDS = 4
 """Each removes from the index what no longer exists; an answer that is still stale after these is refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stale:
+class Stale(msgspec.Struct, frozen=True):
     """Orthanc ids: `instances` and `studies` that no longer exist, `rejected` registration objects still used here."""
 
     instances: tuple[str, ...] = ()

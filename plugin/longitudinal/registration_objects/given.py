@@ -6,9 +6,9 @@ The archive is the record: a transform is a registration object, and is returned
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
 import numpy as np
 
 from longitudinal import __version__
@@ -54,8 +54,7 @@ _LONGEST_DESCRIPTION = 64
 _NO_NAME = str.maketrans("\\^=\r\n\t", "      ")
 
 
-@dataclass(frozen=True, slots=True)
-class Ends:
+class Ends(msgspec.Struct, frozen=True):
     """The two frames of a requested transform, as the patient has them.
 
     Attributes
@@ -73,8 +72,7 @@ class Ends:
     is_backwards: bool
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadRegistration:
+class UnreadRegistration(msgspec.Struct, frozen=True):
     """A registration object without a readable item, and the reason."""
 
     sop_instance_uid: str
@@ -83,8 +81,7 @@ class UnreadRegistration:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingTransform:
+class WaitingTransform(msgspec.Struct, frozen=True):
     """A transform that waits for a review, its patient, and why it waits."""
 
     stored: StoredTransform

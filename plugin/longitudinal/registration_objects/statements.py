@@ -6,9 +6,9 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from io import BytesIO
 
+from msgspec.structs import replace
 from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 

@@ -1,11 +1,12 @@
 """Transforms as registration objects in the archive: written together with their statements, and used at once."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from io import BytesIO
 
+import msgspec
 import numpy as np
 import pydicom
+from msgspec.structs import replace
 from pydicom import Dataset
 
 from longitudinal.archive import Archive, ArchiveWriter
@@ -35,8 +36,7 @@ from longitudinal.transforms.error_at_place import ErrorAtPlace, digest_of, enco
 _MOST_REFERENCES = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class StoredObject:
+class StoredObject(msgspec.Struct, frozen=True):
     """A stored object: the id of its transform, and the size of its file."""
 
     transform: str

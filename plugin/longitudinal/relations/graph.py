@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from longitudinal.dicom.related.references import Reference
@@ -28,11 +28,10 @@ _FAULTS: Final = (
 )
 
 
-@dataclass(slots=True)
-class _Bundle:
+class _Bundle(msgspec.Struct):
     """What one object names under one path in one place: the verdicts on its targets."""
 
-    verdicts: Counter[RelationStatus] = field(default_factory=Counter)
+    verdicts: Counter[RelationStatus] = msgspec.field(default_factory=Counter)
     references: int = 0
     same_study: bool | None = None
     example: str = ""
@@ -45,8 +44,7 @@ class _Bundle:
             self.example, self.detail = reference.uid, detail
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
+class _Judged(msgspec.Struct, frozen=True):
     """One reference: the node it leads to (None where nothing says which), and what is wrong with it."""
 
     node: str | None

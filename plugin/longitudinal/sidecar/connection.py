@@ -6,11 +6,11 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
+import msgspec
 from sqlite_utils import Database
 
 from longitudinal.errors import SidecarUnavailable
@@ -79,8 +79,7 @@ def open_reader(path: Path) -> "ReadConnection":
     return connection
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
+class _Held(msgspec.Struct, frozen=True):
     """A connection of a thread, and the file it belongs to."""
 
     connection: sqlite3.Connection

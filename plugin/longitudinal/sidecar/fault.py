@@ -3,9 +3,10 @@
 import errno
 import os
 import sqlite3
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+
+import msgspec
 
 from longitudinal.reasons import FaultReason
 
@@ -38,13 +39,12 @@ _BY_ERRNO = {
 _NO_TEXT = "Could not decode to UTF-8"
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """What is wrong, in a sentence that names the file, and when it began."""
 
     reason: FaultReason
     detail: str
-    since: datetime = field(default_factory=lambda: datetime.now(UTC))
+    since: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
 
 
 class Faulty(Exception):

@@ -4,9 +4,10 @@ import logging
 import math
 import threading
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from longitudinal.reasons import FaultReason
 from longitudinal.sidecar.fault import Fault

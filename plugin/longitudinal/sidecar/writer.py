@@ -8,9 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from longitudinal.errors import SidecarUnavailable
 from longitudinal.reasons import FaultReason
@@ -46,13 +47,12 @@ _MOST_WAITING = 20_000
 _STOP_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry(Generic[T]):
+class _Entry(msgspec.Struct, Generic[T], frozen=True):
     """One thing to write. `run` returns what its future will carry, and what it touched."""
 
     run: Callable[[sqlite3.Connection, InstanceWriter], tuple[T, frozenset[Touched]]]
     is_awaited: bool = True
-    done: Future[T] = field(default_factory=Future)
+    done: Future[T] = msgspec.field(default_factory=Future)
 
 
 class _CommandFailed(Exception):

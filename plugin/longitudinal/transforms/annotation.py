@@ -6,10 +6,10 @@ stored; `longitudinal.transforms.statements` decides what of it counts.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from longitudinal.sidecar.tables.records import Notes
 from longitudinal.transforms.attempts import Figure

@@ -5,9 +5,9 @@ until it passes the present ones (`longitudinal.jobs.kinds.recheck`).
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from longitudinal.sidecar.tables.records import Notes
 from longitudinal.transforms.attempts import Figure

@@ -5,16 +5,15 @@ that closes proves nothing, because errors can cancel.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from longitudinal.transforms.graph import Edge, FrameGraph
 
 
-@dataclass(frozen=True, eq=False)
-class Closure:
+class Closure(msgspec.Struct, frozen=True, eq=False):
     """One loop: out by a transform, back by better ones.
 
     Attributes

@@ -6,10 +6,10 @@ leaves the interpolation open (C.20.3.1.2). A point outside the grid, or beside 
 image: NaN, never zero displacement. The inverse is solved for each point and never stored.
 """
 
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
+import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -38,8 +38,7 @@ _COARSE_VOXELS = 8000
 _CORNERS = np.array(list(product((0, 1), repeat=3)))
 
 
-@dataclass(frozen=True, eq=False)
-class DisplacementGrid:
+class DisplacementGrid(msgspec.Struct, frozen=True, eq=False, dict=True):
     """The map of a deformable REG item: points of the REG's frame into the item's frame.
 
     An edge from the item's frame to the REG's frame uses its `inverse`.
@@ -114,8 +113,7 @@ class DisplacementGrid:
         return _slope(self._filled, index) @ self._index_from_point[:3, :3]
 
 
-@dataclass(frozen=True, eq=False)
-class InverseDisplacementGrid:
+class InverseDisplacementGrid(msgspec.Struct, frozen=True, eq=False, dict=True):
     """The inverse of a `DisplacementGrid`: points of the item's frame into the REG's frame."""
 
     forward: DisplacementGrid

@@ -12,7 +12,6 @@ import math
 import struct
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Protocol, Self
 
@@ -51,8 +50,7 @@ class ErrorAtPlace(Protocol):
         """
 
 
-@dataclass(frozen=True, eq=False)
-class ErrorGrid:
+class ErrorGrid(msgspec.Struct, frozen=True, eq=False, dict=True):
     """Bounds on a coarse grid; each applies to its whole voxel.
 
     Attributes
@@ -132,8 +130,7 @@ def _quantised(bounds: NDArray[np.float64]) -> NDArray[np.uint8]:
     return np.where(np.isfinite(steps) & (steps <= _MOST_STEPS), steps, _UNKNOWN).astype(np.uint8)
 
 
-@dataclass(frozen=True, eq=False)
-class LandmarkError:
+class LandmarkError(msgspec.Struct, frozen=True, eq=False):
     """The target registration error of a fit to landmarks, after Fitzpatrick, West and Maurer.
 
     Attributes

@@ -1,8 +1,8 @@
 """A transform that somebody gives, as a matrix or as pairs of landmarks, checked before it is used."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,8 +34,7 @@ GIVEN_REFUSALS = (GivenTransformRefusal.BAD_MATRIX, *_CODES.values(), *(fault fo
 """Every code with which a matrix or landmarks can be refused."""
 
 
-@dataclass(frozen=True, eq=False)
-class GivenTransform:
+class GivenTransform(msgspec.Struct, frozen=True, eq=False):
     """A checked transform, and its expected error.
 
     Attributes

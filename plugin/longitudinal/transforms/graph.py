@@ -7,12 +7,12 @@ only, forward or backward, and its expected error is the sum along it, which is 
 import heapq
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -28,8 +28,7 @@ UNKNOWN: UncertaintySource = "unknown"
 _METHODS_BY_FREEDOM = ("rigid", "landmarks", "affine", "deformable")
 
 
-@dataclass(frozen=True, eq=False)
-class Edge:
+class Edge(msgspec.Struct, frozen=True, eq=False, dict=True):
     """One transform between two frames.
 
     Attributes
@@ -115,8 +114,7 @@ def preference(edge: Edge) -> tuple[bool, float, bool, float, str]:
     return (not edge.reviewed, error, edge.origin == "automatic", _age_key(edge.created), edge.id)
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """An edge as a path uses it, forward or backward."""
 
     edge: Edge
@@ -138,8 +136,7 @@ class Step:
         return self.edge.transform if self.forward else self.edge.inverse_transform
 
 
-@dataclass(frozen=True, eq=False)
-class Path:
+class Path(msgspec.Struct, frozen=True, eq=False, dict=True):
     """The path from one frame to another; without steps within one frame."""
 
     source_frame: str

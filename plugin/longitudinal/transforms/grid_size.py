@@ -1,8 +1,7 @@
 """A displacement field reduced to a limited number of bytes in the sidecar, by a coarser grid if necessary."""
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec.structs import replace
 
 from longitudinal.dicom.registration.deformable_registration import DisplacementField
 from longitudinal.transforms.displacement_grid import interpolate

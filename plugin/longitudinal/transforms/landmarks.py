@@ -7,8 +7,8 @@ TRE from FLE and the arrangement of the landmarks.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -37,8 +37,7 @@ Nearly flat landmarks fit both ways within noise; that alone does not indicate a
 """
 
 
-@dataclass(frozen=True)
-class LandmarkProblem:
+class LandmarkProblem(msgspec.Struct, frozen=True):
     """One fault of the landmarks.
 
     Attributes
@@ -63,8 +62,7 @@ class LandmarksRefusedError(ValueError):
         self.problems = tuple(problems)
 
 
-@dataclass(frozen=True, eq=False)
-class LandmarkFit:
+class LandmarkFit(msgspec.Struct, frozen=True, eq=False):
     """A fitted transform and its errors at the landmarks.
 
     Attributes

@@ -26,8 +26,7 @@ class Signature(msgspec.Struct, frozen=True):
     mac: Annotated[str, msgspec.Meta(max_length=64)]
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(msgspec.Struct, frozen=True):
     """What a statement is about: an item (1-based) of an object, as it is stored."""
 
     sop_instance_uid: str

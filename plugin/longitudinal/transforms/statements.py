@@ -7,9 +7,9 @@ rejected transform stays rejected until something newer is signed.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 
 import msgspec
+from msgspec.structs import replace
 
 from longitudinal.sidecar.tables.records import Notes
 from longitudinal.transforms.annotation import StatedItem, note_of, read_items, write_items
@@ -23,8 +23,7 @@ Check = Callable[[Signature, str, int, bytes], bool]
 """Verifies: signature, kind, item, content."""
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(msgspec.Struct, frozen=True):
     """What this node has seen of one item; it outlives the metadata.
 
     Attributes

@@ -6,11 +6,12 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from longitudinal.dicom.registration.writer import GIVEN_LABELS, Equipment
 from longitudinal.dicom.uids import SERIES_FRAME
@@ -30,8 +31,7 @@ TransformState = Literal["usable", "rejected", "refused"]
 _MOST_GRIDS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class StoredTransform:
+class StoredTransform(msgspec.Struct, frozen=True):
     """One item of a registration object of a patient.
 
     Attributes
@@ -145,8 +145,7 @@ def read_stored_transforms(
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Frames:
+class _Frames(msgspec.Struct, frozen=True):
     """The frames of a patient: see `read_stored_transforms`."""
 
     frame_of_image: Callable[[str], str | None]

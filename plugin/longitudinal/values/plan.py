@@ -1,9 +1,9 @@
 """Which frames the values at a place are read from, and what their numbers are: from the index and the headers."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 import numpy as np
 
 from longitudinal.dicom.stored_values import StoredValues, read_stored_values
@@ -28,8 +28,7 @@ class NoValues(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedFrame:
+class PlannedFrame(msgspec.Struct, frozen=True):
     """A frame to read: where it is, what is its own of each stored value, and what its numbers are.
 
     `padding` are stored values that are no image, from the one to the other.
@@ -41,8 +40,7 @@ class PlannedFrame:
     quantity: FrameQuantity
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """A sphere in one stack; `frames` has one element for each plane that there is, None for one that there is not."""
 
     sphere: Sphere

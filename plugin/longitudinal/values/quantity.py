@@ -1,8 +1,9 @@
 """What the numbers of a frame are: Hounsfield units, SUV by body weight, activity, or numbers of no unit."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+import msgspec
 
 from longitudinal.dicom.stored_values import HOUNSFIELD, FrameValues
 from longitudinal.dicom.suv import NoSuv, suv_factor
@@ -17,8 +18,7 @@ _SUV_UCUM = "{SUVbw}g/ml"
 _BECQUEREL = {"BQML": "Bq/ml"}
 
 
-@dataclass(frozen=True, slots=True)
-class FrameQuantity:
+class FrameQuantity(msgspec.Struct, frozen=True):
     """``slope * stored + intercept`` is `quantity`, in `unit` (None where it has none).
 
     `suv_reason` and `suv_detail` tell why a PET image has no SUV.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,8 +22,7 @@ Plane = Callable[[int], NDArray[np.float64]]
 """The values (rows, columns) of a plane by its number in `SpherePlanes`; NaN is padding."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sphere:
+class Sphere(msgspec.Struct, frozen=True):
     """Where is measured: `centre` (3,) LPS mm, and how well that is known (None where nobody measured it)."""
 
     centre: Floats
@@ -37,8 +36,7 @@ class Sphere:
         return self.radius_mm + (self.uncertainty_mm or 0.0 if moves else 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class SphereStatistics:
+class SphereStatistics(msgspec.Struct, frozen=True):
     """The outcome; `voxels` counts those within the sphere on the images, the figures are None where there is a reason.
 
     `least_mean` and `greatest_mean` are those of the sphere moved by the uncertainty in 26 directions and not moved.
@@ -56,8 +54,7 @@ class SphereStatistics:
     moved_reason: ValueReason | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Sample:
+class _Sample(msgspec.Struct, frozen=True):
     values: Floats
     outside: int
     reason: ValueReason | None

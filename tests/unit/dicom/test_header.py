@@ -1,7 +1,6 @@
 """The header of an instance; all inputs are synthetic."""
 
-import dataclasses
-
+import msgspec
 import pytest
 
 from longitudinal.dicom.header import read_header
@@ -36,7 +35,7 @@ def test_everything_stated() -> None:
         AcquisitionDate="20240103",
         AcquisitionTime="140000.25",
     )
-    stated = dataclasses.asdict(found)
+    stated = msgspec.structs.asdict(found)
     assert stated.pop("sop_instance_uid")
     assert stated == {
         "patient_id": "P1",
@@ -68,7 +67,7 @@ def test_everything_stated() -> None:
 
 
 def test_nothing_stated() -> None:
-    found = dataclasses.asdict(read_header({}))
+    found = msgspec.structs.asdict(read_header({}))
     assert set(found.values()) == {"", None, ()}
 
 

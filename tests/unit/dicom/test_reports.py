@@ -1,7 +1,6 @@
 """Reports of any software read, and those of the plugin written: highdicom writes what others would, and reads ours."""
 
 import struct
-from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 from highdicom.sr.coding import CodedConcept
+from msgspec.structs import replace
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
 

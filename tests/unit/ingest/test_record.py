@@ -1,10 +1,9 @@
 """One stored instance becomes one record, whatever it is: planes or a reason, and never an exception."""
 
-from dataclasses import replace
-
 import numpy as np
 import pydicom
 import pytest
+from msgspec.structs import replace
 from pydicom.uid import generate_uid
 
 from longitudinal.archive import StoredFile

@@ -2,12 +2,12 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.alignment.outcome import Outcome

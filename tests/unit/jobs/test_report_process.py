@@ -4,12 +4,12 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
 import pydicom
 import pytest
+from msgspec.structs import replace
 
 from longitudinal.dicom.reports.statement import PlaceStatement
 from longitudinal.errors import WriterUnavailable

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -37,6 +38,8 @@ def same(one: SeriesPlanes, other: SeriesPlanes) -> bool:
     def plain(value: Any) -> Any:
         if isinstance(value, np.ndarray):
             return value.dtype, value.shape, value.tobytes()
+        if isinstance(value, msgspec.Struct):
+            return [plain(each) for each in msgspec.structs.astuple(value)]
         if dataclasses.is_dataclass(value):
             return [plain(getattr(value, field.name)) for field in dataclasses.fields(value)]
         if isinstance(value, float):
@@ -57,7 +60,9 @@ def ward(tmp_path: Path) -> Ward:
         image(3, 1, 4, planes=plane(4.0), role="derived", image_type="DERIVED"),
     ]
     slices = volume(2)
-    aliased = [dataclasses.replace(one, frame_of_reference_uid=f"1.9.{n}") for n, one in enumerate(slices)]
+    aliased = [
+        msgspec.structs.replace(one, frame_of_reference_uid=f"1.9.{n}") for n, one in enumerate(slices)
+    ]
     return Ward(tmp_path, volume(1), aliased, mixed, unplaced(4))
 
 

@@ -1,6 +1,5 @@
 """A patient as somebody sees them who may see some of the studies only."""
 
-import dataclasses
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -115,7 +114,7 @@ def test_a_failed_alignment_with_a_hidden_study_is_not_told(tmp_path: Path) -> N
 def test_an_identity_conflict_stays_also_where_one_side_of_it_is_hidden(tmp_path: Path) -> None:
     ward = Ward(
         tmp_path,
-        [dataclasses.replace(image(study), patient_birth_date=f"19{study}00101") for study in (5, 6)],
+        [msgspec.structs.replace(image(study), patient_birth_date=f"19{study}00101") for study in (5, 6)],
         volume(7),
     )
     index = ward.catalogue.patient(1)

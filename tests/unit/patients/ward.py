@@ -1,10 +1,10 @@
 """Small patients in a real sidecar: what resolve is tested on without a server."""
 
-import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from longitudinal.geometry.image_plane import PLANE
@@ -60,7 +60,7 @@ def image(
         number_of_frames=1, image_type="ORIGINAL\\PRIMARY", frame_of_reference_uid=FRAME, acquisition_date_time=None,
         time_source=None, role="image", reason=None, detail="", planes=plane(0.0) if planes is None else planes,
     )  # fmt: skip
-    return dataclasses.replace(record, **more)
+    return msgspec.structs.replace(record, **more)
 
 
 def volume(
@@ -77,7 +77,7 @@ def volume(
 def unplaced(study: int, series: int = 1, reason: str = "noGeometry", **more: Any) -> InstanceRecord:
     """An instance without a place."""
     record = image(study, series, **more)
-    return dataclasses.replace(record, role=None, planes=None, reason=reason)
+    return msgspec.structs.replace(record, role=None, planes=None, reason=reason)
 
 
 def registration(
@@ -89,9 +89,9 @@ def registration(
         matrix=matrix.astype("<f8").tobytes(), grid=None, refusal=None, detail="", origin="vendor", label="",
         created=None, creator="",
     )  # fmt: skip
-    item = dataclasses.replace(item, **more)
+    item = msgspec.structs.replace(item, **more)
     record = unplaced(study, 9, "notAnImage", modality="REG", number=number)
-    return dataclasses.replace(record, transforms=(item,), frame_of_reference_uid=None)
+    return msgspec.structs.replace(record, transforms=(item,), frame_of_reference_uid=None)
 
 
 def shift(x: float, y: float, z: float) -> np.ndarray:

@@ -1,10 +1,10 @@
 """Mapped points against resolve, which goes the same way point by point: places, errors, paths, reasons."""
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -59,10 +59,10 @@ def joined(number: int, kind: str, notes: Notes | None = None) -> Any:
     made = registration(number, FRAMES[number - 1], FRAMES[number - 2], matrix, kind=kind)
     item = made.transforms[0]
     if kind == "deformable":
-        item = dataclasses.replace(item, matrix=None, grid=encode_field(wave()))
+        item = msgspec.structs.replace(item, matrix=None, grid=encode_field(wave()))
     if notes is not None:
-        item = dataclasses.replace(item, notes=notes, maker="orthanc-longitudinal")
-    return dataclasses.replace(made, transforms=(item,))
+        item = msgspec.structs.replace(item, notes=notes, maker="orthanc-longitudinal")
+    return msgspec.structs.replace(made, transforms=(item,))
 
 
 def scan(study: int, frame: str) -> list[Any]:
@@ -174,7 +174,8 @@ def test_without_a_path_every_point_has_the_reason_of_resolve(tmp_path: Path) ->
 def test_frames_are_named_by_series_and_by_slice_as_resolve_takes_them(tmp_path: Path) -> None:
     bare = scan(5, "series:1.5.1")
     each = [
-        dataclasses.replace(one, frame_of_reference_uid=f"1.9.6.{one.instance_number}") for one in scan(6, "")
+        msgspec.structs.replace(one, frame_of_reference_uid=f"1.9.6.{one.instance_number}")
+        for one in scan(6, "")
     ]
     objects = [
         registration(5, "series:1.5.1", FIRST, turned(3)),
@@ -205,7 +206,7 @@ def test_a_transform_that_was_rejected_or_deleted_elsewhere_is_not_gone_by(tmp_p
 def test_whose_frames_they_are(tmp_path: Path) -> None:
     def others(study: int, frame: str, patient: str) -> list[Any]:
         return [
-            dataclasses.replace(
+            msgspec.structs.replace(
                 one, patient_id=patient, orthanc_patient=f"p{patient}", frame_of_reference_uid=frame
             )
             for one in volume(study, heights=range(3))

@@ -1,8 +1,8 @@
 """Which place answers, which does not, and why."""
 
-import dataclasses
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -148,7 +148,7 @@ def test_a_hole_answers_and_says_so(tmp_path: Path) -> None:
 
 
 def test_one_frame_of_reference_per_slice_is_one_frame_flagged(tmp_path: Path) -> None:
-    single = [dataclasses.replace(r, frame_of_reference_uid=f"1.5.{n}") for n, r in enumerate(volume(1))]
+    single = [msgspec.structs.replace(r, frame_of_reference_uid=f"1.5.{n}") for n, r in enumerate(volume(1))]
     ward = Ward(tmp_path, single)
     answer = ward.click("1.1.1.3")
     assert answer.point.frame_of_reference_uid == "series:1.1.1"
@@ -161,7 +161,7 @@ def test_one_frame_of_reference_per_slice_is_one_frame_flagged(tmp_path: Path) -
 def test_slices_that_share_uids_are_not_collapsed(tmp_path: Path) -> None:
     uids = ["1.5.1"] * 5 + ["1.5.2"] * 5
     mixed = [
-        dataclasses.replace(r, frame_of_reference_uid=uid) for uid, r in zip(uids, volume(1), strict=True)
+        msgspec.structs.replace(r, frame_of_reference_uid=uid) for uid, r in zip(uids, volume(1), strict=True)
     ]
     ward = Ward(tmp_path, mixed)
     assert ward.click("1.1.1.3").point.frame_of_reference_uid == "1.5.1"
@@ -181,7 +181,7 @@ def test_conflicting_identity_is_answered_and_flagged(tmp_path: Path) -> None:
 
 
 def test_a_uid_stored_twice_is_ambiguous(tmp_path: Path) -> None:
-    twin = dataclasses.replace(
+    twin = msgspec.structs.replace(
         image(2), sop_instance_uid="1.1.1.1", patient_id="Q", orthanc_patient="pQ", orthanc_id="iTwin"
     )
     ward = Ward(tmp_path, image(1), twin)
@@ -192,7 +192,7 @@ def test_a_uid_stored_twice_is_ambiguous(tmp_path: Path) -> None:
 
 def test_the_orthanc_patient_of_all_studies_without_an_id_is_ambiguous(tmp_path: Path) -> None:
     nobody = [
-        dataclasses.replace(record, patient_id=f"study:{record.study_instance_uid}")
+        msgspec.structs.replace(record, patient_id=f"study:{record.study_instance_uid}")
         for record in (image(1), image(2))
     ]
     ward = Ward(tmp_path, nobody)
@@ -202,7 +202,7 @@ def test_the_orthanc_patient_of_all_studies_without_an_id_is_ambiguous(tmp_path:
 
 
 def test_the_same_frame_under_another_patient_is_another_patient(tmp_path: Path) -> None:
-    other = [dataclasses.replace(record, patient_id="Q", orthanc_patient="pQ") for record in volume(2)]
+    other = [msgspec.structs.replace(record, patient_id="Q", orthanc_patient="pQ") for record in volume(2)]
     ward = Ward(tmp_path, volume(1), other)
     assert [match.study_instance_uid for match in ward.click("1.1.1.3").matches] == ["1.1"]
 
@@ -286,7 +286,7 @@ def test_alternatives_stand_beside_the_path(tmp_path: Path) -> None:
 
 def test_a_transform_between_another_patients_frames_is_refused(tmp_path: Path) -> None:
     other = [
-        dataclasses.replace(record, patient_id="Q", orthanc_patient="pQ", frame_of_reference_uid="1.2.8")
+        msgspec.structs.replace(record, patient_id="Q", orthanc_patient="pQ", frame_of_reference_uid="1.2.8")
         for record in volume(2)
     ]
     ward = Ward(tmp_path, volume(1), other, registration(1, "1.2.8", FRAME, shift(1, 0, 0)))

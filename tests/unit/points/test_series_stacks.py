@@ -1,10 +1,10 @@
 """The stacks of a series as a client gets them: what the index says, what the headers say, and when they are read again."""
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -189,7 +189,7 @@ def test_images_that_are_gone_leave_the_index_before_the_answer(tmp_path: Path) 
 
 def test_an_unknown_series_is_not_found_and_a_doubled_uid_names_the_ids(tmp_path: Path) -> None:
     again = [
-        dataclasses.replace(one, orthanc_id=f"x{one.orthanc_id}", orthanc_series="e-again", orthanc_study="s-again",
+        msgspec.structs.replace(one, orthanc_id=f"x{one.orthanc_id}", orthanc_series="e-again", orthanc_study="s-again",
                             orthanc_patient="p-again", patient_id="Q")
         for one in volume(1)
     ]  # fmt: skip

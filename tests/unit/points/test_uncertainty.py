@@ -1,11 +1,11 @@
 """What an answer says of its own error: at the point, on one scale, and never more than is known."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from longitudinal.points.answer import Match
 from longitudinal.sidecar.tables.records import Notes

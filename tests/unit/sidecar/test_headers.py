@@ -3,10 +3,10 @@
 import itertools
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from longitudinal.dicom.reader_versions import CURRENT
 from longitudinal.sidecar.connection import open_writer

@@ -2,10 +2,10 @@
 
 import re
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from longitudinal.sidecar.limited import RULES
 from longitudinal.sight import Sight, StudyName, limited_to, seeing

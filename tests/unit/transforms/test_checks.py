@@ -1,11 +1,11 @@
 """What the checks of another version make of a transform, and whose word holds."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from longitudinal.sidecar.tables.records import Notes
 from longitudinal.sidecar.tables.transforms import read_unchecked

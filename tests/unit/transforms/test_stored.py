@@ -1,11 +1,11 @@
 """Rows of the sidecar -> frames and edges: what notes make of an edge, and grids unpacked once."""
 
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from longitudinal.dicom.registration.spatial_registration import DisplacementField
 from longitudinal.sidecar.tables.records import InstanceRecord, Notes

@@ -1,16 +1,16 @@
 """Reading the audit, the newest events first."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from longitudinal.access.audit.chain import Line, read_line
 from longitudinal.access.audit.events import EventKind, Outcome
 from longitudinal.access.audit.trail import day_of, trail_files
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """Which events; what is None is not asked. `since` and `until` are times as in events, inclusive; `before` a number."""
 
     since: str | None = None

@@ -4,7 +4,6 @@ import base64
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 import msgspec
@@ -23,8 +22,7 @@ _ENDS = str.maketrans(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(msgspec.Struct, frozen=True):
     """A code of DICOM's (PS3.16) and what it means."""
 
     value: str

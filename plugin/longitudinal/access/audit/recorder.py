@@ -5,10 +5,10 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import unquote_plus, urlencode
 
+import msgspec
 from msgspec.structs import replace
 
 from longitudinal.access.audit.chain import Head, Line, read_line
@@ -50,8 +50,7 @@ class Sink(Protocol):
         """The statement of the chain's end, every minute."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """How requests are read.
 
     Attributes
@@ -67,7 +66,7 @@ class Reading:
     """
 
     actor_of: Callable[[Mapping[str, str]], Actor]
-    roots: Roots = field(default_factory=Roots)
+    roots: Roots = msgspec.field(default_factory=Roots)
     trusted_proxies: frozenset[str] = frozenset()
     identified_by: tuple[str, ...] = ("authorization", "cookie")
 

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 from longitudinal.access.audit.chain import chain_key
 from longitudinal.access.audit.core_events import core_event
@@ -23,8 +24,7 @@ State = Literal["off", "written", "failing"]
 _READING = ("GET", "HEAD", "OPTIONS")
 
 
-@dataclass(frozen=True, slots=True)
-class AuditSettings:
+class AuditSettings(msgspec.Struct, frozen=True):
     """Where and how it is recorded; `folder` None: not at all."""
 
     folder: Path | None

@@ -10,8 +10,9 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+import msgspec
 
 LOGGER = logging.getLogger(__name__)
 
@@ -22,8 +23,7 @@ _POLL_SECONDS = 0.2
 _LARGEST_DATAGRAM = 60_000
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """Where a syslog listens: `udp` or `tcp` with host and port, or `unix` with a path."""
 
     scheme: str

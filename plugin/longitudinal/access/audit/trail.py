@@ -11,7 +11,6 @@ import os
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -47,8 +46,7 @@ def system_event(action: str, detail: str = "", outcome: Outcome = Outcome.OK, *
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Rotation:
+class Rotation(msgspec.Struct, frozen=True):
     """When a file is closed, and for how many days files are kept (None: for good)."""
 
     most_bytes: int
@@ -284,8 +282,7 @@ class Trail:
             self._file = None
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
+class _End(msgspec.Struct, frozen=True):
     """The last line of the files; `torn` is the SHA-256 of half a line after it."""
 
     path: Path

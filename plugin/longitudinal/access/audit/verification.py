@@ -1,8 +1,9 @@
 """Whether the files of the audit are as they were written, and if not, where they are not, in plain words."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from longitudinal.access.audit.chain import START, ChainKey, Head, Line, content_of, read_head, read_line
 from longitudinal.access.audit.events import EventKind
@@ -11,8 +12,7 @@ from longitudinal.access.audit.trail import HEAD, torn_digest, trail_files
 _MOST_LISTED = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One thing that is wrong; `line` is from 1 on, 0 where it is about no line."""
 
     file: str
@@ -24,16 +24,15 @@ class Finding:
         return f"{where}{self.what}"
 
 
-@dataclass(slots=True)
-class Report:
+class Report(msgspec.Struct):
     """What was looked at and found; `notes` are no faults."""
 
     files: int = 0
     events: int = 0
     first: str = ""
     last: str = ""
-    findings: list[Finding] = field(default_factory=list)
-    notes: list[Finding] = field(default_factory=list)
+    findings: list[Finding] = msgspec.field(default_factory=list)
+    notes: list[Finding] = msgspec.field(default_factory=list)
 
     @property
     def is_intact(self) -> bool:
@@ -41,8 +40,7 @@ class Report:
         return not self.findings
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
+class _Placed(msgspec.Struct, frozen=True):
     """A line where it is; `line` is None where the bytes are not one."""
 
     file: str

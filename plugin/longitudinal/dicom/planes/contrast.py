@@ -1,8 +1,9 @@
 """The contrast of a scan: two scans of the same contrast can be compared voxel by voxel."""
 
 import math
-from dataclasses import dataclass
 from typing import Self
+
+import msgspec
 
 from longitudinal.dicom import tag_names as tag
 from longitudinal.dicom.tags import Tags, number_if_valid, text
@@ -17,8 +18,7 @@ NO_INVERSION_MS = 1.0
 """A smaller inversion time means that there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contrast:
+class Contrast(msgspec.Struct, frozen=True):
     """Modality, and for MR the timing that weights the tissues.
 
     Attributes

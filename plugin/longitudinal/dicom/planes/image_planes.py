@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from longitudinal.dicom import tag_names as tag
 from longitudinal.dicom.planes.multi_frame import multi_frame_planes
@@ -33,8 +34,7 @@ from longitudinal.reasons import NotIndexableReason
 __all__ = ["ImagePlanes", "NoPlanes", "NotIndexableReason", "Role", "read_planes"]
 
 
-@dataclass(frozen=True, slots=True)
-class ImagePlanes:
+class ImagePlanes(msgspec.Struct, frozen=True):
     """The planes of an instance, one per frame in the order of the frames.
 
     Attributes
@@ -47,8 +47,7 @@ class ImagePlanes:
     planes: Planes
 
 
-@dataclass(frozen=True, slots=True)
-class NoPlanes:
+class NoPlanes(msgspec.Struct, frozen=True):
     """Why an instance has no planes.
 
     Attributes

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from longitudinal.dicom import tag_names as tag
 from longitudinal.dicom.sop_classes import MR_IMAGES
@@ -39,8 +40,7 @@ FEWEST_UNNAMED_TILES_A_SIDE = 3
 _WORDS = frozenset({"MOSAIC", "GRID"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Evidence:
+class _Evidence(msgspec.Struct, frozen=True):
     """What an object states about tiles: `count` images in a frame, the acquired `base` (its longer side), `word`."""
 
     rows: int

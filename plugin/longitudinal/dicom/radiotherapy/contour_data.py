@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,8 +32,7 @@ LARGEST_BYTES: Final = 256 * 1024 * 1024
 """A structure set beyond this is not read: real ones have some megabytes."""
 
 
-@dataclass(slots=True)
-class RoiContours:
+class RoiContours(msgspec.Struct):
     """The contours of one ROI.
 
     Attributes
@@ -49,8 +48,8 @@ class RoiContours:
         What is wrong with one of the contours; "" if nothing is.
     """
 
-    closed: list[NDArray[np.float64]] = field(default_factory=list)
-    others: list[NDArray[np.float64]] = field(default_factory=list)
+    closed: list[NDArray[np.float64]] = msgspec.field(default_factory=list)
+    others: list[NDArray[np.float64]] = msgspec.field(default_factory=list)
     is_xor: bool = False
     slab_mm: float | None = None
     damage: str = ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from longitudinal.dicom.character_sets import CharacterSet, character_set
 from longitudinal.dicom.radiotherapy.contour_data import POINT_TAGS, points_of
@@ -31,8 +32,7 @@ MOST_FIDUCIALS: Final = 10_000
 """Of one object; real ones have some dozens."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True):
     """Points on one frame (1-based) of an image, (column, row), the corner of the first pixel being (0, 0)."""
 
     image_uid: str
@@ -40,8 +40,7 @@ class Mark:
     points: tuple[tuple[float, float], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Fiducial:
+class Fiducial(msgspec.Struct, frozen=True):
     """One fiducial, as it is written.
 
     Attributes

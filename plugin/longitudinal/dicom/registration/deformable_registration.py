@@ -5,8 +5,7 @@ The map runs from the REG's frame into the item's, opposite to a matrix REG:
 point x itself, not at ``Pre . x`` (C.20.3.1.1).
 """
 
-from dataclasses import dataclass
-
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
@@ -28,8 +27,7 @@ LEAST_STEP_MM, LARGEST_STEP_MM = 1e-3, 1e4
 """Between grid voxels: finer than any image, and longer than any patient."""
 
 
-@dataclass(frozen=True, eq=False)
-class DisplacementField:
+class DisplacementField(msgspec.Struct, frozen=True, eq=False):
     """A grid of displacement vectors in a REG's own frame, between two matrices.
 
     Attributes

@@ -1,16 +1,15 @@
 """The images a registration object of ours references, and the frames they name."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 from pydicom import Dataset
 from pydicom.sequence import Sequence as DicomSequence
 
 from longitudinal.dicom.uids import SERIES_FRAME, is_uid
 
 
-@dataclass(frozen=True)
-class ReferencedImage:
+class ReferencedImage(msgspec.Struct, frozen=True):
     """An image as a registration object references it."""
 
     sop_class_uid: str
@@ -19,8 +18,7 @@ class ReferencedImage:
     study_instance_uid: str
 
 
-@dataclass(frozen=True)
-class RegisteredFrame:
+class RegisteredFrame(msgspec.Struct, frozen=True):
     """One end of a transform: a Frame of Reference UID or ``series:<SeriesInstanceUID>``, and images in it.
 
     The images identify a frame without a UID; for any other frame they are only informative.

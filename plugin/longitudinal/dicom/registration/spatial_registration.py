@@ -6,9 +6,10 @@ into the item's (PS3.3 C.20.3.1.1). Nothing here raises because of a file's cont
 with a reason.
 """
 
-from dataclasses import dataclass, replace
 from datetime import datetime, time
 
+import msgspec
+from msgspec.structs import replace
 from pydicom import Dataset
 from pydicom.uid import DeformableSpatialRegistrationStorage, SpatialRegistrationStorage
 
@@ -44,8 +45,7 @@ REGISTRATION_SOP_CLASSES = frozenset(
 )
 
 
-@dataclass(frozen=True, eq=False)
-class RegistrationItem:
+class RegistrationItem(msgspec.Struct, frozen=True, eq=False):
     """One item of a (Deformable) Registration Sequence.
 
     Attributes
@@ -87,8 +87,7 @@ class RegistrationItem:
         return "rigid" if affine.is_rigid(self.matrix) else "affine"
 
 
-@dataclass(frozen=True, eq=False)
-class Registration:
+class Registration(msgspec.Struct, frozen=True, eq=False):
     """A registration object: the frame it establishes and its items.
 
     Attributes

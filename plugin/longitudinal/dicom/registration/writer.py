@@ -9,10 +9,10 @@ import hashlib
 import io
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
+import msgspec
 import numpy as np
 import pydicom
 from pydicom import DataElement, Dataset, config
@@ -111,8 +111,7 @@ class RegistrationType(Enum):
     VISUAL = ("125025", "Visual Alignment")
 
 
-@dataclass(frozen=True)
-class Equipment:
+class Equipment(msgspec.Struct, frozen=True):
     """Who made the object (PS3.3 C.7.5.2)."""
 
     manufacturer: str = "orthanc-longitudinal"
@@ -121,8 +120,7 @@ class Equipment:
     software_versions: str = "0"
 
 
-@dataclass(frozen=True)
-class Authorship:
+class Authorship(msgspec.Struct, frozen=True):
     """What the object states about itself.
 
     Attributes
@@ -145,7 +143,7 @@ class Authorship:
     content_description: str = NOT_REVIEWED
     creator_name: str = ""
     registration_type: RegistrationType | None = None
-    equipment: Equipment = field(default_factory=Equipment)
+    equipment: Equipment = msgspec.field(default_factory=Equipment)
 
 
 def write_registration(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from struct import unpack_from
+
+import msgspec
 
 from longitudinal.dicom.character_sets import CharacterSet
 from longitudinal.dicom.related.elements import Elements
@@ -14,8 +15,7 @@ _PADDING = " \0\t\r\n"
 _LONGEST = 1_024
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(msgspec.Struct, frozen=True):
     """Reads values in the character set of one object."""
 
     characters: CharacterSet

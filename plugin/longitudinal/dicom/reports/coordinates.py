@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from pydicom import Dataset
 
 from longitudinal.dicom.reports.group import GroupKind
@@ -32,8 +32,7 @@ class UnknownShape(Exception):
         self.fault = fault
 
 
-@dataclass(frozen=True, slots=True)
-class Coordinates:
+class Coordinates(msgspec.Struct, frozen=True):
     """One SCOORD or SCOORD3D item: its points, and where they are.
 
     `axis` is that of the measurement it belongs to, `stated_mm` the value.

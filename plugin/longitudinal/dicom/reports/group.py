@@ -1,7 +1,8 @@
 """What is read from a structured report: its measurement groups with coordinates, one place each."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from longitudinal.dicom.reports.statement import Line, Mapping
 from longitudinal.reasons import PlaceFault
@@ -9,8 +10,7 @@ from longitudinal.reasons import PlaceFault
 GroupKind = Literal["point", "diameters"]
 
 
-@dataclass(frozen=True, slots=True)
-class ReportedGroup:
+class ReportedGroup(msgspec.Struct, frozen=True):
     """One measurement group.
 
     Attributes
@@ -43,8 +43,7 @@ class ReportedGroup:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """A structured report, as far as it says where something is.
 
     Attributes

@@ -1,7 +1,8 @@
 """What one report of the plugin states of a place: written by `writer`, in the process for reports, and read by `reader`."""
 
-from dataclasses import dataclass
 from typing import Final, Literal
+
+import msgspec
 
 MANUFACTURER: Final = "orthanc-longitudinal"
 """Manufacturer and model of what the plugin writes."""
@@ -14,8 +15,7 @@ SERIES_NUMBER: Final = 9100
 Axis = Literal["point", "long", "short", "length"]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """A point, or the two ends of a line.
 
     Attributes
@@ -32,8 +32,7 @@ class Line:
     stated_mm: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(msgspec.Struct, frozen=True):
     """How a place came into this study.
 
     Attributes
@@ -55,8 +54,7 @@ class Mapping:
     requested_by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceStatement:
+class PlaceStatement(msgspec.Struct, frozen=True):
     """One report: a place in one study.
 
     Attributes

@@ -7,7 +7,6 @@ knows the prefix of a proxy.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlencode
 
@@ -101,8 +100,7 @@ class Probe(msgspec.Struct, rename="camel", frozen=True):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Versions:
+class Versions(msgspec.Struct, frozen=True):
     """The versions of what runs here, as Orthanc states them."""
 
     orthanc: str
@@ -201,8 +199,7 @@ def _to_page(location: str, request: Request) -> Response:
     return Response(status=302, location=f"{location}{arguments}", headers=_VARIES)
 
 
-@dataclass(frozen=True, slots=True)
-class _Index:
+class _Index(msgspec.Struct, frozen=True):
     """What the sidecar says of itself; `failure` is why it says nothing."""
 
     counts: Mapping[str, int]

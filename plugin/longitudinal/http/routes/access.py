@@ -1,6 +1,5 @@
 """GET /me and /grants: who acts, what they may do, and what is shared with whom."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -21,8 +20,7 @@ _Reason = Annotated[str, msgspec.Meta(min_length=3, max_length=500, pattern=r"\S
 _User = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(msgspec.Struct, frozen=True):
     """What the routes need where access is restricted."""
 
     policy: Policy

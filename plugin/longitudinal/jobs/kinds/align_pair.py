@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -41,8 +40,7 @@ class Initial(msgspec.Struct, rename="camel", frozen=True):
     matrix: list[list[float]]
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     """How a pair is to be aligned; `by` is the user who asked, empty if nobody did."""
 
     method: str
@@ -71,16 +69,14 @@ class AlignedPair(msgspec.Struct, rename="camel", frozen=True):
     object_bytes: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class PairOutcome:
+class PairOutcome(msgspec.Struct, frozen=True):
     """What was tried with a pair, the requested method first; and the scan that cannot be used, if there is one."""
 
     tried: tuple[AlignedPair, ...]
     unusable: StackCandidate | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(msgspec.Struct, frozen=True):
     """A worker's answer; `unusable` is the scan that cannot be used, if it is about one."""
 
     registered: Registered

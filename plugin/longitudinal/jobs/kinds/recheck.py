@@ -7,11 +7,11 @@ object stays. A person's decision stays as well, flagged if the checks disagree.
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from longitudinal.alignment.candidate import AcquisitionOf, are_comparable, find_candidates, fit_of
 from longitudinal.alignment.outcome import Outcome, Outcomes

@@ -1,10 +1,10 @@
 """The job that refines a point: the question is resolved again, and each match reached by a transform is refined."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from hashlib import sha256
 
 import msgspec
+from msgspec.structs import replace
 
 from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.alignment.candidate import VOLUME_MODALITIES, AcquisitionOf

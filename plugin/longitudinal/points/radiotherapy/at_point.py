@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from longitudinal.archive import Archive
 from longitudinal.patients.patient_index import StudyEntry
@@ -34,8 +35,7 @@ from longitudinal.points.resolver import (
 from longitudinal.points.stale import Stale, find_stale_transforms, transforms_used, until_current
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """Which parts of the answer are asked for."""
 
     structures: bool = True

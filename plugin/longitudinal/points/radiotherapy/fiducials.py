@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
@@ -79,8 +78,7 @@ class PatientFiducials(msgspec.Struct, rename="camel", frozen=True):
     points: list[FiducialPoint]
 
 
-@dataclass(frozen=True, slots=True)
-class _OnImage:
+class _OnImage(msgspec.Struct, frozen=True):
     """Where the points of a mark are in the patient."""
 
     frame: str

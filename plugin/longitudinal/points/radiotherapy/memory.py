@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
+
+import msgspec
 
 from longitudinal.archive import Archive, StoredFile
 from longitudinal.dicom.related.elements import Buffer, opened
@@ -23,15 +24,13 @@ MOST_BYTES: Final = 256 * 1024 * 1024
 MOST_PATIENTS: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(msgspec.Struct, frozen=True):
     stored: StoredFile
     value: Any
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class RadiotherapyPatient:
+class RadiotherapyPatient(msgspec.Struct, frozen=True):
     """The structure sets, segmentations, doses and plans of a patient, and where what they name is."""
 
     index: PatientIndex

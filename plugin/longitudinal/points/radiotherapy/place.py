@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,8 +15,7 @@ from longitudinal.points.resolve import OUTSIDE_TRANSFORM, Source, why_unreached
 from longitudinal.transforms.graph import UncertaintySource
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(msgspec.Struct, frozen=True):
     """The point in one frame; `point` is None, with a reason, where it cannot be mapped into it."""
 
     frame: str | None

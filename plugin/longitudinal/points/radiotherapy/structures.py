@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final, Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,18 +48,17 @@ REASONS: Final[dict[str, StructureReason]] = {
 RegionFault = Literal["unreadable", "unreadablePixels", "noGeometry"]
 
 
-@dataclass(slots=True)
-class Regions:
+class Regions(msgspec.Struct):
     """The regions of one structure set or segmentation, each made when it is first asked for.
 
     Two threads that ask at once may both make it; they make the same.
     """
 
-    contours: dict[int, RoiContours] = field(default_factory=dict)
+    contours: dict[int, RoiContours] = msgspec.field(default_factory=dict)
     voxels: SegmentVoxels | None = None
     damage: str = ""
     fault: RegionFault = "unreadable"
-    made: dict[int, Region | VoxelRegion | tuple[str, str]] = field(default_factory=dict)
+    made: dict[int, Region | VoxelRegion | tuple[str, str]] = msgspec.field(default_factory=dict)
 
     def region(self, number: int) -> Region | VoxelRegion | tuple[str, str]:
         """The closed region of a number, or the reason why there is none, with details."""

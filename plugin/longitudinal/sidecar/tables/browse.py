@@ -5,7 +5,8 @@ import re
 import sqlite3
 import unicodedata
 from collections.abc import Collection
-from dataclasses import dataclass
+
+import msgspec
 
 from longitudinal.sidecar.tables.patients import Owner
 
@@ -18,8 +19,7 @@ _UIDS_OF_STUDIES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class StudyFilter:
+class StudyFilter(msgspec.Struct, frozen=True):
     """Which studies to list; dates are YYYYMMDD, inclusive; a study without a date passes neither date filter."""
 
     patient_key: int | None = None

@@ -5,8 +5,8 @@ Triggers follow deletes: links go with their study and leave a trace; a declarat
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from sqlite_utils import Database
 
 from longitudinal.sidecar.tables.migrations import MIGRATIONS
@@ -49,8 +49,7 @@ def m013_exams(db: Database) -> None:
         db.execute(statement)
 
 
-@dataclass(frozen=True, slots=True)
-class ExamLink:
+class ExamLink(msgspec.Struct, frozen=True):
     """One image, series or study that belongs to an exam.
 
     Attributes
@@ -83,8 +82,7 @@ class ExamLink:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class ExamDeclaration:
+class ExamDeclaration(msgspec.Struct, frozen=True):
     """What the other system states of an exam; `patient_id` is "" where it names no patient."""
 
     exam: str
@@ -94,8 +92,7 @@ class ExamDeclaration:
     at: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LinkedStudy:
+class LinkedStudy(msgspec.Struct, frozen=True):
     """A link with the study and the patient it is in."""
 
     link: ExamLink
@@ -106,8 +103,7 @@ class LinkedStudy:
     orthanc_patient: str
 
 
-@dataclass(frozen=True, slots=True)
-class RemovedLink:
+class RemovedLink(msgspec.Struct, frozen=True):
     """A link that went with its study; `at` is when this node noticed (ISO 8601, UTC)."""
 
     id: str
@@ -115,8 +111,7 @@ class RemovedLink:
     at: str
 
 
-@dataclass(frozen=True, slots=True)
-class LinkedImage:
+class LinkedImage(msgspec.Struct, frozen=True):
     """The first image of what is linked, and how many there are."""
 
     orthanc_id: str

@@ -8,8 +8,9 @@ Runs on the writer's connection, reads excepted.
 import hashlib
 import sqlite3
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from longitudinal.sidecar.tables.records import InstanceRecord
 
@@ -30,8 +31,7 @@ HeaderValues = tuple[Any, ...]
 """The values of one instance, in the order of the columns."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(msgspec.Struct, frozen=True):
     """A table whose rows are made from headers: its columns, and the column of the join that names the row."""
 
     table: str

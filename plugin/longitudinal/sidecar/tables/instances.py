@@ -3,7 +3,8 @@
 import hashlib
 import json
 import sqlite3
-from dataclasses import dataclass
+
+import msgspec
 
 from longitudinal.sidecar.tables import headers, places
 from longitudinal.sidecar.tables.records import InstanceRecord, TransformRecord
@@ -40,8 +41,7 @@ Touched = tuple[int, int]
 _REMEMBERED_PLACES = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True):
     """Keys of what an instance belongs to."""
 
     patient: int

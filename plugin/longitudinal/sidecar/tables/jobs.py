@@ -3,9 +3,10 @@
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+
+import msgspec
 
 # Finished jobs are kept this long.
 _KEEP = timedelta(days=7)
@@ -33,8 +34,7 @@ class Priority:
     WAITED_FOR = 15  # a request waits for it at this moment
 
 
-@dataclass(frozen=True, slots=True)
-class JobRequest:
+class JobRequest(msgspec.Struct, frozen=True):
     """Something to be done once.
 
     Attributes
@@ -57,8 +57,7 @@ class JobRequest:
     owner: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """One row. `progress` is 0..1, `result` and `parameters` JSON, times ISO 8601 in UTC; `attempts` counts starts.
 
     `owner` is the user who asked, empty if nobody did; `memory` is what the job found before it was interrupted, JSON of its

@@ -1,13 +1,13 @@
 """Reading the sidecar: the patient a UID belongs to, and all rows of one patient."""
 
 import sqlite3
-from dataclasses import dataclass
+
+import msgspec
 
 from longitudinal.errors import Ambiguous
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(msgspec.Struct, frozen=True):
     """Where an identifier was found."""
 
     patient_key: int

@@ -2,14 +2,15 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import astuple, fields
+
+from msgspec.structs import astuple
 
 from longitudinal.sidecar.tables.records import PlaceRecord
 
-_COLUMNS = ", ".join(field.name for field in fields(PlaceRecord))
+_COLUMNS = ", ".join(PlaceRecord.__struct_fields__)
 _INSERT = f"""INSERT INTO places ({_COLUMNS}, instance_key)
-    VALUES ({", ".join("?" * (len(fields(PlaceRecord)) + 1))})"""
-_READ = f"""SELECT {", ".join(f"p.{field.name}" for field in fields(PlaceRecord))}, i.orthanc_id, i.sop_instance_uid,
+    VALUES ({", ".join("?" * (len(PlaceRecord.__struct_fields__) + 1))})"""
+_READ = f"""SELECT {", ".join(f"p.{name}" for name in PlaceRecord.__struct_fields__)}, i.orthanc_id, i.sop_instance_uid,
     e.series_instance_uid, s.orthanc_id AS study, s.patient_key FROM places p JOIN instances i ON i.key = p.instance_key
     JOIN series e ON e.key = i.series_key JOIN studies s ON s.key = e.study_key"""
 

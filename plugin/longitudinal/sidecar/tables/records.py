@@ -1,13 +1,12 @@
 """What the sidecar keeps of one stored instance, and of one item of a registration object."""
 
-from dataclasses import dataclass
+import msgspec
 
 LONGEST_METADATA = 256 * 1024
 """Characters of user metadata that are read or kept. The plugin writes far less, but any user may write more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Notes:
+class Notes(msgspec.Struct, frozen=True):
     """The statement about one transform: how good it is, who gave it, what a reviewer decided.
 
     Attributes
@@ -52,8 +51,7 @@ class Notes:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class TransformRecord:
+class TransformRecord(msgspec.Struct, frozen=True):
     """One item of a Spatial Registration: source frame -> target frame, or why it is refused.
 
     A frame is a FrameOfReferenceUID; where the item names none, the SOP Instance UIDs of the images it is for.
@@ -79,8 +77,7 @@ class TransformRecord:
     notes: Notes = Notes()
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceRecord:
+class PlaceRecord(msgspec.Struct, frozen=True):
     """One measurement group of a structured report, or, as number 0, a report that could not be read.
 
     Attributes
@@ -117,8 +114,7 @@ class PlaceRecord:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceRecord:
+class InstanceRecord(msgspec.Struct, frozen=True):
     """One stored instance: its patient, study and series, and its planes or the reason it has none.
 
     `planes` is a packed PLANE array, one element per frame; exactly one of `planes` and `reason` is not None. `reader` names

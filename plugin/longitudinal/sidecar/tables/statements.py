@@ -2,9 +2,9 @@
 
 import sqlite3
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 from sqlite_utils import Database
 
 from longitudinal.sidecar.tables.facts import read_fact, write_fact
@@ -72,8 +72,7 @@ def registrations(connection: sqlite3.Connection) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(msgspec.Struct, frozen=True):
     """A transform that waits for a review, its patient, and why it waits."""
 
     patient_key: int

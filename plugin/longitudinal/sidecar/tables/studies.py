@@ -2,7 +2,8 @@
 
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from longitudinal.sidecar.tables.instances import Touched, remove_patient_if_empty
 from longitudinal.sidecar.tables.records import LONGEST_METADATA
@@ -89,8 +90,7 @@ def known_instances(connection: sqlite3.Connection, orthanc_ids: Sequence[str]) 
     return _known(connection, "instances", orthanc_ids)
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesState:
+class SeriesState(msgspec.Struct, frozen=True):
     """What is indexed of a series.
 
     `last_update` is the archive's LastUpdate when everything stored until then had been read; None before the first
@@ -150,8 +150,7 @@ def _known(connection: sqlite3.Connection, table: str, orthanc_ids: Sequence[str
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class FoundStudy:
+class FoundStudy(msgspec.Struct, frozen=True):
     """A study by its Orthanc id; `study_date` as stored, empty if unknown."""
 
     orthanc_id: str
