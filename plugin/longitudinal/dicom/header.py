@@ -6,8 +6,10 @@ from datetime import datetime, timezone
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from longitudinal.dicom import tag_names as tag
+from longitudinal.dicom.alike import once_alike
 from longitudinal.dicom.dates import plain_date, read_date, read_date_time, read_time, read_timezone
 from longitudinal.dicom.tags import Tags, integer_if_valid, item, sequence, text, texts
 from longitudinal.dicom.uids import frame_uid
@@ -64,6 +66,18 @@ class Header(msgspec.Struct, frozen=True):
 def read_header(tags: Tags) -> Header:
     """Read the header of an instance; never raises because of its content."""
     moment, source = _find_time(tags)
+    return replace(
+        _shared(tags),
+        sop_instance_uid=text(tags, tag.SOP_INSTANCE_UID),
+        instance_number=integer_if_valid(tags, tag.INSTANCE_NUMBER),
+        acquisition_date_time=moment,
+        time_source=source,
+    )
+
+
+@once_alike
+def _shared(tags: Tags) -> Header:
+    """The header without what each slice of a series has of its own."""
     return Header(
         patient_id=text(tags, tag.PATIENT_ID),
         patient_name=text(tags, tag.PATIENT_NAME),
@@ -83,17 +97,18 @@ def read_header(tags: Tags) -> Header:
         series_date=plain_date(text(tags, tag.SERIES_DATE)),
         series_time=text(tags, tag.SERIES_TIME),
         laterality=text(tags, tag.IMAGE_LATERALITY) or text(tags, tag.LATERALITY),
-        sop_instance_uid=text(tags, tag.SOP_INSTANCE_UID),
+        sop_instance_uid="",
         sop_class_uid=text(tags, tag.SOP_CLASS_UID),
-        instance_number=integer_if_valid(tags, tag.INSTANCE_NUMBER),
+        instance_number=None,
         frame_of_reference_uid=frame_uid(text(tags, tag.FRAME_OF_REFERENCE_UID)),
         image_type=texts(tags, tag.IMAGE_TYPE),
         number_of_frames=integer_if_valid(tags, tag.NUMBER_OF_FRAMES),
-        acquisition_date_time=moment,
-        time_source=source,
+        acquisition_date_time=None,
+        time_source=None,
     )
 
 
+@once_alike
 def acquisition_moment(tags: Tags) -> datetime | None:
     """Read when the pixels were acquired, to the second or better (PS3.3 C.7.6.1, C.7.6.16.2.2.1)."""
     zone = read_timezone(text(tags, tag.TIMEZONE_OFFSET_FROM_UTC))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from longitudinal.dicom import tag_names as tag
+from longitudinal.dicom.alike import once_alike
 from longitudinal.dicom.registration.spatial_registration import REGISTRATION_SOP_CLASSES
 from longitudinal.dicom.sop_classes import NUCLEAR_MEDICINE, RT_DOSE, names_others
 from longitudinal.dicom.tags import Tags, text
@@ -28,6 +29,7 @@ CURRENT: Final = frozenset(f"{family}.{version}" for family, version in VERSIONS
 """Every reader of today."""
 
 
+@once_alike
 def reader_of(tags: Tags) -> str:
     """Name the reader of an instance.
 

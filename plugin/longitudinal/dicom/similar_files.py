@@ -7,14 +7,16 @@ of them. Every other file is read in the ordinary way, and so is one that `read_
 
 from __future__ import annotations
 
+import os
 from os import PathLike
 from struct import Struct
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
 
+from longitudinal.dicom.alike import Alike, AlikeTags
 from longitudinal.dicom.character_sets import LATIN_1, CharacterSet, character_set
 from longitudinal.dicom.plain_file import (
     HEAD,
@@ -26,7 +28,7 @@ from longitudinal.dicom.plain_file import (
     element_spans,
 )  # fmt: skip
 from longitudinal.dicom.tag_names import SPECIFIC_CHARACTER_SET
-from longitudinal.dicom.tags import read_file_tags, tags_from_dataset, text
+from longitudinal.dicom.tags import key_of, read_file_tags, tags_from_dataset, text, vr_of, written_value
 
 _CHARACTER_SET: Final = int(SPECIFIC_CHARACTER_SET.replace(",", ""), 16)
 _LENGTHS: Final = {2: Struct("<H").unpack_from, 4: Struct("<L").unpack_from}
@@ -56,9 +58,11 @@ class SimilarFiles:
         self.recognized = 0
 
     def tags(self, path: str | PathLike[str], default: CharacterSet = LATIN_1) -> dict[str, Any]:
-        """The tags of READ_TAGS of a stored file. Raises what `read_file_tags` raises."""
-        with open(path, "rb", buffering=0) as file:
-            data = file.read(self._size) or b""
+        """The tags of READ_TAGS of a stored file, `AlikeTags` of one that is like others.
+
+        Raises what `read_file_tags` raises.
+        """
+        data = _beginning(path, self._size)
         for number, kind in enumerate(self._kinds):
             found = kind.tags(data, default)
             if found is not None:
@@ -94,6 +98,21 @@ class SimilarFiles:
             self._size = max(self._size, spans[-1].end + _BEYOND)
 
 
+class _Part(NamedTuple):
+    """What lies before an element that differs, and that element: its tag if it is wanted, its VR as the file has it.
+
+    `key` and `known_vr` are of those whose bytes may be all that is needed to read them.
+    """
+
+    constant: bytes
+    length_bytes: int
+    tag: BaseTag | None
+    vr: str | None
+    is_private: bool
+    key: str
+    known_vr: str | None
+
+
 class _Kind:
     """A header, and which of its elements differ in others like it."""
 
@@ -125,7 +144,7 @@ class _Kind:
         """Get ready for `tags`, once `varying` is known."""
         data, spans = self._data, self._spans
         varies_privately = any(self._is_private(spans[number]) for number in self.varying)
-        self._parts: list[tuple[bytes, int, BaseTag | None, str | None, bool]] = []
+        self._parts: list[_Part] = []
         self._read_anew: dict[BaseTag, RawDataElement] = {}
         constant: dict[BaseTag, RawDataElement] = {}
         pixels, begin = Tag(spans[-1].tag), 0
@@ -134,15 +153,11 @@ class _Kind:
             is_private = self._is_private(span)
             tag = Tag(span.tag) if is_private else WANTED.get(span.tag)
             if number in self.varying:
-                self._parts.append(
-                    (
-                        data[begin : span.value - span.length_bytes],
-                        span.length_bytes,
-                        tag,
-                        span.vr,
-                        is_private,
-                    )
-                )
+                before = data[begin : span.value - span.length_bytes]
+                key, known_vr = "", None
+                if tag is not None and not is_private:
+                    key, known_vr = key_of(tag), vr_of(_raw(tag, span.vr, b""))
+                self._parts.append(_Part(before, span.length_bytes, tag, span.vr, is_private, key, known_vr))
                 begin = span.end
             elif tag is not None and not (is_private and span.end - span.value > LONGEST_PRIVATE):
                 kept = self._read_anew if is_private and varies_privately else constant
@@ -150,18 +165,19 @@ class _Kind:
         self._tail = data[begin : spans[-1].end]
         self._can_match = not any(spans[number].is_open for number in self.varying)
         named = constant.get(Tag(_CHARACTER_SET))
-        if named is not None:
-            self._read_anew[named.tag] = named
+        self._named = {} if named is None else {named.tag: named}
         self._constant = tags_from_dataset(Dataset(constant), default=self._default)  # type: ignore[arg-type]
         self._characters = character_set(text(self._constant, SPECIFIC_CHARACTER_SET), self._default)
+        self._alike = Alike(varies_privately=varies_privately)
 
-    def tags(self, data: bytes, default: CharacterSet) -> dict[str, Any] | None:
+    def tags(self, data: bytes, default: CharacterSet) -> AlikeTags | None:
         """The tags of a file that begins with these bytes; None if it is not of this kind."""
         if not self._can_match or default != self._default:
             return None
-        found = self._read_anew.copy()
+        own: dict[str, Any] = {}
+        raw = self._read_anew.copy()
         at = 0
-        for constant, length_bytes, tag, vr, is_private in self._parts:
+        for constant, length_bytes, tag, vr, is_private, key, known_vr in self._parts:
             if not data.startswith(constant, at):
                 return None
             value = at + len(constant) + length_bytes
@@ -171,13 +187,19 @@ class _Kind:
             if length == _UNDEFINED:
                 return None
             at = value + length
-            if tag is not None and not (is_private and length > LONGEST_PRIVATE):
-                found[tag] = _raw(tag, vr, data[value:at])
+            if tag is None or (is_private and length > LONGEST_PRIVATE):
+                continue
+            written = None if known_vr is None else written_value(known_vr, data[value:at], self._characters)
+            if written is None:
+                raw[tag] = _raw(tag, vr, data[value:at])
+            else:
+                own[key] = written
         begins = at + len(self._tail) - _TAG_BYTES
         if not data.startswith(self._tail, at) or begins + PIXEL_HEADER > len(data):
             return None
-        read = tags_from_dataset(Dataset(found), default=self._default)  # type: ignore[arg-type]
-        return self._constant | read
+        if raw:
+            own |= tags_from_dataset(Dataset(raw | self._named), default=self._default)  # type: ignore[arg-type]
+        return AlikeTags(self._constant | own, own, self._alike)
 
     @staticmethod
     def _is_private(span: Span) -> bool:
@@ -185,6 +207,15 @@ class _Kind:
 
     def _value_of(self, tag: int) -> bytes | None:
         return next((self._data[span.value : span.end] for span in self._spans if span.tag == tag), None)
+
+
+def _beginning(path: str | PathLike[str], size: int) -> bytes:
+    """The first bytes of a file, read at once: an object for the file would take longer than reading it."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(file, size)
+    finally:
+        os.close(file)
 
 
 def _raw(tag: BaseTag, vr: str | None, value: bytes) -> RawDataElement:

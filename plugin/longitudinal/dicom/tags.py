@@ -157,6 +157,15 @@ def item(tags: Tags, key: str) -> Tags:
 _NO_TAGS: Tags = {}
 
 
+def key_of(tag: BaseTag) -> str:
+    """The number of a tag in the short form.
+
+    >>> key_of(Tag(0x0020000D))
+    '0020,000d'
+    """
+    return f"{tag.group:04x},{tag.element:04x}"
+
+
 def name_of(key: str) -> str:
     """The keyword and the number of a tag, as a reason names it.
 
@@ -214,18 +223,35 @@ def tags_from_dataset(
             wanted = wanted | _private_keys(dataset, creators)
     for element_tag in dataset.keys() & wanted.keys():
         element: Any = dataset.get_item(element_tag)  # still raw if nobody has asked for it
-        vr = _vr(element) if isinstance(element, RawDataElement) else None
-        if vr in _WRITTEN_AS_ASCII:
-            # as written: pydicom raises on malformed numbers
-            found[wanted[element_tag]] = (element.value or b"").decode("latin-1").strip(_PADDING)
-        elif vr in _TEXT:
-            written = characters.decode(element.value or b"", is_name=vr == "PN")
-            found[wanted[element_tag]] = written.strip(_PADDING)
-        elif vr in _WORD and len(element.value or b"") == _WORD_BYTES:
-            found[wanted[element_tag]] = _word(element, vr)
+        vr = vr_of(element) if isinstance(element, RawDataElement) else None
+        written = (
+            None
+            if vr is None
+            else written_value(vr, element.value or b"", characters, element.is_little_endian)
+        )
+        if written is not None:
+            found[wanted[element_tag]] = written
         elif element is not None:
             found[wanted[element_tag]] = _short_value(dataset, element_tag, keep, characters)
     return found
+
+
+def written_value(
+    vr: str, value: bytes, characters: CharacterSet, is_little_endian: bool = True
+) -> str | None:
+    """Give a raw value in the short form; None of a VR that is left to pydicom.
+
+    >>> written_value("DS", b"0.50 ", LATIN_1), written_value("US", bytes([1, 2]), LATIN_1)
+    ('0.50', '513')
+    """
+    if vr in _WRITTEN_AS_ASCII:
+        return value.decode("latin-1").strip(_PADDING)  # as written: pydicom raises on malformed numbers
+    if vr in _TEXT:
+        return characters.decode(value, is_name=vr == "PN").strip(_PADDING)
+    if vr in _WORD and len(value) == _WORD_BYTES:
+        order: Literal["little", "big"] = "little" if is_little_endian else "big"
+        return str(int.from_bytes(value, order, signed=vr == "SS"))
+    return None
 
 
 def read_file_tags(
@@ -272,7 +298,7 @@ def with_unicode(dataset: pydicom.Dataset, default: CharacterSet = LATIN_1) -> p
     characters = character_set(_named_character_set(dataset), default)
     for element_tag in list(dataset.keys()):
         element: Any = dataset.get_item(element_tag)
-        vr = _vr(element) if isinstance(element, RawDataElement) else None
+        vr = vr_of(element) if isinstance(element, RawDataElement) else None
         if vr in _TEXT:
             written = characters.decode(element.value or b"", is_name=vr == "PN").rstrip(_PADDING)
             dataset[element_tag] = DataElement(element_tag, vr or "", written, validation_mode=IGNORE)
@@ -284,12 +310,6 @@ _WORD, _WORD_BYTES = frozenset({"US", "SS"}), 2
 """Rows, Columns and their like, of which every header has some: pydicom takes twenty times as long to read one."""
 
 _TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
-
-
-def _word(element: RawDataElement, vr: str | None) -> str:
-    """Read one number of 16 bits, as text."""
-    order: Literal["little", "big"] = "little" if element.is_little_endian else "big"
-    return str(int.from_bytes(element.value or b"", order, signed=vr == "SS"))
 
 
 def _keys_of(keep: frozenset[str]) -> dict[BaseTag, str]:
@@ -328,7 +348,8 @@ def _named_character_set(dataset: pydicom.Dataset) -> str:
     return _joined_text(element) or ""
 
 
-def _vr(element: RawDataElement) -> str | None:
+def vr_of(element: RawDataElement) -> str | None:
+    """The VR of a raw element, also where the file states none; None if nobody knows it."""
     if element.VR is not None and element.VR != "UN":
         return element.VR
     try:

@@ -6,8 +6,7 @@ with their statements, reports, what references other objects, identifiers that 
 """
 
 from collections.abc import Callable
-from types import GenericAlias
-from typing import Any, cast, get_type_hints
+from typing import Any, cast
 
 import msgspec
 
@@ -38,12 +37,7 @@ class _NoArchive:
 
 
 _NO_ARCHIVE = cast(Archive, _NoArchive())
-_OF_OTHERS = frozenset({"transforms", "places", "content"})
-"""Fields that records of images leave at their defaults."""
-_NAMES = tuple(name for name in InstanceRecord.__struct_fields__ if name not in _OF_OTHERS)
-_HINTS = get_type_hints(InstanceRecord)
-_ROW: Any = GenericAlias(tuple, tuple(_HINTS[name] for name in _NAMES))
-_DECODER: msgspec.msgpack.Decoder[list[tuple[Any, ...] | None]] = msgspec.msgpack.Decoder(list[_ROW | None])
+_DECODER = msgspec.msgpack.Decoder(list[InstanceRecord | None])
 
 
 def read_plain_record(
@@ -65,10 +59,9 @@ def read_plain_record(
 
 def encode_records(records: list[InstanceRecord | None]) -> bytes:
     """Records of `read_plain_record` as MessagePack."""
-    rows = [None if one is None else [getattr(one, name) for name in _NAMES] for one in records]
-    return msgspec.msgpack.encode(rows)
+    return msgspec.msgpack.encode(records)
 
 
 def decode_records(encoded: bytes) -> list[InstanceRecord | None]:
     """What `encode_records` was given. Raises msgspec.MsgspecError."""
-    return [None if row is None else InstanceRecord(*row) for row in _DECODER.decode(encoded)]
+    return _DECODER.decode(encoded)

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Mapping
+from functools import lru_cache
 from io import BytesIO
 
 import pydicom
@@ -131,16 +132,16 @@ def derive_parents(header: Header, orthanc_id: str) -> Parents | None:
 
     None if the same rule does not give the instance's own id (Orthanc normalised the identifiers).
     """
-    parts = (
-        header.patient_id,
-        header.study_instance_uid,
-        header.series_instance_uid,
-        header.sop_instance_uid,
-    )
-    ids = [_orthanc_id("|".join(parts[: depth + 1])) for depth in range(len(parts))]
-    if ids[3] != orthanc_id:
+    above = (header.patient_id, header.study_instance_uid, header.series_instance_uid)
+    if _orthanc_id("|".join((*above, header.sop_instance_uid))) != orthanc_id:
         return None
-    return Parents(patient=ids[0], study=ids[1], series=ids[2])
+    return _parents(*above)
+
+
+@lru_cache(maxsize=64)  # the instances of a series share them
+def _parents(*uids: str) -> Parents:
+    patient, study, series = (_orthanc_id("|".join(uids[: depth + 1])) for depth in range(len(uids)))
+    return Parents(patient=patient, study=study, series=series)
 
 
 def _orthanc_id(text: str) -> str:

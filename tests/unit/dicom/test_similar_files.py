@@ -9,10 +9,14 @@ import pytest
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 
 from longitudinal.dicom.character_sets import CharacterSet
+from longitudinal.dicom.header import read_header
 from longitudinal.dicom.plain_file import element_spans
+from longitudinal.dicom.planes.image_planes import ImagePlanes, read_planes
+from longitudinal.dicom.planes.roles import find_role
+from longitudinal.dicom.reader_versions import reader_of
 from longitudinal.dicom.registration.writer import file_bytes
 from longitudinal.dicom.similar_files import SimilarFiles
-from longitudinal.dicom.tags import read_file_tags
+from longitudinal.dicom.tags import Tags, read_file_tags
 from tests import builders as build
 from tests.data import data, is_dicom
 
@@ -40,8 +44,15 @@ def same(files: SimilarFiles, paths: list[Path]) -> int:
     """Compare each file with itself alone; returns how many were recognized."""
     before = files.recognized
     for path in paths:
-        assert files.tags(path) == read_file_tags(path), path
+        assert found_in(files.tags(path)) == found_in(read_file_tags(path)), path
     return files.recognized - before
+
+
+def found_in(tags: Tags) -> object:
+    """The tags, and what is found out from them: of a file that is like others, some of it was found in those."""
+    planes = read_planes(tags)
+    found = planes.planes.tobytes() if isinstance(planes, ImagePlanes) else str(planes)
+    return dict(tags), read_header(tags), reader_of(tags), type(planes), found, find_role(tags)
 
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
@@ -120,6 +131,27 @@ def test_damaged_copies_of_known_files_are_read_as_they_are_alone(write, tmp_pat
 
 def outcome(read, path: Path) -> object:
     try:
-        return read(path)
+        return found_in(read(path))
     except Exception as error:
         return type(error)
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]},
+        {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]},
+        {"EchoTime": "4.5"},
+        {"AcquisitionTime": "101112"},
+        {"StudyDate": "19991231"},
+        {"PixelSpacing": [0, 0]},
+        {"PatientName": "Other^Name"},
+        {"NumberOfFrames": "3"},
+    ],
+)
+def test_what_differs_in_some_slices_only_is_found_in_each(write, tags: dict[str, object]) -> None:
+    """Every third slice says something else, and the one after it must not be taken for the same."""
+    paths = [write(number, **(tags if number % 3 == 2 else {})) for number in range(24)]
+    files = SimilarFiles()
+    same(files, paths)
+    assert same(files, paths) > 5

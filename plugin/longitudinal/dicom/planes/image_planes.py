@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from longitudinal.dicom import tag_names as tag
+from longitudinal.dicom.alike import once_alike
 from longitudinal.dicom.planes.multi_frame import multi_frame_planes
 from longitudinal.dicom.planes.nuclear_medicine import nuclear_medicine_planes
 from longitudinal.dicom.planes.plane_values import (
@@ -82,6 +83,7 @@ def read_planes(tags: Tags) -> ImagePlanes | NoPlanes:
         return NoPlanes(NotIndexableReason.BAD_VALUE, str(error))
 
 
+@once_alike
 def _reader(tags: Tags) -> Callable[[Tags], Planes]:
     """Choose the reader for the geometry of this object.
 
@@ -112,10 +114,16 @@ def _reader(tags: Tags) -> Callable[[Tags], Planes]:
 
 def _single_plane(tags: Tags) -> Planes:
     """Read the plane of a classic single-frame image (PS3.3 C.7.6.2)."""
+    _check_is_single(tags)
+    return build_planes([(*geometry_values(tags), *common_values(tags))])
+
+
+@once_alike
+def _check_is_single(tags: Tags) -> None:
+    """Refuse an image of several slices or frames. Raises NotIndexableError, BadValueError."""
     if tiles := tiles_of(tags, {}, {}):
         raise NotIndexableError(NotIndexableReason.MOSAIC, tiles)
     frames = integer(tags, tag.NUMBER_OF_FRAMES)
     if frames is not None and frames > 1:
         detail = f"NumberOfFrames is {frames}, PerFrameFunctionalGroupsSequence is absent"
         raise NotIndexableError(NotIndexableReason.FRAMES_WITHOUT_GEOMETRY, detail)
-    return build_planes([(*geometry_values(tags), *common_values(tags))])

@@ -11,6 +11,7 @@ from zlib import crc32
 import numpy as np
 
 from longitudinal.dicom import tag_names as tag
+from longitudinal.dicom.alike import once_alike
 from longitudinal.dicom.dates import posix_seconds
 from longitudinal.dicom.header import acquisition_moment
 from longitudinal.dicom.tags import (
@@ -89,8 +90,13 @@ def geometry_values(tags: Tags) -> PlaneValues:
     ------
     NotIndexableError, BadValueError
     """
-    position, orientation = read_position(tags), read_orientation(tags)
-    return (position, orientation, read_spacing(tags), *matrix_size(tags))
+    return (read_position(tags), *_in_plane_values(tags))
+
+
+@once_alike
+def _in_plane_values(tags: Tags) -> PlaneValues:
+    """Read the same without the position."""
+    return (read_orientation(tags), read_spacing(tags), *matrix_size(tags))
 
 
 def common_values(tags: Tags, frame_number: int = 1) -> PlaneValues:
@@ -101,6 +107,14 @@ def common_values(tags: Tags, frame_number: int = 1) -> PlaneValues:
         frame_number,
         optional_integer(tags, tag.INSTANCE_NUMBER),
         posix_seconds(moment) if moment else math.nan,
+        *_values_telling_apart(tags),
+    )
+
+
+@once_alike
+def _values_telling_apart(tags: Tags) -> PlaneValues:
+    """Read the last fields of a `PLANE`: what distinguishes images at one position."""
+    return (
         optional_integer(tags, tag.TEMPORAL_POSITION_IDENTIFIER),
         optional(tags, tag.ECHO_TIME),
         optional(tags, tag.DIFFUSION_B_VALUE),

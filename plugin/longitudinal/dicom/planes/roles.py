@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from longitudinal.dicom import tag_names as tag
+from longitudinal.dicom.alike import once_alike
 from longitudinal.dicom.planes.projections import FRAME_TYPE_SEQUENCES
 from longitudinal.dicom.sop_classes import PARAMETRIC_MAP, RT_DOSE, SECONDARY_CAPTURES, SEGMENTATIONS
 from longitudinal.dicom.tags import Tags, item, sequence, text, texts
@@ -23,6 +24,7 @@ class Role(StrEnum):
     DERIVED = "derived"
 
 
+@once_alike
 def find_role(tags: Tags) -> Role:
     """Find the role of an instance.
 

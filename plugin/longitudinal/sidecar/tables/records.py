@@ -6,7 +6,7 @@ LONGEST_METADATA = 256 * 1024
 """Characters of user metadata that are read or kept. The plugin writes far less, but any user may write more."""
 
 
-class Notes(msgspec.Struct, frozen=True):
+class Notes(msgspec.Struct, frozen=True, array_like=True):
     """The statement about one transform: how good it is, who gave it, what a reviewer decided.
 
     Attributes
@@ -51,7 +51,7 @@ class Notes(msgspec.Struct, frozen=True):
         )  # fmt: skip
 
 
-class TransformRecord(msgspec.Struct, frozen=True):
+class TransformRecord(msgspec.Struct, frozen=True, array_like=True):
     """One item of a Spatial Registration: source frame -> target frame, or why it is refused.
 
     A frame is a FrameOfReferenceUID; where the item names none, the SOP Instance UIDs of the images it is for.
@@ -77,7 +77,7 @@ class TransformRecord(msgspec.Struct, frozen=True):
     notes: Notes = Notes()
 
 
-class PlaceRecord(msgspec.Struct, frozen=True):
+class PlaceRecord(msgspec.Struct, frozen=True, array_like=True):
     """One measurement group of a structured report, or, as number 0, a report that could not be read.
 
     Attributes
@@ -114,7 +114,7 @@ class PlaceRecord(msgspec.Struct, frozen=True):
     detail: str
 
 
-class InstanceRecord(msgspec.Struct, frozen=True):
+class InstanceRecord(msgspec.Struct, frozen=True, array_like=True):
     """One stored instance: its patient, study and series, and its planes or the reason it has none.
 
     `planes` is a packed PLANE array, one element per frame; exactly one of `planes` and `reason` is not None. `reader` names
