@@ -20,7 +20,9 @@ import highdicom
 import numpy as np
 import pydicom
 
-from longitudinal.dicom.registration.writer import Authorship, RegisteredFrame, file_bytes, write_registration
+from longitudinal.dicom.registration.authorship import Authorship
+from longitudinal.dicom.registration.registered_frame import RegisteredFrame
+from longitudinal.dicom.registration.writer import file_bytes, write_registration
 from tests.builders import OBLIQUE, as_file, classic
 from tests.data import data, dicom_files
 from tests.orthanc.server import OrthancServer

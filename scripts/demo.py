@@ -34,15 +34,9 @@ from running_server import RunningServer
 
 sys.path.insert(0, str(ROOT / "plugin"))
 
-from longitudinal.dicom.registration.writer import (
-    MATRIX,
-    Authorship,
-    ReferencedImage,
-    RegisteredFrame,
-    RegistrationType,
-    file_bytes,
-    write_registration,
-)
+from longitudinal.dicom.registration.authorship import MATRIX, Authorship, RegistrationType
+from longitudinal.dicom.registration.registered_frame import ReferencedImage, RegisteredFrame
+from longitudinal.dicom.registration.writer import file_bytes, write_registration
 
 WHEEL_FOLDER = ROOT / "var" / "demo"
 REQUIREMENTS = ROOT / "scripts" / "demo-requirements.txt"

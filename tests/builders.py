@@ -13,8 +13,8 @@ import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
+from longitudinal.dicom.file_tags import tags_from_dataset
 from longitudinal.dicom.planes.image_planes import ImagePlanes, read_planes
-from longitudinal.dicom.tags import tags_from_dataset
 from longitudinal.geometry.image_plane import Planes
 
 STORAGE = "1.2.840.10008.5.1.4.1.1."

@@ -18,10 +18,11 @@ from typing import Any
 
 import pydicom.data
 
+from longitudinal.dicom.file_tags import read_file_tags
 from longitudinal.dicom.header import read_header
 from longitudinal.dicom.planes.image_planes import ImagePlanes, read_planes
 from longitudinal.dicom.similar_files import SimilarFiles
-from longitudinal.dicom.tags import Tags, read_file_tags
+from longitudinal.dicom.tags import Tags
 from tests.data import data, is_dicom
 
 COUNT, SEED = 20_000, 20261128

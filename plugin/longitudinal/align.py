@@ -22,20 +22,13 @@ from pydicom.errors import InvalidDicomError
 from pydicom.pixels.utils import pixel_array
 
 from longitudinal import __version__
+from longitudinal.dicom.file_tags import read_file_tags, tags_from_dataset
 from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.dicom.planes.image_planes import ImagePlanes, Role, read_planes
-from longitudinal.dicom.registration.writer import (
-    SERIES_FRAME,
-    Authorship,
-    Equipment,
-    ReferencedImage,
-    RegisteredFrame,
-    RegistrationType,
-    file_bytes,
-    write_registration,
-)
-from longitudinal.dicom.tags import read_file_tags, tags_from_dataset
-from longitudinal.dicom.uids import frame_uid
+from longitudinal.dicom.registration.authorship import Authorship, Equipment, RegistrationType
+from longitudinal.dicom.registration.registered_frame import ReferencedImage, RegisteredFrame
+from longitudinal.dicom.registration.writer import file_bytes, write_registration
+from longitudinal.dicom.uids import SERIES_FRAME, frame_uid
 from longitudinal.geometry import affine
 from longitudinal.geometry.image_plane import Planes
 from longitudinal.registration.alignment import Alignment, Method, Stage

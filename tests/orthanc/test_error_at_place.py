@@ -7,7 +7,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from longitudinal.dicom.registration.writer import TRANSFORM_ITEM
+from longitudinal.dicom.registration.authorship import TRANSFORM_ITEM
 from longitudinal.transforms.error_at_place import ErrorGrid, join_errors
 from tests.builders import as_file
 from tests.orthanc.heads import frame_of, head, motion

@@ -10,10 +10,11 @@ import pydicom.data
 import pytest
 from pydicom.dataset import Dataset
 
+from longitudinal.dicom.file_tags import read_file_tags
 from longitudinal.dicom.header import read_header
 from longitudinal.dicom.planes.image_planes import ImagePlanes, read_planes
 from longitudinal.dicom.tag_names import READ_PRIVATE_TAGS, READ_TAGS
-from longitudinal.dicom.tags import Tags, private_key, read_file_tags
+from longitudinal.dicom.tags import Tags, private_key
 from tests import builders as build
 from tests.data import dicom_files
 from tests.orthanc.server import OrthancServer

@@ -8,8 +8,8 @@ import msgspec
 from longitudinal.alignment.candidate import StackCandidate
 from longitudinal.alignment.partner import Pair
 from longitudinal.archive import ArchiveWriter
-from longitudinal.dicom.registration.deformable_registration import DisplacementField
-from longitudinal.dicom.registration.writer import Authorship, Equipment, RegistrationType
+from longitudinal.dicom.registration.authorship import Authorship, Equipment, RegistrationType
+from longitudinal.dicom.registration.displacement_field import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.registration_objects.written import RegistrationObjects, StoredObject

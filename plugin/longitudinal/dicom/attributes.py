@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from pydicom.datadict import dictionary_description, dictionary_has_tag, dictionary_VR, keyword_for_tag
+
+from longitudinal.dicom.keywords import entry_of
 
 MOST_CHARACTERS = 1_024
 MOST_ITEMS = 100
@@ -76,8 +77,8 @@ def _named(number: int) -> tuple[str, str, str]:
     >>> _named(0x00290010), _named(0x00291010)
     (('', 'Private Creator', 'LO'), ('', '', ''))
     """
-    if dictionary_has_tag(number):
-        return keyword_for_tag(number), dictionary_description(number), dictionary_VR(number)
+    if (entry := entry_of(number)) is not None:
+        return entry
     is_private = bool(number >> 16 & 1)
     return (
         ("", "Private Creator", "LO") if is_private and number & 0xFFFF in _PRIVATE_CREATOR else ("", "", "")

@@ -7,9 +7,7 @@ warning for people, not a validation: the modules are the few that every image h
 import re
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Literal
 
-import msgspec
 import pydicom
 from pydicom import config
 from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
@@ -19,7 +17,7 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID
 from pydicom.valuerep import validate_value
 
-Fault = Literal["missing", "empty", "wrongVr", "badValue", "badUid"]
+from longitudinal.dicom.header_fault import Fault, HeaderFault
 
 MOST_WARNINGS = 20
 """Of one file: a header that is wrong throughout is wrong after the twentieth."""
@@ -62,15 +60,6 @@ _UID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
 _LONGEST_UID = 64
 _SHOWN = 40
 _LARGEST_TEXT = 4_096
-
-
-class HeaderFault(msgspec.Struct, frozen=True):
-    """One fault; `tag` as "0020,000D", `keyword` "" for an unknown or private tag."""
-
-    fault: Fault
-    tag: str
-    keyword: str
-    detail: str
 
 
 def header_faults(file: bytes) -> list[HeaderFault]:

@@ -1,21 +1,56 @@
-"""Keywords of attributes (PS3.6) and their tags, as DICOMweb writes them: "00100010"."""
+"""The data dictionary of the standard (PS3.6): keywords of attributes, names, VRs and tags.
+
+It is pydicom's, which is imported when somebody asks: to import it takes a fifth of the plugin's start.
+"""
 
 import re
 from functools import lru_cache
-
-from pydicom.datadict import keyword_for_tag, tag_for_keyword
 
 _HEX = re.compile(r"[0-9A-Fa-f]{4},?[0-9A-Fa-f]{4}")
 
 
 def tag_of(keyword: str) -> str:
-    """The tag of a keyword; "" where the standard has none.
+    """The tag of a keyword, as DICOMweb writes it; "" where the standard has none.
 
     >>> tag_of("PatientName"), tag_of("PatientsName")
     ('00100010', '')
     """
+    from pydicom.datadict import tag_for_keyword
+
     tag = tag_for_keyword(keyword)
     return "" if tag is None else f"{tag:08X}"
+
+
+def keyword_of(tag: str) -> str:
+    """The keyword of a tag, written as "0010,0010" or "00100010"; "" where the standard has none.
+
+    >>> keyword_of("0010,0010"), keyword_of("00091010")
+    ('PatientName', '')
+    """
+    from pydicom.datadict import keyword_for_tag
+
+    return keyword_for_tag(int(tag.replace(",", ""), 16))
+
+
+def entry_of(number: int) -> tuple[str, str, str] | None:
+    """Keyword, name and VR of a tag; None where the standard has none.
+
+    >>> entry_of(0x00200032)
+    ('ImagePositionPatient', 'Image Position (Patient)', 'DS')
+    """
+    from pydicom.datadict import dictionary_description, dictionary_has_tag, dictionary_VR, keyword_for_tag
+
+    if not dictionary_has_tag(number):
+        return None
+    return keyword_for_tag(number), dictionary_description(number), dictionary_VR(number)
+
+
+@lru_cache(maxsize=1)
+def sequences() -> frozenset[int]:
+    """Every sequence of the standard."""
+    from pydicom._dicom_dict import DicomDictionary
+
+    return frozenset(tag for tag, entry in DicomDictionary.items() if entry[0] == "SQ")
 
 
 @lru_cache(maxsize=1_000)
@@ -29,9 +64,7 @@ def attribute_of(name: str) -> frozenset[str]:
 
 
 def _keyword(part: str) -> str:
-    if _HEX.fullmatch(part):
-        return keyword_for_tag(int(part.replace(",", ""), 16))
-    return _by_lower_case().get(part.lower(), "")
+    return keyword_of(part) if _HEX.fullmatch(part) else _by_lower_case().get(part.lower(), "")
 
 
 @lru_cache(maxsize=1)

@@ -4,7 +4,6 @@ import hashlib
 from io import BytesIO
 
 import msgspec
-import pydicom
 
 _TAGS = ["SpecificCharacterSet", "PatientID", "StudyInstanceUID", "InstitutionName"]
 _PADDING = " \0\t\r\n"
@@ -31,6 +30,8 @@ class NamedStudy(msgspec.Struct, frozen=True):
 
 def read_named_study(file: bytes) -> NamedStudy | None:
     """What a file says of its study; None where it cannot be read, or has no StudyInstanceUID."""
+    import pydicom  # late: a start does not need it
+
     try:
         found = pydicom.dcmread(BytesIO(file), specific_tags=_TAGS, stop_before_pixels=True)
         patient, study, institution = (str(found.get(name, "") or "").strip(_PADDING) for name in _TAGS[1:])

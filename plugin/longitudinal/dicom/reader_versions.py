@@ -10,8 +10,7 @@ from typing import Final
 
 from longitudinal.dicom import tag_names as tag
 from longitudinal.dicom.alike import once_alike
-from longitudinal.dicom.registration.spatial_registration import REGISTRATION_SOP_CLASSES
-from longitudinal.dicom.sop_classes import NUCLEAR_MEDICINE, RT_DOSE, names_others
+from longitudinal.dicom.sop_classes import NUCLEAR_MEDICINE, REGISTRATIONS, RT_DOSE, names_others
 from longitudinal.dicom.tags import Tags, text
 
 VERSIONS: Final = {
@@ -42,7 +41,7 @@ def reader_of(tags: Tags) -> str:
 
 def _family(tags: Tags) -> str:
     sop_class = text(tags, tag.SOP_CLASS_UID)
-    if sop_class in REGISTRATION_SOP_CLASSES:
+    if sop_class in REGISTRATIONS:
         return "registration"
     if sop_class == NUCLEAR_MEDICINE:
         return "nuclearMedicine"

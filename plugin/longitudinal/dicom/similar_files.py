@@ -18,6 +18,7 @@ from pydicom.tag import BaseTag, Tag
 
 from longitudinal.dicom.alike import Alike, AlikeTags
 from longitudinal.dicom.character_sets import LATIN_1, CharacterSet, character_set
+from longitudinal.dicom.file_tags import key_of, read_file_tags, tags_from_dataset, vr_of, written_value
 from longitudinal.dicom.plain_file import (
     HEAD,
     LONGEST_PRIVATE,
@@ -28,7 +29,7 @@ from longitudinal.dicom.plain_file import (
     element_spans,
 )  # fmt: skip
 from longitudinal.dicom.tag_names import SPECIFIC_CHARACTER_SET
-from longitudinal.dicom.tags import key_of, read_file_tags, tags_from_dataset, text, vr_of, written_value
+from longitudinal.dicom.tags import text
 
 _CHARACTER_SET: Final = int(SPECIFIC_CHARACTER_SET.replace(",", ""), 16)
 _LENGTHS: Final = {2: Struct("<H").unpack_from, 4: Struct("<L").unpack_from}
@@ -43,7 +44,7 @@ _BEYOND = 1_024
 
 
 class SimilarFiles:
-    """Reads tags as `longitudinal.dicom.tags.read_file_tags` does, with the files before in mind; for one thread.
+    """Reads tags as `longitudinal.dicom.file_tags.read_file_tags` does, with the files before in mind; for one thread.
 
     Attributes
     ----------

@@ -74,6 +74,8 @@ RT_IMAGE: Final = _STORAGE + "481.1"
 RT_RECORDS: Final = frozenset(_STORAGE + suffix for suffix in ("481.4", "481.6", "481.7", "481.9"))
 """Treatment records: beams, brachytherapy, summary, ion beams."""
 REGISTRATIONS: Final = frozenset({_STORAGE + "66.1", _STORAGE + "66.3"})
+REPORTS: Final = frozenset(f"{_STORAGE}88.{number}" for number in ("22", "33", "34", "35"))
+"""Enhanced, Comprehensive, Comprehensive 3D and Extensible SR: those that can have coordinates of a measurement."""
 SPATIAL_FIDUCIALS: Final = _STORAGE + "66.2"
 
 _RELATED_PREFIXES: Final = (

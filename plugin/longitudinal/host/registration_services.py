@@ -13,7 +13,7 @@ from longitudinal.host.loopback import Loopback
 from longitudinal.http.admission import Admission
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.inventory import Inventory
-from longitudinal.jobs import drawing_process, measuring, report_process
+from longitudinal.jobs import drawing_process, report_process
 from longitudinal.jobs.acquisitions import Acquisitions
 from longitudinal.jobs.drawing_process import DrawingProcess
 from longitudinal.jobs.kept_cuts import KeptCuts
@@ -110,11 +110,11 @@ class RegistrationServices:
             reslice_stack.KIND: Reslice(planner, stack_reader, kept, self._point_workers, version_of),
         }
         pointing = Supervisor(queue, at_points, lambda: False)
-        measurer = replace(workplace, threads=1, memory_mib=measuring.MEMORY_MIB)
-        self._measurers = WorkerPool([WorkerProcess(measurer, measuring.MODULE)])
+        measurer = replace(workplace, threads=1, memory_mib=measure_place.MEMORY_MIB)
+        self._measurers = WorkerPool([WorkerProcess(measurer, measure_place.MODULE)])
         measure = MeasurePlace(resolver, headers, last_update_of, self._measurers)
-        measuring_ = Supervisor(queue, {measure_place.KIND: measure}, lambda: False)
-        self._supervisors = (aligning, pointing, measuring_)
+        measuring = Supervisor(queue, {measure_place.KIND: measure}, lambda: False)
+        self._supervisors = (aligning, pointing, measuring)
 
     def start(self) -> None:
         """Start the threads; a worker is started when there is something to do."""

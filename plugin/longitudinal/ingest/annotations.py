@@ -4,14 +4,28 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 
+from msgspec.structs import replace
+
 from longitudinal.archive import Archive
 from longitudinal.exams.documents import ExamDocuments
 from longitudinal.sidecar.tables.exams import digest_read, is_patient, replace_declarations, replace_links
 from longitudinal.sidecar.tables.instances import InstanceWriter, Touched
+from longitudinal.sidecar.tables.records import InstanceRecord, Notes
 from longitudinal.sidecar.tables.studies import known_studies, write_attempts
 from longitudinal.sidecar.tables.transforms import has_transforms, write_notes
 from longitudinal.sidecar.writer import Writer
 from longitudinal.transforms.annotation import read_statement
+
+
+def with_current_notes(record: InstanceRecord, archive: Archive) -> InstanceRecord:
+    """The record with the present statements about its transforms."""
+    if not record.transforms:
+        return record
+    notes = read_statement(archive.annotation(record.orthanc_id), archive.errors_at_place(record.orthanc_id))
+    return replace(
+        record,
+        transforms=tuple(replace(item, notes=notes.get(item.item, Notes())) for item in record.transforms),
+    )
 
 
 class Annotations:

@@ -8,9 +8,9 @@ from functools import partial
 
 from longitudinal.archive import Archive
 from longitudinal.errors import SidecarUnavailable
+from longitudinal.ingest.annotations import with_current_notes
 from longitudinal.ingest.inventory import ArchivedStudy
 from longitudinal.ingest.recent_stores import RecentStores
-from longitudinal.ingest.record import with_current_notes
 from longitudinal.ingest.stored_objects import ObjectReader, StoredObject
 from longitudinal.sidecar.tables.arrivals import joined_by, note_studies
 from longitudinal.sidecar.tables.instances import InstanceWriter, Touched

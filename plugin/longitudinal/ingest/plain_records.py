@@ -1,4 +1,4 @@
-"""Records of images from their files alone, and how a process beside Orthanc hands them over.
+"""Records of images from their files alone.
 
 Most of what is stored are images whose file says everything. What the archive must be asked about - registration objects
 with their statements, reports, what references other objects, identifiers that Orthanc writes differently - is left to
@@ -8,15 +8,12 @@ with their statements, reports, what references other objects, identifiers that 
 from collections.abc import Callable
 from typing import Any, cast
 
-import msgspec
-
 from longitudinal.archive import Archive
 from longitudinal.dicom import tag_names as tag
 from longitudinal.dicom.character_sets import CharacterSet
-from longitudinal.dicom.registration.spatial_registration import REGISTRATION_SOP_CLASSES
-from longitudinal.dicom.reports.reader import REPORT_SOP_CLASSES
-from longitudinal.dicom.sop_classes import names_others
-from longitudinal.dicom.tags import Tags, read_file_tags, text
+from longitudinal.dicom.file_tags import read_file_tags
+from longitudinal.dicom.sop_classes import REGISTRATIONS, REPORTS, names_others
+from longitudinal.dicom.tags import Tags, text
 from longitudinal.ingest.record import read_record
 from longitudinal.sidecar.tables.records import InstanceRecord
 
@@ -37,7 +34,6 @@ class _NoArchive:
 
 
 _NO_ARCHIVE = cast(Archive, _NoArchive())
-_DECODER = msgspec.msgpack.Decoder(list[InstanceRecord | None])
 
 
 def read_plain_record(
@@ -50,18 +46,8 @@ def read_plain_record(
     try:
         tags = read(path, default)
         sop_class = text(tags, tag.SOP_CLASS_UID)
-        if names_others(sop_class) or sop_class in REGISTRATION_SOP_CLASSES | REPORT_SOP_CLASSES:
+        if names_others(sop_class) or sop_class in REGISTRATIONS | REPORTS:
             return None
         return read_record(orthanc_id, tags, _NO_ARCHIVE)
     except Exception:  # whatever it is, the reader beside the archive meets it too, and logs it
         return None
-
-
-def encode_records(records: list[InstanceRecord | None]) -> bytes:
-    """Records of `read_plain_record` as MessagePack."""
-    return msgspec.msgpack.encode(records)
-
-
-def decode_records(encoded: bytes) -> list[InstanceRecord | None]:
-    """What `encode_records` was given. Raises msgspec.MsgspecError."""
-    return _DECODER.decode(encoded)

@@ -7,26 +7,24 @@ from functools import lru_cache
 from io import BytesIO
 
 import pydicom
-from msgspec.structs import replace
 from pydicom._uid_dict import UID_dictionary
 
 from longitudinal.archive import Archive, Parents
 from longitudinal.dicom.character_sets import CharacterSet, default_encoding
+from longitudinal.dicom.file_tags import with_unicode
 from longitudinal.dicom.header import Header, read_header
 from longitudinal.dicom.planes.image_planes import ImagePlanes, read_planes
 from longitudinal.dicom.reader_versions import reader_of
+from longitudinal.dicom.registration.authorship import Equipment
 from longitudinal.dicom.registration.spatial_registration import (
-    REGISTRATION_SOP_CLASSES,
     Registration,
     RegistrationItem,
     read_registration,
 )
-from longitudinal.dicom.registration.writer import Equipment
 from longitudinal.dicom.related.content import encode_content, read_content
 from longitudinal.dicom.related.elements import opened
-from longitudinal.dicom.reports.reader import REPORT_SOP_CLASSES
-from longitudinal.dicom.sop_classes import names_others
-from longitudinal.dicom.tags import Tags, with_unicode
+from longitudinal.dicom.sop_classes import REGISTRATIONS, REPORTS, names_others
+from longitudinal.dicom.tags import Tags
 from longitudinal.dicom.uids import series_frame
 from longitudinal.ingest.reports import read_places
 from longitudinal.reasons import RegistrationRefusal
@@ -65,14 +63,14 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
     else:
         reason, detail = str(found.reason), found.detail
         detail = "; ".join(why for why in (detail, _unknown_class(header.sop_class_uid)) if why)
-    if header.sop_class_uid in REGISTRATION_SOP_CLASSES:
+    if header.sop_class_uid in REGISTRATIONS:
         transforms, refusal, why = _read_transforms(
             archive.file(orthanc_id),
             read_statement(archive.annotation(orthanc_id), archive.errors_at_place(orthanc_id)),
             default_encoding(archive.default_encoding()),
         )
         reason, detail = refusal or reason, why or detail
-    places = read_places(orthanc_id, archive) if header.sop_class_uid in REPORT_SOP_CLASSES else ()
+    places = read_places(orthanc_id, archive) if header.sop_class_uid in REPORTS else ()
     content = _read_content(orthanc_id, header.sop_class_uid, archive)
     parents = derive_parents(header, orthanc_id) or archive.parents(orthanc_id)
     # patients are Orthanc's, also where it cannot read their PatientID
@@ -113,17 +111,6 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
         transforms=transforms,
         places=places,
         content=content,
-    )
-
-
-def with_current_notes(record: InstanceRecord, archive: Archive) -> InstanceRecord:
-    """The record with the present statements about its transforms."""
-    if not record.transforms:
-        return record
-    notes = read_statement(archive.annotation(record.orthanc_id), archive.errors_at_place(record.orthanc_id))
-    return replace(
-        record,
-        transforms=tuple(replace(item, notes=notes.get(item.item, Notes())) for item in record.transforms),
     )
 
 

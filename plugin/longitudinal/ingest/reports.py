@@ -7,9 +7,9 @@ import pydicom
 
 from longitudinal.archive import Archive
 from longitudinal.dicom.character_sets import CharacterSet, default_encoding
+from longitudinal.dicom.file_tags import with_unicode
 from longitudinal.dicom.reports.group import Report, ReportedGroup
 from longitudinal.dicom.reports.reader import LARGEST_REPORT, MOST_GROUPS, TooManyGroups, read_report
-from longitudinal.dicom.tags import with_unicode
 from longitudinal.reasons import PlaceFault
 from longitudinal.sidecar.tables.records import PlaceRecord
 

@@ -15,9 +15,8 @@ from longitudinal.archive import Archive, StoredFile
 from longitudinal.dicom.character_sets import CharacterSet, default_encoding
 from longitudinal.dicom.nesting import is_too_deep
 from longitudinal.dicom.tag_names import READ_TAGS
-from longitudinal.dicom.tags import Tags, read_file_tags
+from longitudinal.dicom.tags import Tags
 from longitudinal.ingest.inventory import Inventory
-from longitudinal.ingest.record import read_record
 from longitudinal.sidecar.tables.records import InstanceRecord
 
 LOGGER = logging.getLogger(__name__)
@@ -62,6 +61,8 @@ class StoredObjects:
             yield self._object(orthanc_id, default)
 
     def _object(self, orthanc_id: str, default: CharacterSet) -> StoredObject | None:
+        from longitudinal.ingest.record import read_record  # late: a start does not need pydicom
+
         try:
             stored = self._archive.stored_file(orthanc_id)
             tags = read_stored_tags(self._archive, self._inventory, orthanc_id, stored, default)
@@ -82,6 +83,8 @@ def read_stored_tags(
     keep: frozenset[str] = READ_TAGS,
 ) -> Tags:
     """The tags of a stored instance, those of `keep` at least. Raises KeyError where it is gone."""
+    from longitudinal.dicom.file_tags import read_file_tags  # late, as in `StoredObjects`
+
     try:
         if stored.path is not None:
             return read_file_tags(stored.path, default, keep)

@@ -33,10 +33,7 @@ from longitudinal.jobs.worker_life import Answerer, Voice, live
 from longitudinal.reasons import ValueReason
 from longitudinal.values.sphere import Sphere, in_numbers, measure
 
-MODULE = "longitudinal.jobs.measuring"
-MEMORY_MIB = 512
-"""Of the process; half of it is for frames that are kept."""
-
+# Of the memory of the process, for frames that are kept.
 _KEPT = 0.5
 
 

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
+from longitudinal.dicom.file_tags import read_file_tags
 from longitudinal.dicom.nesting import MOST_LEVELS, is_too_deep
 from longitudinal.dicom.own_bits import OtherBits, own_bits
 from longitudinal.dicom.stored_values import STORED_VALUE_TAGS, StoredValues, read_stored_values
-from longitudinal.dicom.tags import read_file_tags
 
 _SECONDS = 60.0
 _OK, _NOT_FOUND, _SERVER_ERROR = 200, 404, 500

@@ -6,7 +6,6 @@ import sqlite3
 from functools import cached_property
 
 import msgspec
-from pydicom._uid_dict import UID_dictionary
 
 from longitudinal.dicom.dates import dashed_date
 from longitudinal.dicom.related.content import Content, decode_content
@@ -91,5 +90,7 @@ def read_objects(connection: sqlite3.Connection, index: PatientIndex) -> list[Re
 
 def class_name(sop_class_uid: str) -> str:
     """The name of a SOP class for people, without "Storage"; the UID of one that is not in the standard."""
+    from pydicom._uid_dict import UID_dictionary  # late: a start does not need pydicom
+
     entry = UID_dictionary.get(sop_class_uid)
     return entry[0].removesuffix(" Storage") if entry else sop_class_uid

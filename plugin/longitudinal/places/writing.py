@@ -1,23 +1,20 @@
 """Reports of places written and stored: what is new is in the archive before what it replaces is deleted."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
-import pydicom
 from msgspec.structs import replace
-from pydicom import Dataset
-from pydicom.uid import generate_uid
 
 from longitudinal import __version__
 from longitudinal.archive import Archive, ArchiveWriter
 from longitudinal.dicom.character_sets import default_encoding
-from longitudinal.dicom.registration.writer import file_bytes, registration_uid
+from longitudinal.dicom.object_uids import object_uid
 from longitudinal.dicom.reports.statement import Line, Mapping, PlaceStatement
-from longitudinal.dicom.tags import with_unicode
 from longitudinal.dicom.uids import frame_uid
 from longitudinal.errors import FieldError, NotFound, PlaceRefused
 from longitudinal.patients.patient_index import PatientIndex
@@ -27,16 +24,14 @@ from longitudinal.places.positions import CORNER, ON_THE_PLANE_MM
 from longitudinal.points.answer import Match
 from longitudinal.reasons import PlaceFault
 
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
 NOBODY = "unknown user"
 """The observer where Orthanc does not know its users."""
 
 _LONGEST_PERSON = 60
 _NO_NAME = str.maketrans("\\^=\r\n\t", "      ")
-# What a report copies from an image, or refers to it by.
-_COPIED = ["SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientName",
-           "PatientID", "PatientBirthDate", "PatientSex", "IssuerOfPatientID", "PatientIdentityRemoved",
-           "DeidentificationMethod", "StudyDate", "StudyTime", "StudyDescription", "StudyID", "AccessionNumber",
-           "ReferringPhysicianName", "TimezoneOffsetFromUTC", "NumberOfFrames", "FrameOfReferenceUID"]  # fmt: skip
 # Written in one go by the process for reports.
 _AT_ONCE = 20
 
@@ -105,8 +100,7 @@ class PlaceReports:
 
     def new_uid(self) -> str:
         """A UID that nothing has yet."""
-        root = self._uid_root
-        return str(generate_uid(prefix=None if root is None else f"{root.rstrip('.')}."))
+        return object_uid(self._uid_root)
 
     def draft(
         self,
@@ -143,9 +137,7 @@ class PlaceReports:
         if (
             mapping is not None
         ):  # two nodes that map the same place write into one series, where the newer report holds
-            series = registration_uid(
-                self._uid_root, ["place", tracking_uid, str(reference.StudyInstanceUID)]
-            )
+            series = object_uid(self._uid_root, ["place", tracking_uid, str(reference.StudyInstanceUID)])
         return Draft(
             self._statement(
                 tracking_uid, name, lines, frame or None, seen.frame_number, series, user, mapping
@@ -162,7 +154,7 @@ class PlaceReports:
             tracking_uid=tracking_uid, name=name, lines=lines, frame_of_reference_uid=frame, frame_number=frame_number,
             sop_instance_uid=self.new_uid(), series_instance_uid=series, instance_number=1,
             observer="" if mapping is not None else person(user), observed_at=now, author=person(user), written_at=now,
-            software_versions=__version__, device_uid=registration_uid(self._uid_root, ["device"]), mapping=mapping,
+            software_versions=__version__, device_uid=object_uid(self._uid_root, ["device"]), mapping=mapping,
         )  # fmt: skip
 
     def renamed(self, index: PatientIndex, group: KeptGroup, name: str, user: str) -> Draft:
@@ -185,32 +177,22 @@ class PlaceReports:
         if len(places) == 1:
             series_number, instance = places[0]
             return self._reference(index, index.series[series_number].orthanc_ids[instance])
-        reference = self._reference(
-            index, group.row["orthanc_id"], "CurrentRequestedProcedureEvidenceSequence"
-        )
-        study = reference.CurrentRequestedProcedureEvidenceSequence[0]
-        image = study.ReferencedSeriesSequence[0].ReferencedSOPSequence[0]
-        reference.SeriesInstanceUID = study.ReferencedSeriesSequence[0].SeriesInstanceUID
-        reference.SOPClassUID, reference.SOPInstanceUID = (
-            image.ReferencedSOPClassUID,
-            image.ReferencedSOPInstanceUID,
-        )
-        del reference.CurrentRequestedProcedureEvidenceSequence
-        return reference
+        return self._reference(index, group.row["orthanc_id"], is_report=True)
 
-    def _reference(self, index: PatientIndex, orthanc_id: str, *more: str) -> Dataset:
+    def _reference(self, index: PatientIndex, orthanc_id: str, *, is_report: bool = False) -> Dataset:
+        from longitudinal.dicom.reports import reference  # late: a start does not need pydicom
+
+        read = reference.read_reported_reference if is_report else reference.read_reference
         try:
             stored = self._archive.stored_file(orthanc_id)
-            source: Path | BytesIO = stored.path or BytesIO(self._archive.file(orthanc_id))
-            read = pydicom.dcmread(source, stop_before_pixels=True, specific_tags=[*_COPIED, *more])
+            source = stored.path or BytesIO(self._archive.file(orthanc_id))
+            header = read(source, default_encoding(self._archive.default_encoding()))
         except (KeyError, FileNotFoundError):
             raise NotFound("the image is being deleted at this moment; ask again") from None
-        reference = with_unicode(read, default_encoding(self._archive.default_encoding()))
-        reference.SpecificCharacterSet = "ISO_IR 192"
-        if reference.get("PatientID"):
+        if header.get("PatientID"):
             # as Orthanc has it, or the report would belong to another patient
-            reference.PatientID = index.patient_id
-        return reference
+            header.PatientID = index.patient_id
+        return header
 
     # Storing
 
@@ -223,10 +205,16 @@ class PlaceReports:
         ArchiveFailed
             Orthanc did not store one of them, or did not delete what one replaces. Those before it are stored.
         """
+        from longitudinal.dicom.reports.reference import (
+            reference_bytes,  # late: a start does not need pydicom
+        )
+
         done = []
         for start in range(0, len(drafts), _AT_ONCE):
             part = drafts[start : start + _AT_ONCE]
-            files = self._writer.write([(draft.statement, _header(draft.reference)) for draft in part])
+            files = self._writer.write(
+                [(draft.statement, reference_bytes(draft.reference)) for draft in part]
+            )
             for draft, file in zip(part, files, strict=True):
                 self._settle(self._store.store(file))
                 self.delete(draft.replaces)
@@ -265,15 +253,3 @@ def following(draft: Draft, *before: KeptGroup) -> Draft:
 def person(user: str) -> str:
     """A user's name as one component of a PN."""
     return " ".join(user.translate(_NO_NAME).split())[:_LONGEST_PERSON] or NOBODY
-
-
-def _header(reference: Dataset) -> bytes:
-    """The header of an image as a DICOM file."""
-    header = Dataset()
-    for element in reference:
-        header[element.tag] = element
-    header.file_meta = pydicom.dataset.FileMetaDataset()
-    header.file_meta.MediaStorageSOPClassUID = reference.SOPClassUID
-    header.file_meta.MediaStorageSOPInstanceUID = reference.SOPInstanceUID
-    header.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-    return file_bytes(header)

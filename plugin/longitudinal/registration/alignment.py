@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from longitudinal.dicom.registration.deformable_registration import DisplacementField
+from longitudinal.dicom.registration.displacement_field import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.registration.quality import Quality
 from longitudinal.transforms.error_at_place import ErrorGrid

@@ -12,7 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from longitudinal import __version__
-from longitudinal.dicom.registration.deformable_registration import DisplacementField
+from longitudinal.dicom.registration.displacement_field import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.geometry.affine import Matrix
 from longitudinal.reasons import Rejection

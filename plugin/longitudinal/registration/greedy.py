@@ -16,7 +16,7 @@ import numpy as np
 import SimpleITK as sitk
 from picsl_greedy import Greedy3D
 
-from longitudinal.dicom.registration.deformable_registration import DisplacementField
+from longitudinal.dicom.registration.displacement_field import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.geometry.affine import Matrix
 from longitudinal.registration.pyramid import Image, Pyramid, as_transform, cubic_grid

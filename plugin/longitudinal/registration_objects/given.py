@@ -13,8 +13,7 @@ import numpy as np
 
 from longitudinal import __version__
 from longitudinal.archive import Archive, ArchiveWriter
-from longitudinal.dicom.registration.spatial_registration import REGISTRATION_SOP_CLASSES
-from longitudinal.dicom.registration.writer import (
+from longitudinal.dicom.registration.authorship import (
     GIVEN_LABELS,
     LANDMARKS,
     MATRIX,
@@ -22,6 +21,7 @@ from longitudinal.dicom.registration.writer import (
     Equipment,
     RegistrationType,
 )
+from longitudinal.dicom.sop_classes import REGISTRATIONS
 from longitudinal.errors import (
     Ambiguous,
     Conflict,
@@ -283,7 +283,7 @@ class GivenTransforms:
             raise _missing("patientId", f"no patient {patient} is indexed here")
         unread = [
             UnreadRegistration(row["sop_instance_uid"], row["orthanc_id"], _why_unread(row), row["detail"] or "")
-            for row in read_registrations_without_items(connection, key, REGISTRATION_SOP_CLASSES)
+            for row in read_registrations_without_items(connection, key, REGISTRATIONS)
         ]  # fmt: skip
         return index.transforms, unread
 
@@ -311,7 +311,7 @@ def _why_unread(row: sqlite3.Row) -> str:
     """Every registration object is `notAnImage`; here the code means that it has nothing usable."""
     if row["reason"] not in (None, NotIndexableReason.NOT_AN_IMAGE):
         return str(row["reason"])
-    if row["sop_class_uid"] in REGISTRATION_SOP_CLASSES:
+    if row["sop_class_uid"] in REGISTRATIONS:
         return RegistrationRefusal.NO_REGISTRATION
     return RegistrationRefusal.NOT_A_REGISTRATION
 

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from io import BytesIO
 
 from msgspec.structs import replace
-from pydicom.filereader import read_partial
-from pydicom.tag import BaseTag
 
 from longitudinal.access.keyring import Keyring
 from longitudinal.archive import Archive
@@ -234,9 +232,10 @@ def _digest(file: bytes) -> bytes:
 
 def _sop_instance_uid(file: bytes) -> str:
     """Stop reading there."""
+    from pydicom.filereader import read_partial  # late: a start does not need pydicom
 
-    def is_behind(tag: BaseTag, *_: object) -> bool:
-        return bool(tag > _SOP_INSTANCE_UID)
+    def is_behind(tag: int, *_: object) -> bool:
+        return tag > _SOP_INSTANCE_UID
 
     try:
         return str(read_partial(BytesIO(file), stop_when=is_behind, force=True).get("SOPInstanceUID", ""))

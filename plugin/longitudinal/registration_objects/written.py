@@ -1,27 +1,21 @@
 """Transforms as registration objects in the archive: written together with their statements, and used at once."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
-import pydicom
 from msgspec.structs import replace
-from pydicom import Dataset
 
 from longitudinal.archive import Archive, ArchiveWriter
 from longitudinal.dicom.character_sets import default_encoding
-from longitudinal.dicom.registration.deformable_registration import DisplacementField
-from longitudinal.dicom.registration.writer import (
-    TRANSFORM_ITEM,
-    Authorship,
-    ReferencedImage,
-    RegisteredFrame,
-    file_bytes,
-    registration_uid,
-    write_registration,
-)
-from longitudinal.dicom.tags import with_unicode
+from longitudinal.dicom.object_uids import object_uid
+from longitudinal.dicom.registration.authorship import TRANSFORM_ITEM, Authorship
+from longitudinal.dicom.registration.displacement_field import DisplacementField
+from longitudinal.dicom.registration.registered_frame import ReferencedImage, RegisteredFrame
 from longitudinal.errors import ArchiveFailed, NotFound
 from longitudinal.geometry import affine
 from longitudinal.patients.patient_index import PatientIndex
@@ -31,6 +25,9 @@ from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.records import Notes
 from longitudinal.sidecar.tables.transforms import sop_class_of
 from longitudinal.transforms.error_at_place import ErrorAtPlace, digest_of, encode_error, put_error
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 # Enough to identify a frame after some of its images are deleted.
 _MOST_REFERENCES = 1_000
@@ -75,7 +72,7 @@ class RegistrationObjects:
 
     def uid(self, entropy: Sequence[str]) -> str:
         """The SOP Instance UID of an object made from these inputs."""
-        return registration_uid(self._uid_root, entropy)
+        return object_uid(self._uid_root, entropy)
 
     def write(
         self,
@@ -107,6 +104,11 @@ class RegistrationObjects:
         ArchiveFailed
             Orthanc did not store it; nothing is left behind.
         """
+        from longitudinal.dicom.registration.writer import (  # late: a start does not need pydicom
+            file_bytes,
+            write_registration,
+        )
+
         dataset = write_registration(
             transform,
             source=self._registered(index, later),
@@ -157,6 +159,10 @@ class RegistrationObjects:
 
     def _reference(self, index: PatientIndex, frame: str) -> Dataset:
         """An image of the study that the object goes to: patient and study are copied from it."""
+        import pydicom  # late, as in `write`
+
+        from longitudinal.dicom.file_tags import with_unicode
+
         series = index.series[first_series(index, frame)]
         number = _members(series, frame)[0]
         try:

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from longitudinal.dicom.registration.deformable_registration import DisplacementField
+from longitudinal.dicom.registration.displacement_field import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.transforms.grid_storage import LARGEST_EXACT_BYTES, decode_field, encode_field
 

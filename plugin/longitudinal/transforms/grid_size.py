@@ -3,7 +3,7 @@
 import numpy as np
 from msgspec.structs import replace
 
-from longitudinal.dicom.registration.deformable_registration import DisplacementField
+from longitudinal.dicom.registration.displacement_field import DisplacementField
 from longitudinal.transforms.displacement_grid import interpolate
 from longitudinal.transforms.grid_storage import decode_field, encode_field
 

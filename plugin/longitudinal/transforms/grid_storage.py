@@ -11,7 +11,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from longitudinal.dicom.registration.deformable_registration import DisplacementField, find_field_fault
+from longitudinal.dicom.registration.displacement_field import DisplacementField, find_field_fault
 from longitudinal.geometry import affine
 
 LARGEST_EXACT_BYTES = 4 << 20

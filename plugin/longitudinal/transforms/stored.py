@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from longitudinal.dicom.registration.writer import GIVEN_LABELS, Equipment
+from longitudinal.dicom.registration.authorship import GIVEN_LABELS, Equipment
 from longitudinal.dicom.uids import SERIES_FRAME
 from longitudinal.geometry import affine
 from longitudinal.reasons import RegistrationRefusal

@@ -3,8 +3,8 @@
 import pytest
 
 from longitudinal.alignment.acquisition import Acquisition, read_acquisition, regions_of
+from longitudinal.dicom.file_tags import tags_from_dataset
 from longitudinal.dicom.planes.contrast import Contrast
-from longitudinal.dicom.tags import tags_from_dataset
 from tests import builders as build
 
 

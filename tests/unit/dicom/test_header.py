@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
+from longitudinal.dicom.file_tags import tags_from_dataset
 from longitudinal.dicom.header import read_header
-from longitudinal.dicom.tags import tags_from_dataset
 from tests import builders as build
 
 

@@ -15,8 +15,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from benchmarks.soak.mutated_headers import damaged_copy
+from longitudinal.dicom.file_tags import read_file_tags, tags_from_dataset
 from longitudinal.dicom.plain_file import read_plain_file
-from longitudinal.dicom.tags import read_file_tags, tags_from_dataset
 from tests import builders as build
 from tests.data import data, is_dicom
 

@@ -6,9 +6,9 @@ import numpy as np
 import pydicom.data
 import pytest
 
+from longitudinal.dicom.file_tags import read_file_tags
 from longitudinal.dicom.header import read_header
 from longitudinal.dicom.planes.image_planes import ImagePlanes, Role, read_planes
-from longitudinal.dicom.tags import read_file_tags
 from longitudinal.geometry.image_plane import Planes, patient_from_pixel
 from longitudinal.geometry.stack import Stack, split_into_stacks
 from longitudinal.geometry.stack_set import StackSet

@@ -9,6 +9,7 @@ import pytest
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 
 from longitudinal.dicom.character_sets import CharacterSet
+from longitudinal.dicom.file_tags import read_file_tags
 from longitudinal.dicom.header import read_header
 from longitudinal.dicom.plain_file import element_spans
 from longitudinal.dicom.planes.image_planes import ImagePlanes, read_planes
@@ -16,7 +17,7 @@ from longitudinal.dicom.planes.roles import find_role
 from longitudinal.dicom.reader_versions import reader_of
 from longitudinal.dicom.registration.writer import file_bytes
 from longitudinal.dicom.similar_files import SimilarFiles
-from longitudinal.dicom.tags import Tags, read_file_tags
+from longitudinal.dicom.tags import Tags
 from tests import builders as build
 from tests.data import data, is_dicom
 

@@ -7,9 +7,9 @@ from typing import Any
 import pydicom
 import pytest
 
+from longitudinal.dicom.file_tags import read_file_tags
 from longitudinal.dicom.stored_values import STORED_VALUE_TAGS
 from longitudinal.dicom.suv import SUV_TAGS, NoSuv, suv_factor
-from longitudinal.dicom.tags import read_file_tags
 from longitudinal.reasons import SuvReason
 from tests.builders import as_file, classic
 

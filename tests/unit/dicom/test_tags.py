@@ -7,6 +7,7 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
+from longitudinal.dicom.file_tags import read_file_tags, tags_from_dataset
 from longitudinal.dicom.tags import (
     BadValueError,
     integer,
@@ -15,9 +16,7 @@ from longitudinal.dicom.tags import (
     number,
     number_if_valid,
     numbers,
-    read_file_tags,
     sequence,
-    tags_from_dataset,
     text,
     texts,
 )

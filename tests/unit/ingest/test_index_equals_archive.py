@@ -19,7 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pydicom.dataset import Dataset
 
 from longitudinal.dicom.character_sets import CharacterSet
-from longitudinal.dicom.tags import Tags, read_file_tags
+from longitudinal.dicom.file_tags import read_file_tags
+from longitudinal.dicom.tags import Tags
 from longitudinal.ingest import stored_objects
 from longitudinal.ingest.annotations import Annotations
 from longitudinal.ingest.changes import Changes

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 from pydicom.uid import generate_uid
 
 from longitudinal.archive import StoredFile
-from longitudinal.dicom.tags import tags_from_dataset
-from longitudinal.ingest.record import read_record, with_current_notes
+from longitudinal.dicom.file_tags import tags_from_dataset
+from longitudinal.ingest.annotations import with_current_notes
+from longitudinal.ingest.record import read_record
 from longitudinal.sidecar.tables.records import Notes
 from longitudinal.transforms.annotation import write_annotation
 from longitudinal.transforms.error_at_place import ErrorGrid, digest_of, encode_error, join_errors, read_error

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from longitudinal.dicom.registration.deformable_registration import DisplacementField
+from longitudinal.dicom.registration.displacement_field import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.jobs.kinds.align import Aligned

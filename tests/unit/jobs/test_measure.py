@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from longitudinal.jobs import measuring
-from longitudinal.jobs.kinds.measure import KIND, MeasuredPlace, MeasurePlace, request_measurement
+from longitudinal.jobs.kinds.measure import KIND, MODULE, MeasuredPlace, MeasurePlace, request_measurement
 from longitudinal.jobs.queue import JobQueue
 from longitudinal.jobs.supervisor import ArchiveSilent, JobCancelled, JobContext
 from longitudinal.jobs.worker_pool import WorkerPool
@@ -56,7 +55,7 @@ class Desk:
         self.updates = "1"
         self.gone: set[str] = set()
         place = Workplace(Path(sys.executable), orthanc.url, lambda: TOKEN, 1, MEMORY_MIB)
-        self.worker = WorkerProcess(place, measuring.MODULE)
+        self.worker = WorkerProcess(place, MODULE)
         self.measure = MeasurePlace(
             self.ward.resolver, self._headers, lambda _: self.updates, WorkerPool([self.worker])
         )

@@ -13,7 +13,7 @@ from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.alignment.outcome import Outcome
 from longitudinal.alignment.partner import Pair
 from longitudinal.dicom.planes.contrast import Contrast
-from longitudinal.dicom.registration.deformable_registration import DisplacementField
+from longitudinal.dicom.registration.displacement_field import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.jobs.kinds.recheck import KIND, Recheck, Rechecked, request_rechecks
 from longitudinal.jobs.messages import AlignTask, Registered, Unusable

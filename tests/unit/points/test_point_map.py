@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from longitudinal.dicom.registration.deformable_registration import DisplacementField
+from longitudinal.dicom.registration.displacement_field import DisplacementField
 from longitudinal.errors import Ambiguous, NotFound, TransformRefused
 from longitudinal.http.exchange import Request
 from longitudinal.http.router import Limits, Router

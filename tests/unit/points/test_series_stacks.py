@@ -8,8 +8,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from longitudinal.dicom.file_tags import tags_from_dataset
 from longitudinal.dicom.stored_values import STORED_VALUE_TAGS
-from longitudinal.dicom.tags import Tags, tags_from_dataset
+from longitudinal.dicom.tags import Tags
 from longitudinal.errors import Ambiguous, NotFound
 from longitudinal.geometry.image_plane import PLANE
 from longitudinal.http.links import stored_values_of

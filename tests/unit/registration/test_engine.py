@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from longitudinal.dicom.registration.deformable_registration import DisplacementField
+from longitudinal.dicom.registration.displacement_field import DisplacementField
 from longitudinal.geometry import affine
 from longitudinal.reasons import Rejection
 from longitudinal.registration import engine

@@ -15,7 +15,7 @@ from longitudinal.alignment.acquisition import Acquisition
 from longitudinal.alignment.outcome import Outcome, Outcomes
 from longitudinal.alignment.partner import Wish, choose
 from longitudinal.dicom.planes.contrast import Contrast
-from longitudinal.dicom.registration.writer import Authorship
+from longitudinal.dicom.registration.authorship import Authorship
 from longitudinal.errors import ArchiveFailed
 from longitudinal.registration_objects.statements import Memories, Statements
 from longitudinal.registration_objects.written import RegistrationObjects

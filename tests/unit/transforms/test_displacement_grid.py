@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from longitudinal.dicom.registration.deformable_registration import DisplacementField
+from longitudinal.dicom.registration.displacement_field import DisplacementField
 from longitudinal.dicom.registration.spatial_registration import read_registration
 from longitudinal.geometry import affine
 from longitudinal.transforms.displacement_grid import INVERSE_TOLERANCE_MM, DisplacementGrid

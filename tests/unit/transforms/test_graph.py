@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from longitudinal.dicom.registration.deformable_registration import DisplacementField
+from longitudinal.dicom.registration.displacement_field import DisplacementField
 from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.graph import Edge, FrameGraph
 from longitudinal.transforms.model import linear

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from longitudinal.dicom.registration.deformable_registration import DisplacementField
+from longitudinal.dicom.registration.displacement_field import DisplacementField
 from longitudinal.transforms.displacement_grid import DisplacementGrid
 from longitudinal.transforms.grid_storage import encode_field
 

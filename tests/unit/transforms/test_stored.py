@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from longitudinal.dicom.registration.spatial_registration import DisplacementField
+from longitudinal.dicom.registration.displacement_field import DisplacementField
 from longitudinal.sidecar.tables.records import InstanceRecord, Notes
 from longitudinal.transforms.annotation import read_annotation, write_annotation
 from longitudinal.transforms.checks import CHECKS

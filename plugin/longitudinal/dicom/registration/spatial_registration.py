@@ -11,14 +11,11 @@ from datetime import datetime, time
 import msgspec
 from msgspec.structs import replace
 from pydicom import Dataset
-from pydicom.uid import DeformableSpatialRegistrationStorage, SpatialRegistrationStorage
+from pydicom.uid import DeformableSpatialRegistrationStorage
 
 from longitudinal.dicom.dates import read_date, read_time, read_timezone
-from longitudinal.dicom.registration.deformable_registration import (
-    DisplacementField,
-    read_displacement_field,
-    read_pre_and_post,
-)
+from longitudinal.dicom.registration.deformable_registration import read_displacement_field, read_pre_and_post
+from longitudinal.dicom.registration.displacement_field import DisplacementField
 from longitudinal.dicom.registration.matrix import (
     RefusedError,
     check_matrix,
@@ -27,22 +24,10 @@ from longitudinal.dicom.registration.matrix import (
     read_matrix_sequence,
     text,
 )
+from longitudinal.dicom.sop_classes import REGISTRATIONS
 from longitudinal.dicom.uids import frame_uid
 from longitudinal.geometry import affine
 from longitudinal.reasons import RegistrationRefusal
-
-__all__ = [
-    "REGISTRATION_SOP_CLASSES",
-    "DisplacementField",
-    "Registration",
-    "RegistrationItem",
-    "RegistrationRefusal",
-    "read_registration",
-]
-
-REGISTRATION_SOP_CLASSES = frozenset(
-    {str(SpatialRegistrationStorage), str(DeformableSpatialRegistrationStorage)}
-)
 
 
 class RegistrationItem(msgspec.Struct, frozen=True, eq=False):
@@ -139,7 +124,7 @@ def read_registration(dataset: Dataset) -> Registration:
         With a reason if the object or one of its items cannot be used.
     """
     registration = _read_header(dataset)
-    if registration.sop_class_uid not in REGISTRATION_SOP_CLASSES:
+    if registration.sop_class_uid not in REGISTRATIONS:
         detail = f"SOP Class UID {registration.sop_class_uid or 'absent'}"
         return replace(registration, refusal=RegistrationRefusal.NOT_A_REGISTRATION, detail=detail)
     deformable = registration.sop_class_uid == DeformableSpatialRegistrationStorage

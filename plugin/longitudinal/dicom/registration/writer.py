@@ -5,14 +5,10 @@ identity of that frame, item 2 the transform, and it is stored in the source's s
 read back like any other object: the API returns what is stored, rounding included.
 """
 
-import hashlib
 import io
-import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from enum import Enum
 
-import msgspec
 import numpy as np
 import pydicom
 from pydicom import DataElement, Dataset, config
@@ -20,57 +16,25 @@ from pydicom.datadict import dictionary_VR
 from pydicom.dataset import FileMetaDataset
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import (
-    UID,
     DeformableSpatialRegistrationStorage,
     ExplicitVRLittleEndian,
     SpatialRegistrationStorage,
-    generate_uid,
 )
 from pydicom.valuerep import PersonName, format_number_as_ds
 
 from longitudinal.dicom.dates import read_timezone
+from longitudinal.dicom.file_tags import tags_from_dataset
 from longitudinal.dicom.header import read_header
-from longitudinal.dicom.registration.deformable_registration import DisplacementField
+from longitudinal.dicom.object_uids import object_uid
+from longitudinal.dicom.registration.authorship import Authorship, RegistrationType
+from longitudinal.dicom.registration.displacement_field import DisplacementField
 from longitudinal.dicom.registration.matrix import text, value_of
-from longitudinal.dicom.registration.references import (
-    ReferencedImage,
-    RegisteredFrame,
-    list_references,
-    reference_images,
-)
-from longitudinal.dicom.tags import tags_from_dataset
-from longitudinal.dicom.uids import SERIES_FRAME
+from longitudinal.dicom.registration.references import list_references, reference_images
+from longitudinal.dicom.registration.registered_frame import RegisteredFrame
 from longitudinal.geometry import affine
-
-__all__ = [
-    "GIVEN_LABELS",
-    "LANDMARKS",
-    "MATRIX",
-    "NOT_REVIEWED",
-    "SERIES_FRAME",
-    "TRANSFORM_ITEM",
-    "Authorship",
-    "Equipment",
-    "ReferencedImage",
-    "RegisteredFrame",
-    "RegistrationType",
-    "file_bytes",
-    "registration_uid",
-    "write_registration",
-]
 
 WRITTEN_RIGID_TOLERANCE = 1e-4
 """A matrix further from a rotation than this is written as AFFINE: other readers refuse it as RIGID."""
-
-LANDMARKS, MATRIX = "LANDMARKS", "MATRIX"
-GIVEN_LABELS = frozenset({LANDMARKS, MATRIX})
-"""Content Labels of transforms given by a person."""
-
-NOT_REVIEWED = "automatic, not reviewed"
-"""Content Description of transforms that no person has reviewed."""
-
-TRANSFORM_ITEM = 2
-"""Number of the item that holds the transform; with the SOP Instance UID it is the transform's id."""
 
 SERIES_NUMBER = 9000
 """After the scanner's own series in every list; a DICOMDIR needs a number."""
@@ -99,51 +63,6 @@ _PATIENT_AND_STUDY_OPTIONAL = (
     "StudyDescription",
 )
 """Copied when the reference has them: the issuer is part of who the patient is."""
-
-
-class RegistrationType(Enum):
-    """What a registration was made from (PS3.16 CID 7100): code value and meaning, scheme DCM."""
-
-    IDENTITY = ("125021", "Frame of Reference Identity")
-    FIDUCIALS = ("125022", "Fiducial Alignment")
-    EQUIPMENT = ("125023", "Acquisition Equipment Alignment")
-    IMAGE_CONTENT = ("125024", "Image Content-based Alignment")
-    VISUAL = ("125025", "Visual Alignment")
-
-
-class Equipment(msgspec.Struct, frozen=True):
-    """Who made the object (PS3.3 C.7.5.2)."""
-
-    manufacturer: str = "orthanc-longitudinal"
-    model_name: str = "orthanc-longitudinal"
-    device_serial_number: str = "1"
-    software_versions: str = "0"
-
-
-class Authorship(msgspec.Struct, frozen=True):
-    """What the object states about itself.
-
-    Attributes
-    ----------
-    content_label
-        CS: at most 16 of A-Z, 0-9, blank and underscore.
-    content_description
-        At most 64 characters; `NOT_REVIEWED`, or by whom.
-    creator_name
-        PN of the person, empty when there is none.
-    registration_type
-        None if it is not known what the transform was made from.
-    created
-        Local time where the later study has no Timezone Offset From UTC, else converted to that zone. None: the content
-        is computed from images and nothing else, and its time is theirs, so that the same images yield the same file.
-    """
-
-    created: datetime | None
-    content_label: str = "AUTOMATIC"
-    content_description: str = NOT_REVIEWED
-    creator_name: str = ""
-    registration_type: RegistrationType | None = None
-    equipment: Equipment = msgspec.field(default_factory=Equipment)
 
 
 def write_registration(
@@ -188,8 +107,8 @@ def write_registration(
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SOPClassUID = DeformableSpatialRegistrationStorage if deformable else SpatialRegistrationStorage
     _copy_patient_and_study(dataset, reference)
-    dataset.SOPInstanceUID = _make_uid(uid_root, _salted("instance", entropy))
-    dataset.SeriesInstanceUID = _make_uid(uid_root, _salted("series", entropy))
+    dataset.SOPInstanceUID = object_uid(uid_root, entropy)
+    dataset.SeriesInstanceUID = object_uid(uid_root, entropy, "series")
     _describe(dataset, authorship)
     _date(dataset, authorship.created, reference)
     dataset.FrameOfReferenceUID = _frame_uid(target, uid_root)
@@ -211,11 +130,6 @@ def write_registration(
     list_references(dataset, [*target.images, *source.images])
     dataset.file_meta = _file_meta(dataset)
     return dataset
-
-
-def registration_uid(uid_root: str | None, entropy: Sequence[str]) -> str:
-    """The SOP Instance UID that `write_registration` gives an object with this entropy."""
-    return str(_make_uid(uid_root, _salted("instance", entropy)))
 
 
 def file_bytes(dataset: Dataset) -> bytes:
@@ -354,26 +268,7 @@ def _code(registration_type: RegistrationType | None) -> DicomSequence:
 
 def _frame_uid(frame: RegisteredFrame, uid_root: str | None) -> str:
     """The frame's UID; for a frame without one, always the same new one, which names an RCS that no image has."""
-    return frame.frame if frame.has_uid else _make_uid(uid_root, ["frame", frame.frame])
-
-
-def _salted(purpose: str, entropy: Sequence[str] | None) -> list[str] | None:
-    return None if entropy is None else [purpose, *entropy]
-
-
-def _make_uid(uid_root: str | None, entropy: list[str] | None) -> UID:
-    """A UID under the root, or a UUID under 2.25 (PS3.5 B.2); the same for the same entropy."""
-    if uid_root is not None:
-        return generate_uid(prefix=f"{uid_root.rstrip('.')}.", entropy_srcs=_separated(entropy))
-    if entropy is None:
-        return generate_uid(prefix=None)
-    digest = hashlib.sha256("".join(_separated(entropy) or []).encode()).digest()
-    return UID(f"2.25.{uuid.UUID(bytes=digest[:16], version=5).int}")
-
-
-def _separated(entropy: list[str] | None) -> list[str] | None:
-    """Lengths in between: ("ab", "c") and ("a", "bc") are different inputs, and pydicom joins them."""
-    return None if entropy is None else [f"{len(part)}:{part}" for part in entropy]
+    return frame.frame if frame.has_uid else object_uid(uid_root, [frame.frame], "frame")
 
 
 def _file_meta(dataset: Dataset) -> FileMetaDataset:

@@ -15,9 +15,7 @@ from pathlib import Path
 from struct import Struct, error
 from typing import Final
 
-import pydicom
-from pydicom._dicom_dict import DicomDictionary
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
+from longitudinal.dicom.keywords import sequences
 
 Buffer = bytes | mmap.mmap
 Elements = dict[int, "bytes | list[Elements]"]
@@ -36,8 +34,8 @@ _DEEPEST: Final = 32
 # A short sequence that stands in a file again and again is read once: nobody changes what was read.
 _LONGEST_REPEATED: Final = 512
 _MOST_INFLATED: Final = 256 * 1024 * 1024
-SEQUENCES: Final = frozenset(tag for tag, entry in DicomDictionary.items() if entry[0] == "SQ")
-"""Every sequence of the standard: implicit VR does not say which elements are sequences."""
+_IMPLICIT, _DEFLATED, _BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
+"""Transfer syntaxes (PS3.5 A): the elements of the first do not state their VR."""
 
 _EXPLICIT_HEADER = Struct("<HH2sH")
 _IMPLICIT_HEADER = Struct("<HHL")
@@ -129,6 +127,7 @@ class _Walk:
 
     def __init__(self, data: Buffer, wanted: frozenset[int], closed: frozenset[int], limit: int) -> None:
         self.data, self.wanted, self.closed, self.limit = data, wanted, closed, limit
+        self.sequences = sequences()  # implicit VR does not say which elements are sequences
         self.pixels: tuple[int, int] | None = None
         self.repeated: dict[tuple[bool, int, bytes], list[Elements]] = {}
 
@@ -139,7 +138,7 @@ class _Walk:
         if depth > _DEEPEST:
             raise DamagedFile(f"sequences are nested more than {_DEEPEST} levels deep")
         found: Elements = {}
-        data, wanted = self.data, self.wanted
+        data, wanted, sequences = self.data, self.wanted, self.sequences
         explicit_header, implicit_header = _EXPLICIT_HEADER.unpack_from, _IMPLICIT_HEADER.unpack_from
         while position + 8 <= end:
             vr = b""
@@ -159,9 +158,9 @@ class _Walk:
             if tag >= _FIRST_PIXELS and not depth:
                 self.pixels = (position, length) if tag == _PIXEL_DATA else None
                 break
-            if vr == b"SQ" or length == _UNDEFINED or (tag in SEQUENCES and vr in (b"", b"UN")):
+            if vr == b"SQ" or length == _UNDEFINED or (tag in sequences and vr in (b"", b"UN")):
                 items, position = self._sequence(tag, position, length, explicit and vr != b"UN", depth)
-                if (items and tag in SEQUENCES and any(items)) or tag in wanted:
+                if (items and tag in sequences and any(items)) or tag in wanted:
                     found[tag] = items
                 continue
             if position + length > end:
@@ -229,11 +228,11 @@ def _little_endian(data: Buffer) -> tuple[Buffer, int, bool]:
         if group << 16 | element == _TRANSFER_SYNTAX:
             syntax = data[start : start + length].decode("latin-1").strip(" \0")
         position = start + length
-    if syntax == DeflatedExplicitVRLittleEndian:
+    if syntax == _DEFLATED:
         return _inflated(bytes(data[position:])), 0, True
-    if not syntax or syntax == "1.2.840.10008.1.2.2":
+    if not syntax or syntax == _BIG_ENDIAN:
         return _rewritten(data)
-    return data, position, syntax != ImplicitVRLittleEndian
+    return data, position, syntax != _IMPLICIT
 
 
 def _inflated(data: bytes) -> bytes:
@@ -248,6 +247,8 @@ def _inflated(data: bytes) -> bytes:
 
 def _rewritten(data: Buffer) -> tuple[Buffer, int, bool]:
     """Without preamble, or big endian: as pydicom reads it."""
+    import pydicom  # late: few files need it, and a start of Orthanc does not
+
     try:
         dataset = pydicom.dcmread(BytesIO(bytes(data)), force=True, stop_before_pixels=True)
         dataset.remove_private_tags()

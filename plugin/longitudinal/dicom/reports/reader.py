@@ -13,10 +13,6 @@ from longitudinal.dicom.reports.statement import ALGORITHM, MANUFACTURER, Mappin
 from longitudinal.dicom.uids import is_uid
 from longitudinal.reasons import PlaceFault
 
-_STORAGE: Final = "1.2.840.10008.5.1.4.1.1.88."
-REPORT_SOP_CLASSES: Final = frozenset(_STORAGE + suffix for suffix in ("22", "33", "34", "35"))
-"""Enhanced, Comprehensive, Comprehensive 3D and Extensible SR: those that can have coordinates of a measurement."""
-
 MOST_GROUPS: Final = 2_000
 LARGEST_REPORT: Final = 16 * 1024 * 1024
 """Bytes of a report that is read; one of 2,000 groups has 4 million."""

@@ -16,12 +16,12 @@ import msgspec
 from longitudinal.access.roles import Need
 from longitudinal.archive import ArchiveReceiver, Receipt
 from longitudinal.dicom import tag_names as tag
-from longitudinal.dicom.conformance import Fault, header_faults
 from longitudinal.dicom.dates import dashed_date
 from longitudinal.dicom.header import Header, read_header
+from longitudinal.dicom.header_fault import Fault, HeaderFault
 from longitudinal.dicom.named_study import NamedStudy, read_named_study
 from longitudinal.dicom.nesting import is_too_deep
-from longitudinal.dicom.tags import Tags, read_file_tags
+from longitudinal.dicom.tags import Tags
 from longitudinal.errors import (
     ArchiveFailed,
     BodyTooLarge,
@@ -203,7 +203,7 @@ def _outcome(archive: ArchiveReceiver, file: ReceivedFile, stated: StatedPatient
         _withdraw(archive, receipt)
         return _refused(file.name, UploadRefusal.NOT_ALLOWED)
     touch("studies", receipt.parents.study)
-    header, has_pixels, size = _header(file.content)
+    header, has_pixels, size, faults = _header(file.content)
     return UploadedFile(
         name=file.name,
         status="stored" if receipt.outcome == "stored" else "alreadyStored",
@@ -221,9 +221,7 @@ def _outcome(archive: ArchiveReceiver, file: ReceivedFile, stated: StatedPatient
         study_date=dashed_date(header.study_date or ""),
         rows=size[0],
         columns=size[1],
-        warnings=[
-            HeaderWarning(one.fault, one.tag, one.keyword, one.detail) for one in header_faults(file.content)
-        ],
+        warnings=[HeaderWarning(one.fault, one.tag, one.keyword, one.detail) for one in faults],
     )
 
 
@@ -258,8 +256,11 @@ def _with_duplicates(files: list[UploadedFile]) -> list[UploadedFile]:
     return named
 
 
-def _header(content: bytes) -> tuple[Header, bool, tuple[int | None, int | None]]:
-    """What an object that is stored says of itself, whether it has pixels, and rows and columns."""
+def _header(content: bytes) -> tuple[Header, bool, tuple[int | None, int | None], list[HeaderFault]]:
+    """What an object that is stored says of itself, whether it has pixels, rows and columns, and its faults."""
+    from longitudinal.dicom.conformance import header_faults  # late: a start does not need pydicom
+    from longitudinal.dicom.file_tags import read_file_tags
+
     try:
         tags = read_file_tags(content)
     except Exception:  # Orthanc stores objects that pydicom cannot read
@@ -269,6 +270,7 @@ def _header(content: bytes) -> tuple[Header, bool, tuple[int | None, int | None]
         read_header(tags),
         tag.ROWS in tags and tag.COLUMNS in tags,
         (_count(tags, tag.ROWS), _count(tags, tag.COLUMNS)),
+        header_faults(content),
     )
 
 

@@ -12,7 +12,7 @@ from longitudinal.alignment.failures import LastUpdateOf, failed_before_checks
 from longitudinal.alignment.outcome import Outcome, Outcomes, images_of
 from longitudinal.alignment.partner import Pair
 from longitudinal.dicom.planes.contrast import Contrast
-from longitudinal.dicom.registration.deformable_registration import DisplacementField
+from longitudinal.dicom.registration.displacement_field import DisplacementField
 from longitudinal.errors import ArchiveFailed, NotFound
 from longitudinal.geometry import affine
 from longitudinal.jobs.messages import AlignTask, Registered, Unusable

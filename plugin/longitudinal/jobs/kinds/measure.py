@@ -17,6 +17,10 @@ from longitudinal.values.answer import PlaceValues, without
 from longitudinal.values.plan import HeaderReader, NoValues, Plan, plan_of
 
 KIND = "measure"
+MODULE = "longitudinal.jobs.measuring"
+MEMORY_MIB = 512
+"""Of the process that measures; half of it is for frames that are kept."""
+
 _DIGEST = 16
 
 

@@ -17,7 +17,7 @@ from longitudinal.alignment.candidate import AcquisitionOf, are_comparable, find
 from longitudinal.alignment.outcome import Outcome, Outcomes
 from longitudinal.alignment.partner import Pair
 from longitudinal.archive import ArchiveWriter
-from longitudinal.dicom.registration.writer import GIVEN_LABELS, Equipment
+from longitudinal.dicom.registration.authorship import GIVEN_LABELS, Equipment
 from longitudinal.geometry import affine
 from longitudinal.jobs.messages import AlignTask, Registered, Unusable
 from longitudinal.jobs.scan_planes import planes_of

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from longitudinal.dicom.file_tags import tags_from_dataset
 from longitudinal.dicom.planes.image_planes import ImagePlanes, NoPlanes, Role, read_planes
-from longitudinal.dicom.tags import tags_from_dataset
 from longitudinal.reasons import NotIndexableReason
 from tests import builders as build
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
+from longitudinal.dicom.file_tags import tags_from_dataset
 from longitudinal.dicom.planes.image_planes import NoPlanes, read_planes
-from longitudinal.dicom.tags import tags_from_dataset
 from longitudinal.geometry.stack import split_into_stacks
 from longitudinal.reasons import NotIndexableReason
 from tests import builders as build

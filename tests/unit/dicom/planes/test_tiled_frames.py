@@ -3,8 +3,8 @@
 import pytest
 from pydicom.dataset import Dataset
 
+from longitudinal.dicom.file_tags import tags_from_dataset
 from longitudinal.dicom.planes.image_planes import ImagePlanes, NoPlanes, read_planes
-from longitudinal.dicom.tags import tags_from_dataset
 from longitudinal.reasons import NotIndexableReason
 from tests import builders as build
 

@@ -13,19 +13,17 @@ from pydicom import Dataset
 from pydicomrt.reg.check import check_deformable_reg_iod, check_spatial_reg_iod
 from pydicomrt.reg.parser import get_deformable_registrations, get_spatial_registrations
 
-from longitudinal.dicom.registration.deformable_registration import DisplacementField
-from longitudinal.dicom.registration.spatial_registration import read_registration
-from longitudinal.dicom.registration.writer import (
+from longitudinal.dicom.registration.authorship import (
     NOT_REVIEWED,
     TRANSFORM_ITEM,
     Authorship,
     Equipment,
-    ReferencedImage,
-    RegisteredFrame,
     RegistrationType,
-    file_bytes,
-    write_registration,
 )
+from longitudinal.dicom.registration.displacement_field import DisplacementField
+from longitudinal.dicom.registration.registered_frame import ReferencedImage, RegisteredFrame
+from longitudinal.dicom.registration.spatial_registration import read_registration
+from longitudinal.dicom.registration.writer import file_bytes, write_registration
 from longitudinal.geometry import affine
 
 CT = "1.2.840.10008.5.1.4.1.1.2"

@@ -139,9 +139,9 @@ def test_the_route_says_the_same_and_the_dose_is_right(
 
 def test_every_dose_point(served: Served) -> None:
     """All 4,500 of them, without the route."""
+    from longitudinal.dicom.file_tags import read_file_tags
     from longitudinal.dicom.planes.image_planes import ImagePlanes, read_planes
     from longitudinal.dicom.radiotherapy.dose_grid import read_dose_grid
-    from longitudinal.dicom.tags import read_file_tags
     from longitudinal.geometry.grids import Grid
 
     worst, checked = 0.0, 0
@@ -211,9 +211,9 @@ DVH_TOLERANCE = {"PTV": 0.05}
 @pytest.mark.slow
 def test_dose_volume_histograms_of_the_prostate() -> None:
     """Mean, D50 and D95 against Eclipse's own: 0.05 Gy for the PTV, 0.2 for the others."""
+    from longitudinal.dicom.file_tags import read_file_tags
     from longitudinal.dicom.planes.image_planes import ImagePlanes, read_planes
     from longitudinal.dicom.radiotherapy.dose_grid import read_dose_grid
-    from longitudinal.dicom.tags import read_file_tags
     from longitudinal.geometry.grids import Grid
 
     path = data("rt_truth/eclipse_prostate/rtdose.dcm")
