@@ -11,13 +11,12 @@ from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 import msgspec
-from sqlite_utils import Database
 
 from longitudinal.errors import SidecarUnavailable
 from longitudinal.reasons import FaultReason
 from longitudinal.sidecar.fault import Fault, fault_of
 from longitudinal.sidecar.limited import limit
-from longitudinal.sidecar.tables.statements import MIGRATIONS  # with the step of that table
+from longitudinal.sidecar.schema import bring_up_to_date
 from longitudinal.sight import current_sight
 
 LOGGER = logging.getLogger(__name__)
@@ -46,7 +45,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         # The sidecar is a cache: what is lost in a power cut is found again by the reconcile pass.
         connection.execute("PRAGMA synchronous = NORMAL")
-        MIGRATIONS.apply(Database(connection))
+        bring_up_to_date(connection)
         _tune(connection)
     except BaseException:
         connection.close()

@@ -4,20 +4,17 @@ import logging
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
-
-from sqlite_utils import Database, Migrations
+from typing import Any
 
 from longitudinal.reasons import FaultReason
 from longitudinal.sidecar.connection import open_reader, open_writer
 from longitudinal.sidecar.fault import Fault, Faulty, fault_of
 from longitudinal.sidecar.lock import FileLock
-from longitudinal.sidecar.tables import exams  # noqa: F401  # with the step of its tables
-from longitudinal.sidecar.tables.statements import MIGRATIONS  # with the step of that table
+from longitudinal.sidecar.schema import STEPS, STEPS_TABLE, applied_steps, find_missing, schema_version
 
 LOGGER = logging.getLogger(__name__)
 
@@ -59,12 +56,12 @@ class SidecarFile:
         """
         with self._faults():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            noted = self._lock.claim().get("number")
+            noted = self._lock.claim()
             try:
                 connection = self._open(noted)
             except Unfit as why:
                 self._set_aside(str(why))
-                connection = self._open(None)
+                connection = self._open({})
             self._stamps = self._stat()
         return connection
 
@@ -104,14 +101,18 @@ class SidecarFile:
             fault = fault_of(error, self.path) or Fault(FaultReason.IO_ERROR, f"{self.path}: {error}")
             raise Faulty(fault) from error
 
-    def _open(self, noted: int | None) -> sqlite3.Connection:
+    def _open(self, noted: Mapping[str, Any]) -> sqlite3.Connection:
         """Raises Unfit, or what SQLite and the operating system raise."""
         connection, was_there = None, self.path.exists()
         try:
             if was_there:
-                self._look(noted)
+                self._look(noted.get("number"))
             connection = open_writer(self.path)
-            _check_schema(connection)
+            if (noted.get("number"), noted.get("schema")) != (
+                _number_of(connection),
+                schema_version(connection),
+            ):
+                _check_schema(connection)
             self._number(connection)
         except Exception as error:
             if connection is not None:
@@ -151,16 +152,12 @@ class SidecarFile:
 
     def _check_owner(self, connection: sqlite3.Connection) -> None:
         """Raises Faulty if the file belongs to another program, Unfit if a later version has written it."""
-        own = Migrations.migrations_table
         tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        names: set[str] = set()
-        if own in tables:
-            rows = connection.execute(f"SELECT name FROM {own} WHERE migration_set = ?", (MIGRATIONS.name,))
-            names = {row[0] for row in rows}
-        if tables - {own} and not names:
+        names = applied_steps(connection)
+        if tables - {STEPS_TABLE} and not names:
             detail = f"{self.path} is a database of another program: set SidecarPath to a file for this plugin alone"
             raise Faulty(Fault(FaultReason.NOT_A_SIDECAR, detail))
-        unknown = sorted(names - _known_migrations())
+        unknown = sorted(names - STEPS)
         if unknown:
             raise Unfit(f"a newer version of the plugin has changed it ({', '.join(unknown)})")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -172,7 +169,7 @@ class SidecarFile:
         is_new = number == 0
         if is_new:
             number = secrets.randbelow(2**31 - 1) + 1
-        self._lock.note(number=number)
+        self._lock.note(number=number, schema=schema_version(connection))
         self._mark = f"PRAGMA application_id = {number}"
         if is_new:
             self.mark(connection)
@@ -215,31 +212,7 @@ def _number_of(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA application_id").fetchone()[0])
 
 
-def _known_migrations() -> frozenset[str]:
-    with closing(sqlite3.connect(":memory:")) as empty:
-        return frozenset(migration.name for migration in MIGRATIONS.pending(Database(empty)))
-
-
 def _check_schema(connection: sqlite3.Connection) -> None:
-    missing = _expected_schema() - _schema(connection)
+    missing = find_missing(connection)
     if missing:
-        raise Unfit(f"it lacks {', '.join(sorted(missing))}")
-
-
-@cache
-def _expected_schema() -> frozenset[str]:
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as empty:
-        MIGRATIONS.apply(Database(empty))
-        return _schema(empty)
-
-
-def _schema(connection: sqlite3.Connection) -> frozenset[str]:
-    """Tables, indexes and triggers by name, and columns as table.column."""
-    names = connection.execute(
-        "SELECT type || ' ' || name FROM sqlite_master WHERE name NOT LIKE 'sqlite%'"
-    ).fetchall()
-    columns = connection.execute(
-        """SELECT 'column ' || m.name || '.' || c.name FROM sqlite_master m, pragma_table_info(m.name) c
-        WHERE m.type = 'table'"""
-    ).fetchall()
-    return frozenset(row[0] for row in (*names, *columns))
+        raise Unfit(f"it lacks {', '.join(missing)}")

@@ -3,6 +3,8 @@
 import logging
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -201,6 +203,20 @@ def test_every_older_schema_is_migrated(opened: Open, path: Path) -> None:
             write_fact(old, "who", stop)
         assert read_fact(opened(), "who") == stop
     assert asides(path) == []
+
+
+def test_a_file_that_is_as_it_was_is_opened_without_sqlite_utils(opened: Open, path: Path) -> None:
+    filled(opened)
+    shutil.copytree(path.parent, path.parent / "copy")
+    script = (
+        "import sys; from pathlib import Path; from longitudinal.sidecar.file import SidecarFile\n"
+        "SidecarFile(Path(sys.argv[1])).open(); print('sqlite_utils' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, path.parent / "copy" / path.name],
+        env={"PYTHONPATH": str(Path(__file__).parents[3] / "plugin")}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "False\n"
 
 
 @pytest.mark.parametrize("obstacle", ["a folder", "a file in the way"])

@@ -4,14 +4,23 @@ import sqlite3
 from pathlib import Path
 
 from pydicom._uid_dict import UID_dictionary
-from sqlite_utils import Database
+from sqlite_utils import Database, Migrations
 
 from longitudinal.dicom.reader_versions import CURRENT
 from longitudinal.dicom.sop_classes import names_others
 from longitudinal.sidecar.connection import open_writer
+from longitudinal.sidecar.schema import MIGRATION_SET, STEPS, STEPS_TABLE, applied_steps
 from longitudinal.sidecar.tables.facts import read_counts
 from longitudinal.sidecar.tables.migrations import _CONTENTS, MIGRATIONS
 from longitudinal.sidecar.tables.studies import series_states
+
+
+def test_the_steps_that_a_start_looks_for_are_those_of_the_migrations(tmp_path: Path) -> None:
+    assert (MIGRATIONS.name, Migrations.migrations_table) == (MIGRATION_SET, STEPS_TABLE)
+    assert {step.name for step in MIGRATIONS.pending(Database(memory=True))} == STEPS
+    new = open_writer(tmp_path / "new.sqlite")
+    assert applied_steps(new) == STEPS
+    new.close()
 
 
 def test_counts_begin_with_what_is_there(tmp_path: Path) -> None:

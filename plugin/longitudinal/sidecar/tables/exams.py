@@ -7,46 +7,6 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlite_utils import Database
-
-from longitudinal.sidecar.tables.migrations import MIGRATIONS
-
-__all__ = ["MIGRATIONS"]
-
-_LINKS = """exam_links (
-    study TEXT NOT NULL, id TEXT NOT NULL, exam TEXT NOT NULL, level TEXT NOT NULL, orthanc_id TEXT NOT NULL,
-    uid TEXT NOT NULL, description TEXT NOT NULL, modality TEXT NOT NULL, acquired_at TEXT NOT NULL, url TEXT NOT NULL,
-    "by" TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (study, id)) WITHOUT ROWID"""
-_TABLES = (
-    f"CREATE TABLE {_LINKS}",
-    "CREATE INDEX exam_links_exam ON exam_links (exam, at, id)",
-    # `patient` is an Orthanc id; "" for a declaration that no stored patient can carry
-    """CREATE TABLE exam_declarations (
-        patient TEXT NOT NULL, exam TEXT NOT NULL, patient_id TEXT NOT NULL, description TEXT NOT NULL,
-        "by" TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (patient, exam)) WITHOUT ROWID""",
-    "CREATE INDEX exam_declarations_exam ON exam_declarations (exam)",
-    """CREATE TABLE exam_removed (
-        exam TEXT NOT NULL, id TEXT NOT NULL, study_instance_uid TEXT NOT NULL, at TEXT NOT NULL,
-        PRIMARY KEY (exam, id)) WITHOUT ROWID""",
-    # Which text of a document was read last, so that the same one is not read three times
-    "CREATE TABLE exam_documents (resource TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID",
-    """CREATE TRIGGER exam_study_gone AFTER DELETE ON studies BEGIN
-        INSERT OR REPLACE INTO exam_removed SELECT exam, id, OLD.study_instance_uid, strftime('%Y-%m-%dT%H:%M:%SZ', 'now')
-            FROM exam_links WHERE study = OLD.orthanc_id;
-        DELETE FROM exam_links WHERE study = OLD.orthanc_id;
-        DELETE FROM exam_documents WHERE resource = OLD.orthanc_id; END""",
-    """CREATE TRIGGER exam_patient_gone AFTER DELETE ON patients
-        WHEN NOT EXISTS (SELECT 1 FROM patients WHERE orthanc_id = OLD.orthanc_id) BEGIN
-        UPDATE OR REPLACE exam_declarations SET patient = '' WHERE patient = OLD.orthanc_id;
-        DELETE FROM exam_documents WHERE resource = OLD.orthanc_id; END""",
-)
-
-
-@MIGRATIONS()
-def m013_exams(db: Database) -> None:
-    """Exams, the images linked to them, and links that went with their study."""
-    for statement in _TABLES:
-        db.execute(statement)
 
 
 class ExamLink(msgspec.Struct, frozen=True):

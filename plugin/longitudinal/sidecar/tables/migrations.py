@@ -5,9 +5,17 @@ Identifiers named `orthanc_id` are Orthanc's; `patient_id` is PatientID (0010,00
 that is empty, since each such study is a patient of its own.
 """
 
+import sqlite3
+
 from sqlite_utils import Database, Migrations
 
 MIGRATIONS = Migrations("longitudinal")
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Apply every migration that the file has not had. Raises sqlite3.Error."""
+    MIGRATIONS.apply(Database(connection))
+
 
 _FIRST = (
     """CREATE TABLE patients (
@@ -232,6 +240,42 @@ def m012_job_kinds(db: Database) -> None:
     db.execute("CREATE INDEX jobs_kind ON jobs (kind, state)")
 
 
+_EXAM_LINKS = """exam_links (
+    study TEXT NOT NULL, id TEXT NOT NULL, exam TEXT NOT NULL, level TEXT NOT NULL, orthanc_id TEXT NOT NULL,
+    uid TEXT NOT NULL, description TEXT NOT NULL, modality TEXT NOT NULL, acquired_at TEXT NOT NULL, url TEXT NOT NULL,
+    "by" TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (study, id)) WITHOUT ROWID"""
+_EXAMS = (
+    f"CREATE TABLE {_EXAM_LINKS}",
+    "CREATE INDEX exam_links_exam ON exam_links (exam, at, id)",
+    # `patient` is an Orthanc id; "" for a declaration that no stored patient can carry
+    """CREATE TABLE exam_declarations (
+        patient TEXT NOT NULL, exam TEXT NOT NULL, patient_id TEXT NOT NULL, description TEXT NOT NULL,
+        "by" TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (patient, exam)) WITHOUT ROWID""",
+    "CREATE INDEX exam_declarations_exam ON exam_declarations (exam)",
+    """CREATE TABLE exam_removed (
+        exam TEXT NOT NULL, id TEXT NOT NULL, study_instance_uid TEXT NOT NULL, at TEXT NOT NULL,
+        PRIMARY KEY (exam, id)) WITHOUT ROWID""",
+    # Which text of a document was read last, so that the same one is not read three times
+    "CREATE TABLE exam_documents (resource TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TRIGGER exam_study_gone AFTER DELETE ON studies BEGIN
+        INSERT OR REPLACE INTO exam_removed SELECT exam, id, OLD.study_instance_uid, strftime('%Y-%m-%dT%H:%M:%SZ', 'now')
+            FROM exam_links WHERE study = OLD.orthanc_id;
+        DELETE FROM exam_links WHERE study = OLD.orthanc_id;
+        DELETE FROM exam_documents WHERE resource = OLD.orthanc_id; END""",
+    """CREATE TRIGGER exam_patient_gone AFTER DELETE ON patients
+        WHEN NOT EXISTS (SELECT 1 FROM patients WHERE orthanc_id = OLD.orthanc_id) BEGIN
+        UPDATE OR REPLACE exam_declarations SET patient = '' WHERE patient = OLD.orthanc_id;
+        DELETE FROM exam_documents WHERE resource = OLD.orthanc_id; END""",
+)
+
+
+@MIGRATIONS()
+def m013_exams(db: Database) -> None:
+    """Exams, the images linked to them, and links that went with their study."""
+    for statement in _EXAMS:
+        db.execute(statement)
+
+
 _BLOCKS = (
     # Under which name the archive stored the file that an instance was read from; unknown of those indexed before.
     "ALTER TABLE instances ADD COLUMN file TEXT",
@@ -251,3 +295,14 @@ def m018_blocks(db: Database) -> None:
 def m020_blocks_with_stacks(db: Database) -> None:
     """Blocks hold how planes are split into stacks; those of before are made anew."""
     db.execute("DELETE FROM series_blocks")
+
+
+@MIGRATIONS()
+def m100_statements(db: Database) -> None:
+    """Memory of signed statements; it stays when the object goes, which may come back from a backup."""
+    db.execute(
+        """CREATE TABLE statements (
+        orthanc_id TEXT NOT NULL, item INTEGER NOT NULL, given INTEGER NOT NULL, review INTEGER NOT NULL,
+        rejected INTEGER, unsigned TEXT NOT NULL, unknown_key TEXT NOT NULL,
+        PRIMARY KEY (orthanc_id, item)) WITHOUT ROWID"""
+    )

@@ -5,37 +5,14 @@ from collections.abc import Collection, Mapping
 from typing import Literal
 
 import msgspec
-from sqlite_utils import Database
 
 from longitudinal.sidecar.tables.facts import read_fact, write_fact
-from longitudinal.sidecar.tables.migrations import MIGRATIONS
-
-__all__ = [
-    "MIGRATIONS",
-    "Waiting",
-    "read_memories",
-    "read_unknown_keys",
-    "read_waiting",
-    "registrations",
-    "write_memories",
-]
 
 _KEYS = "statements.keys"
 WaitsBecause = Literal["unsigned", "contradicted", "notReviewed"]
 """Its review is unsigned; newer checks reject what was accepted; nobody has decided on an automatic alignment."""
 Row = tuple[int, int, int | None, str, str]
 """Largest counters of `given` and `review`, that of a rejection, what is unsigned (space-separated), an unknown key's id."""
-
-
-@MIGRATIONS()
-def m100_statements(db: Database) -> None:
-    """Memory of signed statements; it stays when the object goes, which may come back from a backup."""
-    db.execute(
-        """CREATE TABLE statements (
-        orthanc_id TEXT NOT NULL, item INTEGER NOT NULL, given INTEGER NOT NULL, review INTEGER NOT NULL,
-        rejected INTEGER, unsigned TEXT NOT NULL, unknown_key TEXT NOT NULL,
-        PRIMARY KEY (orthanc_id, item)) WITHOUT ROWID"""
-    )
 
 
 def read_memories(connection: sqlite3.Connection, orthanc_id: str) -> dict[int, Row]:
