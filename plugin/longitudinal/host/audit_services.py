@@ -10,7 +10,6 @@ import orthanc
 
 from longitudinal.access.audit.chain import Head, Line
 from longitudinal.access.audit.events import EventKind
-from longitudinal.access.audit.message import syslog_event, syslog_head
 from longitudinal.access.audit.names import Names
 from longitudinal.access.audit.recorder import Reading, Sink
 from longitudinal.access.audit.service import Audit, AuditSettings
@@ -107,9 +106,13 @@ class _ToSyslog:
         self._node = node
 
     def send_lines(self, lines: Sequence[Line]) -> None:
+        from longitudinal.access.audit.message import syslog_event  # late: few have a syslog, which needs XML
+
         self._syslog.send([syslog_event(line, self._node) for line in lines])
 
     def send_head(self, head: Head) -> None:
+        from longitudinal.access.audit.message import syslog_head
+
         self._syslog.send([syslog_head(head)])
 
 

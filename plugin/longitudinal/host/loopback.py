@@ -3,16 +3,19 @@
 Python's own client serves: one connection a call (Orthanc closes idle ones after a second), without Nagle's delay.
 """
 
-import http.client
+from __future__ import annotations
+
 import json
-import ssl
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orthanc
 
 from longitudinal.archive import GRANTS, SHARES, Parents, Receipt
 from longitudinal.errors import ArchiveFailed, FieldError, InstanceGone, NotFound
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection
 
 _SECONDS = 20.0
 # Of a large file: what a slow disk writes, so that it is not given up while Orthanc still stores it.
@@ -146,24 +149,29 @@ class Loopback:
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, bytes, str | None]:
         """Status, body and ETag of one call."""
+        from http.client import HTTPException  # late, with `email` and `ssl`: a start makes no call
+
         connection = self._connection(_SECONDS + len(body or b"") / _BYTES_PER_SECOND)
         try:
             connection.request(method, path, body, {"Authorization": self.token(), **(headers or {})})
             response = connection.getresponse()
             return response.status, response.read(), response.getheader("ETag")
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, HTTPException) as error:
             raise ArchiveFailed(f"Orthanc did not answer over loopback: {error}") from error
         finally:
             connection.close()
 
-    def _connection(self, seconds: float) -> http.client.HTTPConnection:
+    def _connection(self, seconds: float) -> HTTPConnection:
+        import ssl
+        from http.client import HTTPConnection, HTTPSConnection
+
         if not self._is_ssl:
-            return http.client.HTTPConnection(self._host, self._port, timeout=seconds)
+            return HTTPConnection(self._host, self._port, timeout=seconds)
         # Its certificate is made out to the name others call it by, and nobody else can sit on this port of this machine.
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        return http.client.HTTPSConnection(self._host, self._port, timeout=seconds, context=context)
+        return HTTPSConnection(self._host, self._port, timeout=seconds, context=context)
 
 
 def _address(configuration: Mapping[str, Any], *, binds: bool) -> str:

@@ -3,7 +3,6 @@
 import re
 from array import array
 from collections.abc import Iterator
-from email.message import Message
 from urllib.parse import unquote
 
 import msgspec
@@ -84,6 +83,8 @@ def split_multipart(content_type: str, body: bytes, most_parts: int) -> Iterator
     BodyTooLarge
         It has more than `most_parts` parts, or one whose headers are larger than 16 KiB.
     """
+    from email.message import Message  # late: a start does without `email`
+
     header = Message()
     header["Content-Type"] = content_type
     boundary = header.get_boundary("")

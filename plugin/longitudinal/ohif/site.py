@@ -67,7 +67,6 @@ class Site:
         index = self._files.pop(INDEX)
         self._index = gzip.decompress(index.read()) if index.is_gzip else index.read()
         self._files[CONFIGURATION] = static_bytes(_configuration(roots), CONTENT_TYPES[".js"])
-        self._files |= our_modules()
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Response:
         """Answer a GET.
@@ -80,7 +79,7 @@ class Site:
             Of the request, with lower-case names.
         """
         path = path.strip("/")
-        file = self._files.get(path)
+        file = self._files.get(path) or (our_modules().get(path) if path.startswith(_OURS) else None)
         if file is not None:
             return file.answer(headers, sends_gzip=self._sends_compressed)
         segments = len(PurePosixPath(path).parts)
@@ -102,8 +101,9 @@ def _static(folder: Path, file: AppFile) -> StaticFile:
     )
 
 
+@cache
 def our_modules() -> dict[str, StaticFile]:
-    """The extension and what it shares with the timeline page, each compressed when it is first asked for."""
+    """The extension and what it shares with the timeline page, read when the first one is asked for."""
     return {
         f"{_OURS}/{folder}/{path}": _compressed(file)
         for folder in _OUR_FOLDERS

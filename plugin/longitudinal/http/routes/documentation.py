@@ -27,26 +27,28 @@ _POLICY = (
 
 def with_documentation(root: str, routes: Sequence[Route], ancestors: Sequence[str] = ()) -> list[Route]:
     """The routes, and those that describe them all, themselves too; `ancestors` may show the page in a frame."""
-    files = {
-        "page": static_bytes(
-            (_STATIC / "docs.html").read_bytes(), CONTENT_TYPES[".html"],
-            headers={"Content-Security-Policy": _POLICY + frame_ancestors(ancestors)},
-        ),
-        "script": static_bytes((_STATIC / "redoc.standalone.js").read_bytes(), CONTENT_TYPES[".js"], _DAY),
-    }  # fmt: skip
 
     @cache  # at the start, before anybody asks for it, it would cost 0.03 s
     def document() -> StaticFile:
         return static_bytes(msgspec.json.encode(openapi_document(root, described)), JSON)
 
+    @cache
+    def page_file() -> StaticFile:
+        policy = {"Content-Security-Policy": _POLICY + frame_ancestors(ancestors)}
+        return static_bytes((_STATIC / "docs.html").read_bytes(), CONTENT_TYPES[".html"], headers=policy)
+
+    @cache
+    def script_file() -> StaticFile:
+        return static_bytes((_STATIC / "redoc.standalone.js").read_bytes(), CONTENT_TYPES[".js"], _DAY)
+
     def openapi(call: Call[None, None]) -> Response:
         return document().answer(call.request.headers)
 
     def page(call: Call[None, None]) -> Response:
-        return files["page"].answer(call.request.headers)
+        return page_file().answer(call.request.headers)
 
     def script(call: Call[None, None]) -> Response:
-        return files["script"].answer(call.request.headers)
+        return script_file().answer(call.request.headers)
 
     described = [
         *routes,
