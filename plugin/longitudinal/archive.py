@@ -4,7 +4,6 @@ All reads here run in Orthanc's own process and take microseconds, `file` except
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Literal, Protocol
 
 import msgspec
@@ -36,12 +35,12 @@ class StoredFile(msgspec.Struct, frozen=True):
     """
 
     size: int
-    path: Path | None
+    path: str | None
 
     @property
     def name(self) -> str | None:
         """The name of the file, which no other one ever gets; None without a path."""
-        return None if self.path is None else self.path.name
+        return None if self.path is None else self.path.rpartition("/")[2]
 
 
 FilesThere = Callable[[Sequence[str]], bool]

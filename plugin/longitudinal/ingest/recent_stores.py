@@ -84,6 +84,8 @@ class RecentStores:
 
     def _take_in(self) -> None:
         """With the lock held."""
+        if not self._arrived:
+            return
         arrived = [self._arrived.popleft() for _ in range(len(self._arrived))]
         for orthanc_id in arrived:
             self._note(orthanc_id)
@@ -92,8 +94,7 @@ class RecentStores:
                 remembered.move_to_end(orthanc_id)
                 if len(remembered) > _REMEMBERED:  # the change log has it as well
                     remembered.popitem(last=False)
-        if arrived:
-            self._counted(len(arrived))
+        self._counted(len(arrived))
 
     def _note(self, orthanc_id: str) -> None:
         """With the lock held."""

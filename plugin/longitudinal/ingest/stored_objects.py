@@ -6,7 +6,9 @@ callback passes may be of a file that the archive did not store.
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -39,6 +41,15 @@ class ObjectReader(Protocol):
         """Each instance in order, read when the iterator reaches it; None if it is gone or cannot be read."""
 
 
+class _Files(threading.local):
+    """The files that a thread has read, for those that are like them."""
+
+    def __init__(self) -> None:
+        from longitudinal.dicom.similar_files import SimilarFiles  # late: a start does not need pydicom
+
+        self.similar = SimilarFiles()
+
+
 class StoredObjects:
     """Implements `ObjectReader` on the calling thread.
 
@@ -53,6 +64,7 @@ class StoredObjects:
     def __init__(self, archive: Archive, inventory: Inventory) -> None:
         self._archive = archive
         self._inventory = inventory
+        self._files = _Files()
 
     def read(self, orthanc_ids: Sequence[str]) -> Iterator[StoredObject | None]:
         """Each instance in order."""
@@ -61,11 +73,13 @@ class StoredObjects:
             yield self._object(orthanc_id, default)
 
     def _object(self, orthanc_id: str, default: CharacterSet) -> StoredObject | None:
-        from longitudinal.ingest.record import read_record  # late: a start does not need pydicom
+        from longitudinal.ingest.record import read_record  # late, as above
 
         try:
             stored = self._archive.stored_file(orthanc_id)
-            tags = read_stored_tags(self._archive, self._inventory, orthanc_id, stored, default)
+            tags = read_stored_tags(
+                self._archive, self._inventory, orthanc_id, stored, default, read=self._files.similar.tags
+            )
             return StoredObject(read_record(orthanc_id, tags, self._archive), stored)
         except KeyError:
             return None
@@ -81,13 +95,17 @@ def read_stored_tags(
     stored: StoredFile,
     default: CharacterSet,
     keep: frozenset[str] = READ_TAGS,
+    read: Callable[[str, CharacterSet], Tags] | None = None,
 ) -> Tags:
-    """The tags of a stored instance, those of `keep` at least. Raises KeyError where it is gone."""
+    """The tags of a stored instance, those of `keep` at least. Raises KeyError where it is gone.
+
+    `read` is for files that lie where they can be opened, if it knows a quicker way to the same tags.
+    """
     from longitudinal.dicom.file_tags import read_file_tags  # late, as in `StoredObjects`
 
     try:
         if stored.path is not None:
-            return read_file_tags(stored.path, default, keep)
+            return read_file_tags(stored.path, default, keep) if read is None else read(stored.path, default)
         if stored.size <= _LARGE_BYTES:
             return read_file_tags(archive.file(orthanc_id), default, keep)
     except KeyError:
@@ -149,7 +167,7 @@ class StoredDepths:
                 file = (
                     self._archive.file(orthanc_id)
                     if stored is None or stored.path is None
-                    else stored.path.read_bytes()
+                    else Path(stored.path).read_bytes()
                 )
             except (KeyError, OSError):
                 yield False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import contourpy
@@ -79,7 +78,7 @@ class ObjectStore:
             value, size = read(self._fetch(of.orthanc_id))
         else:
             try:
-                with opened(Path(of.path)) as data:
+                with opened(of.path) as data:
                     value, size = read(data)
             except FileNotFoundError:
                 raise

@@ -114,7 +114,7 @@ class ReadingProcess:
         default = default_encoding(self._archive.default_encoding())
         files = [self._file(orthanc_id) for orthanc_id in orthanc_ids]
         wanted = [
-            (orthanc_id, str(file.path))
+            (orthanc_id, file.path)
             for orthanc_id, file in zip(orthanc_ids, files, strict=True)
             if file is not None and file.path is not None
         ]

@@ -18,7 +18,7 @@ def storage(fake_orthanc: FakeOrthanc, tmp_path: Path) -> Any:
     from longitudinal.host.plain_storage import PlainStorage  # of the package that exists only inside Orthanc
 
     made = PlainStorage(tmp_path)
-    path = made.path(NAME)
+    path = Path(made.path(NAME))
     assert path == tmp_path / "12" / "34" / NAME
     path.parent.mkdir(parents=True)
     path.touch()
@@ -36,7 +36,7 @@ def test_a_file_counts_once_files_are_trusted_and_as_long_as_it_is_there(
     )
     storage.trust()
     assert storage.holds(NAME)
-    storage.path(NAME).unlink()
+    Path(storage.path(NAME)).unlink()
     assert not storage.holds(NAME)
 
 
@@ -51,8 +51,8 @@ def test_another_folder_in_its_place_has_its_own_files(
     assert not storage.holds(NAME)
     tmp_path.mkdir()
     assert not storage.holds(NAME)
-    storage.path(NAME).parent.mkdir(parents=True)
-    storage.path(NAME).touch()
+    Path(storage.path(NAME)).parent.mkdir(parents=True)
+    Path(storage.path(NAME)).touch()
     assert storage.holds(NAME)
 
 
@@ -86,7 +86,7 @@ def test_the_file_that_is_there_is_the_version_and_orthanc_is_asked_for_any_othe
     )
     storage.trust()
     assert archive.version("an-instance", NAME) == NAME
-    storage.path(NAME).unlink()  # overwritten
+    Path(storage.path(NAME)).unlink()  # overwritten
     now = {"Uuid": "another-file", "CompressedSize": 1, "UncompressedSize": 1}
     fake_orthanc.expect(
         "RestApiGet", "/instances/an-instance/attachments/dicom/info", returns=json.dumps(now)

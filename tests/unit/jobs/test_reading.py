@@ -36,7 +36,7 @@ class FolderArchive(FakeArchive):
         path = self.folder / orthanc_id
         if not path.exists():
             path.write_bytes(file)
-        return StoredFile(len(file), path)
+        return StoredFile(len(file), str(path))
 
 
 @pytest.fixture

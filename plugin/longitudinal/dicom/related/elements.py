@@ -11,7 +11,6 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from pathlib import Path
 from struct import Struct, error
 from typing import Final
 
@@ -47,9 +46,9 @@ class DamagedFile(ValueError):
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Buffer]:
+def opened(path: str) -> Iterator[Buffer]:
     """The bytes of a file, read as far as somebody looks at them. Raises OSError."""
-    with path.open("rb") as file:
+    with open(path, "rb") as file:
         if not file.seek(0, 2):
             yield b""
             return

@@ -1,7 +1,6 @@
 """The image that a report is about: what the report copies of its header."""
 
 from io import BytesIO
-from pathlib import Path
 
 import pydicom
 from pydicom import Dataset
@@ -18,12 +17,12 @@ _COPIED = ["SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstan
 _EVIDENCE = "CurrentRequestedProcedureEvidenceSequence"
 
 
-def read_reference(source: Path | BytesIO, default: CharacterSet) -> Dataset:
+def read_reference(source: str | BytesIO, default: CharacterSet) -> Dataset:
     """The header of an image. Raises FileNotFoundError."""
     return _read(source, default, _COPIED)
 
 
-def read_reported_reference(source: Path | BytesIO, default: CharacterSet) -> Dataset:
+def read_reported_reference(source: str | BytesIO, default: CharacterSet) -> Dataset:
     """The same of the image that a report of the plugin is about, from the report. Raises FileNotFoundError."""
     reference = _read(source, default, [*_COPIED, _EVIDENCE])
     series = reference.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0]
@@ -37,7 +36,7 @@ def read_reported_reference(source: Path | BytesIO, default: CharacterSet) -> Da
     return reference
 
 
-def _read(source: Path | BytesIO, default: CharacterSet, names: list[str]) -> Dataset:
+def _read(source: str | BytesIO, default: CharacterSet, names: list[str]) -> Dataset:
     read = pydicom.dcmread(source, stop_before_pixels=True, specific_tags=[*names])
     reference = with_unicode(read, default)
     reference.SpecificCharacterSet = "ISO_IR 192"

@@ -229,10 +229,9 @@ class _Plan:
     def _object(self, each: RelatedObject, kind: Any, planes: Planes | None = None, **more: Any) -> int:
         """The number of an object. Raises KeyError where it is gone."""
         stored = self._archive.stored_file(each.orthanc_id)
-        path = None if stored.path is None else str(stored.path)
-        version = self._archive.version(each.orthanc_id) if path is None else path
+        version = self._archive.version(each.orthanc_id) if stored.path is None else stored.path
         written = b"" if planes is None else planes.tobytes()
-        self._objects.append(ObjectToDraw(each.orthanc_id, path, version, kind, written, **more))
+        self._objects.append(ObjectToDraw(each.orthanc_id, stored.path, version, kind, written, **more))
         return len(self._objects) - 1
 
     def _mapped(self, frame: str) -> int:
