@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import pydicom
@@ -108,6 +108,9 @@ class FakeArchive:
 
     def stored_file(self, orthanc_id: str) -> StoredFile:
         return StoredFile(len(self.stored[orthanc_id].file), None)
+
+    def named_files(self, orthanc_ids: Sequence[str]) -> list[StoredFile | None]:
+        return [self.stored_file(each) if each in self.stored else None for each in orthanc_ids]
 
     def version(self, orthanc_id: str, file: str | None = None) -> str:
         return str(self.stored[orthanc_id].sequence)

@@ -77,6 +77,12 @@ class Archive(Protocol):
     def stored_file(self, orthanc_id: str) -> StoredFile:
         """Where the DICOM file of an instance is at this moment. Raises KeyError where it is gone."""
 
+    def named_files(self, orthanc_ids: Sequence[str]) -> Sequence[StoredFile | None]:
+        """The files of instances in order, None for one that is gone.
+
+        Unlike `stored_file`, nobody has looked whether a file of this size lies there: whoever reads it must.
+        """
+
     def stored_files(self, series: str) -> Mapping[str, StoredFile]:
         """The files of a series by the Orthanc ids of its instances, asked for at once; empty where it is gone."""
 

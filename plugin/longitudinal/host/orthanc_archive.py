@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 import orthanc
@@ -74,14 +74,23 @@ class OrthancArchive:
             raise KeyError(orthanc_id) from None
 
     def stored_file(self, orthanc_id: str) -> StoredFile:
-        """Where the file is: Orthanc's own storage has it under its UUID, in two levels of folders."""
+        """Where the file is, once it has been looked at."""
+        named = self._named_file(orthanc_id)
+        if named is None:
+            raise KeyError(orthanc_id)
+        return _looked_at(named)
+
+    def named_files(self, orthanc_ids: Sequence[str]) -> Sequence[StoredFile | None]:
+        """Orthanc's own storage has a file under its UUID, in two levels of folders."""
+        return [self._named_file(orthanc_id) for orthanc_id in orthanc_ids]
+
+    def _named_file(self, orthanc_id: str) -> StoredFile | None:
         try:
             found = _ATTACHMENT.decode(orthanc.RestApiGet(f"/instances/{orthanc_id}/attachments/dicom/info"))
         except orthanc.OrthancException:
-            raise KeyError(orthanc_id) from None
-        if found.CompressedSize != found.UncompressedSize:
-            return StoredFile(found.UncompressedSize, None)
-        return self._file_of(found.Uuid, found.UncompressedSize)
+            return None
+        is_plain = found.CompressedSize == found.UncompressedSize
+        return StoredFile(found.UncompressedSize, self._storage.path(found.Uuid) if is_plain else None)
 
     def version(self, orthanc_id: str, file: str | None = None) -> str:
         """The UUID of its file: Orthanc never uses one twice."""
@@ -100,15 +109,9 @@ class OrthancArchive:
             found = _INSTANCES.decode(orthanc.RestApiGet(f"/series/{series}/instances"))
         except orthanc.OrthancException:
             return {}
-        return {one.ID: self._file_of(one.FileUuid, one.FileSize) for one in found}
-
-    def _file_of(self, uuid: str, size: int) -> StoredFile:
-        path = self._storage.path(uuid)
-        try:
-            is_there = os.stat(path).st_size == size
-        except OSError:
-            is_there = False
-        return StoredFile(size, path if is_there else None)
+        return {
+            one.ID: _looked_at(StoredFile(one.FileSize, self._storage.path(one.FileUuid))) for one in found
+        }
 
     def has_file(self, orthanc_id: str, stored: StoredFile) -> bool:
         """Whether an instance still has this file, which Orthanc removes before it answers a delete."""
@@ -171,6 +174,15 @@ class BelievedArchive(OrthancArchive):
     def annotation(self, orthanc_id: str) -> str | None:
         """The statements about a registration object that are signed."""
         return self._believed(orthanc_id)
+
+
+def _looked_at(named: StoredFile) -> StoredFile:
+    """The same file, without a path if it does not lie there with its size."""
+    try:
+        is_there = named.path is not None and os.stat(named.path).st_size == named.size
+    except OSError:
+        is_there = False
+    return named if is_there else StoredFile(named.size, None)
 
 
 def _text(path: str) -> str | None:

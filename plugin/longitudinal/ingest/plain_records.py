@@ -5,6 +5,7 @@ with their statements, reports, what references other objects, identifiers that 
 `longitudinal.ingest.stored_objects`, and so is what pydicom cannot read.
 """
 
+import os
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -37,13 +38,16 @@ _NO_ARCHIVE = cast(Archive, _NoArchive())
 
 
 def read_plain_record(
-    orthanc_id: str, path: str, default: CharacterSet, read: ReadTags = read_file_tags
+    orthanc_id: str, path: str, size: int, default: CharacterSet, read: ReadTags = read_file_tags
 ) -> InstanceRecord | None:
-    """The record of an image from its stored file; None if it must be read beside the archive, or is gone.
+    """The record of an image from its stored file; None if it must be read beside the archive, is gone, or is not as large
+    as the archive says (cut off, or written by another storage).
 
     `read` may know the files before: it must give what `read_file_tags` does.
     """
     try:
+        if os.stat(path).st_size != size:
+            return None
         tags = read(path, default)
         sop_class = text(tags, tag.SOP_CLASS_UID)
         if names_others(sop_class) or sop_class in REGISTRATIONS | REPORTS:

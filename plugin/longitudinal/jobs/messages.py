@@ -236,9 +236,9 @@ class Gone(msgspec.Struct, tag="gone", frozen=True):
 
 
 class ReadTask(msgspec.Struct, tag="read", frozen=True):
-    """Read stored files (Orthanc id, path); only for the process that reads. `default` is of text without a named set."""
+    """Read stored files (Orthanc id, path, bytes); only for the process that reads. `default` is of text without a set."""
 
-    files: list[tuple[str, str]]
+    files: list[tuple[str, str, int]]
     default: CharacterSet = LATIN_1
 
 

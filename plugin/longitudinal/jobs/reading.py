@@ -112,9 +112,9 @@ class ReadingProcess:
 
     def _begin(self, orthanc_ids: Sequence[str]) -> _Batch:
         default = default_encoding(self._archive.default_encoding())
-        files = [self._file(orthanc_id) for orthanc_id in orthanc_ids]
+        files = self._archive.named_files(orthanc_ids)
         wanted = [
-            (orthanc_id, file.path)
+            (orthanc_id, file.path, file.size)
             for orthanc_id, file in zip(orthanc_ids, files, strict=True)
             if file is not None and file.path is not None
         ]
@@ -123,12 +123,6 @@ class ReadingProcess:
         except RuntimeError:  # it was stopped meanwhile
             records = None
         return _Batch(orthanc_ids, files, records)
-
-    def _file(self, orthanc_id: str) -> StoredFile | None:
-        try:
-            return self._archive.stored_file(orthanc_id)
-        except KeyError:
-            return None
 
     def _finish(self, batch: _Batch) -> Iterator[StoredObject | None]:
         found = [] if batch.records is None else batch.records.result()

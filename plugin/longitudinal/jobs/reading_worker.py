@@ -31,9 +31,7 @@ def answer_to(line: bytes) -> WorkerAnswer:
     """Do a task; whatever is wrong with it is an answer."""
     try:
         task = _TASK.decode(line)
-        records = [
-            read_plain_record(orthanc_id, path, task.default, _FILES.tags) for orthanc_id, path in task.files
-        ]
+        records = [read_plain_record(*file, task.default, _FILES.tags) for file in task.files]
         return FilesRead(encode_records(records))
     except Exception as error:  # the process is fit for the next task
         return Failed(f"{type(error).__name__}: {error}")

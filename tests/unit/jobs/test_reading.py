@@ -133,6 +133,25 @@ def test_what_is_gone_is_none_and_what_the_process_cannot_read_is_read_here(
     assert here.record.orthanc_id == compressed
 
 
+@pytest.mark.parametrize("content", [b"", b"cut off", None], ids=["empty", "cut off", "longer"])
+def test_a_file_that_is_not_as_large_as_the_archive_says_is_read_by_the_archive(
+    archive: FolderArchive, reader: Reader, content: bytes | None
+) -> None:
+    """A storage that encrypts keeps its files in the same folder."""
+    ids = list(archive.stored)
+    reader.warm(ids)
+    expected = list(reader.reading.read(ids))
+    whole, path = archive.stored[ids[4]].file, archive.folder / ids[4]
+    path.write_bytes(whole + b"\0" if content is None else content)
+    archive.stored_file = lambda name: StoredFile(len(archive.stored[name].file), None)  # type: ignore[method-assign]
+    named = [StoredFile(len(archive.stored[each].file), str(archive.folder / each)) for each in ids]
+    archive.named_files = lambda orthanc_ids: named  # type: ignore[method-assign, assignment]
+    found = list(reader.reading.read(ids))
+    assert [one and one.record for one in found] == [one and one.record for one in expected]
+    assert reader.here == [ids[4]]
+    assert archive.files_read[-1] == ids[4]
+
+
 def test_objects_that_are_no_images_are_read_beside_the_archive(
     archive: FolderArchive, reader: Reader
 ) -> None:
@@ -185,7 +204,7 @@ def test_records_of_real_files_survive_the_way_bit_by_bit() -> None:
         tags = read_file_tags(path)
         archive = FakeArchive()
         (orthanc_id,) = archive.store([pydicom.dcmread(path)])
-        record = read_plain_record(orthanc_id, str(path), LATIN_1)
+        record = read_plain_record(orthanc_id, str(path), path.stat().st_size, LATIN_1)
         assert record == read_record(orthanc_id, tags, archive)
         assert decode_records(encode_records([record, None])) == [record, None]
         read += record is not None
