@@ -9,6 +9,7 @@ the role a route needs, and while the handler runs the caller sees only the stud
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from types import UnionType
 from typing import Any, Concatenate, Generic, Protocol, TypedDict, TypeVar, Unpack, overload
 from urllib.parse import unquote
@@ -272,19 +273,17 @@ class Router:
         self._limits = limits or Limits()
         self._policy = policy
         self._unrecorded = unrecorded
-        self._exact: dict[str, dict[str, Route]] = {}
-        self._patterns: list[tuple[re.Pattern[str], dict[str, Route]]] = []
         by_path: dict[str, dict[str, Route]] = {}
         for route in routes:
             by_path.setdefault(route.path, {})[route.method] = route
-        for path, methods in by_path.items():
-            if "{" in path:
-                pattern = re.sub(r"\\{(\w+)\\}", _group, re.escape(path))
-                self._patterns.append((re.compile(f"^{pattern}$", re.DOTALL), methods))
-            else:
-                self._exact[path] = methods
+        self._exact = {path: methods for path, methods in by_path.items() if "{" not in path}
+        self._with_values = {path: methods for path, methods in by_path.items() if "{" in path}
+
+    @cached_property  # neither a start nor the question needs a pattern
+    def _patterns(self) -> list[tuple[re.Pattern[str], dict[str, Route]]]:
+        patterns = [(_pattern(path), methods) for path, methods in self._with_values.items()]
         # what ends in any text comes last, or it would take the paths below it
-        self._patterns.sort(key=lambda entry: entry[0].pattern.endswith(".+)$"))
+        return sorted(patterns, key=lambda entry: entry[0].pattern.endswith(".+)$"))
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """The route of a request and the values of its path.
@@ -447,6 +446,11 @@ def _check_actor(route: Route, request: Request, users: Users) -> None:
         raise Forbidden(
             "the request does not say who sends it: give the name and password of one of Orthanc's RegisteredUsers"
         )
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    values = re.sub(r"\\{(\w+)\\}", _group, re.escape(path))
+    return re.compile(f"^{values}$", re.DOTALL)
 
 
 def _group(name: re.Match[str]) -> str:

@@ -3,11 +3,10 @@
 import logging
 import os
 import selectors
-import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -27,6 +26,9 @@ from longitudinal.jobs.messages import (
 from longitudinal.jobs.pulse import Pulse
 from longitudinal.jobs.supervisor import ArchiveSilent, JobCrashed
 from longitudinal.reasons import AlignmentFailure
+
+if TYPE_CHECKING:
+    import subprocess
 
 LOGGER = logging.getLogger(__name__)
 
@@ -157,8 +159,10 @@ class WorkerProcess:
         process, self._process = self._process, None
         if process is None:
             return
+        from subprocess import TimeoutExpired
+
         process.kill()
-        with suppress(subprocess.TimeoutExpired):  # it may be blocked reading from a lost disk
+        with suppress(TimeoutExpired):  # it may be blocked reading from a lost disk
             process.wait(_END_SECONDS)
         self._open.close()
         self._unread, self._answers = b"", []
@@ -220,6 +224,8 @@ class WorkerProcess:
             # One arena per thread keeps freed memory; two are enough.
             "MALLOC_ARENA_MAX": "2",
         }
+        import subprocess  # late: a start has no process beside it
+
         # A pipe that is not read would fill and block the worker.
         self._words = self._open.enter_context(os.fdopen(os.memfd_create("worker"), "w+b"))
         self._process = subprocess.Popen(

@@ -5,7 +5,19 @@ import sys
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[3]
-_NOT_AT_START = {"PIL", "click", "email", "http.client", "pydicom", "requests", "sqlite_utils", "ssl", "xml"}
+_NOT_AT_START = {
+    "PIL",
+    "click",
+    "email",
+    "http.client",
+    "pydicom",
+    "requests",
+    "sqlite_utils",
+    "ssl",
+    "subprocess",
+    "xml",
+    "zipfile",
+}
 _IMPORT_HOST = """
 import sys
 from types import SimpleNamespace

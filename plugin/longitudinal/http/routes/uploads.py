@@ -9,7 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -33,12 +33,14 @@ from longitudinal.errors import (
 from longitudinal.http.exchange import Request
 from longitudinal.http.measures import Measures
 from longitudinal.http.multipart import FORM, file_name, media_type, split_multipart
-from longitudinal.http.received_files import MAX_FILES, Allowance, ReceivedFile, unpack
 from longitudinal.http.router import Call, Route
 from longitudinal.http.stated_patient import NOT_STATED, StatedPatient
 from longitudinal.reasons import UploadRefusal
 from longitudinal.sight import StudyName, current_sight
 from longitudinal.touched import touch
+
+if TYPE_CHECKING:
+    from longitudinal.http.received_files import ReceivedFile
 
 LOGGER = logging.getLogger(__name__)
 _MULTIPART = (FORM, "multipart/mixed", "multipart/related")
@@ -133,7 +135,7 @@ def upload_routes(archive: ArchiveReceiver, max_upload_mib: int, measures: Measu
     ]  # fmt: skip
 
 
-def _received(request: Request, max_bytes: int) -> tuple[StatedPatient, Iterator[ReceivedFile]]:
+def _received(request: Request, max_bytes: int) -> tuple[StatedPatient, "Iterator[ReceivedFile]"]:
     """What the form states of the patient, and the files, one after another; it is refused as a whole before the first one.
 
     Raises
@@ -141,6 +143,8 @@ def _received(request: Request, max_bytes: int) -> tuple[StatedPatient, Iterator
     MalformedBody, UnsupportedMediaType, BodyTooLarge
         The last for too many parts.
     """
+    from longitudinal.http.received_files import MAX_FILES, Allowance, unpack  # late: with `zipfile`
+
     allowance = Allowance(max_bytes)
     content_type = request.headers.get("content-type", "")
     kind = media_type(content_type)
@@ -169,11 +173,11 @@ def _received(request: Request, max_bytes: int) -> tuple[StatedPatient, Iterator
     )
 
 
-def _store(archive: ArchiveReceiver, file: ReceivedFile, stated: StatedPatient) -> UploadedFile:
+def _store(archive: ArchiveReceiver, file: "ReceivedFile", stated: StatedPatient) -> UploadedFile:
     return msgspec.structs.replace(_outcome(archive, file, stated), size_bytes=len(file.content))
 
 
-def _outcome(archive: ArchiveReceiver, file: ReceivedFile, stated: StatedPatient) -> UploadedFile:
+def _outcome(archive: ArchiveReceiver, file: "ReceivedFile", stated: StatedPatient) -> UploadedFile:
     if file.refusal is not None:
         return _refused(file.name, file.refusal, file.detail)
     if _MEDIA_STORAGE_DIRECTORY in file.content[:_FILE_META]:
