@@ -13,7 +13,6 @@ import msgspec
 from longitudinal.access.roles import Need
 from longitudinal.http.exchange import JSON, Response
 from longitudinal.http.headers import frame_ancestors
-from longitudinal.http.openapi import openapi_document
 from longitudinal.http.router import Call, Route
 from longitudinal.http.static_files import CONTENT_TYPES, StaticFile, static_bytes
 
@@ -30,6 +29,8 @@ def with_documentation(root: str, routes: Sequence[Route], ancestors: Sequence[s
 
     @cache  # at the start, before anybody asks for it, it would cost 0.03 s
     def document() -> StaticFile:
+        from longitudinal.http.openapi import openapi_document
+
         return static_bytes(msgspec.json.encode(openapi_document(root, described)), JSON)
 
     @cache
