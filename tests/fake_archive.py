@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 
 from longitudinal.archive import Parents, StoredFile
-from longitudinal.dicom.file_tags import tags_from_dataset
+from longitudinal.dicom.dataset_tags import tags_from_dataset
 from longitudinal.ingest.inventory import ArchivedStudy, Change, ChangePage
 from tests.builders import as_file
 

@@ -22,7 +22,8 @@ from pydicom.errors import InvalidDicomError
 from pydicom.pixels.utils import pixel_array
 
 from longitudinal import __version__
-from longitudinal.dicom.file_tags import read_file_tags, tags_from_dataset
+from longitudinal.dicom.dataset_tags import tags_from_dataset
+from longitudinal.dicom.file_tags import read_file_tags
 from longitudinal.dicom.planes.contrast import Contrast
 from longitudinal.dicom.planes.image_planes import ImagePlanes, Role, read_planes
 from longitudinal.dicom.registration.authorship import Authorship, Equipment, RegistrationType

@@ -1,8 +1,8 @@
 """The elements at the top of a plain DICOM file, found without reading the elements between them.
 
-pydicom makes an object of every element it passes; the readers of this package need a third of those of a slice. The result
-consists of pydicom's own raw elements, so that all values are read by the same code. Files that are not plain are left
-to pydicom: without preamble, deflated, big endian, out of order, truncated, with a wanted sequence or anything unusual.
+pydicom makes an object of every element it passes; the readers of this package need a third of those of a slice. Files that
+are not plain are left to pydicom: without preamble, deflated, big endian, out of order, truncated, with a wanted sequence or
+anything unusual.
 """
 
 from __future__ import annotations
@@ -12,10 +12,6 @@ from io import BytesIO, FileIO
 from os import PathLike
 from struct import Struct
 from typing import Final, NamedTuple
-
-from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.dataset import Dataset
-from pydicom.tag import BaseTag, Tag
 
 from longitudinal.dicom.sop_classes import RT_STRUCTURE_SET
 from longitudinal.dicom.tag_names import READ_PRIVATE_TAGS, READ_TAGS
@@ -45,7 +41,7 @@ PIXEL_HEADER: Final = 12
 """Bytes of tag, VR and length: pydicom refuses a file that ends before."""
 # A structure set has megabytes of contours from here on, and nothing that is wanted.
 _FIRST_CONTOURS: Final = 0x3006_0000
-_SOP_CLASS: Final = Tag(0x0008_0016)
+_SOP_CLASS: Final = 0x0008_0016
 _STRUCTURE_SET: Final = RT_STRUCTURE_SET.encode()
 _ITEM, _ITEM_ENDS, _SEQUENCE_ENDS = 0xFFFE_E000, 0xFFFE_E00D, 0xFFFE_E0DD
 _UNDEFINED: Final = 0xFFFF_FFFF
@@ -62,31 +58,39 @@ PRIVATE_GROUPS: Final = frozenset(int(wanted.group, 16) for wanted in READ_PRIVA
 # Headers of a hundred kilobytes are kept there, too; wanted values are a number or a word.
 LONGEST_PRIVATE: Final = 1_024
 
-_Wanted = dict[int, BaseTag]
-_Elements = dict[BaseTag, DataElement | RawDataElement]
+
+class Element(NamedTuple):
+    """An element as the file has it; `vr` is None in implicit files."""
+
+    vr: str | None
+    value: bytes
+
+
+Elements = dict[int, Element]
+"""By tag."""
 
 
 @lru_cache(maxsize=8)  # there are as many as there are readers
-def _wanted(keep: frozenset[str]) -> _Wanted:
-    return {int(key.replace(",", ""), 16): Tag(int(key.replace(",", ""), 16)) for key in keep}
+def _wanted(keep: frozenset[str]) -> frozenset[int]:
+    return frozenset(int(key.replace(",", ""), 16) for key in keep)
 
 
 WANTED: Final = _wanted(READ_TAGS)
-"""Numbers of the tags that the index reads, and the tags."""
+"""The tags that the index reads."""
 
 
 class _NotPlain(Exception):
     """The file is not one that this module reads."""
 
 
-def read_plain_file(path: str | PathLike[str], keep: frozenset[str] = READ_TAGS) -> Dataset | None:
+def read_plain_file(path: str | PathLike[str], keep: frozenset[str] = READ_TAGS) -> Elements | None:
     """Find the wanted elements of a file, up to its pixels: those of `keep`, and of the private groups.
 
     Returns
     -------
-    Dataset or None
-        Raw elements as `pydicom.dcmread` makes them; if it has pixels, also their element, without a value. None
-        if pydicom must read the file.
+    dict or None
+        The elements, in the order of the file; if it has pixels, also their element, without a value. None if pydicom must
+        read the file.
 
     Raises
     ------
@@ -95,7 +99,7 @@ def read_plain_file(path: str | PathLike[str], keep: frozenset[str] = READ_TAGS)
     """
     with open(path, "rb", buffering=0) as file:
         try:
-            return _Scan(file, WANTED if keep is READ_TAGS else _wanted(keep)).dataset()
+            return _Scan(file, WANTED if keep is READ_TAGS else _wanted(keep)).elements()
         except _NotPlain:
             return None
 
@@ -130,24 +134,23 @@ def element_spans(data: bytes) -> list[Span] | None:
 class _Scan:
     """One pass over the elements of a file, which is read only as far as the pass gets."""
 
-    def __init__(self, file: FileIO | BytesIO, wanted: _Wanted) -> None:
+    def __init__(self, file: FileIO | BytesIO, wanted: frozenset[int]) -> None:
         self._file = file
         self._wanted = wanted
         self._data = file.read(HEAD) or b""
 
-    def dataset(self) -> Dataset:
+    def elements(self) -> Elements:
         """The wanted elements. Raises _NotPlain."""
         if self._data[128:_PREAMBLE] != b"DICM":
             raise _NotPlain
         position, syntax = self._meta()
         if not syntax or syntax in _NOT_PLAIN:
             raise _NotPlain
-        found = self._implicit(position) if syntax == _IMPLICIT else self._explicit(position)
-        return Dataset(found)
+        return self._implicit(position) if syntax == _IMPLICIT else self._explicit(position)
 
     def spans(self) -> list[Span]:
-        """Where all elements are, once `dataset` has found the file plain. Raises _NotPlain."""
-        self.dataset()
+        """Where all elements are, once `elements` has found the file plain. Raises _NotPlain."""
+        self.elements()
         found, (begin, syntax), position = list[Span](), self._meta(), _PREAMBLE
         while True:
             is_explicit = position < begin or syntax != _IMPLICIT
@@ -189,8 +192,8 @@ class _Scan:
             return group << 16 | element, vr, position + 12, _LENGTH.unpack_from(self._data, position + 8)[0]
         raise _NotPlain
 
-    def _explicit(self, position: int) -> _Elements:
-        found: _Elements = {}
+    def _explicit(self, position: int) -> Elements:
+        found: Elements = {}
         data, end, last, wanted = self._data, len(self._data), 0, self._wanted
         header = _EXPLICIT_HEADER.unpack_from
         while True:
@@ -227,8 +230,8 @@ class _Scan:
             if tag in wanted or group in PRIVATE_GROUPS:
                 self._keep(found, tag, vr.decode(), start, length)
 
-    def _implicit(self, position: int) -> _Elements:
-        found: _Elements = {}
+    def _implicit(self, position: int) -> Elements:
+        found: Elements = {}
         data, end, last = self._data, len(self._data), 0
         while True:
             if position + 8 > end:
@@ -254,20 +257,17 @@ class _Scan:
             if self._is_wanted(tag):
                 self._keep(found, tag, None, start, length)
 
-    def _keep(self, found: _Elements, tag: int, vr: str | None, start: int, length: int) -> None:
+    def _keep(self, found: Elements, tag: int, vr: str | None, start: int, length: int) -> None:
         if tag not in self._wanted and length > LONGEST_PRIVATE:
             return
         if start + length > len(self._data):
             self._reach(start + length)
         value = self._data[start : start + length]
-        known = self._wanted.get(tag) or Tag(tag)
-        # pydicom keeps no bytes of an empty value
-        found[known] = RawDataElement(known, vr, length, value or None, start, vr is None, True)
+        found[tag] = Element(vr, value)
 
-    def _is_structure_set(self, found: _Elements) -> bool:
+    def _is_structure_set(self, found: Elements) -> bool:
         sop_class = found.get(_SOP_CLASS)
-        value = None if sop_class is None else sop_class.value
-        return isinstance(value, bytes) and value.strip(b" \0") == _STRUCTURE_SET
+        return sop_class is not None and sop_class.value.strip(b" \0") == _STRUCTURE_SET
 
     def _is_end(self, position: int) -> bool:
         """Whether the file ends here: one without pixels ends with its last element."""
@@ -283,11 +283,11 @@ class _Scan:
                 raise _NotPlain
             self._data += more
 
-    def _with_pixels(self, found: _Elements, tag: int, position: int) -> _Elements:
+    def _with_pixels(self, found: Elements, tag: int, position: int) -> Elements:
         if tag not in _PIXELS:
             raise _NotPlain  # after the place of the pixels there is padding, or nothing at all
         self._reach(position + PIXEL_HEADER)
-        found[Tag(tag)] = RawDataElement(Tag(tag), "OW", 0, None, 0, False, True)
+        found[tag] = Element("OW", b"")
         return found
 
     def _skip(self, position: int, *, is_explicit: bool, depth: int) -> int:

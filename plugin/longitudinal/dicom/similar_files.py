@@ -12,26 +12,25 @@ from os import PathLike
 from struct import Struct
 from typing import Any, Final, NamedTuple
 
-from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset
-from pydicom.tag import BaseTag, Tag
-
 from longitudinal.dicom.alike import Alike, AlikeTags
 from longitudinal.dicom.character_sets import LATIN_1, CharacterSet, character_set
-from longitudinal.dicom.file_tags import key_of, read_file_tags, tags_from_dataset, vr_of, written_value
+from longitudinal.dicom.file_tags import keys_of, number_of, read_file_tags, tags_of_elements
 from longitudinal.dicom.plain_file import (
     HEAD,
     LONGEST_PRIVATE,
     PIXEL_HEADER,
     PRIVATE_GROUPS,
     WANTED,
+    Element,
+    Elements,
     Span,
     element_spans,
 )  # fmt: skip
-from longitudinal.dicom.tag_names import SPECIFIC_CHARACTER_SET
+from longitudinal.dicom.raw_values import vr_of, written_value
+from longitudinal.dicom.tag_names import READ_TAGS, SPECIFIC_CHARACTER_SET
 from longitudinal.dicom.tags import text
 
-_CHARACTER_SET: Final = int(SPECIFIC_CHARACTER_SET.replace(",", ""), 16)
+_CHARACTER_SET: Final = number_of(SPECIFIC_CHARACTER_SET)
 _LENGTHS: Final = {2: Struct("<H").unpack_from, 4: Struct("<L").unpack_from}
 _UNDEFINED: Final = 0xFFFF_FFFF
 _TAG_BYTES: Final = 4
@@ -100,15 +99,16 @@ class SimilarFiles:
 
 
 class _Part(NamedTuple):
-    """What lies before an element that differs, and that element: its tag if it is wanted, its VR as the file has it.
+    """What lies before an element that differs, and that element: its tag, its VR as the file has it.
 
     `key` and `known_vr` are of those whose bytes may be all that is needed to read them.
     """
 
     constant: bytes
     length_bytes: int
-    tag: BaseTag | None
+    tag: int
     vr: str | None
+    is_wanted: bool
     is_private: bool
     key: str
     known_vr: str | None
@@ -146,28 +146,28 @@ class _Kind:
         data, spans = self._data, self._spans
         varies_privately = any(self._is_private(spans[number]) for number in self.varying)
         self._parts: list[_Part] = []
-        self._read_anew: dict[BaseTag, RawDataElement] = {}
-        constant: dict[BaseTag, RawDataElement] = {}
-        pixels, begin = Tag(spans[-1].tag), 0
-        constant[pixels] = _raw(pixels, "OW", b"")
+        self._read_anew = Elements()
+        constant: Elements = {spans[-1].tag: Element("OW", b"")}
+        keys, begin = keys_of(READ_TAGS), 0
         for number, span in enumerate(spans[:-1]):
-            is_private = self._is_private(span)
-            tag = Tag(span.tag) if is_private else WANTED.get(span.tag)
+            tag, is_private = span.tag, self._is_private(span)
+            is_wanted = is_private or tag in WANTED
             if number in self.varying:
                 before = data[begin : span.value - span.length_bytes]
-                key, known_vr = "", None
-                if tag is not None and not is_private:
-                    key, known_vr = key_of(tag), vr_of(_raw(tag, span.vr, b""))
-                self._parts.append(_Part(before, span.length_bytes, tag, span.vr, is_private, key, known_vr))
+                key = keys.get(tag, "")
+                known_vr = vr_of(tag, span.vr) if key else None
+                self._parts.append(
+                    _Part(before, span.length_bytes, tag, span.vr, is_wanted, is_private, key, known_vr)
+                )
                 begin = span.end
-            elif tag is not None and not (is_private and span.end - span.value > LONGEST_PRIVATE):
+            elif is_wanted and not (is_private and span.end - span.value > LONGEST_PRIVATE):
                 kept = self._read_anew if is_private and varies_privately else constant
-                kept[tag] = _raw(tag, span.vr, data[span.value : span.end])
+                kept[tag] = Element(span.vr, data[span.value : span.end])
         self._tail = data[begin : spans[-1].end]
         self._can_match = not any(spans[number].is_open for number in self.varying)
-        named = constant.get(Tag(_CHARACTER_SET))
-        self._named = {} if named is None else {named.tag: named}
-        self._constant = tags_from_dataset(Dataset(constant), default=self._default)  # type: ignore[arg-type]
+        named = constant.get(_CHARACTER_SET)
+        self._named = {} if named is None else {_CHARACTER_SET: named}
+        self._constant = tags_of_elements(constant, default=self._default)
         self._characters = character_set(text(self._constant, SPECIFIC_CHARACTER_SET), self._default)
         self._alike = Alike(varies_privately=varies_privately)
 
@@ -178,7 +178,7 @@ class _Kind:
         own: dict[str, Any] = {}
         raw = self._read_anew.copy()
         at = 0
-        for constant, length_bytes, tag, vr, is_private, key, known_vr in self._parts:
+        for constant, length_bytes, tag, vr, is_wanted, is_private, key, known_vr in self._parts:
             if not data.startswith(constant, at):
                 return None
             value = at + len(constant) + length_bytes
@@ -188,18 +188,18 @@ class _Kind:
             if length == _UNDEFINED:
                 return None
             at = value + length
-            if tag is None or (is_private and length > LONGEST_PRIVATE):
+            if not is_wanted or (is_private and length > LONGEST_PRIVATE):
                 continue
             written = None if known_vr is None else written_value(known_vr, data[value:at], self._characters)
             if written is None:
-                raw[tag] = _raw(tag, vr, data[value:at])
+                raw[tag] = Element(vr, data[value:at])
             else:
                 own[key] = written
         begins = at + len(self._tail) - _TAG_BYTES
         if not data.startswith(self._tail, at) or begins + PIXEL_HEADER > len(data):
             return None
         if raw:
-            own |= tags_from_dataset(Dataset(raw | self._named), default=self._default)  # type: ignore[arg-type]
+            own |= tags_of_elements(raw | self._named, default=self._default)
         return AlikeTags(self._constant | own, own, self._alike)
 
     @staticmethod
@@ -217,8 +217,3 @@ def _beginning(path: str | PathLike[str], size: int) -> bytes:
         return os.read(file, size)
     finally:
         os.close(file)
-
-
-def _raw(tag: BaseTag, vr: str | None, value: bytes) -> RawDataElement:
-    """As `read_plain_file` makes it: no bytes are kept of an empty value."""
-    return RawDataElement(tag, vr, len(value), value or None, 0, vr is None, True)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from longitudinal.dicom.file_tags import read_file_tags
 from longitudinal.dicom.header import read_header
 from longitudinal.errors import FieldError, MalformedBody
 from longitudinal.http.multipart import Part
@@ -48,8 +49,6 @@ class StatedPatient(msgspec.Struct, frozen=True):
 
     def differs(self, file: bytes) -> str | None:
         """What a file states otherwise, for people; "" where it states the same, None where it cannot be read."""
-        from longitudinal.dicom.file_tags import read_file_tags  # late: a start does not need pydicom
-
         try:
             tags = read_file_tags(file)
             header = read_header(tags)

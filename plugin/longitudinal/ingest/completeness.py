@@ -97,8 +97,8 @@ class Completeness:
                     self._pass()
                 self.last_error = None
                 # `stop` sets this first and wakes the thread afterwards, so a wake that was cleared before is noticed here.
-                if not self._stop.is_set() and self._wake.wait(_LOOK_SECONDS) and not self._stop.is_set():
-                    self._linger(_LINGER_SECONDS if count < _STREAM else _LINGER_IN_STREAM_SECONDS)
+                if not self._stop.is_set() and self._wake.wait(_LOOK_SECONDS):
+                    self._stop.wait(_LINGER_SECONDS if count < _STREAM else _LINGER_IN_STREAM_SECONDS)
             except Stopping:
                 return
             except SidecarUnavailable:  # the writer has logged it; it passes
@@ -108,13 +108,6 @@ class Completeness:
                     LOGGER.exception("The index could not be updated; retrying")
                 self.last_error = str(error)
                 self._stop.wait(_AFTER_ERROR_SECONDS)
-
-    def _linger(self, seconds: float) -> None:
-        """Let more come; what reads it, and pydicom with it, is imported meanwhile: a start does without."""
-        until = time.monotonic() + seconds
-        import longitudinal.ingest.record  # noqa: F401
-
-        self._stop.wait(until - time.monotonic())
 
     def _look(self) -> int:
         """Follow the log; returns how many instances were read."""

@@ -1,37 +1,26 @@
-"""Makes an InstanceRecord of any stored instance: it has planes, or the reason why it has none."""
+"""Makes an InstanceRecord of any stored instance: it has planes, or the reason why it has none.
+
+Images need no pydicom; it is imported for the first object that does.
+"""
+
+from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
 from functools import lru_cache
-from io import BytesIO
-
-import pydicom
-from pydicom._uid_dict import UID_dictionary
 
 from longitudinal.archive import Archive, Parents
-from longitudinal.dicom.character_sets import CharacterSet, default_encoding
-from longitudinal.dicom.file_tags import with_unicode
+from longitudinal.dicom.character_sets import default_encoding
 from longitudinal.dicom.header import Header, read_header
 from longitudinal.dicom.planes.image_planes import ImagePlanes, read_planes
 from longitudinal.dicom.reader_versions import reader_of
-from longitudinal.dicom.registration.authorship import Equipment
-from longitudinal.dicom.registration.spatial_registration import (
-    Registration,
-    RegistrationItem,
-    read_registration,
-)
 from longitudinal.dicom.related.content import encode_content, read_content
 from longitudinal.dicom.related.elements import opened
 from longitudinal.dicom.sop_classes import REGISTRATIONS, REPORTS, names_others
 from longitudinal.dicom.tags import Tags
 from longitudinal.dicom.uids import series_frame
-from longitudinal.ingest.reports import read_places
-from longitudinal.reasons import RegistrationRefusal
-from longitudinal.sidecar.tables.records import InstanceRecord, Notes, TransformRecord
+from longitudinal.sidecar.tables.records import InstanceRecord, PlaceRecord, TransformRecord
 from longitudinal.transforms.annotation import read_statement
-from longitudinal.transforms.displacement_grid import DisplacementGrid
-from longitudinal.transforms.grid_storage import LARGEST_EXACT_BYTES
 
 LOGGER = logging.getLogger(__name__)
 
@@ -64,13 +53,19 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
         reason, detail = str(found.reason), found.detail
         detail = "; ".join(why for why in (detail, _unknown_class(header.sop_class_uid)) if why)
     if header.sop_class_uid in REGISTRATIONS:
-        transforms, refusal, why = _read_transforms(
+        from longitudinal.ingest.registrations import read_transforms
+
+        transforms, refusal, why = read_transforms(
             archive.file(orthanc_id),
             read_statement(archive.annotation(orthanc_id), archive.errors_at_place(orthanc_id)),
             default_encoding(archive.default_encoding()),
         )
         reason, detail = refusal or reason, why or detail
-    places = read_places(orthanc_id, archive) if header.sop_class_uid in REPORTS else ()
+    places: tuple[PlaceRecord, ...] = ()
+    if header.sop_class_uid in REPORTS:
+        from longitudinal.ingest.reports import read_places
+
+        places = read_places(orthanc_id, archive)
     content = _read_content(orthanc_id, header.sop_class_uid, archive)
     parents = derive_parents(header, orthanc_id) or archive.parents(orthanc_id)
     # patients are Orthanc's, also where it cannot read their PatientID
@@ -138,6 +133,8 @@ def _orthanc_id(text: str) -> str:
 
 def _unknown_class(sop_class_uid: str) -> str:
     """The detail for a SOP class that is not in the standard; empty for one that is."""
+    from pydicom._uid_dict import UID_dictionary
+
     if sop_class_uid in UID_dictionary:
         return ""
     return f"SOP Class UID {sop_class_uid or '(none)'} is not in the DICOM standard; its content is not read"
@@ -148,28 +145,6 @@ def _frame(header: Header, found: object, series: str) -> str | None:
     if header.frame_of_reference_uid:
         return header.frame_of_reference_uid
     return series_frame(header.series_instance_uid, series) if isinstance(found, ImagePlanes) else None
-
-
-def _read_transforms(
-    file: bytes, notes: Mapping[int, Notes], default: CharacterSet
-) -> tuple[tuple[TransformRecord, ...], str | None, str]:
-    """The items of a registration object, and why none of them can be used."""
-    try:
-        registration = read_registration(with_unicode(pydicom.dcmread(BytesIO(file)), default))
-    except (
-        Exception
-    ) as error:  # pydicom raises what it likes on a damaged file; the object stays stored all the same
-        return (), str(RegistrationRefusal.NOT_A_REGISTRATION), f"the file cannot be read: {error}"
-    # an item of the object's own frame is no transform, but its images may say that it lies elsewhere
-    items = tuple(
-        _transform_record(registration, item, notes.get(item.number, Notes()))
-        for item in registration.items
-        if not item.own_frame or item.referenced_sop_instance_uids
-    )
-    if registration.refusal is None and items and all(item.refusal for item in items):
-        return items, items[0].refusal, "; ".join(f"item {item.item}: {item.detail}" for item in items)
-    refusal = None if registration.refusal is None else str(registration.refusal)
-    return items, refusal, registration.detail
 
 
 def _read_content(orthanc_id: str, sop_class_uid: str, archive: Archive) -> bytes | None:
@@ -185,31 +160,3 @@ def _read_content(orthanc_id: str, sop_class_uid: str, archive: Archive) -> byte
             return encode_content(read_content(data, sop_class_uid, default))
     except FileNotFoundError:  # deleted or overwritten meanwhile
         raise KeyError(orthanc_id) from None
-
-
-def _largest_exact(registration: Registration) -> int:
-    """A field made by the plugin has steps of 0.01 mm anyway; any other is kept unchanged if it is small."""
-    return 0 if registration.manufacturer == Equipment().manufacturer else LARGEST_EXACT_BYTES
-
-
-def _transform_record(registration: Registration, item: RegistrationItem, notes: Notes) -> TransformRecord:
-    return TransformRecord(
-        item=item.number,
-        source_frame=item.frame_of_reference_uid,
-        source_references=item.referenced_sop_instance_uids,
-        target_frame=registration.frame_of_reference_uid,
-        target_references=registration.referenced_sop_instance_uids,
-        kind=item.method,
-        matrix=None if item.matrix is None else item.matrix.astype("<f8").tobytes(),
-        grid=None
-        if item.field is None
-        else DisplacementGrid(item.field).to_bytes(_largest_exact(registration)),
-        refusal=None if item.refusal is None else str(item.refusal),
-        detail=item.detail,
-        origin="vendor",
-        label=registration.content_label or "",
-        created=registration.created,
-        creator=registration.creator_name or "",
-        maker=registration.manufacturer,
-        notes=notes,
-    )

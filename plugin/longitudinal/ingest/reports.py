@@ -7,7 +7,7 @@ import pydicom
 
 from longitudinal.archive import Archive
 from longitudinal.dicom.character_sets import CharacterSet, default_encoding
-from longitudinal.dicom.file_tags import with_unicode
+from longitudinal.dicom.dataset_tags import with_unicode
 from longitudinal.dicom.reports.group import Report, ReportedGroup
 from longitudinal.dicom.reports.reader import LARGEST_REPORT, MOST_GROUPS, TooManyGroups, read_report
 from longitudinal.reasons import PlaceFault

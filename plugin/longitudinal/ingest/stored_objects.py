@@ -15,10 +15,13 @@ import msgspec
 
 from longitudinal.archive import Archive, StoredFile
 from longitudinal.dicom.character_sets import CharacterSet, default_encoding
+from longitudinal.dicom.file_tags import read_file_tags
 from longitudinal.dicom.nesting import is_too_deep
+from longitudinal.dicom.similar_files import SimilarFiles
 from longitudinal.dicom.tag_names import READ_TAGS
 from longitudinal.dicom.tags import Tags
 from longitudinal.ingest.inventory import Inventory
+from longitudinal.ingest.record import read_record
 from longitudinal.sidecar.tables.records import InstanceRecord
 
 LOGGER = logging.getLogger(__name__)
@@ -45,8 +48,6 @@ class _Files(threading.local):
     """The files that a thread has read, for those that are like them."""
 
     def __init__(self) -> None:
-        from longitudinal.dicom.similar_files import SimilarFiles  # late: a start does not need pydicom
-
         self.similar = SimilarFiles()
 
 
@@ -73,8 +74,6 @@ class StoredObjects:
             yield self._object(orthanc_id, default)
 
     def _object(self, orthanc_id: str, default: CharacterSet) -> StoredObject | None:
-        from longitudinal.ingest.record import read_record  # late, as above
-
         try:
             stored = self._archive.stored_file(orthanc_id)
             tags = read_stored_tags(
@@ -101,8 +100,6 @@ def read_stored_tags(
 
     `read` is for files that lie where they can be opened, if it knows a quicker way to the same tags.
     """
-    from longitudinal.dicom.file_tags import read_file_tags  # late, as in `StoredObjects`
-
     try:
         if stored.path is not None:
             return read_file_tags(stored.path, default, keep) if read is None else read(stored.path, default)

@@ -161,7 +161,7 @@ class RegistrationObjects:
         """An image of the study that the object goes to: patient and study are copied from it."""
         import pydicom  # late, as in `write`
 
-        from longitudinal.dicom.file_tags import with_unicode
+        from longitudinal.dicom.dataset_tags import with_unicode
 
         series = index.series[first_series(index, frame)]
         number = _members(series, frame)[0]

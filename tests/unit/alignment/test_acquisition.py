@@ -3,7 +3,7 @@
 import pytest
 
 from longitudinal.alignment.acquisition import Acquisition, read_acquisition, regions_of
-from longitudinal.dicom.file_tags import tags_from_dataset
+from longitudinal.dicom.dataset_tags import tags_from_dataset
 from longitudinal.dicom.planes.contrast import Contrast
 from tests import builders as build
 

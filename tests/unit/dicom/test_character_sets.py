@@ -5,7 +5,8 @@ import pytest
 from pydicom.data import get_charset_files
 
 from longitudinal.dicom.character_sets import character_set, default_encoding
-from longitudinal.dicom.file_tags import read_file_tags, tags_from_dataset
+from longitudinal.dicom.dataset_tags import tags_from_dataset
+from longitudinal.dicom.file_tags import read_file_tags
 
 NAMES = {
     # PS3.5 H.3.1, H.3.2, I.2, J.1 to J.3, K.2

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from longitudinal.dicom.file_tags import tags_from_dataset
+from longitudinal.dicom.dataset_tags import tags_from_dataset
 from longitudinal.dicom.header import read_header
 from tests import builders as build
 

@@ -15,7 +15,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from benchmarks.soak.mutated_headers import damaged_copy
-from longitudinal.dicom.file_tags import read_file_tags, tags_from_dataset
+from longitudinal.dicom.dataset_tags import read_with_pydicom
+from longitudinal.dicom.file_tags import tags_of_elements
 from longitudinal.dicom.plain_file import read_plain_file
 from tests import builders as build
 from tests.data import data, is_dicom
@@ -27,7 +28,7 @@ SMALL = 300_000
 def read_both(path: Path) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     """The tags as they are found here, None where they are not, and as pydicom reads the same bytes."""
     found = read_plain_file(path)
-    return None if found is None else tags_from_dataset(found), read_file_tags(path.read_bytes())
+    return None if found is None else tags_of_elements(found), read_with_pydicom(path.read_bytes())
 
 
 def real_files() -> list[Path]:
@@ -124,11 +125,11 @@ def test_damaged_files_are_read_as_pydicom_reads_them_or_left_to_it(tmp_path: Pa
                 seen["left to pydicom"] += 1
                 continue
             try:
-                mine: Any = tags_from_dataset(found)
+                mine: Any = tags_of_elements(found)
             except ValueError as error:
                 mine = str(error)
             try:
-                theirs: Any = read_file_tags(bytes(damaged))
+                theirs: Any = read_with_pydicom(bytes(damaged))
             except ValueError as error:
                 theirs = str(error)
         assert mine == theirs

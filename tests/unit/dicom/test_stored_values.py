@@ -9,7 +9,8 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from longitudinal.dicom.file_tags import read_file_tags, tags_from_dataset
+from longitudinal.dicom.dataset_tags import tags_from_dataset
+from longitudinal.dicom.file_tags import read_file_tags
 from longitudinal.dicom.stored_values import STORED_VALUE_TAGS, FrameValues, StoredValues, read_stored_values
 from tests import builders as build
 

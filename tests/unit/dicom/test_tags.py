@@ -7,7 +7,8 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from longitudinal.dicom.file_tags import read_file_tags, tags_from_dataset
+from longitudinal.dicom.dataset_tags import tags_from_dataset
+from longitudinal.dicom.file_tags import read_file_tags
 from longitudinal.dicom.tags import (
     BadValueError,
     integer,

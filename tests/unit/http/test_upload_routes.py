@@ -79,7 +79,7 @@ def test_what_is_stored_and_cannot_be_read_is_stored(served: Served, monkeypatch
     def unreadable(_: bytes) -> None:
         raise ValueError("as pydicom says")
 
-    monkeypatch.setattr("longitudinal.dicom.file_tags.read_file_tags", unreadable)
+    monkeypatch.setattr("longitudinal.http.routes.uploads.read_file_tags", unreadable)
     (file,) = served.ask("POST", "/uploads", image(), headers=DICOM).json["files"]
     assert (file["status"], file["frameCount"]) == ("stored", 0)
 
@@ -157,7 +157,7 @@ def test_a_file_that_cannot_be_compared_is_not_stored(
             return {}
         raise NotImplementedError
 
-    monkeypatch.setattr("longitudinal.dicom.file_tags.read_file_tags", unreadable)
+    monkeypatch.setattr("longitudinal.http.stated_patient.read_file_tags", unreadable)
     (file,) = put(served, form_with({"patientID": "P7"}, ("a.dcm", of("P7")))).json["files"]
     assert (file["reason"], "cannot be compared" in file["detail"]) == ("notDicom", True)
     assert served.archive.stored == {}

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from pydicom.uid import generate_uid
 
 from longitudinal.archive import StoredFile
-from longitudinal.dicom.file_tags import tags_from_dataset
+from longitudinal.dicom.dataset_tags import tags_from_dataset
 from longitudinal.ingest.annotations import with_current_notes
 from longitudinal.ingest.record import read_record
 from longitudinal.sidecar.tables.records import Notes

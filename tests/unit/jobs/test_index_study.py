@@ -85,7 +85,7 @@ def test_a_lost_file_leaves_the_others_indexed_and_is_named(house: House) -> Non
 
 @pytest.mark.parametrize(
     "where",
-    ["longitudinal.ingest.record.read_record", "longitudinal.ingest.on_stored.with_current_notes"],
+    ["longitudinal.ingest.stored_objects.read_record", "longitudinal.ingest.on_stored.with_current_notes"],
 )
 def test_what_raises_while_it_is_read_or_written_costs_itself_alone(
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str
@@ -126,7 +126,7 @@ def test_what_pydicom_cannot_read_is_read_by_orthanc(house: House, monkeypatch: 
     def fail(*_: object) -> None:
         raise NotImplementedError("no such value representation")
 
-    monkeypatch.setattr("longitudinal.dicom.file_tags.read_file_tags", fail)
+    monkeypatch.setattr("longitudinal.ingest.stored_objects.read_file_tags", fail)
     ids = house.store(2)
     house.job(house.context())
     assert house.known(ids) == set(ids)

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from longitudinal.dicom.file_tags import tags_from_dataset
+from longitudinal.dicom.dataset_tags import tags_from_dataset
 from longitudinal.dicom.stored_values import STORED_VALUE_TAGS
 from longitudinal.dicom.tags import Tags
 from longitudinal.errors import Ambiguous, NotFound

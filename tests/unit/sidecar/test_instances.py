@@ -10,7 +10,7 @@ import pydicom
 import pytest
 from pydicom.uid import generate_uid
 
-from longitudinal.dicom.file_tags import tags_from_dataset
+from longitudinal.dicom.dataset_tags import tags_from_dataset
 from longitudinal.errors import SidecarUnavailable
 from longitudinal.ingest.record import derive_parents, read_record
 from longitudinal.sidecar.connection import Readers, open_writer

@@ -22,8 +22,8 @@ from pydicom.uid import (
 )
 from pydicom.valuerep import PersonName, format_number_as_ds
 
+from longitudinal.dicom.dataset_tags import tags_from_dataset
 from longitudinal.dicom.dates import read_timezone
-from longitudinal.dicom.file_tags import tags_from_dataset
 from longitudinal.dicom.header import read_header
 from longitudinal.dicom.object_uids import object_uid
 from longitudinal.dicom.registration.authorship import Authorship, RegistrationType

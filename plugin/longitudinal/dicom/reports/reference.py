@@ -6,7 +6,7 @@ import pydicom
 from pydicom import Dataset
 
 from longitudinal.dicom.character_sets import CharacterSet
-from longitudinal.dicom.file_tags import with_unicode
+from longitudinal.dicom.dataset_tags import with_unicode
 from longitudinal.dicom.registration.writer import file_bytes
 
 # What a report copies from an image, or refers to it by.

@@ -17,6 +17,7 @@ from longitudinal.access.roles import Need
 from longitudinal.archive import ArchiveReceiver, Receipt
 from longitudinal.dicom import tag_names as tag
 from longitudinal.dicom.dates import dashed_date
+from longitudinal.dicom.file_tags import read_file_tags
 from longitudinal.dicom.header import Header, read_header
 from longitudinal.dicom.header_fault import Fault, HeaderFault
 from longitudinal.dicom.named_study import NamedStudy, read_named_study
@@ -263,7 +264,6 @@ def _with_duplicates(files: list[UploadedFile]) -> list[UploadedFile]:
 def _header(content: bytes) -> tuple[Header, bool, tuple[int | None, int | None], list[HeaderFault]]:
     """What an object that is stored says of itself, whether it has pixels, rows and columns, and its faults."""
     from longitudinal.dicom.conformance import header_faults  # late: a start does not need pydicom
-    from longitudinal.dicom.file_tags import read_file_tags
 
     try:
         tags = read_file_tags(content)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from longitudinal.dicom.file_tags import read_file_tags, tags_from_dataset
+from longitudinal.dicom.dataset_tags import tags_from_dataset
+from longitudinal.dicom.file_tags import read_file_tags
 from longitudinal.dicom.planes.image_planes import ImagePlanes, NoPlanes, Role, read_planes
 from longitudinal.geometry.image_plane import Planes
 from longitudinal.geometry.stack import split_into_stacks

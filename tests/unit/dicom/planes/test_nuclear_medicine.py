@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from longitudinal.dicom.file_tags import tags_from_dataset
+from longitudinal.dicom.dataset_tags import tags_from_dataset
 from longitudinal.dicom.planes.image_planes import NoPlanes, read_planes
 from longitudinal.geometry.stack import split_into_stacks
 from longitudinal.reasons import NotIndexableReason

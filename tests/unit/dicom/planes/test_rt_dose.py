@@ -5,7 +5,8 @@ from pathlib import Path
 import pydicom.data
 import pytest
 
-from longitudinal.dicom.file_tags import read_file_tags, tags_from_dataset
+from longitudinal.dicom.dataset_tags import tags_from_dataset
+from longitudinal.dicom.file_tags import read_file_tags
 from longitudinal.dicom.planes.image_planes import ImagePlanes, NoPlanes, Role, read_planes
 from longitudinal.reasons import NotIndexableReason
 from tests import builders as build

@@ -3,7 +3,7 @@
 import pytest
 from pydicom.dataset import Dataset
 
-from longitudinal.dicom.file_tags import tags_from_dataset
+from longitudinal.dicom.dataset_tags import tags_from_dataset
 from longitudinal.dicom.planes.image_planes import ImagePlanes, NoPlanes, read_planes
 from longitudinal.reasons import NotIndexableReason
 from tests import builders as build
