@@ -110,3 +110,11 @@ def test_relative_paths_are_those_that_orthanc_takes(kind: type[OrthancServer], 
         assert (folder / "keys.json").is_file()
         assert (folder / "log.jsonl").is_file()
     assert list(elsewhere.iterdir()) == []
+
+
+def test_a_start_loads_neither_pydicom_nor_tls(start_orthanc: StartOrthanc) -> None:
+    """`tests/unit/host/test_start.py` sees what is imported; here what the wiring loads. Pillow comes with pydicom."""
+    mapped = Path(f"/proc/{start_orthanc().pid}/maps").read_text()
+    assert "/numpy/" in mapped
+    assert "/PIL/" not in mapped
+    assert "/_ssl." not in mapped
