@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pydicom
@@ -109,8 +109,12 @@ class FakeArchive:
     def stored_file(self, orthanc_id: str) -> StoredFile:
         return StoredFile(len(self.stored[orthanc_id].file), None)
 
-    def named_files(self, orthanc_ids: Sequence[str]) -> list[StoredFile | None]:
-        return [self.stored_file(each) if each in self.stored else None for each in orthanc_ids]
+    def listed_files(self, orthanc_ids: Sequence[str]) -> Iterator[StoredFile | None]:
+        for orthanc_id in orthanc_ids:
+            try:
+                yield self.stored_file(orthanc_id)
+            except KeyError:
+                yield None
 
     def version(self, orthanc_id: str, file: str | None = None) -> str:
         return str(self.stored[orthanc_id].sequence)

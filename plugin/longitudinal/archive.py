@@ -3,7 +3,8 @@
 All reads here run in Orthanc's own process and take microseconds, `file` excepted.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -43,6 +44,14 @@ class StoredFile(msgspec.Struct, frozen=True):
         return None if self.path is None else self.path.rpartition("/")[2]
 
 
+def is_unchanged(path: str | None, size: int) -> bool:
+    """Whether a file of this size lies at a path: not one that was compressed, encrypted or cut off."""
+    try:
+        return path is not None and os.stat(path).st_size == size
+    except OSError:
+        return False
+
+
 FilesThere = Callable[[Sequence[str]], bool]
 """Whether all stored files of these names are there, and prove that their instances are; takes microseconds."""
 
@@ -77,10 +86,10 @@ class Archive(Protocol):
     def stored_file(self, orthanc_id: str) -> StoredFile:
         """Where the DICOM file of an instance is at this moment. Raises KeyError where it is gone."""
 
-    def named_files(self, orthanc_ids: Sequence[str]) -> Sequence[StoredFile | None]:
-        """The files of instances in order, None for one that is gone.
+    def listed_files(self, orthanc_ids: Sequence[str]) -> Iterator[StoredFile | None]:
+        """Where the files of instances lie according to the archive, in order; None for what is gone.
 
-        Unlike `stored_file`, nobody has looked whether a file of this size lies there: whoever reads it must.
+        Nobody has looked at the files: whoever reads one finds out whether it lies there unchanged.
         """
 
     def stored_files(self, series: str) -> Mapping[str, StoredFile]:

@@ -1,22 +1,14 @@
 """The archive of record, read in Orthanc's own process."""
 
 import json
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 import orthanc
 
-from longitudinal.archive import GRANTS, SHARES, Parents, StoredFile
+from longitudinal.archive import GRANTS, SHARES, Parents, StoredFile, is_unchanged
+from longitudinal.host.listed_files import ATTACHMENT, ListedFiles
 from longitudinal.host.plain_storage import PlainStorage
-
-
-class _Attachment(msgspec.Struct, frozen=True):
-    """What Orthanc says of a stored file, under Orthanc's own names; sizes are numbers or texts, by its version."""
-
-    Uuid: str
-    CompressedSize: int
-    UncompressedSize: int
 
 
 class _Instance(msgspec.Struct, frozen=True):
@@ -29,7 +21,6 @@ class _Instance(msgspec.Struct, frozen=True):
 
 # Not strict: some versions write sizes as texts.
 _INSTANCES = msgspec.json.Decoder(list[_Instance], strict=False)
-_ATTACHMENT = msgspec.json.Decoder(_Attachment, strict=False)
 
 
 class OrthancArchive:
@@ -47,6 +38,7 @@ class OrthancArchive:
     def __init__(self, metadata: int, storage: PlainStorage) -> None:
         self._metadata = metadata
         self._storage = storage
+        self._listed = ListedFiles(storage.path)
 
     def has_instance(self, orthanc_id: str, file: str | None = None) -> bool:
         """Whether the instance is stored. Its reception date is the cheapest thing to ask Orthanc for: 17 us."""
@@ -74,30 +66,19 @@ class OrthancArchive:
             raise KeyError(orthanc_id) from None
 
     def stored_file(self, orthanc_id: str) -> StoredFile:
-        """Where the file is, once it has been looked at."""
-        named = self._named_file(orthanc_id)
-        if named is None:
-            raise KeyError(orthanc_id)
-        return _looked_at(named)
+        """Where the file is: Orthanc's own storage has it under its UUID, in two levels of folders."""
+        return _if_unchanged(self._listed.one(orthanc_id))
 
-    def named_files(self, orthanc_ids: Sequence[str]) -> Sequence[StoredFile | None]:
-        """Orthanc's own storage has a file under its UUID, in two levels of folders."""
-        return [self._named_file(orthanc_id) for orthanc_id in orthanc_ids]
-
-    def _named_file(self, orthanc_id: str) -> StoredFile | None:
-        try:
-            found = _ATTACHMENT.decode(orthanc.RestApiGet(f"/instances/{orthanc_id}/attachments/dicom/info"))
-        except orthanc.OrthancException:
-            return None
-        is_plain = found.CompressedSize == found.UncompressedSize
-        return StoredFile(found.UncompressedSize, self._storage.path(found.Uuid) if is_plain else None)
+    def listed_files(self, orthanc_ids: Sequence[str]) -> Iterator[StoredFile | None]:
+        """One question a series from Orthanc 1.12.5 on, one an instance before."""
+        return self._listed.many(orthanc_ids)
 
     def version(self, orthanc_id: str, file: str | None = None) -> str:
         """The UUID of its file: Orthanc never uses one twice."""
         if file is not None and self._storage.holds(file):
             return file
         try:
-            return _ATTACHMENT.decode(
+            return ATTACHMENT.decode(
                 orthanc.RestApiGet(f"/instances/{orthanc_id}/attachments/dicom/info")
             ).Uuid
         except orthanc.OrthancException:
@@ -109,9 +90,8 @@ class OrthancArchive:
             found = _INSTANCES.decode(orthanc.RestApiGet(f"/series/{series}/instances"))
         except orthanc.OrthancException:
             return {}
-        return {
-            one.ID: _looked_at(StoredFile(one.FileSize, self._storage.path(one.FileUuid))) for one in found
-        }
+        path = self._storage.path
+        return {one.ID: _if_unchanged(StoredFile(one.FileSize, path(one.FileUuid))) for one in found}
 
     def has_file(self, orthanc_id: str, stored: StoredFile) -> bool:
         """Whether an instance still has this file, which Orthanc removes before it answers a delete."""
@@ -176,13 +156,9 @@ class BelievedArchive(OrthancArchive):
         return self._believed(orthanc_id)
 
 
-def _looked_at(named: StoredFile) -> StoredFile:
-    """The same file, without a path if it does not lie there with its size."""
-    try:
-        is_there = named.path is not None and os.stat(named.path).st_size == named.size
-    except OSError:
-        is_there = False
-    return named if is_there else StoredFile(named.size, None)
+def _if_unchanged(listed: StoredFile) -> StoredFile:
+    """Without a path unless a file of this size lies there."""
+    return listed if is_unchanged(listed.path, listed.size) else StoredFile(listed.size, None)
 
 
 def _text(path: str) -> str | None:

@@ -5,11 +5,10 @@ with their statements, reports, what references other objects, identifiers that 
 `longitudinal.ingest.stored_objects`, and so is what pydicom cannot read.
 """
 
-import os
 from collections.abc import Callable
 from typing import Any, cast
 
-from longitudinal.archive import Archive
+from longitudinal.archive import Archive, is_unchanged
 from longitudinal.dicom import tag_names as tag
 from longitudinal.dicom.character_sets import CharacterSet
 from longitudinal.dicom.file_tags import read_file_tags
@@ -46,7 +45,7 @@ def read_plain_record(
     `read` may know the files before: it must give what `read_file_tags` does.
     """
     try:
-        if os.stat(path).st_size != size:
+        if not is_unchanged(path, size):
             return None
         tags = read(path, default)
         sop_class = text(tags, tag.SOP_CLASS_UID)

@@ -236,7 +236,10 @@ class Gone(msgspec.Struct, tag="gone", frozen=True):
 
 
 class ReadTask(msgspec.Struct, tag="read", frozen=True):
-    """Read stored files (Orthanc id, path, bytes); only for the process that reads. `default` is of text without a set."""
+    """Read stored files (Orthanc id, path, size); only for the process that reads.
+
+    `default` is of text without a named set.
+    """
 
     files: list[tuple[str, str, int]]
     default: CharacterSet = LATIN_1

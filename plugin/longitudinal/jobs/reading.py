@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from itertools import islice
 
 import msgspec
 
@@ -83,8 +84,9 @@ class ReadingProcess:
             yield from self._objects.read(orthanc_ids[done : done + _MEANWHILE])
             done += _MEANWHILE
         before: _Batch | None = None
+        files = self._archive.listed_files(orthanc_ids[done:])
         for some in _batches(orthanc_ids[done:]):
-            batch = self._begin(some)
+            batch = self._begin(some, list(islice(files, len(some))))
             if before is not None:
                 yield from self._finish(before)
             before = batch
@@ -110,9 +112,8 @@ class ReadingProcess:
         finally:
             self._is_starting = False
 
-    def _begin(self, orthanc_ids: Sequence[str]) -> _Batch:
+    def _begin(self, orthanc_ids: Sequence[str], files: Sequence[StoredFile | None]) -> _Batch:
         default = default_encoding(self._archive.default_encoding())
-        files = self._archive.named_files(orthanc_ids)
         wanted = [
             (orthanc_id, file.path, file.size)
             for orthanc_id, file in zip(orthanc_ids, files, strict=True)

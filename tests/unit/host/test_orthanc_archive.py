@@ -41,7 +41,7 @@ def test_a_file_has_a_path_where_it_lies_unchanged(
         "RestApiGet", "/instances/i/attachments/dicom/info", returns=json.dumps(said), times=2
     )
     found = archive.stored_file("i")
-    (named,) = archive.named_files(["i"])
+    (named,) = archive.listed_files(["i"])
     assert (named.size, named.path) == (SIZE, str(path) if compressed == SIZE else None)
     assert (found.size, found.path) == (SIZE, str(path) if is_plain else None)
     if is_plain:

@@ -122,12 +122,13 @@ def test_what_is_gone_is_none_and_what_the_process_cannot_read_is_read_here(
     reader.warm(ids)
     archive.delete(ids[3])
     (archive.folder / ids[5]).unlink()  # overwritten or deleted meanwhile: what the archive then says counts
+    (archive.folder / ids[9]).write_bytes(b"another size than the archive says")
     compressed = ids[7]
     plain = archive.stored_file
     archive.stored_file = lambda name: StoredFile(9, None) if name == compressed else plain(name)  # type: ignore[method-assign]
     found = list(reader.reading.read(ids))
     assert [number for number, one in enumerate(found) if one is None] == [3]
-    assert reader.here == [ids[3], compressed]
+    assert reader.here == [ids[3], compressed, ids[9]]
     here = found[7]
     assert here is not None
     assert here.record.orthanc_id == compressed
@@ -145,7 +146,7 @@ def test_a_file_that_is_not_as_large_as_the_archive_says_is_read_by_the_archive(
     path.write_bytes(whole + b"\0" if content is None else content)
     archive.stored_file = lambda name: StoredFile(len(archive.stored[name].file), None)  # type: ignore[method-assign]
     named = [StoredFile(len(archive.stored[each].file), str(archive.folder / each)) for each in ids]
-    archive.named_files = lambda orthanc_ids: named  # type: ignore[method-assign, assignment]
+    archive.listed_files = lambda orthanc_ids: iter(named)  # type: ignore[method-assign]
     found = list(reader.reading.read(ids))
     assert [one and one.record for one in found] == [one and one.record for one in expected]
     assert reader.here == [ids[4]]
