@@ -15,7 +15,7 @@ from longitudinal.archive import StoredFile  # noqa: E402 - main.py makes it imp
 from longitudinal.host.callbacks import immortal  # noqa: E402
 from longitudinal.host.listed_files import ListedFiles  # noqa: E402
 
-FILES = ListedFiles(Path)
+FILES = ListedFiles(str)
 
 asked = threading.local()  # the plugin's own threads ask as well
 

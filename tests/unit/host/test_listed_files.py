@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import ANY
@@ -21,7 +20,7 @@ def files(fake_orthanc: FakeOrthanc) -> Any:
     fake_orthanc.constant("OrthancException", type("OrthancException", (Exception,), {}))
     from longitudinal.host.listed_files import ListedFiles  # of the package that exists only inside Orthanc
 
-    return ListedFiles(Path)
+    return ListedFiles(str)
 
 
 def attachment(orthanc_id: str, kind: int = 1, compressed: int = 9) -> dict[str, Any]:
@@ -34,7 +33,7 @@ def attachment(orthanc_id: str, kind: int = 1, compressed: int = 9) -> dict[str,
 
 
 def lying(*orthanc_ids: str) -> list[StoredFile | None]:
-    return [StoredFile(9, Path(f"{orthanc_id}.1")) for orthanc_id in orthanc_ids]
+    return [StoredFile(9, f"{orthanc_id}.1") for orthanc_id in orthanc_ids]
 
 
 def can_list(fake_orthanc: FakeOrthanc, system: dict[str, Any] | None = None) -> None:
