@@ -25,6 +25,8 @@ def number_of(key: str) -> int:
 
 
 _CHARACTER_SET: Final = number_of(SPECIFIC_CHARACTER_SET)
+# What pydicom reads other elements by: the set of their text, and whether numbers of VR "US or SS" have a sign.
+_NEEDED_BESIDE: Final = (_CHARACTER_SET, number_of("0028,0103"))
 _PIXELS: Final = {number_of(key): key for key in PIXELS}
 _CREATORS: Final = frozenset(
     number_of(f"{tag.group},00{block}") for tag in READ_PRIVATE_TAGS for block in PRIVATE_BLOCKS
@@ -62,8 +64,7 @@ def tags_of_elements(
     elements: Elements, keep: frozenset[str] = READ_TAGS, default: CharacterSet = LATIN_1
 ) -> dict[str, Any]:
     """Put the elements of a plain file into the short form, as `dataset_tags.tags_from_dataset` does with a dataset."""
-    named = elements.get(_CHARACTER_SET)
-    characters = character_set("" if named is None else named.value.decode("latin-1").strip(PADDING), default)
+    characters = characters_of(elements, default)
     keys, found, others, private = keys_of(keep), dict[str, Any](), Elements(), Elements()
     for tag, element in elements.items():
         key = keys.get(tag)
@@ -84,10 +85,15 @@ def tags_of_elements(
     if others:
         from longitudinal.dicom.dataset_tags import tags_of_raw_elements
 
-        if named is not None:
-            others[_CHARACTER_SET] = named
+        others |= {tag: elements[tag] for tag in _NEEDED_BESIDE if tag in elements}
         found |= tags_of_raw_elements(others, keep, default)
     return found
+
+
+def characters_of(elements: Elements, default: CharacterSet) -> CharacterSet:
+    """The character set that the elements of a file name."""
+    named = elements.get(_CHARACTER_SET)
+    return character_set("" if named is None else named.value.decode("latin-1").strip(PADDING), default)
 
 
 @lru_cache(maxsize=8)  # there are as many as there are readers

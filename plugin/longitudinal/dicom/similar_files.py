@@ -13,8 +13,8 @@ from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from longitudinal.dicom.alike import Alike, AlikeTags
-from longitudinal.dicom.character_sets import LATIN_1, CharacterSet, character_set
-from longitudinal.dicom.file_tags import keys_of, number_of, read_file_tags, tags_of_elements
+from longitudinal.dicom.character_sets import LATIN_1, CharacterSet
+from longitudinal.dicom.file_tags import characters_of, keys_of, number_of, read_file_tags, tags_of_elements
 from longitudinal.dicom.plain_file import (
     HEAD,
     LONGEST_PRIVATE,
@@ -28,7 +28,6 @@ from longitudinal.dicom.plain_file import (
 )  # fmt: skip
 from longitudinal.dicom.raw_values import vr_of, written_value
 from longitudinal.dicom.tag_names import READ_TAGS, SPECIFIC_CHARACTER_SET
-from longitudinal.dicom.tags import text
 
 _CHARACTER_SET: Final = number_of(SPECIFIC_CHARACTER_SET)
 _LENGTHS: Final = {2: Struct("<H").unpack_from, 4: Struct("<L").unpack_from}
@@ -168,7 +167,7 @@ class _Kind:
         named = constant.get(_CHARACTER_SET)
         self._named = {} if named is None else {_CHARACTER_SET: named}
         self._constant = tags_of_elements(constant, default=self._default)
-        self._characters = character_set(text(self._constant, SPECIFIC_CHARACTER_SET), self._default)
+        self._characters = characters_of(constant, self._default)
         self._alike = Alike(varies_privately=varies_privately)
 
     def tags(self, data: bytes, default: CharacterSet) -> AlikeTags | None:

@@ -215,6 +215,23 @@ def test_what_is_read_again_is_read_of_a_file_as_of_its_dataset(tmp_path: Path) 
         assert of_file == values_of(ds) == values_of(pydicom.dcmread(path))
 
 
+def test_numbers_of_an_implicit_file_have_the_sign_of_its_pixels(tmp_path: Path) -> None:
+    """Their VR is US or SS, which another element tells, whoever reads them."""
+    mapping = item(RealWorldValueSlope=1.0, RealWorldValueIntercept=0.0)
+    mapping.add_new("RealWorldValueFirstValueMapped", "SS", -1024)
+    mapping.add_new("RealWorldValueLastValueMapped", "SS", 3071)
+    ds = build.classic(**CT, PixelRepresentation=1, RealWorldValueMappingSequence=[mapping])
+    ds.add_new("PixelPaddingValue", "SS", -2000)
+    path, file = tmp_path / "one.dcm", file_of(ds, ImplicitVRLittleEndian)
+    path.write_bytes(file)
+    tags = read_file_tags(path, keep=STORED_VALUE_TAGS)
+    assert tags == read_file_tags(file, keep=STORED_VALUE_TAGS)
+    found = read_stored_values(tags)
+    real_world = found.frame(1).real_world
+    assert real_world is not None
+    assert (real_world.first, real_world.last, found.pixel_padding_value) == (-1024, 3071, -2000)
+
+
 def file_of(ds: Dataset, syntax: str) -> bytes:
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = syntax
