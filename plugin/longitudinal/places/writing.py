@@ -205,9 +205,7 @@ class PlaceReports:
         ArchiveFailed
             Orthanc did not store one of them, or did not delete what one replaces. Those before it are stored.
         """
-        from longitudinal.dicom.reports.reference import (
-            reference_bytes,  # late: a start does not need pydicom
-        )
+        from longitudinal.dicom.reports.reference import reference_bytes  # late, as in `_reference`
 
         done = []
         for start in range(0, len(drafts), _AT_ONCE):
