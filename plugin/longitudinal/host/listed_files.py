@@ -15,6 +15,9 @@ from longitudinal.archive import StoredFile
 
 # For fewer of a series each one is asked for: a list takes as long as about six of them.
 _FEWEST = 8
+# After a list of fewer than that so many are asked for one by one, and as many more after each further one in a row: the
+# first series of a study often has a scout or two, and that of others hundreds of images.
+_ALONE = 16
 # Beyond this the places in all series are forgotten: then a series is listed from its beginning once more.
 _MOST_SERIES = 200
 _DICOM = 1
@@ -78,13 +81,19 @@ class ListedFiles:
         """The files of instances in order, asked for as late as possible; None for what is gone."""
         found: dict[str, StoredFile] = {}
         wanted = frozenset(orthanc_ids)
-        is_worthwhile = len(wanted) >= _FEWEST and self._can_list()
+        can_list = len(wanted) >= _FEWEST and self._can_list()
+        vain = alone = 0
         for orthanc_id in orthanc_ids:
-            if is_worthwhile and orthanc_id not in found:
+            if can_list and not alone and orthanc_id not in found:
                 beside = self._beside(orthanc_id, wanted)
                 found |= beside
-                is_worthwhile = orthanc_id in beside and len(beside) >= _FEWEST
-            yield found[orthanc_id] if orthanc_id in found else self._one_or_none(orthanc_id)
+                vain = 0 if orthanc_id in beside and len(beside) >= _FEWEST else vain + 1
+                alone = _ALONE * vain
+            if orthanc_id in found:
+                yield found[orthanc_id]
+            else:
+                alone = max(0, alone - 1)
+                yield self._one_or_none(orthanc_id)
 
     def _one_or_none(self, orthanc_id: str) -> StoredFile | None:
         try:

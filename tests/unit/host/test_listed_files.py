@@ -167,6 +167,32 @@ def test_series_of_few_images_are_not_worth_a_list_each(files: Any, fake_orthanc
     assert list(files.many(IDS)) == lying(*IDS)
 
 
+def test_a_long_series_is_listed_after_one_of_few_images(files: Any, fake_orthanc: FakeOrthanc) -> None:
+    """A scout or two come first in many studies."""
+    can_list(fake_orthanc)
+    scouts, slices = ["s0", "s1"], [f"l{number}" for number in range(40)]
+    has_series(fake_orthanc, "s0", "s")
+    is_listed(fake_orthanc, "s", 0, scouts)
+    is_asked_alone(fake_orthanc, *slices[:16])
+    has_series(fake_orthanc, "l16", "l")
+    is_listed(fake_orthanc, "l", 0, slices)
+    assert list(files.many([*scouts, *slices])) == lying(*scouts, *slices)
+
+
+def test_where_all_series_have_few_images_they_are_listed_ever_more_rarely(
+    files: Any, fake_orthanc: FakeOrthanc
+) -> None:
+    can_list(fake_orthanc)
+    single = [f"o{number}" for number in range(60)]
+    for number, one in enumerate(single):
+        if number in (0, 17, 50):
+            has_series(fake_orthanc, one, f"s{number}")
+            is_listed(fake_orthanc, f"s{number}", 0, [one])
+        else:
+            is_asked_alone(fake_orthanc, one)
+    assert list(files.many(single)) == lying(*single)
+
+
 def test_if_the_series_is_gone_or_the_list_is_another_each_is_asked_for(
     files: Any, fake_orthanc: FakeOrthanc
 ) -> None:
