@@ -137,6 +137,16 @@ def outcome(read, path: Path) -> object:
         return type(error)
 
 
+def test_text_is_in_the_set_that_a_file_names_whatever_vr_that_has(write) -> None:
+    paths = [
+        write(number, SpecificCharacterSet="ISO_IR 192", PatientName=f"{name}^{number}")
+        for number, name in enumerate([*["Mueller"] * 20, *["M\u00fcller"] * 9])
+    ]
+    for path in paths:
+        path.write_bytes(path.read_bytes().replace(b"\x08\x00\x05\x00CS", b"\x08\x00\x05\x00SS"))
+    assert same(SimilarFiles(), paths) > 20
+
+
 @pytest.mark.parametrize(
     "tags",
     [
