@@ -104,7 +104,10 @@ class ListedFiles:
     def _can_list(self) -> bool:
         """Whether Orthanc knows the request below: one that does not would list all it has."""
         if self._lists_series is None:
-            system = json.loads(orthanc.RestApiGet("/system"))
+            try:
+                system = json.loads(orthanc.RestApiGet("/system"))
+            except orthanc.OrthancException:  # it stops; the next one asks again
+                return False
             self._lists_series = system.get("Capabilities", {}).get("HasExtendedFind") is True
         return self._lists_series
 

@@ -183,12 +183,16 @@ class PlaceReports:
         from longitudinal.dicom.reports import reference  # late: a start does not need pydicom
 
         read = reference.read_reported_reference if is_report else reference.read_reference
+        going = NotFound("the image is being deleted at this moment; ask again")
         try:
             stored = self._archive.stored_file(orthanc_id)
             source = stored.path or BytesIO(self._archive.file(orthanc_id))
+        except KeyError:
+            raise going from None
+        try:
             header = read(source, default_encoding(self._archive.default_encoding()))
-        except (KeyError, FileNotFoundError):
-            raise NotFound("the image is being deleted at this moment; ask again") from None
+        except FileNotFoundError:
+            raise going from None
         if header.get("PatientID"):
             # as Orthanc has it, or the report would belong to another patient
             header.PatientID = index.patient_id
