@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from longitudinal.dicom.keywords import entry_of
+from longitudinal.dicom.tag_names import number_of
 
 MOST_CHARACTERS = 1_024
 MOST_ITEMS = 100
@@ -55,7 +56,7 @@ def _read(tags: Mapping[str, Any], frame: int | None, level: int) -> list[Attrib
 
 
 def _attribute(key: str, value: Any, frame: int | None, level: int) -> Attribute:
-    number = int(key.replace(",", ""), 16)
+    number = number_of(key)
     keyword, name, vr = _named(number)
     items: list[list[Attribute]] | None = None
     count, is_cut, shown = 0, False, None

@@ -15,7 +15,7 @@ from pydicom.tag import BaseTag, Tag
 from longitudinal.dicom.character_sets import LATIN_1, SPECIFIC_CHARACTER_SET, CharacterSet, character_set
 from longitudinal.dicom.plain_file import Elements
 from longitudinal.dicom.raw_values import PADDING, TEXT, vr_of, written_value
-from longitudinal.dicom.tag_names import PIXELS, PRIVATE_BLOCKS, READ_PRIVATE_TAGS, READ_TAGS
+from longitudinal.dicom.tag_names import PIXELS, PRIVATE_BLOCKS, READ_PRIVATE_TAGS, READ_TAGS, number_of
 
 
 def tags_from_dataset(
@@ -104,7 +104,7 @@ def with_unicode(dataset: pydicom.Dataset, default: CharacterSet = LATIN_1) -> p
 
 
 def _keys_of(keep: frozenset[str]) -> dict[BaseTag, str]:
-    return {Tag(int(key.replace(",", ""), 16)): key for key in keep}
+    return {Tag(number_of(key)): key for key in keep}
 
 
 _KEYS = _keys_of(READ_TAGS)

@@ -12,17 +12,7 @@ from typing import Any, BinaryIO, Final
 from longitudinal.dicom.character_sets import LATIN_1, SPECIFIC_CHARACTER_SET, CharacterSet, character_set
 from longitudinal.dicom.plain_file import PRIVATE_GROUPS, Elements, read_plain_file
 from longitudinal.dicom.raw_values import PADDING, vr_of, written_value
-from longitudinal.dicom.tag_names import PIXELS, PRIVATE_BLOCKS, READ_PRIVATE_TAGS, READ_TAGS
-
-
-def number_of(key: str) -> int:
-    """The tag of a key of the short form.
-
-    >>> hex(number_of("0020,000d"))
-    '0x20000d'
-    """
-    return int(key.replace(",", ""), 16)
-
+from longitudinal.dicom.tag_names import PIXELS, PRIVATE_BLOCKS, READ_PRIVATE_TAGS, READ_TAGS, number_of
 
 _CHARACTER_SET: Final = number_of(SPECIFIC_CHARACTER_SET)
 # What pydicom reads other elements by: the set of their text, and whether numbers of VR "US or SS" have a sign.

@@ -6,6 +6,8 @@ It is pydicom's, which is imported when somebody asks: to import it takes a fift
 import re
 from functools import lru_cache
 
+from longitudinal.dicom.tag_names import number_of
+
 _HEX = re.compile(r"[0-9A-Fa-f]{4},?[0-9A-Fa-f]{4}")
 
 
@@ -29,7 +31,7 @@ def keyword_of(tag: str) -> str:
     """
     from pydicom.datadict import keyword_for_tag
 
-    return keyword_for_tag(int(tag.replace(",", ""), 16))
+    return keyword_for_tag(number_of(tag))
 
 
 def entry_of(number: int) -> tuple[str, str, str] | None:

@@ -5,8 +5,9 @@ from io import BytesIO
 
 import msgspec
 
+from longitudinal.dicom.raw_values import PADDING
+
 _TAGS = ["SpecificCharacterSet", "PatientID", "StudyInstanceUID", "InstitutionName"]
-_PADDING = " \0\t\r\n"
 _DIGITS, _GROUP = 40, 8
 
 
@@ -34,7 +35,7 @@ def read_named_study(file: bytes) -> NamedStudy | None:
 
     try:
         found = pydicom.dcmread(BytesIO(file), specific_tags=_TAGS, stop_before_pixels=True)
-        patient, study, institution = (str(found.get(name, "") or "").strip(_PADDING) for name in _TAGS[1:])
+        patient, study, institution = (str(found.get(name, "") or "").strip(PADDING) for name in _TAGS[1:])
     except Exception:  # whatever a stranger's file makes of the reader
         return None
     return NamedStudy(patient, study, institution) if study else None

@@ -14,7 +14,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from longitudinal.dicom.sop_classes import RT_STRUCTURE_SET
-from longitudinal.dicom.tag_names import READ_PRIVATE_TAGS, READ_TAGS
+from longitudinal.dicom.tag_names import READ_PRIVATE_TAGS, READ_TAGS, number_of
 
 # PS3.5 7.1.2: explicit VRs with a length of 32 bits after two reserved bytes, and all others.
 _LONG: Final = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
@@ -72,7 +72,7 @@ Elements = dict[int, Element]
 
 @lru_cache(maxsize=8)  # there are as many as there are readers
 def _wanted(keep: frozenset[str]) -> frozenset[int]:
-    return frozenset(int(key.replace(",", ""), 16) for key in keep)
+    return frozenset(number_of(key) for key in keep)
 
 
 WANTED: Final = _wanted(READ_TAGS)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from longitudinal.dicom.character_sets import LATIN_1, CharacterSet
-
-__all__ = ["LATIN_1", "PADDING", "TEXT", "vr_of", "written_value"]
+from longitudinal.dicom.character_sets import CharacterSet
 
 PADDING = " \0\t\r\n"
 """What surrounds values and means nothing."""
@@ -24,6 +22,7 @@ def written_value(
 ) -> str | None:
     """Give a raw value in Orthanc's short form; None of a VR that is left to pydicom.
 
+    >>> from longitudinal.dicom.character_sets import LATIN_1
     >>> written_value("DS", b"0.50 ", LATIN_1), written_value("US", bytes([1, 2]), LATIN_1)
     ('0.50', '513')
     """

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from longitudinal.dicom.alike import Alike, AlikeTags
 from longitudinal.dicom.character_sets import LATIN_1, CharacterSet
-from longitudinal.dicom.file_tags import characters_of, keys_of, number_of, read_file_tags, tags_of_elements
+from longitudinal.dicom.file_tags import characters_of, keys_of, read_file_tags, tags_of_elements
 from longitudinal.dicom.plain_file import (
     HEAD,
     LONGEST_PRIVATE,
@@ -27,7 +27,7 @@ from longitudinal.dicom.plain_file import (
     element_spans,
 )  # fmt: skip
 from longitudinal.dicom.raw_values import vr_of, written_value
-from longitudinal.dicom.tag_names import READ_TAGS, SPECIFIC_CHARACTER_SET
+from longitudinal.dicom.tag_names import READ_TAGS, SPECIFIC_CHARACTER_SET, number_of
 
 _CHARACTER_SET: Final = number_of(SPECIFIC_CHARACTER_SET)
 _LENGTHS: Final = {2: Struct("<H").unpack_from, 4: Struct("<L").unpack_from}

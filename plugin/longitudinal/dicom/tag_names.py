@@ -138,3 +138,12 @@ READ_PRIVATE_TAGS: Final = frozenset(
 
 PRIVATE_BLOCKS: Final = tuple(f"{block:02x}" for block in range(0x10, 0x20))
 """Blocks that are searched for creators: writers begin at the first."""
+
+
+def number_of(key: str) -> int:
+    """The tag of a key of the short form.
+
+    >>> hex(number_of("0020,000d"))
+    '0x20000d'
+    """
+    return int(key.replace(",", ""), 16)

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from longitudinal.dicom.keywords import keyword_of
+from longitudinal.dicom.raw_values import PADDING
 from longitudinal.dicom.tag_names import PIXELS, PRIVATE_BLOCKS, READ_PRIVATE_TAGS, PrivateTag
 
 Tags = Mapping[str, Any]
 
-_PADDING = " \0\t\r\n"
 _YEN = "\u00a5"
 """What Orthanc 1.10 makes of the backslash between values where the character set is JIS X 0201."""
 
@@ -35,13 +35,13 @@ def text(tags: Tags, key: str) -> str:
     'MR'
     """
     value = tags.get(key)
-    return value.strip(_PADDING) if isinstance(value, str) else ""
+    return value.strip(PADDING) if isinstance(value, str) else ""
 
 
 def texts(tags: Tags, key: str) -> tuple[str, ...]:
     """Give the values of a multiple value, each without padding; () when absent or empty."""
     value = text(tags, key).replace(_YEN, "\\")
-    return tuple([part.strip(_PADDING) for part in value.split("\\")]) if value else ()
+    return tuple([part.strip(PADDING) for part in value.split("\\")]) if value else ()
 
 
 def numbers(tags: Tags, key: str) -> tuple[float, ...]:
@@ -62,7 +62,7 @@ def numbers(tags: Tags, key: str) -> tuple[float, ...]:
         return ()
     if not isinstance(value, str):
         raise BadValueError(f"{name_of(key)} is a sequence")
-    value = value.strip(_PADDING).replace(_YEN, "\\")
+    value = value.strip(PADDING).replace(_YEN, "\\")
     if not value:
         return ()
     try:
@@ -96,7 +96,7 @@ def number_if_valid(tags: Tags, key: str) -> float:
         found = float(value)
     except ValueError:
         try:
-            found = float(value.replace(_YEN, "\\").partition("\\")[0].strip(_PADDING))
+            found = float(value.replace(_YEN, "\\").partition("\\")[0].strip(PADDING))
         except ValueError:
             return math.nan
     return found if math.isfinite(found) else math.nan

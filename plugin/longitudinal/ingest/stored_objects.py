@@ -98,7 +98,7 @@ def read_stored_tags(
 ) -> Tags:
     """The tags of a stored instance, those of `keep` at least. Raises KeyError where it is gone.
 
-    `read` is for files that lie where they can be opened, if it knows a quicker way to the same tags.
+    `read` is for files that lie where they can be opened, if it knows a quicker way to the tags of READ_TAGS.
     """
     try:
         if stored.path is not None:

@@ -8,9 +8,9 @@ from struct import unpack_from
 import msgspec
 
 from longitudinal.dicom.character_sets import CharacterSet
+from longitudinal.dicom.raw_values import PADDING
 from longitudinal.dicom.related.elements import Elements
 
-_PADDING = " \0\t\r\n"
 # Names and descriptions of real objects have some hundred characters; LO has 64.
 _LONGEST = 1_024
 
@@ -25,13 +25,13 @@ class Reader(msgspec.Struct, frozen=True):
         value = item.get(tag)
         if not isinstance(value, bytes):
             return ""
-        return self.characters.decode(value[:_LONGEST], is_name=False).strip(_PADDING)
+        return self.characters.decode(value[:_LONGEST], is_name=False).strip(PADDING)
 
 
 def code(item: Elements, tag: int) -> str:
     """A UID or a code string without padding; "" where there is none."""
     value = item.get(tag)
-    return value[:_LONGEST].decode("latin-1").strip(_PADDING) if isinstance(value, bytes) else ""
+    return value[:_LONGEST].decode("latin-1").strip(PADDING) if isinstance(value, bytes) else ""
 
 
 def numbers(item: Elements, tag: int) -> tuple[float, ...]:
