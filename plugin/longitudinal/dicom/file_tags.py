@@ -13,6 +13,7 @@ from longitudinal.dicom.character_sets import LATIN_1, SPECIFIC_CHARACTER_SET, C
 from longitudinal.dicom.plain_file import PRIVATE_GROUPS, Elements, read_plain_file
 from longitudinal.dicom.raw_values import PADDING, vr_of, written_value
 from longitudinal.dicom.tag_names import PIXELS, PRIVATE_BLOCKS, READ_PRIVATE_TAGS, READ_TAGS, number_of
+from longitudinal.dicom.whole_library import load_pydicom
 
 _CHARACTER_SET: Final = number_of(SPECIFIC_CHARACTER_SET)
 # What pydicom reads other elements by: the set of their text, and whether numbers of VR "US or SS" have a sign.
@@ -42,6 +43,7 @@ def read_file_tags(
     plain = read_plain_file(source, keep) if isinstance(source, str | PathLike) else None
     if plain is not None:
         return tags_of_elements(plain, keep, default)
+    load_pydicom()
     from longitudinal.dicom.dataset_tags import read_with_pydicom
 
     if not isinstance(source, str | PathLike):
@@ -73,6 +75,7 @@ def tags_of_elements(
     if _has_wanted_block(private):
         others |= private
     if others:
+        load_pydicom()
         from longitudinal.dicom.dataset_tags import tags_of_raw_elements
 
         others |= {tag: elements[tag] for tag in _NEEDED_BESIDE if tag in elements}

@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 
 from longitudinal.dicom.tag_names import number_of
+from longitudinal.dicom.whole_library import load_pydicom
 
 _HEX = re.compile(r"[0-9A-Fa-f]{4},?[0-9A-Fa-f]{4}")
 
@@ -17,6 +18,7 @@ def tag_of(keyword: str) -> str:
     >>> tag_of("PatientName"), tag_of("PatientsName")
     ('00100010', '')
     """
+    load_pydicom()
     from pydicom.datadict import tag_for_keyword
 
     tag = tag_for_keyword(keyword)
@@ -29,6 +31,7 @@ def keyword_of(tag: str) -> str:
     >>> keyword_of("0010,0010"), keyword_of("00091010")
     ('PatientName', '')
     """
+    load_pydicom()
     from pydicom.datadict import keyword_for_tag
 
     return keyword_for_tag(number_of(tag))
@@ -40,6 +43,7 @@ def entry_of(number: int) -> tuple[str, str, str] | None:
     >>> entry_of(0x00200032)
     ('ImagePositionPatient', 'Image Position (Patient)', 'DS')
     """
+    load_pydicom()
     from pydicom.datadict import dictionary_description, dictionary_has_tag, dictionary_VR, keyword_for_tag
 
     if not dictionary_has_tag(number):
@@ -50,6 +54,7 @@ def entry_of(number: int) -> tuple[str, str, str] | None:
 @lru_cache(maxsize=1)
 def sequences() -> frozenset[int]:
     """Every sequence of the standard."""
+    load_pydicom()
     from pydicom._dicom_dict import DicomDictionary
 
     return frozenset(tag for tag, entry in DicomDictionary.items() if entry[0] == "SQ")
@@ -71,6 +76,7 @@ def _keyword(part: str) -> str:
 
 @lru_cache(maxsize=1)
 def _by_lower_case() -> dict[str, str]:
+    load_pydicom()
     from pydicom._dicom_dict import DicomDictionary
 
     return {entry[4].lower(): entry[4] for entry in DicomDictionary.values() if entry[4]}

@@ -6,6 +6,7 @@ from io import BytesIO
 import msgspec
 
 from longitudinal.dicom.raw_values import PADDING
+from longitudinal.dicom.whole_library import load_pydicom
 
 _TAGS = ["SpecificCharacterSet", "PatientID", "StudyInstanceUID", "InstitutionName"]
 _DIGITS, _GROUP = 40, 8
@@ -31,6 +32,7 @@ class NamedStudy(msgspec.Struct, frozen=True):
 
 def read_named_study(file: bytes) -> NamedStudy | None:
     """What a file says of its study; None where it cannot be read, or has no StudyInstanceUID."""
+    load_pydicom()
     import pydicom  # late: a start does not need it
 
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from longitudinal.dicom.character_sets import CharacterSet
+from longitudinal.dicom.whole_library import load_pydicom
 
 PADDING = " \0\t\r\n"
 """What surrounds values and means nothing."""
@@ -44,6 +45,7 @@ def vr_of(tag: int, stated: str | None) -> str | None:
     """
     if stated is not None and stated != "UN":
         return stated
+    load_pydicom()
     from pydicom.datadict import dictionary_VR  # late: most files state every VR
 
     try:

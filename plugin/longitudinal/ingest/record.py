@@ -19,6 +19,7 @@ from longitudinal.dicom.related.elements import opened
 from longitudinal.dicom.sop_classes import REGISTRATIONS, REPORTS, names_others
 from longitudinal.dicom.tags import Tags
 from longitudinal.dicom.uids import series_frame
+from longitudinal.dicom.whole_library import load_pydicom
 from longitudinal.sidecar.tables.records import InstanceRecord, PlaceRecord, TransformRecord
 from longitudinal.transforms.annotation import read_statement
 
@@ -53,6 +54,7 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
         reason, detail = str(found.reason), found.detail
         detail = "; ".join(why for why in (detail, _unknown_class(header.sop_class_uid)) if why)
     if header.sop_class_uid in REGISTRATIONS:
+        load_pydicom()
         from longitudinal.ingest.registrations import read_transforms
 
         transforms, refusal, why = read_transforms(
@@ -63,6 +65,7 @@ def read_record(orthanc_id: str, tags: Tags, archive: Archive) -> InstanceRecord
         reason, detail = refusal or reason, why or detail
     places: tuple[PlaceRecord, ...] = ()
     if header.sop_class_uid in REPORTS:
+        load_pydicom()
         from longitudinal.ingest.reports import read_places
 
         places = read_places(orthanc_id, archive)
@@ -133,6 +136,7 @@ def _orthanc_id(text: str) -> str:
 
 def _unknown_class(sop_class_uid: str) -> str:
     """The detail for a SOP class that is not in the standard; empty for one that is."""
+    load_pydicom()
     from pydicom._uid_dict import UID_dictionary
 
     if sop_class_uid in UID_dictionary:

@@ -9,6 +9,7 @@ import msgspec
 
 from longitudinal.dicom.dates import dashed_date
 from longitudinal.dicom.related.content import Content, decode_content
+from longitudinal.dicom.whole_library import load_pydicom
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.sidecar.tables.contents import read_contents
 
@@ -90,6 +91,7 @@ def read_objects(connection: sqlite3.Connection, index: PatientIndex) -> list[Re
 
 def class_name(sop_class_uid: str) -> str:
     """The name of a SOP class for people, without "Storage"; the UID of one that is not in the standard."""
+    load_pydicom()
     from pydicom._uid_dict import UID_dictionary  # late: a start does not need pydicom
 
     entry = UID_dictionary.get(sop_class_uid)

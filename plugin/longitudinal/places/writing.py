@@ -16,6 +16,7 @@ from longitudinal.dicom.character_sets import default_encoding
 from longitudinal.dicom.object_uids import object_uid
 from longitudinal.dicom.reports.statement import Line, Mapping, PlaceStatement
 from longitudinal.dicom.uids import frame_uid
+from longitudinal.dicom.whole_library import load_pydicom
 from longitudinal.errors import FieldError, NotFound, PlaceRefused
 from longitudinal.patients.patient_index import PatientIndex
 from longitudinal.places.drawn import DrawnLines
@@ -180,6 +181,7 @@ class PlaceReports:
         return self._reference(index, group.row["orthanc_id"], is_report=True)
 
     def _reference(self, index: PatientIndex, orthanc_id: str, *, is_report: bool = False) -> Dataset:
+        load_pydicom()
         from longitudinal.dicom.reports import reference  # late: a start does not need pydicom
 
         read = reference.read_reported_reference if is_report else reference.read_reference
@@ -209,6 +211,7 @@ class PlaceReports:
         ArchiveFailed
             Orthanc did not store one of them, or did not delete what one replaces. Those before it are stored.
         """
+        load_pydicom()
         from longitudinal.dicom.reports.reference import reference_bytes  # late, as in `_reference`
 
         done = []

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from longitudinal.access.keyring import Keyring
 from longitudinal.archive import Archive
+from longitudinal.dicom.whole_library import load_pydicom
 from longitudinal.errors import Conflict, SidecarUnavailable
 from longitudinal.sidecar.connection import Readers
 from longitudinal.sidecar.tables.instances import InstanceWriter, Touched
@@ -232,6 +233,7 @@ def _digest(file: bytes) -> bytes:
 
 def _sop_instance_uid(file: bytes) -> str:
     """Stop reading there."""
+    load_pydicom()
     from pydicom.filereader import read_partial  # late: a start does not need pydicom
 
     def is_behind(tag: int, *_: object) -> bool:

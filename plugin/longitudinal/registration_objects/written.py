@@ -16,6 +16,7 @@ from longitudinal.dicom.object_uids import object_uid
 from longitudinal.dicom.registration.authorship import TRANSFORM_ITEM, Authorship
 from longitudinal.dicom.registration.displacement_field import DisplacementField
 from longitudinal.dicom.registration.registered_frame import ReferencedImage, RegisteredFrame
+from longitudinal.dicom.whole_library import load_pydicom
 from longitudinal.errors import ArchiveFailed, NotFound
 from longitudinal.geometry import affine
 from longitudinal.patients.patient_index import PatientIndex
@@ -104,6 +105,7 @@ class RegistrationObjects:
         ArchiveFailed
             Orthanc did not store it; nothing is left behind.
         """
+        load_pydicom()
         from longitudinal.dicom.registration.writer import (  # late: a start does not need pydicom
             file_bytes,
             write_registration,
@@ -159,6 +161,7 @@ class RegistrationObjects:
 
     def _reference(self, index: PatientIndex, frame: str) -> Dataset:
         """An image of the study that the object goes to: patient and study are copied from it."""
+        load_pydicom()
         import pydicom  # late, as in `write`
 
         from longitudinal.dicom.dataset_tags import with_unicode

@@ -15,6 +15,7 @@ from struct import Struct, error
 from typing import Final
 
 from longitudinal.dicom.keywords import sequences
+from longitudinal.dicom.whole_library import load_pydicom
 
 Buffer = bytes | mmap.mmap
 Elements = dict[int, "bytes | list[Elements]"]
@@ -246,6 +247,7 @@ def _inflated(data: bytes) -> bytes:
 
 def _rewritten(data: Buffer) -> tuple[Buffer, int, bool]:
     """Without preamble, or big endian: as pydicom reads it."""
+    load_pydicom()
     import pydicom  # late: few files need it, and a start of Orthanc does not
 
     try:

@@ -23,6 +23,7 @@ from longitudinal.dicom.header_fault import Fault, HeaderFault
 from longitudinal.dicom.named_study import NamedStudy, read_named_study
 from longitudinal.dicom.nesting import is_too_deep
 from longitudinal.dicom.tags import Tags
+from longitudinal.dicom.whole_library import load_pydicom
 from longitudinal.errors import (
     ArchiveFailed,
     BodyTooLarge,
@@ -263,6 +264,7 @@ def _with_duplicates(files: list[UploadedFile]) -> list[UploadedFile]:
 
 def _header(content: bytes) -> tuple[Header, bool, tuple[int | None, int | None], list[HeaderFault]]:
     """What an object that is stored says of itself, whether it has pixels, rows and columns, and its faults."""
+    load_pydicom()
     from longitudinal.dicom.conformance import header_faults  # late: a start does not need pydicom
 
     try:
