@@ -5,14 +5,20 @@ Most files are plain and have plain values: they are read without pydicom, which
 
 from __future__ import annotations
 
-from functools import lru_cache
 from os import PathLike
 from typing import Any, BinaryIO, Final
 
 from longitudinal.dicom.character_sets import LATIN_1, SPECIFIC_CHARACTER_SET, CharacterSet, character_set
 from longitudinal.dicom.plain_file import PRIVATE_GROUPS, Elements, read_plain_file
 from longitudinal.dicom.raw_values import PADDING, vr_of, written_value
-from longitudinal.dicom.tag_names import PIXELS, PRIVATE_BLOCKS, READ_PRIVATE_TAGS, READ_TAGS, number_of
+from longitudinal.dicom.tag_names import (
+    PIXELS,
+    PRIVATE_BLOCKS,
+    READ_PRIVATE_TAGS,
+    READ_TAGS,
+    keys_of,
+    number_of,
+)
 from longitudinal.dicom.whole_library import load_pydicom
 
 _CHARACTER_SET: Final = number_of(SPECIFIC_CHARACTER_SET)
@@ -87,12 +93,6 @@ def characters_of(elements: Elements, default: CharacterSet) -> CharacterSet:
     """The character set that the elements of a file name."""
     named = elements.get(_CHARACTER_SET)
     return character_set("" if named is None else named.value.decode("latin-1").strip(PADDING), default)
-
-
-@lru_cache(maxsize=8)  # there are as many as there are readers
-def keys_of(keep: frozenset[str]) -> dict[int, str]:
-    """Tags and their keys."""
-    return {number_of(key): key for key in keep}
 
 
 def _has_wanted_block(private: Elements) -> bool:

@@ -7,14 +7,14 @@ anything unusual.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Container
 from io import BytesIO, FileIO
 from os import PathLike
 from struct import Struct
 from typing import Final, NamedTuple
 
 from longitudinal.dicom.sop_classes import RT_STRUCTURE_SET
-from longitudinal.dicom.tag_names import READ_PRIVATE_TAGS, READ_TAGS, number_of
+from longitudinal.dicom.tag_names import READ_PRIVATE_TAGS, READ_TAGS, keys_of
 
 # PS3.5 7.1.2: explicit VRs with a length of 32 bits after two reserved bytes, and all others.
 _LONG: Final = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
@@ -70,13 +70,8 @@ Elements = dict[int, Element]
 """By tag."""
 
 
-@lru_cache(maxsize=8)  # there are as many as there are readers
-def _wanted(keep: frozenset[str]) -> frozenset[int]:
-    return frozenset(number_of(key) for key in keep)
-
-
-WANTED: Final = _wanted(READ_TAGS)
-"""The tags that the index reads."""
+WANTED: Final = keys_of(READ_TAGS)
+"""The tags that the index reads, and their keys."""
 
 
 class _NotPlain(Exception):
@@ -99,7 +94,7 @@ def read_plain_file(path: str | PathLike[str], keep: frozenset[str] = READ_TAGS)
     """
     with open(path, "rb", buffering=0) as file:
         try:
-            return _Scan(file, WANTED if keep is READ_TAGS else _wanted(keep)).elements()
+            return _Scan(file, keys_of(keep)).elements()
         except _NotPlain:
             return None
 
@@ -134,7 +129,7 @@ def element_spans(data: bytes) -> list[Span] | None:
 class _Scan:
     """One pass over the elements of a file, which is read only as far as the pass gets."""
 
-    def __init__(self, file: FileIO | BytesIO, wanted: frozenset[int]) -> None:
+    def __init__(self, file: FileIO | BytesIO, wanted: Container[int]) -> None:
         self._file = file
         self._wanted = wanted
         self._data = file.read(HEAD) or b""

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from longitudinal.dicom.alike import Alike, AlikeTags
 from longitudinal.dicom.character_sets import LATIN_1, CharacterSet
-from longitudinal.dicom.file_tags import characters_of, keys_of, read_file_tags, tags_of_elements
+from longitudinal.dicom.file_tags import characters_of, read_file_tags, tags_of_elements
 from longitudinal.dicom.plain_file import (
     HEAD,
     LONGEST_PRIVATE,
@@ -27,7 +27,7 @@ from longitudinal.dicom.plain_file import (
     element_spans,
 )  # fmt: skip
 from longitudinal.dicom.raw_values import vr_of, written_value
-from longitudinal.dicom.tag_names import READ_TAGS, SPECIFIC_CHARACTER_SET, number_of
+from longitudinal.dicom.tag_names import SPECIFIC_CHARACTER_SET, number_of
 
 _CHARACTER_SET: Final = number_of(SPECIFIC_CHARACTER_SET)
 _LENGTHS: Final = {2: Struct("<H").unpack_from, 4: Struct("<L").unpack_from}
@@ -147,13 +147,13 @@ class _Kind:
         self._parts: list[_Part] = []
         self._read_anew = Elements()
         constant: Elements = {spans[-1].tag: Element("OW", b"")}
-        keys, begin = keys_of(READ_TAGS), 0
+        begin = 0
         for number, span in enumerate(spans[:-1]):
             tag, is_private = span.tag, self._is_private(span)
             is_wanted = is_private or tag in WANTED
             if number in self.varying:
                 before = data[begin : span.value - span.length_bytes]
-                key = keys.get(tag, "")
+                key = WANTED.get(tag, "")
                 known_vr = vr_of(tag, span.vr) if key else None
                 self._parts.append(
                     _Part(before, span.length_bytes, tag, span.vr, is_wanted, is_private, key, known_vr)

@@ -1,5 +1,6 @@
 """DICOM keywords of the tags the readers ask for, in the form of Orthanc's short JSON."""
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 SPECIFIC_CHARACTER_SET: Final = "0008,0005"
@@ -147,3 +148,9 @@ def number_of(key: str) -> int:
     '0x20000d'
     """
     return int(key.replace(",", ""), 16)
+
+
+@lru_cache(maxsize=8)  # there are as many as there are readers
+def keys_of(keep: frozenset[str]) -> dict[int, str]:
+    """Tags and their keys; not to be changed."""
+    return {number_of(key): key for key in keep}

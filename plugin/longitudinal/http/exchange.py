@@ -9,7 +9,7 @@ from longitudinal.access.identity import NOBODY, Actor
 JSON = "application/json"
 
 
-class Request(msgspec.Struct, frozen=True):  # a struct, as Response: a dataclass takes ten times as long
+class Request(msgspec.Struct, frozen=True):
     """One request.
 
     Attributes

@@ -1,4 +1,4 @@
-"""Records of images from their files alone.
+"""Records of images from their files alone, and how a process beside Orthanc hands them over.
 
 Most of what is stored are images whose file says everything. What the archive must be asked about - registration objects
 with their statements, reports, what references other objects, identifiers that Orthanc writes differently - is left to
@@ -7,6 +7,8 @@ with their statements, reports, what references other objects, identifiers that 
 
 from collections.abc import Callable
 from typing import Any, cast
+
+import msgspec
 
 from longitudinal.archive import Archive, is_unchanged
 from longitudinal.dicom import tag_names as tag
@@ -34,6 +36,7 @@ class _NoArchive:
 
 
 _NO_ARCHIVE = cast(Archive, _NoArchive())
+_DECODER = msgspec.msgpack.Decoder(list[InstanceRecord | None])
 
 
 def read_plain_record(
@@ -54,3 +57,13 @@ def read_plain_record(
         return read_record(orthanc_id, tags, _NO_ARCHIVE)
     except Exception:  # whatever it is, the reader beside the archive meets it too, and logs it
         return None
+
+
+def encode_records(records: list[InstanceRecord | None]) -> bytes:
+    """Records of `read_plain_record` as MessagePack."""
+    return msgspec.msgpack.encode(records)
+
+
+def decode_records(encoded: bytes) -> list[InstanceRecord | None]:
+    """What `encode_records` was given. Raises msgspec.MsgspecError."""
+    return _DECODER.decode(encoded)

@@ -246,7 +246,7 @@ class ReadTask(msgspec.Struct, tag="read", frozen=True):
 
 
 class FilesRead(msgspec.Struct, tag="filesRead", frozen=True):
-    """What `ingest.encoded_records.encode_records` made of the records, one for each file."""
+    """What `ingest.plain_records.encode_records` made of the records, one for each file."""
 
     records: bytes
 

@@ -16,7 +16,7 @@ import msgspec
 
 from longitudinal.archive import Archive, StoredFile
 from longitudinal.dicom.character_sets import default_encoding
-from longitudinal.ingest.encoded_records import decode_records
+from longitudinal.ingest.plain_records import decode_records
 from longitudinal.ingest.stored_objects import StoredObject, StoredObjects
 from longitudinal.jobs.deadline import Deadline, DeadlineReached
 from longitudinal.jobs.messages import FilesRead, ReadTask

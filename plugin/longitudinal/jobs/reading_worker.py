@@ -6,8 +6,7 @@ It needs nothing of Orthanc but where the files lie. It ends after two idle minu
 import msgspec
 
 from longitudinal.dicom.similar_files import SimilarFiles
-from longitudinal.ingest.encoded_records import encode_records
-from longitudinal.ingest.plain_records import read_plain_record
+from longitudinal.ingest.plain_records import encode_records, read_plain_record
 from longitudinal.jobs.messages import (
     Failed,
     FilesRead,

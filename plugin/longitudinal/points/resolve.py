@@ -27,7 +27,7 @@ OUTSIDE_TRANSFORM = "the point is outside the region of the deformable transform
 LinkBuilder = Callable[[StudyEntry, SeriesPlanes, int, int, int], Links]
 
 
-class Source(msgspec.Struct, frozen=True, eq=False):  # structs, not dataclasses: made for every question
+class Source(msgspec.Struct, frozen=True, eq=False):
     """The source of a question: a point in a frame, and the clicked pixel if there is one.
 
     Attributes

@@ -13,8 +13,7 @@ import pytest
 from longitudinal.archive import StoredFile
 from longitudinal.dicom.character_sets import LATIN_1
 from longitudinal.dicom.file_tags import read_file_tags
-from longitudinal.ingest.encoded_records import decode_records, encode_records
-from longitudinal.ingest.plain_records import read_plain_record
+from longitudinal.ingest.plain_records import decode_records, encode_records, read_plain_record
 from longitudinal.ingest.record import read_record
 from longitudinal.ingest.stored_objects import StoredObject, StoredObjects
 from longitudinal.jobs import reading

@@ -11,7 +11,7 @@ from longitudinal.touched import Touched
 
 
 class Noted(msgspec.Struct, frozen=True, kw_only=True):
-    """One request, as it came; a struct, because one is made for every request while its sender waits.
+    """One request, as it came.
 
     Attributes
     ----------

@@ -19,7 +19,7 @@ from longitudinal.dicom import tag_names as tag
 from longitudinal.dicom.dates import dashed_date
 from longitudinal.dicom.file_tags import read_file_tags
 from longitudinal.dicom.header import Header, read_header
-from longitudinal.dicom.header_fault import Fault, HeaderFault
+from longitudinal.dicom.header_fault import Fault
 from longitudinal.dicom.named_study import NamedStudy, read_named_study
 from longitudinal.dicom.nesting import is_too_deep
 from longitudinal.dicom.tags import Tags
@@ -209,7 +209,7 @@ def _outcome(archive: ArchiveReceiver, file: "ReceivedFile", stated: StatedPatie
         _withdraw(archive, receipt)
         return _refused(file.name, UploadRefusal.NOT_ALLOWED)
     touch("studies", receipt.parents.study)
-    header, has_pixels, size, faults = _header(file.content)
+    header, has_pixels, size = _header(file.content)
     return UploadedFile(
         name=file.name,
         status="stored" if receipt.outcome == "stored" else "alreadyStored",
@@ -227,7 +227,7 @@ def _outcome(archive: ArchiveReceiver, file: "ReceivedFile", stated: StatedPatie
         study_date=dashed_date(header.study_date or ""),
         rows=size[0],
         columns=size[1],
-        warnings=[HeaderWarning(one.fault, one.tag, one.keyword, one.detail) for one in faults],
+        warnings=_warnings(file.content),
     )
 
 
@@ -262,11 +262,8 @@ def _with_duplicates(files: list[UploadedFile]) -> list[UploadedFile]:
     return named
 
 
-def _header(content: bytes) -> tuple[Header, bool, tuple[int | None, int | None], list[HeaderFault]]:
-    """What an object that is stored says of itself, whether it has pixels, rows and columns, and its faults."""
-    load_pydicom()
-    from longitudinal.dicom.conformance import header_faults  # late: a start does not need pydicom
-
+def _header(content: bytes) -> tuple[Header, bool, tuple[int | None, int | None]]:
+    """What an object that is stored says of itself, whether it has pixels, and rows and columns."""
     try:
         tags = read_file_tags(content)
     except Exception:  # Orthanc stores objects that pydicom cannot read
@@ -276,8 +273,14 @@ def _header(content: bytes) -> tuple[Header, bool, tuple[int | None, int | None]
         read_header(tags),
         tag.ROWS in tags and tag.COLUMNS in tags,
         (_count(tags, tag.ROWS), _count(tags, tag.COLUMNS)),
-        header_faults(content),
     )
+
+
+def _warnings(content: bytes) -> list[HeaderWarning]:
+    load_pydicom()
+    from longitudinal.dicom.conformance import header_faults  # late: a start does not need pydicom
+
+    return [HeaderWarning(one.fault, one.tag, one.keyword, one.detail) for one in header_faults(content)]
 
 
 def _count(tags: Tags, name: str) -> int | None:
